@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The one way to read bytes that came from outside.
+ *
+ * Two shapes. A *cursor* walks: every read checks what is left; a read past the end gives zero,
+ * sets `cut` and stays there, so a decoder reads a header and then asks once whether it was whole.
+ * A *span* is a bounded piece: its readers take a constant offset and check it against the size,
+ * which the compiler folds away when the size is a constant too. Nothing here allocates, and no
+ * other file may read packet bytes through a pointer (tests/tidy holds that). */
+#ifndef EG_BASE_CURSOR_H
+#define EG_BASE_CURSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct eg_span {
+    const uint8_t *at;
+    size_t size;
+};
+
+struct eg_cursor {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool cut; /* a read went past the end */
+};
+
+static inline uint16_t eg_load_be16(const uint8_t *p) { return (uint16_t)((p[0] << 8) | p[1]); }
+static inline uint32_t eg_load_be32(const uint8_t *p) {
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return __builtin_bswap32(v);
+}
+static inline uint64_t eg_load_be64(const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return __builtin_bswap64(v);
+}
+static inline uint16_t eg_load_le16(const uint8_t *p) { return (uint16_t)((p[1] << 8) | p[0]); }
+static inline uint32_t eg_load_le32(const uint8_t *p) {
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts need the swaps turned");
+
+/* ---- span ---- */
+
+static inline struct eg_span eg_span(const void *at, size_t size) {
+    return (struct eg_span){(const uint8_t *)at, size};
+}
+static inline bool eg_span_has(struct eg_span s, size_t offset, size_t size) {
+    return offset <= s.size && size <= s.size - offset;
+}
+/* The piece [offset, offset+size), cut to what there is. */
+static inline struct eg_span eg_span_sub(struct eg_span s, size_t offset, size_t size) {
+    if (offset > s.size) offset = s.size;
+    size_t rest = s.size - offset;
+    return (struct eg_span){s.at + offset, size < rest ? size : rest};
+}
+static inline struct eg_span eg_span_from(struct eg_span s, size_t offset) {
+    return eg_span_sub(s, offset, SIZE_MAX);
+}
+/* The readers give 0 outside the span; ask eg_span_has first where 0 means something. */
+static inline uint8_t eg_u8(struct eg_span s, size_t offset) {
+    return eg_span_has(s, offset, 1) ? s.at[offset] : 0;
+}
+static inline uint16_t eg_be16(struct eg_span s, size_t offset) {
+    return eg_span_has(s, offset, 2) ? eg_load_be16(s.at + offset) : 0;
+}
+static inline uint32_t eg_be24(struct eg_span s, size_t offset) {
+    return eg_span_has(s, offset, 3)
+               ? ((uint32_t)s.at[offset] << 16) | eg_load_be16(s.at + offset + 1)
+               : 0;
+}
+static inline uint32_t eg_be32(struct eg_span s, size_t offset) {
+    return eg_span_has(s, offset, 4) ? eg_load_be32(s.at + offset) : 0;
+}
+static inline uint64_t eg_be64(struct eg_span s, size_t offset) {
+    return eg_span_has(s, offset, 8) ? eg_load_be64(s.at + offset) : 0;
+}
+static inline uint16_t eg_le16(struct eg_span s, size_t offset) {
+    return eg_span_has(s, offset, 2) ? eg_load_le16(s.at + offset) : 0;
+}
+static inline uint32_t eg_le32(struct eg_span s, size_t offset) {
+    return eg_span_has(s, offset, 4) ? eg_load_le32(s.at + offset) : 0;
+}
+/* Either byte order, as files with a magic number need. */
+static inline uint16_t eg_u16(struct eg_span s, size_t offset, bool big) {
+    return big ? eg_be16(s, offset) : eg_le16(s, offset);
+}
+static inline uint32_t eg_u32(struct eg_span s, size_t offset, bool big) {
+    return big ? eg_be32(s, offset) : eg_le32(s, offset);
+}
+/* Copies `size` bytes to `to`; false, and `to` zeroed, where they are not all there. */
+static inline bool eg_span_copy(struct eg_span s, size_t offset, void *to, size_t size) {
+    if (!eg_span_has(s, offset, size)) {
+        memset(to, 0, size);
+        return false;
+    }
+    memcpy(to, s.at + offset, size);
+    return true;
+}
+
+/* ---- cursor ---- */
+
+static inline struct eg_cursor eg_cursor(const void *at, size_t size) {
+    const uint8_t *bytes = (const uint8_t *)at;
+    return (struct eg_cursor){bytes, bytes + size, false};
+}
+static inline struct eg_cursor eg_cursor_of(struct eg_span s) { return eg_cursor(s.at, s.size); }
+static inline size_t eg_cursor_left(const struct eg_cursor *c) { return (size_t)(c->end - c->at); }
+
+/* The next `size` bytes as a span; an empty one, and `cut` set, where they are not all there. */
+static inline struct eg_span eg_take(struct eg_cursor *c, size_t size) {
+    if (__builtin_expect(size > eg_cursor_left(c), 0)) {
+        c->cut = true;
+        c->at = c->end;
+        return (struct eg_span){c->end, 0};
+    }
+    struct eg_span s = {c->at, size};
+    c->at += size;
+    return s;
+}
+static inline void eg_skip(struct eg_cursor *c, size_t size) { (void)eg_take(c, size); }
+static inline uint8_t eg_take_u8(struct eg_cursor *c) { return eg_u8(eg_take(c, 1), 0); }
+static inline uint16_t eg_take_be16(struct eg_cursor *c) { return eg_be16(eg_take(c, 2), 0); }
+static inline uint32_t eg_take_be32(struct eg_cursor *c) { return eg_be32(eg_take(c, 4), 0); }
+static inline uint64_t eg_take_be64(struct eg_cursor *c) { return eg_be64(eg_take(c, 8), 0); }
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The embedded SQL engine (DuckDB, C API). Knows batches, scans and filters; knows no dataset.
+ *
+ * Inside, captures are table functions: read_flows(paths, …), read_packets(paths, …), read_losses.
+ * Two kinds of connection: *trusted* for our own SQL, *locked* for a user's: one SELECT statement,
+ * no writes, no files outside the allowed directories, no settings. */
+#ifndef EG_ENGINE_ENGINE_H
+#define EG_ENGINE_ENGINE_H
+
+#include "base/strbuf.h"
+#include "table/stage.h"
+
+struct eg_engine;
+struct eg_result;
+
+struct eg_engine_options {
+    const char *memory_limit;   /* "2GB"; NULL: DuckDB's default */
+    uint32_t threads;           /* 0: one per core */
+    const char *temp_directory; /* for spilling; NULL: none (it fails instead of spilling) */
+    const char *const *allowed; /* directories and files that SQL may read; NULL: any */
+    size_t allowed_count;
+    bool locked;                /* a user's SQL: see above */
+};
+
+EG_MUST_CHECK enum eg_status eg_engine_open(struct eg_engine **out, const struct eg_env *,
+                                            const struct eg_engine_options *, struct eg_error *err);
+void eg_engine_close(struct eg_engine *);
+
+/* Runs our own statements (trusted); several may stand in one text. Call before eg_engine_lock. */
+EG_MUST_CHECK enum eg_status eg_engine_run(struct eg_engine *, const char *sql,
+                                           struct eg_error *err);
+/* From here on only locked statements are taken. Cannot be undone. */
+EG_MUST_CHECK enum eg_status eg_engine_lock(struct eg_engine *, struct eg_error *err);
+
+/* Runs one query; rows come streaming. On a locked engine anything but one SELECT (or EXPLAIN of
+ * one) is EG_E_USAGE, with the engine's position where it gives one. Cancellation by the env's flag
+ * (checked while rows are made, too) answers EG_E_CANCELLED at once. */
+EG_MUST_CHECK enum eg_status eg_engine_query(struct eg_engine *, const char *sql,
+                                             struct eg_result **out, struct eg_error *err);
+/* The columns of the result: names as in SQL; types mapped (HUGEINT and DECIMAL of scale 0 to I64
+ * where they fit, else text; lists, structs as JSON text). Units are carried over for columns of
+ * ours, found by name. */
+const struct eg_table *eg_result_table(const struct eg_result *);
+EG_MUST_CHECK enum eg_status eg_result_next(struct eg_result *, struct eg_batch **out,
+                                            struct eg_error *err); /* EG_END after the last */
+void eg_result_free(struct eg_result *);
+/* What the scans inside the running query have seen (bytes, rows, losses); for progress and for
+ * "what was not answered". Safe from another thread. */
+struct eg_scan_progress eg_engine_progress(struct eg_engine *);
+/* Losses of the scans of the last query, merged. Valid until the next query. */
+const struct eg_tally *eg_engine_tally(struct eg_engine *);
+/* Remarks of the scans of the last query (cut files, inputs left out). */
+const struct eg_trouble *eg_engine_troubles(struct eg_engine *, size_t *count);
+
+/* ---- Parquet ---- */
+
+/* Writes sealed batches of one table to one finished Parquet file: zstd, row groups of about
+ * 128 Ki rows, dictionaries, statistics; every column of the table, absent ones as null. The file
+ * is complete and fsynced, or removed. `note` is kept in the file's metadata under "earlgrey".
+ * This is the only place that makes Parquet: an encoder of our own can take its place. */
+struct eg_parquet_stats {
+    uint64_t rows, bytes;
+};
+EG_MUST_CHECK enum eg_status eg_parquet_write(struct eg_engine *, const char *path,
+                                              enum eg_table_id, struct eg_batch *const *batches,
+                                              size_t batch_count, const char *note,
+                                              struct eg_parquet_stats *out, struct eg_error *err);
+/* Writes a query's result as Parquet (`-o parquet`) to a path. Same promises. */
+EG_MUST_CHECK enum eg_status eg_parquet_copy(struct eg_engine *, const char *sql, const char *path,
+                                             struct eg_error *err);
+
+/* A SQL text literal: quoted, quotes doubled. */
+void eg_sql_quote(const char *text, struct eg_strbuf *to);
+
+#endif

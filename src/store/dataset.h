@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A dataset: a directory of date-partitioned Parquet files that other tools read without us, kept
+ * whole by a commit protocol that survives a kill at any moment. docs/internals/dataset.md. */
+#ifndef EG_STORE_DATASET_H
+#define EG_STORE_DATASET_H
+
+#include "base/strbuf.h"
+#include "table/stage.h"
+
+#define EG_DATASET_SCHEMA 1 /* of files written by this version; a newer dataset is refused */
+
+struct eg_dataset;
+
+enum eg_dataset_mode {
+    EG_DATASET_READ,  /* must exist */
+    EG_DATASET_WRITE, /* made when it does not exist; leftovers of a crash are settled */
+};
+
+/* Errors: EG_E_NOENT ("no dataset at PATH …"), EG_E_ACCESS, EG_E_TOO_NEW, EG_E_FORMAT (a directory
+ * with other things in it), EG_E_LOCKED (migration under way). Nothing is changed on failure. */
+EG_MUST_CHECK enum eg_status eg_dataset_open(struct eg_dataset **out, const char *path,
+                                             enum eg_dataset_mode, const struct eg_env *,
+                                             struct eg_error *err);
+void eg_dataset_close(struct eg_dataset *);
+const char *eg_dataset_path(const struct eg_dataset *);
+
+/* The files of a table whose rows may overlap [from_us, to_us]; both INT64_MIN/MAX: all. Paths are
+ * absolute; free with eg_dataset_files_free. */
+struct eg_dataset_file {
+    char *path;
+    uint64_t rows, bytes;
+    int64_t start_us, end_us; /* smallest start, largest end */
+};
+EG_MUST_CHECK enum eg_status eg_dataset_files(struct eg_dataset *, enum eg_table_id, int64_t from_us,
+                                              int64_t to_us, struct eg_dataset_file **out,
+                                              size_t *count, struct eg_error *err);
+void eg_dataset_files_free(struct eg_dataset_file *, size_t count);
+
+/* SQL that reads the table's files overlapping the range: "read_parquet([...], union_by_name…)",
+ * or an empty relation with the right columns where there is none. Without partition columns. */
+EG_MUST_CHECK enum eg_status eg_dataset_relation(struct eg_dataset *, enum eg_table_id,
+                                                 int64_t from_us, int64_t to_us,
+                                                 struct eg_strbuf *sql, struct eg_error *err);
+
+/* Takes the lock of a source, so that nobody else ingests it. Errors: EG_E_LOCKED naming the
+ * process. Given back by eg_dataset_close. */
+EG_MUST_CHECK enum eg_status eg_dataset_lock_source(struct eg_dataset *, const char *key,
+                                                    const char *name, struct eg_error *err);
+
+/* A commit: begin, add finished .tmp files, then commit makes them all visible, or none. */
+struct eg_commit;
+EG_MUST_CHECK enum eg_status eg_commit_begin(struct eg_commit **out, struct eg_dataset *,
+                                             struct eg_error *err);
+/* Where to write the next file of a table and hour (µs of its start; INT64_MIN: quarantine): a
+ * PATH.tmp, its directory made. Borrowed until the commit is freed. */
+EG_MUST_CHECK enum eg_status eg_commit_file(struct eg_commit *, enum eg_table_id, int64_t hour_us,
+                                            const char **tmp_path, struct eg_error *err);
+/* That file is finished and fsynced. */
+EG_MUST_CHECK enum eg_status eg_commit_file_done(struct eg_commit *, const char *tmp_path,
+                                                 uint64_t rows, int64_t start_us, int64_t end_us,
+                                                 struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_commit_finish(struct eg_commit *, const struct eg_position *,
+                                              size_t count, struct eg_error *err);
+void eg_commit_free(struct eg_commit *); /* not finished: its .tmp files are removed */
+
+EG_MUST_CHECK enum eg_status eg_dataset_positions(struct eg_dataset *, struct eg_position **out,
+                                                  size_t *count, struct eg_error *err);
+
+/* What `doctor` prints: one line a finding. `repair`: rolls intents forward, removes leftovers,
+ * makes the catalog again from the files. */
+struct eg_finding {
+    int level; /* 3 broken, 4 worth knowing, 6 fine */
+    char *text;
+};
+EG_MUST_CHECK enum eg_status eg_dataset_doctor(const char *path, bool rebuild, const struct eg_env *,
+                                               struct eg_finding **out, size_t *count,
+                                               struct eg_error *err);
+void eg_findings_free(struct eg_finding *, size_t count);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The runner: moves the rows of inputs into sinks. Threads, bounded memory, back-pressure, retry,
+ * positions after the durable flush: written once, here; the only way anything gets into a sink.
+ *
+ * Rounds: workers read and decode until `round_bytes` of rows stand in the sinks or the input is
+ * over; the scan is held; every sink flushes, with the position reached; the source commits. A kill
+ * at any moment repeats at most one round, and the positions keep it from being doubled. */
+#ifndef EG_TABLE_PUMP_H
+#define EG_TABLE_PUMP_H
+
+#include "table/scan.h"
+
+struct eg_pump_sink {
+    const struct eg_sink_type *type;
+    struct eg_sink *sink;     /* open */
+    const char *name;         /* as the user wrote it */
+    const char *format;       /* for EG_TAKES_RECORDS: "jsonl", … */
+};
+
+struct eg_pump_request {
+    struct eg_scan_request scan; /* .known is filled in by the pump from the first sink */
+    struct eg_pump_sink *sinks;
+    size_t sink_count;
+    uint32_t threads;       /* 0: one per core */
+    uint64_t round_bytes;   /* 0: 192 MiB of batches */
+    void (*progress)(void *to, const struct eg_scan_progress *); /* a few times a second; may be NULL */
+    void *progress_to;
+};
+
+/* What happened, for the account. */
+struct eg_pump_account {
+    struct eg_scan_progress seen;
+    uint64_t kept[EG_TABLE_COUNT]; /* rows durable in the first sink */
+    uint64_t inputs, inputs_known, inputs_failed;
+    struct eg_tally tally;         /* free with eg_tally_reset */
+    struct eg_trouble *troubles;   /* free with eg_pump_account_reset */
+    size_t trouble_count;
+    int64_t first_us, last_us;     /* range of start times kept; first > last: none */
+};
+void eg_pump_account_reset(struct eg_pump_account *);
+
+/* Runs to the end of the inputs. Losses (tally) are written to the sinks as rows of `losses` with
+ * the last flush of each input. EG_OK also when inputs had trouble: the account tells. Errors: a
+ * sink's, a source's that is not bound to one input, EG_E_CANCELLED (what was flushed stays). */
+EG_MUST_CHECK enum eg_status eg_pump_run(const struct eg_env *, const struct eg_pump_request *,
+                                         struct eg_pump_account *, struct eg_error *err);
+
+#endif

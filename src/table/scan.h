@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading inputs into rows, in parallel, with the result that reading in order would give.
+ *
+ * Workers take units (pieces of an input that can be read alone), decode what a unit can know by
+ * itself, and leave the rest to join(), which one worker at a time runs in the order of the input.
+ * The pump and the engine's table functions pull batches from here; nobody else threads anything. */
+#ifndef EG_TABLE_SCAN_H
+#define EG_TABLE_SCAN_H
+
+#include "table/stage.h"
+
+/* A condition on rows, evaluated on batches; the filter room makes them. Const: used by all
+ * workers at once. */
+struct eg_predicate {
+    eg_column_set columns; /* what it reads */
+    /* Puts the rows that hold into `rows` (room for batch->rows) and answers how many. */
+    uint32_t (*select)(const struct eg_predicate *, const struct eg_batch *, uint32_t *rows);
+};
+
+struct eg_scan_part {
+    const struct eg_extract_type *extract;
+    eg_column_set columns;              /* that the caller wants; the predicate's are added */
+    const struct eg_predicate *predicate; /* NULL: all rows */
+};
+
+#define EG_SCAN_PARTS_MAX 4
+
+struct eg_scan_request {
+    const struct eg_source_type *source;
+    const void *source_options;
+    const char *const *inputs; /* URIs for the source's open, read one after another */
+    size_t input_count;
+    struct eg_scan_part parts[EG_SCAN_PARTS_MAX];
+    uint32_t part_count;
+    bool claim;                /* a frame that held an export is not also a packet row */
+    const uint16_t *netflow_ports;
+    uint32_t netflow_port_count;
+    const struct eg_position *known; /* rows before these positions are not given out again */
+    size_t known_count;
+    bool keep_going;           /* an input that cannot be opened or is damaged is noted (see
+                                  eg_scan_trouble) and the next one read; else it is the error */
+};
+
+struct eg_scan;
+struct eg_scan_worker;
+
+/* Copies the request (texts included). Opens nothing yet but the first input. */
+EG_MUST_CHECK enum eg_status eg_scan_open(struct eg_scan **out, const struct eg_env *,
+                                          const struct eg_scan_request *, struct eg_error *err);
+void eg_scan_free(struct eg_scan *); /* all workers freed before */
+
+EG_MUST_CHECK enum eg_status eg_scan_worker_new(struct eg_scan_worker **out, struct eg_scan *,
+                                                struct eg_error *err);
+void eg_scan_worker_free(struct eg_scan_worker *);
+
+/* The next batch (batch->table_id says which part), or EG_END when all inputs are over, or when
+ * the scan is held and this worker has nothing left. Workers of one scan may call at the same
+ * time. The first error stops the scan for all. EG_E_CUT is not an error here: whole packets are
+ * kept, and the cut is noted as trouble. */
+EG_MUST_CHECK enum eg_status eg_scan_next(struct eg_scan_worker *, struct eg_batch **out,
+                                          struct eg_error *err);
+
+/* Hold: workers take no new unit. After all of them have answered EG_END, every unit given out is
+ * joined, and eg_scan_position says how far the current input was read. */
+void eg_scan_hold(struct eg_scan *, bool hold);
+bool eg_scan_over(struct eg_scan *); /* all inputs are read and joined */
+EG_MUST_CHECK enum eg_status eg_scan_position(struct eg_scan *, struct eg_position *out,
+                                              struct eg_error *err);
+
+/* What was seen so far, over all workers; for progress. */
+struct eg_scan_progress {
+    uint64_t bytes_done, bytes_total; /* total 0: not known */
+    uint64_t frames;                  /* raw rows read (muted ones included) */
+    uint64_t datagrams;               /* exports decoded */
+    uint64_t rows[EG_TABLE_COUNT];    /* given out */
+};
+struct eg_scan_progress eg_scan_progress(const struct eg_scan *);
+
+/* The merged tally; complete once eg_scan_over, and not to be used while workers run. */
+const struct eg_tally *eg_scan_tally(struct eg_scan *);
+
+/* What is worth telling about each input. */
+struct eg_trouble {
+    char *input;             /* its URI */
+    enum eg_status status;   /* EG_OK: `message` is a remark (already known, changed) */
+    enum eg_plan_state state;
+    char *message;           /* one line, or NULL */
+};
+const struct eg_trouble *eg_scan_troubles(struct eg_scan *, size_t *count);
+
+#endif

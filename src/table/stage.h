@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The contracts of the stages: source → (extract → decoder) → sink. Read this second.
+ *
+ * A stage is one constant table of at most six functions, in one file, named by one line in
+ * src/registry.def. No slot is ever NULL: a stage names a default (eg_…_nop) where it has nothing
+ * to do. Calls on one instance are never concurrent unless a slot says so; instances run in
+ * parallel, so a stage has no writable statics. The env supplies clock, log, cancellation and
+ * sizes: no stage asks the system for the time. Bad input is not an error: it is counted in the
+ * tally by cause, and the stage goes on.
+ *
+ *   source   bytes in       : emits `raw` batches (frames or datagrams), in *units* that can be
+ *                             read in parallel, and says how far it was read (position)
+ *   extract  raw → rows     : turns the raw batches of a unit into rows of one table; what depends
+ *                             on earlier units waits for join(), which runs in the order of the input
+ *   decoder  datagram → rows: one export protocol; called by the `exports` extract
+ *   sink     batches out    : flush() is the durable barrier; positions are part of it
+ */
+#ifndef EG_TABLE_STAGE_H
+#define EG_TABLE_STAGE_H
+
+#include "base/option.h"
+#include "table/batch.h"
+#include "table/tally.h"
+
+#define EG_STAGE_ABI 1
+
+/* What every stage gets from outside. Lives as long as the stages do. */
+struct eg_env {
+    int64_t (*now_us)(void *clock); /* wall clock, µs UTC */
+    void *clock;
+    void (*log)(void *log_to, int level, const char *message); /* 3 error, 4 warning, 6 info, 7 debug */
+    void *log_to;
+    const atomic_bool *cancel; /* set: stop soon, answer EG_E_CANCELLED; NULL: never */
+    uint32_t batch_rows;       /* capacity of batches; EG_BATCH_ROWS unless a test says otherwise */
+    uint64_t unit_bytes;       /* how much input a unit holds; 0: 16 MiB */
+};
+/* The real clock, a silent log, no cancellation, usual sizes. */
+extern const struct eg_env eg_env_plain;
+static inline bool eg_env_cancelled(const struct eg_env *env) {
+    return env->cancel && atomic_load_explicit(env->cancel, memory_order_relaxed);
+}
+
+/* ---- source --------------------------------------------------------------------------------- */
+
+/* How far a source has been read, in words any manifest can hold. */
+struct eg_position {
+    char key[40];      /* what finds it again: digest of a file's first bytes; topic/partition */
+    char digest[33];   /* of everything before `offset` in the uncompressed input; "" if none */
+    uint64_t offset;   /* the first byte (record) that has not been read */
+    char table[16];    /* which table's rows it vouches for; set by the pump */
+    char name[1024];   /* what it was called, for people */
+};
+
+enum eg_plan_state {
+    EG_PLAN_NEW,     /* nothing of it is known */
+    EG_PLAN_GROWN,   /* its beginning is known; resume_offset says how much */
+    EG_PLAN_KNOWN,   /* all of it is known: there is nothing new */
+    EG_PLAN_CHANGED, /* it begins like a known one but differs before that one's offset; read as new */
+};
+
+#define EG_UNITS_STREAM UINT64_MAX
+
+struct eg_plan {
+    enum eg_plan_state state;
+    uint64_t resume_offset; /* units that begin before it are known; one begins exactly there */
+    uint64_t units;         /* how many; EG_UNITS_STREAM: each next() is a unit of its own */
+    uint64_t bytes;         /* size of the input as stored; 0: not known */
+    const char *warning;    /* CHANGED: says so, in one line; else NULL */
+};
+
+struct eg_source; /* each source type defines its own */
+
+struct eg_source_type {
+    uint32_t abi; /* EG_STAGE_ABI */
+    const char *name, *help;
+    const struct eg_option *options; /* ends with EG_OPTION_END */
+    size_t options_size;
+
+    /* Opens what `uri` names. Blocking is fine. Errors: as eg_reader_open. */
+    enum eg_status (*open)(const struct eg_env *, const char *uri, const void *options,
+                           struct eg_source **out, struct eg_error *);
+    /* Called once, before next(): decides units. `known` are positions that a sink vouches for
+     * (of any source); the source finds its own among them. */
+    enum eg_status (*plan)(struct eg_source *, const struct eg_position *known, size_t known_count,
+                           struct eg_plan *out, struct eg_error *);
+    /* The next raw batch of a unit; EG_END when the unit (or the stream) is over. Different units
+     * may be read by different threads at once; one unit, or a stream, by one at a time.
+     * *out is the caller's. Damage is counted in `tally` (which is the caller's thread's). */
+    enum eg_status (*next)(struct eg_source *, uint64_t unit, struct eg_batch **out,
+                           struct eg_tally *tally, struct eg_error *);
+    /* The position behind unit `last` (behind all of a stream's batches so far). Never concurrent
+     * with next(). `last` only grows from call to call. */
+    enum eg_status (*position)(struct eg_source *, uint64_t last, struct eg_position *out,
+                               struct eg_error *);
+    /* All sinks hold what was read up to `position`: acknowledge it to where it came from. */
+    enum eg_status (*commit)(struct eg_source *, const struct eg_position *, struct eg_error *);
+    void (*close)(struct eg_source *); /* cannot fail */
+};
+enum eg_status eg_source_commit_nop(struct eg_source *, const struct eg_position *,
+                                    struct eg_error *);
+
+/* ---- what an extract or decoder writes into --------------------------------------------------- */
+
+/* Rows and counts of one thread. Rows that fill a batch are sealed into `ready`. */
+struct eg_out {
+    struct eg_builder *rows;
+    struct eg_tally tally;
+    struct eg_batch **ready; /* sealed, waiting to be taken; the scan's */
+    uint32_t ready_count, ready_room;
+    uint64_t unit;           /* stamped on the batches */
+    bool failed;             /* memory ran out: rows were dropped and counted under no_memory */
+};
+/* Makes room for at least one row and at most `want`; answers how many (>= 1). Call it before
+ * filling the builder's slots; a block of rows may have to be written in several pieces. */
+uint32_t eg_out_room(struct eg_out *, uint32_t want);
+/* Seals what has been built so far. */
+void eg_out_seal(struct eg_out *);
+
+/* ---- extract ----------------------------------------------------------------------------------- */
+
+struct eg_extract;      /* shared by all units of one input */
+struct eg_extract_unit; /* the state of one unit, one thread */
+
+struct eg_extract_options {
+    eg_column_set columns;         /* which columns are asked for */
+    const uint16_t *netflow_ports; /* ports known to carry exports */
+    uint32_t netflow_port_count;
+    const char *input_name;        /* for the column `file`; may be NULL */
+};
+
+struct eg_extract_type {
+    uint32_t abi;
+    const char *name, *help;
+    enum eg_table_id table;
+
+    enum eg_status (*open)(const struct eg_env *, const struct eg_extract_options *,
+                           struct eg_extract **out, struct eg_error *);
+    /* Begins a unit. May run concurrently with other units' feed and with join. */
+    enum eg_status (*begin)(struct eg_extract *, uint64_t unit, struct eg_extract_unit **out,
+                            struct eg_error *);
+    /* One raw batch of the unit. `claimed`, when not NULL, has a bit per raw row (zeroed by the
+     * scan before the first extract): the exports extract sets those that held an export; the
+     * packets extract leaves out those that are set. Keeps a reference to `raw` only if it must
+     * look at it again in join(). */
+    enum eg_status (*feed)(struct eg_extract_unit *, struct eg_batch *raw, uint64_t *claimed,
+                           struct eg_out *, struct eg_error *);
+    /* In the order of the input, never concurrent with itself: settles what the unit could not
+     * know alone, and frees the unit. `unit` NULL: the input is over, drain all state. */
+    enum eg_status (*join)(struct eg_extract *, struct eg_extract_unit *unit, struct eg_out *,
+                           struct eg_error *);
+    void (*close)(struct eg_extract *);
+};
+
+/* ---- decoder ----------------------------------------------------------------------------------- */
+
+/* One UDP datagram (or message) that may be an export. */
+struct eg_datagram {
+    struct eg_span payload;   /* what was captured of it */
+    uint32_t length;          /* what it had on the wire */
+    int64_t time_us;          /* of capture or receipt; INT64_MIN: unknown */
+    struct eg_addr exporter;  /* its sender */
+    uint16_t exporter_port, local_port;
+};
+
+/* What a decoder says about sequence numbers; the exports extract keeps the account. */
+struct eg_sequence_note {
+    const char *source; /* "netflow5" */
+    int64_t domain;
+    uint32_t first;     /* number of the first record (v5, IPFIX) or of the datagram (v9) */
+    uint32_t count;     /* how far it moves the number */
+    bool present;
+};
+
+enum eg_probe { EG_PROBE_NO, EG_PROBE_MAYBE, EG_PROBE_YES };
+
+struct eg_decoder; /* one per unit */
+
+struct eg_decoder_type {
+    uint32_t abi;
+    const char *name, *help; /* the name is also the value of the column `source` */
+    const struct eg_option *options;
+    size_t options_size;
+
+    /* YES: certainly an export of this protocol, on any port. MAYBE: looks like one; decoded only
+     * on a known port or from a known exporter. Pure function of the datagram. */
+    enum eg_probe (*probe)(const struct eg_datagram *);
+    enum eg_status (*open)(const struct eg_env *, const void *options, struct eg_decoder **out,
+                           struct eg_error *);
+    /* Rows into out->rows, remarks into out->tally. Never fails: bad records are counted. */
+    void (*decode)(struct eg_decoder *, const struct eg_datagram *, struct eg_out *,
+                   struct eg_sequence_note *);
+    void (*close)(struct eg_decoder *);
+};
+
+/* ---- sink -------------------------------------------------------------------------------------- */
+
+struct eg_sink; /* each sink type defines its own */
+
+enum eg_takes {
+    EG_TAKES_BATCH,   /* batches of the tables */
+    EG_TAKES_RECORDS, /* encoded records; the pump puts an encoder before it (option `format`) */
+};
+
+struct eg_sink_type {
+    uint32_t abi;
+    const char *name, *help;
+    const struct eg_option *options;
+    size_t options_size;
+    enum eg_takes takes;
+
+    /* `uri` is what the user wrote; nothing is changed outside before the first write. */
+    enum eg_status (*open)(const struct eg_env *, const char *uri, const void *options,
+                           struct eg_sink **out, struct eg_error *);
+    /* Borrows the batch; takes a reference if it must keep it. For EG_TAKES_RECORDS the batch is of
+     * eg_records_table (encode.h). err->retriable: the pump calls again. */
+    enum eg_status (*write)(struct eg_sink *, struct eg_batch *, struct eg_error *);
+    /* The barrier: on EG_OK everything written so far is durable, together with `positions`,
+     * atomically where the sink can. Called with count 0 where there is no position to keep. */
+    enum eg_status (*flush)(struct eg_sink *, const struct eg_position *positions, size_t count,
+                            struct eg_error *);
+    /* Positions this sink vouches for, to be freed with eg_free; none: *out NULL, *count 0. */
+    enum eg_status (*positions)(struct eg_sink *, struct eg_position **out, size_t *count,
+                                struct eg_error *);
+    void (*close)(struct eg_sink *); /* drops what was not flushed; cannot fail */
+};
+enum eg_status eg_sink_flush_nop(struct eg_sink *, const struct eg_position *, size_t,
+                                 struct eg_error *);
+enum eg_status eg_sink_positions_none(struct eg_sink *, struct eg_position **, size_t *,
+                                      struct eg_error *);
+
+/* ---- the registry (src/registry.c, made of src/registry.def) ------------------------------------ */
+
+enum eg_stage_kind { EG_STAGE_source, EG_STAGE_extract, EG_STAGE_decoder, EG_STAGE_sink };
+
+struct eg_stage {
+    enum eg_stage_kind kind;
+    const char *name;
+    const char *file;        /* below src/ */
+    const void *type;        /* struct eg_…_type of its kind; NULL where it was not built */
+    const char *unavailable; /* why not */
+};
+const struct eg_stage *eg_registry(size_t *count);
+/* The stage of that kind and name, or NULL. */
+const struct eg_stage *eg_registry_find(enum eg_stage_kind, const char *name);
+
+#endif
