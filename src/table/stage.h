@@ -65,6 +65,8 @@ struct eg_plan {
     uint64_t resume_offset; /* units that begin before it are known; one begins exactly there */
     uint64_t units;         /* how many; EG_UNITS_STREAM: each next() is a unit of its own */
     uint64_t bytes;         /* size of the input as stored; 0: not known */
+    const atomic_ullong *bytes_read; /* how much of `bytes` was read so far, kept by a source whose
+                                        units do not tell it (compressed input); else NULL */
     const char *warning;    /* CHANGED: says so, in one line; else NULL */
 };
 
