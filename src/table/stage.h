@@ -68,6 +68,7 @@ struct eg_plan {
     const atomic_ullong *bytes_read; /* how much of `bytes` was read so far, kept by a source whose
                                         units do not tell it (compressed input); else NULL */
     const char *warning;    /* CHANGED: says so, in one line; else NULL */
+    char key[40];           /* as in struct eg_position: what others know this input by; "" if none */
 };
 
 struct eg_source; /* each source type defines its own */
