@@ -37,6 +37,8 @@ struct eg_scan_request {
     uint32_t netflow_port_count;
     const struct eg_position *known; /* rows before these positions are not given out again */
     size_t known_count;
+    bool pause;                /* workers stop at the end of each input as if held; the next one is
+                                  begun by eg_scan_hold(scan, false) */
     bool keep_going;           /* an input that cannot be opened or is damaged is noted (see
                                   eg_scan_trouble) and the next one read; else it is the error */
     /* Called after plan() and before the first next() of every input that has a key and is not
@@ -66,11 +68,20 @@ EG_MUST_CHECK enum eg_status eg_scan_next(struct eg_scan_worker *, struct eg_bat
                                           struct eg_error *err);
 
 /* Hold: workers take no new unit. After all of them have answered EG_END, every unit given out is
- * joined, and eg_scan_position says how far the current input was read. */
+ * joined, and eg_scan_position says how far the current input was read (EG_END: nothing of it that
+ * was not known before); eg_scan_commit hands a position that is durable back to where it came
+ * from; eg_scan_losses moves what was counted since the last call into `out` (which is added to).
+ * None of these while a worker is inside a call, except eg_scan_hold and eg_scan_stop. */
 void eg_scan_hold(struct eg_scan *, bool hold);
 bool eg_scan_over(struct eg_scan *); /* all inputs are read and joined */
+bool eg_scan_input_over(struct eg_scan *, const char **input); /* held at an input's end; which */
 EG_MUST_CHECK enum eg_status eg_scan_position(struct eg_scan *, struct eg_position *out,
                                               struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_scan_commit(struct eg_scan *, const struct eg_position *,
+                                            struct eg_error *err);
+void eg_scan_losses(struct eg_scan *, struct eg_tally *out);
+/* Ends the scan from outside: every worker's next call answers this error. The first error stays. */
+void eg_scan_stop(struct eg_scan *, const struct eg_error *);
 
 /* What was seen so far, over all workers; for progress. */
 struct eg_scan_progress {

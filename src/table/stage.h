@@ -111,6 +111,7 @@ struct eg_out {
     struct eg_batch **ready; /* sealed, waiting to be taken; the scan's */
     uint32_t ready_count, ready_room;
     uint64_t unit;           /* stamped on the batches */
+    uint64_t datagrams;      /* exports decoded, counted by the exports extract; for progress */
     bool failed;             /* memory ran out: rows were dropped and counted under no_memory */
 };
 /* Makes room for at least one row and at most `want`; answers how many (>= 1). Call it before
