@@ -92,6 +92,13 @@ static inline uint16_t eg_u16(struct eg_span s, size_t offset, bool big) {
 static inline uint32_t eg_u32(struct eg_span s, size_t offset, bool big) {
     return big ? eg_be32(s, offset) : eg_le32(s, offset);
 }
+/* The k-th of the records of `size` bytes that follow each other in the span; empty where there is
+ * none. In a loop over k < s.size / size, with a constant size, this check and those of the fields
+ * at constant offsets are known to hold, and the compiler leaves them out. */
+static inline struct eg_span eg_span_record(struct eg_span s, size_t size, size_t k) {
+    if (k >= s.size / size) return (struct eg_span){s.at, 0};
+    return (struct eg_span){s.at + k * size, size};
+}
 /* Copies `size` bytes to `to`; false, and `to` zeroed, where they are not all there. */
 static inline bool eg_span_copy(struct eg_span s, size_t offset, void *to, size_t size) {
     if (!eg_span_has(s, offset, size)) {

@@ -226,6 +226,26 @@ void *eg_builder_slots(struct eg_builder *b, uint32_t i, uint32_t count) {
     return (uint8_t *)col->values + (size_t)b->rows * eg_type_width(col->type);
 }
 
+void eg_builder_nulls(struct eg_builder *b, uint32_t i, uint64_t which) {
+    struct eg_column *col = &b->columns[i];
+    if (!which || !eg_builder_wants(b, i) || b->filled[i] <= b->rows) return;
+    uint32_t count = b->filled[i] - b->rows;
+    if (count < 64) which &= (UINT64_C(1) << count) - 1;
+    if (!col->valid) {
+        col->valid = eg_aligned(bitmap_bytes(b->capacity));
+        if (!col->valid) {
+            b->failed = true;
+            return;
+        }
+        bits_fill(col->valid, 0, b->filled[i]);
+    }
+    uint64_t *word = &col->valid[b->rows >> 6];
+    uint32_t shift = b->rows & 63;
+    word[0] &= ~(which << shift);
+    if (shift && which >> (64 - shift)) word[1] &= ~(which >> (64 - shift));
+    col->nulls += __builtin_popcountll(which);
+}
+
 void eg_builder_row(struct eg_builder *b, uint32_t count) {
     EG_ASSERT(count <= eg_builder_room(b));
     b->rows += count;
