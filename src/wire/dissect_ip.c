@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * IPv4 (RFC 791) and IPv6 with its extension headers (RFC 8200, 4302, 2675).
+ *
+ * The IP length decides what is payload and what is padding; a length that the frame does not have
+ * is bounded by it, and a length of 0 means that the capturing machine left it to its network card. */
+#include "wire/dissect_steps.h"
+
+enum {
+    NEXT_HOP_BY_HOP = 0,
+    NEXT_ROUTING = 43,
+    NEXT_FRAGMENT = 44,
+    NEXT_AUTHENTICATION = 51,
+    NEXT_NONE = 59,
+    NEXT_DESTINATION = 60,
+    NEXT_MOBILITY = 135,
+    NEXT_HIP = 139,
+    NEXT_SHIM6 = 140,
+};
+
+/* ---- IPv4 ---- */
+
+static void addr_v4(struct eg_addr *out, struct eg_span s, size_t offset) {
+    out->bytes[10] = out->bytes[11] = 0xff;
+    (void)eg_span_copy(s, offset, out->bytes + 12, 4);
+}
+
+/* The fields that `size` bytes of the header hold. */
+static void ipv4_fields(struct eg_span s, struct eg_layers *out) {
+    uint16_t flags = eg_be16(s, 6);
+    out->ip_id = eg_be16(s, 4);
+    out->dont_fragment = flags & 0x4000;
+    out->more_fragments = flags & 0x2000;
+    out->fragment_offset = (uint16_t)(flags << 3);
+    out->ttl = eg_u8(s, 8);
+    out->proto = eg_u8(s, 9);
+    addr_v4(&out->src, s, 12);
+    addr_v4(&out->dst, s, 16);
+}
+
+#define IPV4_HAS                                                                                   \
+    (EG_HAS_IP_ID | EG_HAS_FRAGMENT | EG_HAS_DONT_FRAGMENT | EG_HAS_TTL | EG_HAS_PROTO |           \
+     EG_HAS_SRC | EG_HAS_DST)
+
+/* A header that the capture cut: only the fields in front of the cut. */
+static void ipv4_cut(struct eg_span s, struct eg_layers *out) {
+    uint8_t header[20] = {0};
+    (void)eg_span_copy(s, 0, header, s.size);
+    ipv4_fields(eg_span(header, sizeof header), out);
+    out->has |= (s.size >= 6 ? EG_HAS_IP_ID : 0u) |
+                (s.size >= 8 ? EG_HAS_FRAGMENT | EG_HAS_DONT_FRAGMENT : 0u) |
+                (s.size >= 9 ? EG_HAS_TTL : 0u) | (s.size >= 10 ? EG_HAS_PROTO : 0u) |
+                (s.size >= 16 ? EG_HAS_SRC : 0u);
+    if (s.size < 6) out->ip_id = 0;
+    if (s.size < 8) {
+        out->fragment_offset = 0;
+        out->more_fragments = out->dont_fragment = false;
+    }
+    if (s.size < 16) out->src = (struct eg_addr){{0}};
+    out->dst = (struct eg_addr){{0}};
+}
+
+void eg_dissect_ipv4(struct eg_rest rest, struct eg_layers *out) {
+    struct eg_span s = rest.span;
+    if (!eg_rest_has(&rest, 1, out)) return;
+    uint32_t header = (eg_u8(s, 0) & 15u) * 4;
+    if (eg_u8(s, 0) >> 4 != 4 || header < 20) {
+        out->remarks |= EG_REMARK_HEADER_BAD;
+        return;
+    }
+    out->ip_version = 4;
+    out->has |= EG_HAS_IP_VERSION;
+    if (s.size >= 2) {
+        out->tos = eg_u8(s, 1);
+        out->has |= EG_HAS_TOS;
+    }
+    uint32_t total = eg_be16(s, 2);
+    if (total == 0) total = rest.wire;
+    if (total < header && s.size >= 4) {
+        out->remarks |= EG_REMARK_HEADER_BAD;
+        return;
+    }
+    if (!eg_rest_has(&rest, 20, out)) {
+        ipv4_cut(s, out);
+        return;
+    }
+    ipv4_fields(s, out);
+    out->has |= IPV4_HAS;
+    eg_rest_bound(&rest, total);
+    out->ip = rest.span;
+    out->ip_length = rest.wire;
+    out->ip_header_length = header;
+    out->fragment = out->more_fragments || out->fragment_offset;
+    if (!eg_rest_has(&rest, header, out)) return;
+    eg_rest_skip(&rest, header);
+    if (out->fragment) {
+        out->piece = rest.span;
+        out->piece_length = rest.wire;
+        out->piece_proto = out->proto;
+    }
+    if (!out->fragment_offset) eg_dissect_transport(out->proto, rest, out);
+}
+
+/* ---- IPv6 ---- */
+
+/* The length that the jumbo payload option of a hop-by-hop header gives, or 0. */
+static uint32_t jumbo_length(struct eg_span header) {
+    enum { OPTION_PAD1 = 0, OPTION_JUMBO = 0xc2 };
+    for (size_t at = 2; at < header.size;) {
+        uint8_t option = eg_u8(header, at);
+        if (option == OPTION_PAD1) {
+            at++;
+            continue;
+        }
+        uint8_t size = eg_u8(header, at + 1);
+        if (option == OPTION_JUMBO && size == 4) return eg_be32(header, at + 2);
+        at += 2 + (size_t)size;
+    }
+    return 0;
+}
+
+static bool is_extension(uint8_t next) {
+    switch (next) {
+    case NEXT_HOP_BY_HOP:
+    case NEXT_ROUTING:
+    case NEXT_FRAGMENT:
+    case NEXT_AUTHENTICATION:
+    case NEXT_DESTINATION:
+    case NEXT_MOBILITY:
+    case NEXT_HIP:
+    case NEXT_SHIM6: return true;
+    default: return false;
+    }
+}
+
+static void fragment_header(struct eg_span s, struct eg_layers *out) {
+    uint16_t word = eg_be16(s, 2);
+    out->fragment_offset = word & 0xfff8;
+    out->more_fragments = word & 1;
+    out->ip_id = eg_be32(s, 4);
+    out->fragment = out->fragment_offset || out->more_fragments;
+    out->has |= EG_HAS_FRAGMENT | EG_HAS_IP_ID;
+}
+
+/* Follows the chain of extension headers. True: `*next` is what follows them, at `rest`. */
+static bool extension_headers(struct eg_rest *rest, uint8_t *next, struct eg_layers *out) {
+    for (int headers = 0; is_extension(*next); headers++) {
+        if (headers == EG_IPV6_HEADERS_MAX) {
+            out->remarks |= EG_REMARK_DEPTH_EXCEEDED;
+            return false;
+        }
+        if (!eg_rest_has(rest, 8, out)) return false;
+        struct eg_span s = rest->span;
+        uint32_t size = (eg_u8(s, 1) + 1u) * 8;
+        if (*next == NEXT_AUTHENTICATION) size = (eg_u8(s, 1) + 2u) * 4;
+        if (*next == NEXT_FRAGMENT) {
+            size = 8;
+            fragment_header(s, out);
+        }
+        bool is_fragment = *next == NEXT_FRAGMENT && out->fragment;
+        if (!eg_rest_has(rest, size, out)) return false;
+        *next = eg_u8(s, 0);
+        eg_rest_skip(rest, size);
+        out->ip_header_length += size;
+        if (is_fragment) {
+            out->piece = rest->span;
+            out->piece_length = rest->wire;
+            out->piece_proto = *next;
+            if (out->fragment_offset) break; /* what follows is the middle of something */
+        }
+    }
+    return true;
+}
+
+/* The fields of the fixed header that are there. */
+static void ipv6_fields(struct eg_span s, struct eg_layers *out) {
+    out->ip_version = 6;
+    out->has |= EG_HAS_IP_VERSION;
+    if (s.size >= 2) {
+        out->tos = (uint8_t)(eg_be16(s, 0) >> 4);
+        out->has |= EG_HAS_TOS;
+    }
+    if (s.size >= 8) {
+        out->ttl = eg_u8(s, 7);
+        out->has |= EG_HAS_TTL;
+    }
+    if (eg_span_copy(s, 8, out->src.bytes, 16)) out->has |= EG_HAS_SRC;
+    if (eg_span_copy(s, 24, out->dst.bytes, 16)) out->has |= EG_HAS_DST;
+}
+
+void eg_dissect_ipv6(struct eg_rest rest, struct eg_layers *out) {
+    struct eg_span s = rest.span;
+    if (!eg_rest_has(&rest, 1, out)) return;
+    if (eg_u8(s, 0) >> 4 != 6) {
+        out->remarks |= EG_REMARK_HEADER_BAD;
+        return;
+    }
+    ipv6_fields(s, out);
+    if (!eg_rest_has(&rest, 40, out)) return;
+    uint32_t length = eg_be16(s, 4);
+    uint8_t next = eg_u8(s, 6);
+    if (length == 0 && next != NEXT_NONE) {
+        length = rest.wire - 40;
+        if (next == NEXT_HOP_BY_HOP) {
+            uint32_t jumbo = jumbo_length(eg_span_sub(s, 40, (eg_u8(s, 41) + 1u) * 8));
+            if (jumbo && jumbo < length) length = jumbo;
+        }
+    }
+    if (length < rest.wire - 40) eg_rest_bound(&rest, 40 + length);
+    out->ip = rest.span;
+    out->ip_length = rest.wire;
+    out->ip_header_length = 40;
+    eg_rest_skip(&rest, 40);
+    if (!extension_headers(&rest, &next, out)) return;
+    out->proto = next;
+    out->has |= EG_HAS_PROTO;
+    if (!out->fragment_offset) eg_dissect_transport(next, rest, out);
+}
