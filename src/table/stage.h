@@ -172,7 +172,8 @@ struct eg_sequence_note {
     int64_t domain;
     uint32_t first;     /* number of the first record (v5, IPFIX) or of the datagram (v9) */
     uint32_t count;     /* how far it moves the number */
-    bool present;
+    uint32_t boot_ms;   /* when the exporter started, by its own clocks, ms modulo 2^32 */
+    bool present, has_boot;
 };
 
 enum eg_probe { EG_PROBE_NO, EG_PROBE_MAYBE, EG_PROBE_YES };
