@@ -33,7 +33,8 @@ static int word_distance(const char *a, const char *b) {
         for (size_t j = 1; j <= b_size; j++) {
             int cost = same_letter(a[i - 1], b[j - 1]) ? 0 : 1;
             row[j] = least(least(row[j - 1], up[j]) + 1, up[j - 1] + cost);
-            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]))
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+                same_letter(a[i - 2], b[j - 1]))
                 row[j] = least(row[j], up2[j - 2] + 1);
         }
     }
@@ -240,8 +241,9 @@ static enum eg_status set(const struct eg_option *option, void *to, const char *
     void *place = place_of(option, to);
     if (!text && option->type != EG_OPT_FLAG)
         return eg_fail(err, EG_E_USAGE, "option %s needs a value: %s", option->name,
-                       option->choices ? option->choices
-                                       : option->value_name ? option->value_name : "TEXT");
+                       option->choices      ? option->choices
+                       : option->value_name ? option->value_name
+                                            : "TEXT");
     switch (option->type) {
     case EG_OPT_FLAG: return set_flag(option, place, text, err);
     case EG_OPT_INT: return set_int(option, place, text, err);

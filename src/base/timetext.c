@@ -95,15 +95,16 @@ struct unit {
 };
 /* From the largest, each name as it is written first; what is only read stands behind. */
 static const struct unit units[] = {
-    {"w", 7 * EG_DAY_US},  {"d", EG_DAY_US},     {"h", EG_HOUR_US},      {"m", 60 * EG_SECOND_US},
-    {"s", EG_SECOND_US},   {"ms", 1000},         {"us", 1},              {"µs", 1},
+    {"w", 7 * EG_DAY_US},       {"d", EG_DAY_US},      {"h", EG_HOUR_US},  {"m", 60 * EG_SECOND_US},
+    {"s", EG_SECOND_US},        {"ms", 1000},          {"us", 1},          {"µs", 1},
     {"min", 60 * EG_SECOND_US}, {"sec", EG_SECOND_US}, {"day", EG_DAY_US}, {"days", EG_DAY_US},
 };
 #define UNITS_WRITTEN 7
 
-/* `us` in one unit, exactly, with at most six decimals; 0: it cannot be. */
+/* `us` in one unit, exactly, with at most six decimals and no leading 0.; 0: it cannot be. */
 static size_t in_unit(uint64_t us, const struct unit *unit, char text[40]) {
     uint64_t size = (uint64_t)unit->us, whole = us / size, rest = us % size;
+    if (whole == 0) return 0;
     int used = snprintf(text, 24, "%llu", (unsigned long long)whole);
     if (rest) text[used++] = '.';
     for (int digits = 0; rest && digits < 6; digits++) {
@@ -348,12 +349,14 @@ static bool parse_relative(const char *at, int64_t now_us, int64_t *out) {
     return true;
 }
 
-enum eg_status eg_time_parse(int64_t *out, const char *text, int64_t now_us,
-                             struct eg_error *err) {
+enum eg_status eg_time_parse(int64_t *out, const char *text, int64_t now_us, struct eg_error *err) {
     bool good;
-    if (strncmp(text, "now", 3) == 0) good = parse_relative(text + 3, now_us, out);
-    else if (*text == '-') good = parse_relative(text, now_us, out);
-    else good = parse_calendar(text, out) || parse_number(text, out);
+    if (strncmp(text, "now", 3) == 0)
+        good = parse_relative(text + 3, now_us, out);
+    else if (*text == '-')
+        good = parse_relative(text, now_us, out);
+    else
+        good = parse_calendar(text, out) || parse_number(text, out);
     if (good) return EG_OK;
     return eg_fail(err, EG_E_USAGE,
                    "\"%.100s\" is not a time; write 2026-01-02T13:00:00Z, \"2026-01-02 13:00\", "

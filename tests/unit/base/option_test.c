@@ -26,19 +26,46 @@ struct settings {
 #define AT(field) offsetof(struct settings, field)
 static const struct eg_option options[] = {
     {.name = "loud", .letter = 'l', .type = EG_OPT_FLAG, .offset = AT(loud), .help = "Says more."},
-    {.name = "netflow-port", .type = EG_OPT_INT, .offset = AT(port), .preset = "2055", .min = 1,
-     .max = 65535, .value_name = "PORT", .help = "Where exports arrive."},
-    {.name = "output", .type = EG_OPT_TEXT, .offset = AT(output), .value_name = "FILE",
+    {.name = "netflow-port",
+     .type = EG_OPT_INT,
+     .offset = AT(port),
+     .preset = "2055",
+     .min = 1,
+     .max = 65535,
+     .value_name = "PORT",
+     .help = "Where exports arrive."},
+    {.name = "output",
+     .type = EG_OPT_TEXT,
+     .offset = AT(output),
+     .value_name = "FILE",
      .help = "Where to write."},
-    {.name = "wait", .type = EG_OPT_DURATION, .offset = AT(wait_us), .preset = "1.5s", .min = 1000,
-     .max = INT64_C(3600000000), .help = "How long to wait."},
-    {.name = "format", .type = EG_OPT_CHOICE, .offset = AT(format), .preset = "table",
-     .choices = "table|wide|csv|markdown", .help = "How to write."},
-    {.name = "fields", .type = EG_OPT_LIST, .offset = AT(fields), .preset = "a,b",
+    {.name = "wait",
+     .type = EG_OPT_DURATION,
+     .offset = AT(wait_us),
+     .preset = "1.5s",
+     .min = 1000,
+     .max = INT64_C(3600000000),
+     .help = "How long to wait."},
+    {.name = "format",
+     .type = EG_OPT_CHOICE,
+     .offset = AT(format),
+     .preset = "table",
+     .choices = "table|wide|csv|markdown",
+     .help = "How to write."},
+    {.name = "fields",
+     .type = EG_OPT_LIST,
+     .offset = AT(fields),
+     .preset = "a,b",
      .help = "What to write."},
-    {.name = "password", .type = EG_OPT_INT, .offset = AT(password), .secret = true,
+    {.name = "password",
+     .type = EG_OPT_INT,
+     .offset = AT(password),
+     .secret = true,
      .help = "Never shown."},
-    {.name = "kafka", .type = EG_OPT_INT, .offset = AT(gone), .unavailable = "built without rdkafka",
+    {.name = "kafka",
+     .type = EG_OPT_INT,
+     .offset = AT(gone),
+     .unavailable = "built without rdkafka",
      .help = "Not here."},
     EG_OPTION_END,
 };
@@ -114,21 +141,20 @@ static void errors_name_what_is_wrong(void **state) {
     refuse(s, "zzz", "1", "there is no option \"zzz\"");
     refuse(s, "netflow-port", "ten",
            "option netflow-port: \"ten\" is not a whole number; write 10, 10k, 1.5M or 2Gi");
-    refuse(s, "netflow-port", "70000",
-           "option netflow-port: \"70000\" is not between 1 and 65535");
+    refuse(s, "netflow-port", "70000", "option netflow-port: \"70000\" is not between 1 and 65535");
     refuse(s, "netflow-port", "0", "option netflow-port: \"0\" is not between 1 and 65535");
     refuse(s, "netflow-port", NULL, "option netflow-port needs a value: PORT");
     refuse(s, "loud", "maybe", "option loud: \"maybe\" is neither true nor false");
     refuse(s, "wait", "soon",
            "option wait: \"soon\" is not a duration; write 500ms, 10s, 1.5h, 2d or 1w");
     refuse(s, "wait", "2h", "option wait: \"2h\" is not between 1ms and 1h");
-    refuse(s, "format", "tabel",
-           "option format: \"tabel\" is not one of table|wide|csv|markdown; did you mean \"table\"?");
+    refuse(
+        s, "format", "tabel",
+        "option format: \"tabel\" is not one of table|wide|csv|markdown; did you mean \"table\"?");
     refuse(s, "format", "xml", "option format: \"xml\" is not one of table|wide|csv|markdown");
     refuse(s, "format", "tab", "option format: \"tab\" is not one of table|wide|csv|markdown");
     refuse(s, "format", NULL, "option format needs a value: table|wide|csv|markdown");
-    refuse(s, "fields", "a,,b",
-           "option fields: an item of the list is empty; write a or a,b,c");
+    refuse(s, "fields", "a,,b", "option fields: an item of the list is empty; write a or a,b,c");
     refuse(s, "fields", "", "option fields: an item of the list is empty; write a or a,b,c");
     refuse(s, "password", "hunter2",
            "option password: \"(secret)\" is not a whole number; write 10, 10k, 1.5M or 2Gi");
@@ -143,17 +169,33 @@ static void quantities(void **state) {
         const char *text;
         int64_t value;
     } good[] = {
-        {"0", 0},           {"100", 100},          {"-5", -5},
-        {"10k", 10000},     {"10K", 10000},        {"1.5M", 1500000},
-        {"2Gi", INT64_C(2) << 30}, {"2GiB", INT64_C(2) << 30}, {"1g", 1000000000},
-        {"1.0", 1},         {"0.5Ki", 512},        {"1T", INT64_C(1000000000000)},
-        {"4B", 4},          {"7kB", 7000},         {"-1.5k", -1500},
-        {"9223372036854775807", INT64_MAX},        {"9E", INT64_C(9000000000000000000)},
-        {"7Ei", INT64_C(7) << 60}, {"1.123456789123456789123k", 1123},
+        {"0", 0},
+        {"100", 100},
+        {"-5", -5},
+        {"10k", 10000},
+        {"10K", 10000},
+        {"1.5M", 1500000},
+        {"2Gi", INT64_C(2) << 30},
+        {"2GiB", INT64_C(2) << 30},
+        {"1g", 1000000000},
+        {"1.0", 1},
+        {"0.5Ki", 512},
+        {"1T", INT64_C(1000000000000)},
+        {"4B", 4},
+        {"7kB", 7000},
+        {"-1.5k", -1500},
+        {"9223372036854775807", INT64_MAX},
+        {"9E", INT64_C(9000000000000000000)},
+        {"7Ei", INT64_C(7) << 60},
+        {"1.123456789123456789123k", 1123},
     };
     static const char *const bad[] = {
-        "", " ", "k", ".5", "5.", "1.5", "1,5", "0x10", "10 k", "10kk", "10ki2", "--1", "+1", "1e3",
-        "9223372036854775808", "10E", "8Ei", "99999999999999999999999999999999999999999999",
+        "",     " ",     "k",
+        ".5",   "5.",    "1.5",
+        "1,5",  "0x10",  "10 k",
+        "10kk", "10ki2", "--1",
+        "+1",   "1e3",   "9223372036854775808",
+        "10E",  "8Ei",   "99999999999999999999999999999999999999999999",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         int64_t value = 77;
