@@ -39,11 +39,14 @@ struct eg_tally_entry {
     int64_t records, packets, bytes;
 };
 
+#define EG_TALLY_MAX 65536 /* entries; beyond them exporter, domain and hour are no longer told apart */
+
 struct eg_tally {
     struct eg_tally_entry *entries; /* in the order in which they first appeared */
     uint32_t count, room;
     uint32_t *slots; /* open addressing over `entries` */
     uint32_t slot_count;
+    uint32_t latest; /* the entry that was added to last */
     int64_t lost; /* additions that found no memory: counted, never silent */
 };
 
@@ -54,7 +57,8 @@ void eg_tally_add(struct eg_tally *, enum eg_cause, const struct eg_blame *blame
 void eg_tally_merge(struct eg_tally *into, const struct eg_tally *from);
 /* The sum over all entries of a cause. */
 struct eg_tally_entry eg_tally_sum(const struct eg_tally *, enum eg_cause);
-/* Its entries as rows of `losses`; only is_loss causes unless `notes` too. Errors: EG_E_NOMEM. */
+/* Its entries as rows of `losses`; only is_loss causes unless `notes` too; entries that sum to
+ * nothing are left out. `losses` must have room for tally->count rows. Errors: EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status eg_tally_rows(const struct eg_tally *, bool notes,
                                            struct eg_builder *losses, struct eg_error *err);
 
