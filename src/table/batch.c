@@ -226,6 +226,21 @@ void *eg_builder_slots(struct eg_builder *b, uint32_t i, uint32_t count) {
     return (uint8_t *)col->values + (size_t)b->rows * eg_type_width(col->type);
 }
 
+void eg_builder_bits(struct eg_builder *b, uint32_t i, uint32_t count, uint64_t values) {
+    EG_ASSERT(count <= eg_builder_room(b) && count <= 64);
+    if (!count || !column_open(b, i)) return;
+    struct eg_column *col = &b->columns[i];
+    EG_ASSERT(col->type == EG_TYPE_BOOL);
+    uint64_t keep = count < 64 ? UINT64_MAX << count : 0;
+    uint64_t *word = (uint64_t *)col->values + (b->rows >> 6);
+    uint32_t shift = b->rows & 63;
+    values &= ~keep;
+    word[0] = (word[0] & ~(~keep << shift)) | values << shift;
+    if (shift && shift + count > 64)
+        word[1] = (word[1] & ~(~keep >> (64 - shift))) | values >> (64 - shift);
+    mark_valid(b, i, count);
+}
+
 void eg_builder_nulls(struct eg_builder *b, uint32_t i, uint64_t which) {
     struct eg_column *col = &b->columns[i];
     if (!which || !eg_builder_wants(b, i) || b->filled[i] <= b->rows) return;

@@ -120,8 +120,10 @@ static inline bool eg_builder_wants(const struct eg_builder *b, uint32_t col) { 
 /* Slots for `count` values of a fixed-width column in the rows [rows, rows+count), all of them now
  * valid; NULL where the column is not wanted or memory ran out. `count` must fit eg_builder_room. */
 void *eg_builder_slots(struct eg_builder *, uint32_t col, uint32_t count);
-/* Of the slots last given for the column, those whose bit stands in `which` (bit 0: the first) are
- * null after all. */
+/* The same for a BOOL column and at most 64 rows: bit k of `values` is the value of the k-th. */
+void eg_builder_bits(struct eg_builder *, uint32_t col, uint32_t count, uint64_t values);
+/* Of the slots or bits last given for the column, those whose bit stands in `which` (bit 0: the
+ * first) are null after all. */
 void eg_builder_nulls(struct eg_builder *, uint32_t col, uint64_t which);
 /* Finishes `count` rows; columns not put in them are null there. */
 void eg_builder_row(struct eg_builder *, uint32_t count);
