@@ -52,6 +52,17 @@ enum eg_status eg_sink_positions_none(struct eg_sink *sink, struct eg_position *
     return EG_OK;
 }
 
+enum eg_status eg_decoder_open_nop(const struct eg_env *env, const void *options,
+                                   struct eg_decoder **out, struct eg_error *err) {
+    (void)env;
+    (void)options;
+    (void)err;
+    *out = NULL;
+    return EG_OK;
+}
+
+void eg_decoder_close_nop(struct eg_decoder *decoder) { (void)decoder; }
+
 /* ---- rows on their way out ---- */
 
 static bool ready_reserve(struct eg_out *out) {

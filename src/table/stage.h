@@ -197,6 +197,11 @@ struct eg_decoder_type {
     void (*close)(struct eg_decoder *);
 };
 
+/* For decoders that keep nothing between datagrams: *out is NULL. */
+enum eg_status eg_decoder_open_nop(const struct eg_env *, const void *options, struct eg_decoder **out,
+                                   struct eg_error *);
+void eg_decoder_close_nop(struct eg_decoder *);
+
 /* ---- sink -------------------------------------------------------------------------------------- */
 
 struct eg_sink; /* each sink type defines its own */
