@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading in parallel: workers, who reads what next, and when joins run.
+ *
+ * A unit belongs to a call, not to a worker: a worker that returns with a batch parks the unit it
+ * was in, and any worker may go on with it. So nothing ever waits for a worker that is not inside
+ * a call, however the callers interleave; and how far reading runs ahead of joining can be bounded:
+ * a worker that finds the bound reached goes on with a parked unit, or waits for the others, all of
+ * which are inside calls then. */
+#include "table/scan.h"
+
+#include "base/alloc.h"
+#include "table/scan_input.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define UNITS_AHEAD_MIN 8
+#define UNITS_AHEAD_EACH 4 /* units a worker may have open: begun, not joined */
+
+struct eg_scan {
+    struct eg_env env;
+    struct eg_scan_request request; /* a copy, texts included */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* all of these with the lock */
+    struct egi_input *inputs;  /* not wholly joined, in order; the last one may be `current` */
+    struct egi_input *current; /* the one that units are taken from */
+    size_t next_input;
+    struct egi_unit *parked;   /* in no order */
+    uint64_t open_units;
+    uint32_t workers;
+    bool reading; /* a worker is opening an input, or reading a stream, without the lock */
+    bool held;
+    struct eg_tally tally; /* of inputs that are over */
+    struct eg_trouble *troubles;
+    size_t *trouble_inputs; /* their places, by which they are ordered */
+    size_t trouble_count, trouble_room;
+    struct eg_error error;
+    atomic_bool failed; /* `error` is set; written with the lock */
+    /* progress */
+    atomic_ullong bytes_done, bytes_total, frames, datagrams, rows[EG_TABLE_COUNT];
+};
+
+struct eg_scan_worker {
+    struct eg_scan *scan;
+    struct egi_unit *unit; /* only inside a call */
+    struct egi_batches ready;
+    struct egi_scratch scratch;
+};
+
+/* ---- errors and troubles ---- */
+
+static enum eg_status scan_fail(struct eg_scan *scan, enum eg_status status,
+                                const struct eg_error *err) {
+    if (!atomic_load(&scan->failed)) {
+        scan->error = *err;
+        scan->error.status = status;
+        atomic_store(&scan->failed, true);
+    }
+    pthread_cond_broadcast(&scan->changed);
+    return status;
+}
+
+static enum eg_status scan_error(struct eg_scan *scan, struct eg_error *err) {
+    pthread_mutex_lock(&scan->lock);
+    enum eg_status status = scan->error.status;
+    if (err) *err = scan->error;
+    pthread_mutex_unlock(&scan->lock);
+    return status;
+}
+
+static bool troubles_grow(struct eg_scan *scan) {
+    size_t room = scan->trouble_room ? scan->trouble_room * 2 : 8;
+    void *troubles = eg_realloc(scan->troubles, room, sizeof *scan->troubles);
+    if (!troubles) return false;
+    scan->troubles = troubles;
+    void *places = eg_realloc(scan->trouble_inputs, room, sizeof *scan->trouble_inputs);
+    if (!places) return false;
+    scan->trouble_inputs = places;
+    scan->trouble_room = room;
+    return true;
+}
+
+/* Notes a remark or a trouble of an input; of troubles the first stays. With the lock. */
+static enum eg_status trouble_note(struct eg_scan *scan, size_t index, enum eg_status status,
+                                   enum eg_plan_state state, const char *message,
+                                   struct eg_error *err) {
+    for (size_t i = 0; status < 0 && i < scan->trouble_count; i++)
+        if (scan->trouble_inputs[i] == index && scan->troubles[i].status < 0) return EG_OK;
+    char *input = eg_strdup(scan->request.inputs[index]);
+    char *text = message ? eg_strdup(message) : NULL;
+    if (!input || (message && !text) ||
+        (scan->trouble_count == scan->trouble_room && !troubles_grow(scan))) {
+        eg_free(input);
+        eg_free(text);
+        return eg_fail(err, EG_E_NOMEM, "%s: no memory", scan->request.inputs[index]);
+    }
+    size_t at = scan->trouble_count++;
+    for (; at && scan->trouble_inputs[at - 1] > index; at--) {
+        scan->trouble_inputs[at] = scan->trouble_inputs[at - 1];
+        scan->troubles[at] = scan->troubles[at - 1];
+    }
+    scan->trouble_inputs[at] = index;
+    scan->troubles[at] = (struct eg_trouble){input, status, state, text};
+    return EG_OK;
+}
+
+/* An input's source failed: a trouble of that input, or the end of the scan. With the lock. */
+static enum eg_status source_failed(struct eg_scan *scan, size_t index, enum eg_plan_state state,
+                                    enum eg_status status, const struct eg_error *why) {
+    bool mild = status == EG_E_CUT || (scan->request.keep_going && status != EG_E_CANCELLED &&
+                                       status != EG_E_NOMEM);
+    if (!mild) return scan_fail(scan, status, why);
+    struct eg_error err = {0};
+    if (trouble_note(scan, index, status, state, why->message, &err) < 0)
+        return scan_fail(scan, EG_E_NOMEM, &err);
+    return EG_OK;
+}
+
+/* ---- progress ---- */
+
+static void add(atomic_ullong *to, uint64_t more) {
+    if (more) atomic_fetch_add_explicit(to, more, memory_order_relaxed);
+}
+
+static uint64_t load(const atomic_ullong *from) {
+    return atomic_load_explicit((atomic_ullong *)(uintptr_t)from, memory_order_relaxed);
+}
+
+static void counts_add(struct eg_scan *scan, const struct egi_counts *counts) {
+    add(&scan->frames, counts->frames);
+    add(&scan->datagrams, counts->datagrams);
+}
+
+/* The input was read up to `done` of its bytes. With the lock. */
+static void bytes_note(struct eg_scan *scan, struct egi_input *input, uint64_t done) {
+    if (done > input->plan.bytes) done = input->plan.bytes;
+    if (done <= input->bytes_done) return;
+    add(&scan->bytes_done, done - input->bytes_done);
+    input->bytes_done = done;
+}
+
+/* Where a stream stands: as the source tells it, else as far as its records tell. With the lock. */
+static void stream_note(struct eg_scan *scan, struct egi_input *input, const struct eg_batch *raw) {
+    const uint32_t col = EG_COL(RAW, offset);
+    if (input->plan.bytes_read) bytes_note(scan, input, load(input->plan.bytes_read));
+    else if (raw->rows && eg_batch_valid(raw, col, raw->rows - 1))
+        bytes_note(scan, input, (uint64_t)eg_col_i64(&raw->columns[col])[raw->rows - 1]);
+}
+
+struct eg_scan_progress eg_scan_progress(const struct eg_scan *scan) {
+    struct eg_scan_progress seen = {load(&scan->bytes_done), load(&scan->bytes_total),
+                                    load(&scan->frames), load(&scan->datagrams), {0}};
+    for (int i = 0; i < EG_TABLE_COUNT; i++) seen.rows[i] = load(&scan->rows[i]);
+    return seen;
+}
+
+/* ---- joining ---- */
+
+/* Lets go of inputs that are over, in order; the one that is current stays for its position. */
+static void inputs_settle(struct eg_scan *scan) {
+    while (scan->inputs && scan->inputs->drained && scan->inputs != scan->current) {
+        struct egi_input *input = scan->inputs;
+        scan->inputs = input->next;
+        eg_tally_merge(&scan->tally, &input->tally);
+        egi_input_free(input);
+    }
+}
+
+static bool drainable(const struct egi_input *input) {
+    return input->exhausted && input->joined == input->taken && !input->drained;
+}
+
+/* Runs the joins that have become possible, unless another worker is at it: that one, being inside
+ * a call, will see what was put into the queue. With the lock, which is given up meanwhile. */
+static void joins_run(struct eg_scan_worker *worker, struct egi_input *input) {
+    struct eg_scan *scan = worker->scan;
+    if (input->joining) return;
+    input->joining = true;
+    while (!atomic_load(&scan->failed)) {
+        struct egi_unit *unit = input->pending;
+        struct egi_counts counts = {0};
+        struct eg_error err = {0};
+        enum eg_status status;
+        if (unit && unit->number == input->joined) {
+            input->pending = unit->next;
+            pthread_mutex_unlock(&scan->lock);
+            status = egi_unit_join(unit, &worker->scratch, &worker->ready, &counts, &err);
+            pthread_mutex_lock(&scan->lock);
+            input->joined++;
+            scan->open_units--;
+            if (input->plan.units != EG_UNITS_STREAM)
+                bytes_note(scan, input,
+                           (uint64_t)((double)input->plan.bytes * (double)input->joined /
+                                      (double)input->plan.units));
+        } else if (drainable(input)) {
+            pthread_mutex_unlock(&scan->lock);
+            status = egi_input_drain(input, &worker->scratch, &worker->ready, &counts, &err);
+            pthread_mutex_lock(&scan->lock);
+            input->drained = true;
+            bytes_note(scan, input, input->plan.bytes);
+        } else {
+            break;
+        }
+        counts_add(scan, &counts);
+        if (status < 0) scan_fail(scan, status, &err);
+        pthread_cond_broadcast(&scan->changed);
+    }
+    input->joining = false;
+    inputs_settle(scan);
+}
+
+/* ---- taking ---- */
+
+/* Opens the next input that can be read. With the lock, which is given up meanwhile. */
+static void input_next(struct eg_scan *scan) {
+    size_t index = scan->next_input++;
+    struct egi_input *input;
+    enum eg_plan_state state;
+    struct eg_error err = {0};
+    scan->reading = true;
+    pthread_mutex_unlock(&scan->lock);
+    enum eg_status status =
+        egi_input_open(&input, &scan->env, &scan->request, index, &state, &err);
+    bool claimed = status == EG_OK && scan->request.claim_source && input->plan.key[0];
+    if (claimed) status = scan->request.claim_source(scan->request.claim_to, input->plan.key,
+                                                     input->name, &err);
+    pthread_mutex_lock(&scan->lock);
+    scan->reading = false;
+    pthread_cond_broadcast(&scan->changed);
+    scan->current = NULL;
+    inputs_settle(scan);
+    if (status < 0) {
+        if (claimed) scan_fail(scan, status, &err);
+        else source_failed(scan, index, state, status, &err);
+        egi_input_free(input);
+        return;
+    }
+    const char *warning = input->plan.warning;
+    if (status == EG_END && !warning) warning = "already ingested: it holds nothing new";
+    if (warning && trouble_note(scan, index, EG_OK, state, warning, &err) < 0)
+        scan_fail(scan, EG_E_NOMEM, &err);
+    if (status == EG_END) {
+        egi_input_free(input);
+        return;
+    }
+    add(&scan->bytes_total, input->plan.bytes);
+    scan->current = input;
+    struct egi_input **at = &scan->inputs;
+    while (*at) at = &(*at)->next;
+    *at = input;
+}
+
+/* Reads the next unit of a stream. With the lock, which is given up meanwhile. */
+static void stream_take(struct eg_scan_worker *worker, struct egi_input *input) {
+    struct eg_scan *scan = worker->scan;
+    struct egi_unit *unit = NULL;
+    struct eg_error err = {0};
+    scan->reading = true;
+    pthread_mutex_unlock(&scan->lock);
+    enum eg_status status = egi_unit_new(&unit, input, input->taken, &err);
+    bool of_source = status >= 0;
+    if (of_source) {
+        status = scan->request.source->next(input->source, unit->number, &unit->raw,
+                                            &unit->tally, &err);
+        if (status != EG_OK) unit->raw = NULL;
+    }
+    pthread_mutex_lock(&scan->lock);
+    scan->reading = false;
+    pthread_cond_broadcast(&scan->changed);
+    if (status == EG_OK && unit->raw) {
+        input->taken++;
+        scan->open_units++;
+        stream_note(scan, input, unit->raw);
+        worker->unit = unit;
+        return;
+    }
+    if (unit) { /* what the source counted at its end is settled behind the last unit */
+        input->end_tally = unit->tally;
+        eg_free(unit);
+    }
+    input->exhausted = true;
+    if (status < 0 && of_source) {
+        if (status != EG_E_CUT) atomic_store(&input->failed_at, input->taken);
+        source_failed(scan, input->index, input->plan.state, status, &err);
+    } else if (status < 0) {
+        scan_fail(scan, status, &err);
+    }
+    joins_run(worker, input);
+}
+
+static void unit_take(struct eg_scan_worker *worker, struct egi_input *input) {
+    struct eg_scan *scan = worker->scan;
+    struct eg_error err = {0};
+    if (egi_unit_new(&worker->unit, input, input->taken, &err) < 0) {
+        scan_fail(scan, EG_E_NOMEM, &err);
+        return;
+    }
+    input->taken++;
+    scan->open_units++;
+    if (input->taken == input->plan.units) input->exhausted = true;
+}
+
+static struct egi_unit *unparked(struct egi_unit **at) {
+    struct egi_unit *unit = *at;
+    if (unit) {
+        *at = unit->next;
+        unit->next = NULL;
+        unit->parked_by = NULL;
+    }
+    return unit;
+}
+
+/* A parked unit: the worker's own, or (`any`) the one that joining waits for the longest. */
+static struct egi_unit *unit_unpark(struct eg_scan *scan, const void *own, bool any) {
+    struct egi_unit **first = &scan->parked;
+    for (struct egi_unit **at = &scan->parked; *at; at = &(*at)->next) {
+        if (!any && (*at)->parked_by == own) return unparked(at);
+        size_t a = (*at)->input->index, b = (*first)->input->index;
+        if (a < b || (a == b && (*at)->number < (*first)->number)) first = at;
+    }
+    return any ? unparked(first) : NULL;
+}
+
+/* Gives the worker something to do. EG_END: there is nothing that it may do now. */
+static enum eg_status work_take(struct eg_scan_worker *worker) {
+    struct eg_scan *scan = worker->scan;
+    enum eg_status status = EG_OK;
+    pthread_mutex_lock(&scan->lock);
+    while (!atomic_load(&scan->failed) && !worker->unit && status == EG_OK &&
+           worker->ready.first == worker->ready.count) {
+        struct egi_input *input = scan->current;
+        uint64_t ahead = (uint64_t)UNITS_AHEAD_EACH * scan->workers;
+        bool full = scan->open_units >= (ahead > UNITS_AHEAD_MIN ? ahead : UNITS_AHEAD_MIN);
+        bool over = !input || input->exhausted;
+        bool none = scan->held || (over && (scan->next_input == scan->request.input_count ||
+                                            (input && scan->request.pause)));
+        if ((worker->unit = unit_unpark(scan, worker, full || none))) break;
+        if (input && drainable(input) && !input->joining) joins_run(worker, input); /* it had no unit at all */
+        else if (none) status = EG_END;
+        else if (scan->reading || full) pthread_cond_wait(&scan->changed, &scan->lock);
+        else if (over) input_next(scan);
+        else if (input->plan.units == EG_UNITS_STREAM) stream_take(worker, input);
+        else unit_take(worker, input);
+    }
+    pthread_mutex_unlock(&scan->lock);
+    return status;
+}
+
+/* ---- the worker's call ---- */
+
+static void unit_park(struct eg_scan_worker *worker) {
+    struct eg_scan *scan = worker->scan;
+    pthread_mutex_lock(&scan->lock);
+    worker->unit->parked_by = worker;
+    worker->unit->next = scan->parked;
+    scan->parked = worker->unit;
+    worker->unit = NULL;
+    pthread_cond_broadcast(&scan->changed);
+    pthread_mutex_unlock(&scan->lock);
+}
+
+/* Reads one raw batch of the unit in hand; at its end, sees to the joins. */
+static void unit_work(struct eg_scan_worker *worker) {
+    struct eg_scan *scan = worker->scan;
+    struct egi_unit *unit = worker->unit;
+    struct egi_input *input = unit->input;
+    struct egi_counts counts = {0};
+    struct eg_error err = {0};
+    bool of_source = false;
+    enum eg_status status = EG_OK;
+    if (eg_env_cancelled(&scan->env)) status = eg_fail(&err, EG_E_CANCELLED, "interrupted");
+    else
+        status = egi_unit_step(unit, &worker->scratch, &worker->ready, &counts, &of_source, &err);
+    counts_add(scan, &counts);
+    if (status == EG_OK) return;
+    pthread_mutex_lock(&scan->lock);
+    if (status < 0 && of_source) {
+        if (status != EG_E_CUT) {
+            if (unit->number < atomic_load(&input->failed_at))
+                atomic_store(&input->failed_at, unit->number);
+            input->exhausted = true;
+        }
+        source_failed(scan, input->index, input->plan.state, status, &err);
+    } else if (status < 0) {
+        scan_fail(scan, status, &err);
+    }
+    egi_unit_pend(unit);
+    worker->unit = NULL;
+    joins_run(worker, input);
+    pthread_mutex_unlock(&scan->lock);
+}
+
+enum eg_status eg_scan_next(struct eg_scan_worker *worker, struct eg_batch **out,
+                            struct eg_error *err) {
+    struct eg_scan *scan = worker->scan;
+    *out = NULL;
+    while (!atomic_load_explicit(&scan->failed, memory_order_acquire)) {
+        struct eg_batch *batch = egi_batches_pop(&worker->ready);
+        if (batch) {
+            if (worker->unit) unit_park(worker);
+            add(&scan->rows[batch->table_id], batch->rows);
+            *out = batch;
+            return EG_OK;
+        }
+        if (worker->unit) unit_work(worker);
+        else if (work_take(worker) == EG_END) return EG_END;
+    }
+    if (worker->unit) unit_park(worker);
+    return scan_error(scan, err);
+}
+
+enum eg_status eg_scan_worker_new(struct eg_scan_worker **out, struct eg_scan *scan,
+                                  struct eg_error *err) {
+    struct eg_scan_worker *worker = eg_calloc(1, sizeof *worker);
+    if (!worker) return eg_fail(err, EG_E_NOMEM, "no memory for a worker");
+    worker->scan = scan;
+    pthread_mutex_lock(&scan->lock);
+    scan->workers++;
+    pthread_mutex_unlock(&scan->lock);
+    *out = worker;
+    return EG_OK;
+}
+
+void eg_scan_worker_free(struct eg_scan_worker *worker) {
+    if (!worker) return;
+    pthread_mutex_lock(&worker->scan->lock);
+    worker->scan->workers--;
+    pthread_mutex_unlock(&worker->scan->lock);
+    egi_batches_reset(&worker->ready);
+    egi_scratch_reset(&worker->scratch);
+    eg_free(worker);
+}
+
+/* ---- from outside ---- */
+
+void eg_scan_hold(struct eg_scan *scan, bool hold) {
+    pthread_mutex_lock(&scan->lock);
+    scan->held = hold;
+    if (!hold && scan->current && scan->current->exhausted && scan->current->drained) {
+        scan->current = NULL;
+        inputs_settle(scan);
+    }
+    pthread_cond_broadcast(&scan->changed);
+    pthread_mutex_unlock(&scan->lock);
+}
+
+static bool input_over(const struct egi_input *input) { return input->exhausted && input->drained; }
+
+bool eg_scan_over(struct eg_scan *scan) {
+    pthread_mutex_lock(&scan->lock);
+    bool over = scan->next_input == scan->request.input_count;
+    for (struct egi_input *input = scan->inputs; input; input = input->next)
+        over = over && input_over(input);
+    pthread_mutex_unlock(&scan->lock);
+    return over;
+}
+
+bool eg_scan_input_over(struct eg_scan *scan, const char **input) {
+    pthread_mutex_lock(&scan->lock);
+    bool over = scan->current && input_over(scan->current);
+    if (over) *input = scan->current->name;
+    pthread_mutex_unlock(&scan->lock);
+    return over;
+}
+
+enum eg_status eg_scan_position(struct eg_scan *scan, struct eg_position *out,
+                                struct eg_error *err) {
+    struct egi_input *input = scan->current;
+    if (!input || input->muted || input->joined == 0) return EG_END;
+    uint64_t behind = input->joined, failed = atomic_load(&input->failed_at);
+    if (failed < behind) behind = failed;
+    if (behind == 0) return EG_END;
+    return scan->request.source->position(input->source, behind - 1, out, err);
+}
+
+enum eg_status eg_scan_commit(struct eg_scan *scan, const struct eg_position *position,
+                              struct eg_error *err) {
+    struct egi_input *input = scan->current;
+    return input ? scan->request.source->commit(input->source, position, err) : EG_OK;
+}
+
+void eg_scan_losses(struct eg_scan *scan, struct eg_tally *out) {
+    eg_tally_merge(out, &scan->tally);
+    eg_tally_reset(&scan->tally);
+    for (struct egi_input *input = scan->inputs; input; input = input->next) {
+        eg_tally_merge(out, &input->tally);
+        eg_tally_reset(&input->tally);
+    }
+}
+
+void eg_scan_stop(struct eg_scan *scan, const struct eg_error *err) {
+    pthread_mutex_lock(&scan->lock);
+    scan_fail(scan, err->status < 0 ? err->status : EG_E_CANCELLED, err);
+    pthread_mutex_unlock(&scan->lock);
+}
+
+const struct eg_tally *eg_scan_tally(struct eg_scan *scan) {
+    for (struct egi_input *input = scan->inputs; input; input = input->next) {
+        eg_tally_merge(&scan->tally, &input->tally);
+        eg_tally_reset(&input->tally);
+    }
+    return &scan->tally;
+}
+
+const struct eg_trouble *eg_scan_troubles(struct eg_scan *scan, size_t *count) {
+    *count = scan->trouble_count;
+    return scan->troubles;
+}
+
+/* ---- opening ---- */
+
+static void *copy_of(const void *from, size_t count, size_t size) {
+    void *copy = eg_calloc(count ? count : 1, size);
+    if (copy && count) memcpy(copy, from, count * size);
+    return copy;
+}
+
+static bool request_copy(struct eg_scan_request *to, const struct eg_scan_request *from) {
+    *to = *from;
+    char **inputs = eg_calloc(from->input_count + 1, sizeof(char *));
+    to->inputs = (const char *const *)inputs;
+    to->netflow_ports =
+        copy_of(from->netflow_ports, from->netflow_port_count, sizeof *from->netflow_ports);
+    to->known = copy_of(from->known, from->known_count, sizeof *from->known);
+    bool whole = inputs && to->netflow_ports && to->known;
+    for (size_t i = 0; whole && i < from->input_count; i++)
+        whole = (inputs[i] = eg_strdup(from->inputs[i])) != NULL;
+    /* a frame that held an export is claimed before the packets are looked at */
+    for (uint32_t i = 1; i < to->part_count; i++)
+        for (uint32_t k = i; k && to->parts[k].extract->table < to->parts[k - 1].extract->table; k--) {
+            struct eg_scan_part part = to->parts[k];
+            to->parts[k] = to->parts[k - 1];
+            to->parts[k - 1] = part;
+        }
+    return whole;
+}
+
+static void request_reset(struct eg_scan_request *request) {
+    for (size_t i = 0; request->inputs && i < request->input_count; i++)
+        eg_free((void *)(uintptr_t)request->inputs[i]);
+    eg_free((void *)(uintptr_t)request->inputs);
+    eg_free((void *)(uintptr_t)request->netflow_ports);
+    eg_free((void *)(uintptr_t)request->known);
+}
+
+enum eg_status eg_scan_open(struct eg_scan **out, const struct eg_env *env,
+                            const struct eg_scan_request *request, struct eg_error *err) {
+    EG_ASSERT(request->part_count > 0 && request->part_count <= EG_SCAN_PARTS_MAX);
+    EG_ASSERT(request->source->abi == EG_STAGE_ABI);
+    struct eg_scan *scan = eg_calloc(1, sizeof *scan);
+    if (!scan) return eg_fail(err, EG_E_NOMEM, "no memory for a scan");
+    scan->env = *env;
+    if (scan->env.batch_rows == 0) scan->env.batch_rows = EG_BATCH_ROWS;
+    pthread_mutex_init(&scan->lock, NULL);
+    pthread_cond_init(&scan->changed, NULL);
+    if (!request_copy(&scan->request, request)) {
+        eg_scan_free(scan);
+        return eg_fail(err, EG_E_NOMEM, "no memory for a scan");
+    }
+    if (request->input_count) {
+        pthread_mutex_lock(&scan->lock);
+        input_next(scan);
+        pthread_mutex_unlock(&scan->lock);
+    }
+    if (atomic_load(&scan->failed)) {
+        enum eg_status status = scan_error(scan, err);
+        eg_scan_free(scan);
+        return status;
+    }
+    *out = scan;
+    return EG_OK;
+}
+
+void eg_scan_free(struct eg_scan *scan) {
+    if (!scan) return;
+    EG_ASSERT(scan->workers == 0);
+    struct egi_unit *unit;
+    while ((unit = unparked(&scan->parked))) egi_unit_pend(unit);
+    while (scan->inputs) {
+        struct egi_input *input = scan->inputs;
+        scan->inputs = input->next;
+        egi_input_free(input);
+    }
+    for (size_t i = 0; i < scan->trouble_count; i++) {
+        eg_free(scan->troubles[i].input);
+        eg_free(scan->troubles[i].message);
+    }
+    eg_free(scan->troubles);
+    eg_free(scan->trouble_inputs);
+    eg_tally_reset(&scan->tally);
+    request_reset(&scan->request);
+    pthread_cond_destroy(&scan->changed);
+    pthread_mutex_destroy(&scan->lock);
+    eg_free(scan);
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One input of a scan: opening it, decoding its units, joining them in order. No locks here: scan.c
+ * sees to it that a unit is in one call at a time and that joins follow each other. */
+#include "table/scan_input.h"
+
+#include "base/alloc.h"
+
+#include <string.h>
+
+/* ---- batches and scratch ---- */
+
+bool egi_batches_push(struct egi_batches *queue, struct eg_batch *batch) {
+    if (queue->first && queue->first == queue->count) queue->first = queue->count = 0;
+    if (queue->count == queue->room) {
+        size_t room = queue->room ? queue->room * 2 : 16;
+        void *items = eg_realloc(queue->items, room, sizeof(struct eg_batch *));
+        if (!items) return false;
+        queue->items = items;
+        queue->room = room;
+    }
+    queue->items[queue->count++] = batch;
+    return true;
+}
+
+struct eg_batch *egi_batches_pop(struct egi_batches *queue) {
+    return queue->first < queue->count ? queue->items[queue->first++] : NULL;
+}
+
+void egi_batches_reset(struct egi_batches *queue) {
+    struct eg_batch *batch;
+    while ((batch = egi_batches_pop(queue))) eg_batch_unref(batch);
+    eg_free(queue->items);
+    *queue = (struct egi_batches){0};
+}
+
+void egi_scratch_reset(struct egi_scratch *scratch) {
+    eg_free(scratch->rows);
+    eg_free(scratch->claimed);
+    *scratch = (struct egi_scratch){0};
+}
+
+static bool scratch_rows(struct egi_scratch *scratch, size_t rows) {
+    if (rows <= scratch->row_room) return true;
+    void *grown = eg_realloc(scratch->rows, rows, sizeof *scratch->rows);
+    if (!grown) return false;
+    scratch->rows = grown;
+    scratch->row_room = rows;
+    return true;
+}
+
+/* Zeroed bits for the rows of a raw batch. */
+static uint64_t *scratch_claimed(struct egi_scratch *scratch, uint32_t rows) {
+    size_t words = ((size_t)rows + 63) / 64;
+    if (words > scratch->claimed_words) {
+        void *grown = eg_realloc(scratch->claimed, words, sizeof *scratch->claimed);
+        if (!grown) return NULL;
+        scratch->claimed = grown;
+        scratch->claimed_words = words;
+    }
+    memset(scratch->claimed, 0, words * sizeof *scratch->claimed);
+    return scratch->claimed;
+}
+
+/* ---- outs ---- */
+
+static eg_column_set part_columns(const struct eg_scan_part *part) {
+    return part->columns | (part->predicate ? part->predicate->columns : 0);
+}
+
+static enum eg_status out_begin(struct eg_out *out, const struct egi_input *input, uint32_t part,
+                                uint64_t unit, struct eg_error *err) {
+    const struct eg_scan_part *asked = &input->request->parts[part];
+    *out = (struct eg_out){.unit = unit};
+    return eg_builder_new(&out->rows, eg_table_get(asked->extract->table), asked->extract->table,
+                          input->env->batch_rows, part_columns(asked), err);
+}
+
+static void out_end(struct eg_out *out) {
+    for (uint32_t i = 0; i < out->ready_count; i++) eg_batch_unref(out->ready[i]);
+    eg_free(out->ready);
+    eg_builder_free(out->rows);
+    eg_tally_reset(&out->tally);
+    *out = (struct eg_out){0};
+}
+
+/* The rows of a batch that the part's predicate holds for; takes the batch. */
+static enum eg_status batch_select(struct eg_batch **batch, const struct eg_predicate *predicate,
+                                   struct egi_scratch *scratch, struct eg_error *err) {
+    if (!scratch_rows(scratch, (*batch)->rows))
+        return eg_fail(err, EG_E_NOMEM, "no memory to select rows");
+    uint32_t held = predicate->select(predicate, *batch, scratch->rows);
+    if (held == (*batch)->rows) return EG_OK;
+    struct eg_batch *picked = NULL;
+    enum eg_status status =
+        held ? eg_batch_pick(&picked, *batch, scratch->rows, held, err) : EG_OK;
+    eg_batch_unref(*batch);
+    *batch = picked;
+    return status;
+}
+
+/* Moves what an out has ready to the worker, less what the predicate rejects; all of it is dropped
+ * where the unit is muted. */
+static enum eg_status out_collect(struct eg_out *out, const struct eg_scan_part *part, bool muted,
+                                  struct egi_scratch *scratch, struct egi_batches *ready,
+                                  struct eg_error *err) {
+    enum eg_status status = EG_OK;
+    for (uint32_t i = 0; i < out->ready_count; i++) {
+        struct eg_batch *batch = out->ready[i];
+        if (muted || status < 0) {
+            eg_batch_unref(batch);
+            continue;
+        }
+        if (part->predicate) status = batch_select(&batch, part->predicate, scratch, err);
+        if (batch && (status < 0 || !egi_batches_push(ready, batch))) {
+            eg_batch_unref(batch);
+            if (status >= 0) status = eg_fail(err, EG_E_NOMEM, "no memory for a list of batches");
+        }
+    }
+    out->ready_count = 0;
+    return status;
+}
+
+/* ---- opening ---- */
+
+static enum eg_status extracts_open(struct egi_input *input, struct eg_error *err) {
+    const struct eg_scan_request *request = input->request;
+    for (uint32_t i = 0; i < request->part_count; i++) {
+        struct eg_extract_options options = {
+            .columns = part_columns(&request->parts[i]),
+            .netflow_ports = request->netflow_ports,
+            .netflow_port_count = request->netflow_port_count,
+            .input_name = input->name,
+        };
+        EG_TRY(request->parts[i].extract->open(input->env, &options, &input->extracts[i], err));
+    }
+    return EG_OK;
+}
+
+static enum eg_status input_plan(struct egi_input *input, struct eg_error *err) {
+    const struct eg_scan_request *request = input->request;
+    EG_TRY(request->source->open(input->env, input->name, request->source_options, &input->source,
+                                 err));
+    EG_TRY(request->source->plan(input->source, request->known, request->known_count, &input->plan,
+                                 err));
+    return input->plan.state == EG_PLAN_KNOWN ? EG_END : EG_OK;
+}
+
+enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *env,
+                              const struct eg_scan_request *request, size_t index,
+                              enum eg_plan_state *state, struct eg_error *err) {
+    *out = NULL;
+    *state = EG_PLAN_NEW;
+    struct egi_input *input = eg_calloc(1, sizeof *input);
+    if (!input) return eg_fail(err, EG_E_NOMEM, "%s: no memory", request->inputs[index]);
+    input->env = env;
+    input->request = request;
+    input->index = index;
+    input->name = request->inputs[index];
+    atomic_init(&input->failed_at, UINT64_MAX);
+    enum eg_status status = input_plan(input, err);
+    *state = input->plan.state;
+    if (status == EG_OK) status = extracts_open(input, err);
+    if (status < 0) {
+        egi_input_free(input);
+        return status;
+    }
+    input->muted = input->plan.resume_offset > 0;
+    input->exhausted = input->plan.units == 0;
+    *out = input;
+    return status;
+}
+
+void egi_input_free(struct egi_input *input) {
+    if (!input) return;
+    struct egi_scratch scratch = {0};
+    struct egi_batches nothing = {0};
+    struct egi_counts counts = {0};
+    for (struct egi_unit *unit = input->pending, *next; unit; unit = next) {
+        next = unit->next;
+        unit->placed = unit->muted = true; /* its rows have no taker: only its memory matters */
+        (void)!egi_unit_join(unit, &scratch, &nothing, &counts, NULL);
+    }
+    egi_batches_reset(&nothing);
+    egi_scratch_reset(&scratch);
+    for (uint32_t i = 0; i < input->request->part_count; i++)
+        if (input->extracts[i]) input->request->parts[i].extract->close(input->extracts[i]);
+    if (input->source) input->request->source->close(input->source);
+    eg_tally_reset(&input->tally);
+    eg_tally_reset(&input->end_tally);
+    eg_free(input);
+}
+
+/* ---- units ---- */
+
+enum eg_status egi_unit_new(struct egi_unit **out, struct egi_input *input, uint64_t number,
+                            struct eg_error *err) {
+    struct egi_unit *unit = eg_calloc(1, sizeof *unit);
+    if (!unit) return eg_fail(err, EG_E_NOMEM, "%s: no memory", input->name);
+    unit->input = input;
+    unit->number = number;
+    *out = unit;
+    return EG_OK;
+}
+
+static enum eg_status unit_begin(struct egi_unit *unit, struct eg_error *err) {
+    const struct eg_scan_request *request = unit->input->request;
+    for (uint32_t i = 0; i < request->part_count; i++) {
+        EG_TRY(out_begin(&unit->outs[i], unit->input, i, unit->number, err));
+        EG_TRY(request->parts[i].extract->begin(unit->input->extracts[i], unit->number,
+                                                &unit->parts[i], err));
+    }
+    unit->begun = true;
+    return EG_OK;
+}
+
+/* Whether the unit is already known is told by where its first row stands. */
+static void unit_place(struct egi_unit *unit, const struct eg_batch *raw) {
+    uint64_t resume = unit->input->plan.resume_offset;
+    const uint32_t col = EG_COL(RAW, offset);
+    if (unit->placed || raw->rows == 0) return;
+    unit->placed = true;
+    unit->muted = resume && eg_batch_valid(raw, col, 0) &&
+                  (uint64_t)eg_col_i64(&raw->columns[col])[0] < resume;
+}
+
+static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
+                                struct egi_scratch *scratch, struct egi_batches *ready,
+                                struct egi_counts *counts, struct eg_error *err) {
+    const struct eg_scan_request *request = unit->input->request;
+    uint64_t *claimed = NULL;
+    if (request->claim && !(claimed = scratch_claimed(scratch, raw->rows)))
+        return eg_fail(err, EG_E_NOMEM, "%s: no memory", unit->input->name);
+    for (uint32_t i = 0; i < request->part_count; i++) {
+        struct eg_out *out = &unit->outs[i];
+        uint64_t datagrams = out->datagrams;
+        out->tally = unit->tally;
+        enum eg_status status =
+            request->parts[i].extract->feed(unit->parts[i], raw, claimed, out, err);
+        unit->tally = out->tally;
+        out->tally = (struct eg_tally){0};
+        counts->datagrams += out->datagrams - datagrams;
+        if (status < 0) return status;
+        EG_TRY(out_collect(out, &request->parts[i], unit->muted, scratch, ready, err));
+    }
+    return EG_OK;
+}
+
+static enum eg_status unit_seal(struct egi_unit *unit, struct egi_scratch *scratch,
+                                struct egi_batches *ready, struct eg_error *err) {
+    const struct eg_scan_request *request = unit->input->request;
+    for (uint32_t i = 0; i < request->part_count; i++) {
+        struct eg_out *out = &unit->outs[i];
+        if (!out->rows) continue;
+        out->tally = unit->tally;
+        eg_out_seal(out);
+        unit->tally = out->tally;
+        out->tally = (struct eg_tally){0};
+        EG_TRY(out_collect(out, &request->parts[i], unit->muted, scratch, ready, err));
+    }
+    return EG_OK;
+}
+
+/* The next raw batch; what the source answers is kept apart from what decoding answers. */
+static enum eg_status unit_read(struct egi_unit *unit, struct eg_batch **raw,
+                                enum eg_status *source, struct eg_error *err) {
+    struct egi_input *input = unit->input;
+    *raw = unit->raw; /* a stream's was read when the unit was taken */
+    unit->raw = NULL;
+    *source = *raw ? EG_OK : EG_END;
+    if (!unit->begun) EG_TRY(unit_begin(unit, err));
+    /* behind a unit that could not be read nothing can be vouched for */
+    if (unit->number > atomic_load_explicit(&input->failed_at, memory_order_relaxed)) {
+        unit->placed = unit->muted = true;
+        *source = EG_END;
+    } else if (input->plan.units != EG_UNITS_STREAM) {
+        *source = input->request->source->next(input->source, unit->number, raw, &unit->tally, err);
+        if (*source != EG_OK) *raw = NULL;
+    }
+    return EG_OK;
+}
+
+enum eg_status egi_unit_step(struct egi_unit *unit, struct egi_scratch *scratch,
+                             struct egi_batches *ready, struct egi_counts *counts, bool *of_source,
+                             struct eg_error *err) {
+    struct eg_batch *raw;
+    enum eg_status source;
+    *of_source = false;
+    enum eg_status status = unit_read(unit, &raw, &source, err);
+    if (status >= 0 && source == EG_OK && raw) {
+        unit_place(unit, raw);
+        counts->frames += raw->rows;
+        status = unit_feed(unit, raw, scratch, ready, counts, err);
+        eg_batch_unref(raw);
+        return status;
+    }
+    eg_batch_unref(raw);
+    if (status < 0) return status;
+    EG_TRY(unit_seal(unit, scratch, ready, source < 0 ? NULL : err));
+    *of_source = source < 0;
+    return *of_source ? source : EG_END;
+}
+
+void egi_unit_pend(struct egi_unit *unit) {
+    struct egi_unit **at = &unit->input->pending;
+    while (*at && (*at)->number < unit->number) at = &(*at)->next;
+    unit->next = *at;
+    *at = unit;
+}
+
+static void unit_free(struct egi_unit *unit) {
+    for (uint32_t i = 0; i < unit->input->request->part_count; i++) out_end(&unit->outs[i]);
+    eg_batch_unref(unit->raw);
+    eg_tally_reset(&unit->tally);
+    eg_free(unit);
+}
+
+enum eg_status egi_unit_join(struct egi_unit *unit, struct egi_scratch *scratch,
+                             struct egi_batches *ready, struct egi_counts *counts,
+                             struct eg_error *err) {
+    struct egi_input *input = unit->input;
+    const struct eg_scan_request *request = input->request;
+    enum eg_status status = EG_OK;
+    if (!unit->placed) unit->muted = input->muted; /* no row in it: it stands with the one before */
+    else if (!unit->muted) input->muted = false;
+    for (uint32_t i = 0; i < request->part_count; i++) {
+        struct eg_out *out = &unit->outs[i];
+        if (!unit->parts[i]) continue;
+        uint64_t datagrams = out->datagrams;
+        out->tally = unit->tally;
+        enum eg_status part =
+            request->parts[i].extract->join(input->extracts[i], unit->parts[i], out, err);
+        if (part >= 0 && status >= 0) eg_out_seal(out);
+        unit->tally = out->tally;
+        out->tally = (struct eg_tally){0};
+        counts->datagrams += out->datagrams - datagrams;
+        if (part >= 0 && status >= 0)
+            part = out_collect(out, &request->parts[i], unit->muted, scratch, ready, err);
+        if (part < 0 && status >= 0) status = part;
+    }
+    if (!unit->muted) eg_tally_merge(&input->tally, &unit->tally);
+    unit_free(unit);
+    return status;
+}
+
+enum eg_status egi_input_drain(struct egi_input *input, struct egi_scratch *scratch,
+                               struct egi_batches *ready, struct egi_counts *counts,
+                               struct eg_error *err) {
+    const struct eg_scan_request *request = input->request;
+    struct eg_tally tally = input->end_tally; /* lent to the outs, as in a unit */
+    input->end_tally = (struct eg_tally){0};
+    enum eg_status status = EG_OK;
+    for (uint32_t i = 0; i < request->part_count && status >= 0; i++) {
+        struct eg_out out;
+        status = out_begin(&out, input, i, input->taken, err);
+        if (status >= 0) {
+            out.tally = tally;
+            status = request->parts[i].extract->join(input->extracts[i], NULL, &out, err);
+            if (status >= 0) eg_out_seal(&out);
+            tally = out.tally;
+            out.tally = (struct eg_tally){0};
+            counts->datagrams += out.datagrams;
+        }
+        if (status >= 0)
+            status = out_collect(&out, &request->parts[i], input->muted, scratch, ready, err);
+        out_end(&out);
+    }
+    if (!input->muted) eg_tally_merge(&input->tally, &tally);
+    eg_tally_reset(&tally);
+    return status;
+}

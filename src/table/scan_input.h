@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One input of a scan while it is being read: its source, one extract per part, the units that were
+ * given out, and the queue in which they are joined in order. Internal to scan.c.
+ *
+ *   taken ─▶ in a worker's call ⇄ parked ─▶ pending (read, waiting for its turn) ─▶ joined
+ *
+ * What is marked (lock) is guarded by the scan's lock. */
+#ifndef EG_TABLE_SCAN_INPUT_H
+#define EG_TABLE_SCAN_INPUT_H
+
+#include "table/scan.h"
+
+struct egi_input;
+
+/* Batches that are ready to be given out, first in first out. */
+struct egi_batches {
+    struct eg_batch **items;
+    size_t first, count, room;
+};
+bool egi_batches_push(struct egi_batches *, struct eg_batch *); /* false: no memory; not taken */
+struct eg_batch *egi_batches_pop(struct egi_batches *);         /* NULL: there is none */
+void egi_batches_reset(struct egi_batches *);
+
+/* A piece of an input. It belongs to one worker's call at a time. */
+struct egi_unit {
+    struct egi_input *input;
+    uint64_t number;
+    struct eg_batch *raw; /* a stream's unit: the one raw batch it is, until it was fed */
+    struct eg_extract_unit *parts[EG_SCAN_PARTS_MAX];
+    struct eg_out outs[EG_SCAN_PARTS_MAX];
+    struct eg_tally tally; /* in the order of the input; lent to the outs while they are written */
+    bool begun;
+    bool placed;           /* a raw row told where the unit stands, so that `muted` is certain */
+    bool muted;            /* it stands before what is known: rows and counts are dropped */
+    const void *parked_by; /* (lock) the worker that goes on with it by preference */
+    struct egi_unit *next; /* (lock) parked or pending */
+};
+
+struct egi_input {
+    const struct eg_env *env;
+    const struct eg_scan_request *request; /* the scan's copy */
+    size_t index;
+    const char *name;
+    struct eg_source *source;
+    struct eg_plan plan;
+    struct eg_extract *extracts[EG_SCAN_PARTS_MAX];
+    uint64_t taken;            /* (lock) units given out */
+    uint64_t joined;           /* (lock) */
+    bool exhausted;            /* (lock) no further unit will be given out */
+    bool joining;              /* (lock) a worker is in join() */
+    bool drained;              /* (lock) all is joined, and join(NULL) was run */
+    struct egi_unit *pending;  /* (lock) by number */
+    atomic_ullong failed_at;   /* the first unit that could not be read; none: UINT64_MAX */
+    bool muted;                /* the joiner's: nothing new was joined yet */
+    struct eg_tally tally;     /* the joiner's */
+    struct eg_tally end_tally; /* counted where a stream ended, behind its last unit */
+    uint64_t bytes_done;       /* (lock) of plan.bytes */
+    struct egi_input *next;    /* (lock) */
+};
+
+/* Opens the source, plans it, and opens the extracts. EG_END: all of it is known already (*out is
+ * there all the same, for its plan). `state` is set on every answer. */
+enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *,
+                              const struct eg_scan_request *, size_t index,
+                              enum eg_plan_state *state, struct eg_error *);
+/* Frees it with the units that are still pending (which are joined into nothing). */
+void egi_input_free(struct egi_input *);
+
+enum eg_status egi_unit_new(struct egi_unit **out, struct egi_input *, uint64_t number,
+                            struct eg_error *);
+/* Scratch that a worker lends: grows, never shrinks. */
+struct egi_scratch {
+    uint32_t *rows;
+    size_t row_room;
+    uint64_t *claimed;
+    size_t claimed_words;
+};
+void egi_scratch_reset(struct egi_scratch *);
+
+struct egi_counts { /* what a step adds to the progress */
+    uint64_t frames, datagrams;
+};
+
+/* Reads and decodes one raw batch of the unit. EG_END: the unit is over, all of its rows are in
+ * `ready`; so they are when the source failed, whose answer is given with `of_source` set. */
+enum eg_status egi_unit_step(struct egi_unit *, struct egi_scratch *, struct egi_batches *ready,
+                             struct egi_counts *, bool *of_source, struct eg_error *);
+/* Puts a unit that is over into the queue. With the lock. */
+void egi_unit_pend(struct egi_unit *);
+/* Joins a unit that was taken from the queue, and frees it. Without the lock, in order. */
+enum eg_status egi_unit_join(struct egi_unit *, struct egi_scratch *, struct egi_batches *ready,
+                             struct egi_counts *, struct eg_error *);
+/* Runs join(NULL) of every part. Without the lock, once, behind the last unit. */
+enum eg_status egi_input_drain(struct egi_input *, struct egi_scratch *, struct egi_batches *ready,
+                               struct egi_counts *, struct eg_error *);
+
+#endif
