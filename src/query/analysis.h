@@ -9,6 +9,13 @@
 #include "filter/filter.h"
 #include "store/dataset.h"
 
+/* Functions that Spark SQL has by these names and DuckDB under others; run before a question. */
+#define EG_SQL_MACROS                                                                              \
+    "CREATE OR REPLACE TEMP MACRO unix_micros(t) AS epoch_us(t);"                                  \
+    "CREATE OR REPLACE TEMP MACRO timestamp_micros(n) AS make_timestamptz(CAST(n AS BIGINT));"     \
+    "CREATE OR REPLACE TEMP MACRO sequence(a, b) AS generate_series(a, b);"                        \
+    "CREATE OR REPLACE TEMP MACRO explode(l) AS unnest(l);"
+
 /* Where a question's rows come from. Either a dataset or captures. */
 struct eg_origin {
     struct eg_dataset *dataset;    /* NULL: captures */
@@ -16,7 +23,9 @@ struct eg_origin {
     size_t capture_count;
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
-    const char *source;            /* only rows of this source ("packet", …); NULL: exports win */
+    bool from_packets;             /* flows made of packets: the captures hold no exports, or the
+                                      user asked for `--source packet` */
+    const char *source;            /* only rows of this source ("netflow5", …); NULL: all */
     int64_t from_us, to_us;        /* INT64_MIN/MAX: open */
     const char *match;             /* overlaps|start|end|inside */
     const struct eg_filter *filter; /* NULL: all */
@@ -51,10 +60,30 @@ EG_MUST_CHECK enum eg_status eg_sql_losses(const struct eg_origin *, struct eg_s
 /* The views flows, packets, counters, losses over a dataset (derived columns included), for `sql`. */
 EG_MUST_CHECK enum eg_status eg_sql_views(struct eg_dataset *, struct eg_strbuf *sql,
                                           struct eg_error *err);
+/* The same names over captures. */
+EG_MUST_CHECK enum eg_status eg_sql_capture_views(const struct eg_origin *, struct eg_strbuf *sql,
+                                                  struct eg_error *err);
 
-/* Whether the captures hold flow exports and how many packets: decides what answers. */
+/* What a capture holds: decides whether its exports or its packets answer. Stops at the first export
+ * unless `whole`. Errors: as eg_scan_open. */
 struct eg_capture_kind {
-    uint64_t exports, packets;
+    bool has_exports;
+    uint64_t frames; /* read until then */
 };
+EG_MUST_CHECK enum eg_status eg_capture_look(const struct eg_env *, const struct eg_origin *,
+                                             struct eg_capture_kind *out, struct eg_error *err);
+
+/* ---- for the files of this room ---- */
+
+/* "(SELECT …)": the rows of `flows` the origin names, its filter, source and times applied. */
+EG_MUST_CHECK enum eg_status eg_sql_rows(const struct eg_origin *, struct eg_strbuf *sql,
+                                         struct eg_error *err);
+/* The counters of a row: "bytes" scaled by the sampling rate, or as reported. */
+void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql);
+/* The condition that a row's times match [from, to]; nothing where the range is open. Starts with
+ * " AND ". */
+void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);
+/* "['a', 'b']": the captures as a list literal, and ", netflow_ports := […]" behind it. */
+void eg_sql_captures(const struct eg_origin *, struct eg_strbuf *sql);
 
 #endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How an answer leaves: a query's rows through an encoder to standard output or a file. */
+#include "cli/report.h"
+
+#include "base/alloc.h"
+#include "base/durable.h"
+#include "cli/progress.h"
+#include "table/arrow_ipc.h"
+#include "table/encode.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Where bytes go: standard output, or FILE.tmp that becomes FILE at the end. */
+struct outlet {
+    int fd;
+    const char *path; /* NULL: standard output */
+    char *tmp;
+    bool gone;        /* the reader went away: stop quietly */
+};
+
+static enum eg_status outlet_open(struct outlet *out, const char *path, struct eg_error *err) {
+    *out = (struct outlet){.fd = STDOUT_FILENO};
+    if (!path || strcmp(path, "-") == 0) return EG_OK;
+    size_t size = strlen(path) + 5;
+    out->tmp = eg_malloc(size);
+    if (!out->tmp) return eg_fail(err, EG_E_NOMEM, "out of memory");
+    snprintf(out->tmp, size, "%s.tmp", path);
+    out->fd = open(out->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (out->fd < 0) return eg_fail_errno(err, errno, "cannot write %s", path);
+    out->path = path;
+    return EG_OK;
+}
+
+static enum eg_status outlet_write(struct outlet *out, struct eg_strbuf *text,
+                                   struct eg_error *err) {
+    if (text->failed) return eg_fail(err, EG_E_NOMEM, "out of memory while writing the answer");
+    size_t done = 0;
+    while (done < text->size && !out->gone) {
+        ssize_t n = write(out->fd, text->text + done, text->size - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EPIPE && !out->path) out->gone = true;
+        else if (n < 0)
+            return eg_fail_errno(err, errno, "cannot write %s",
+                                 out->path ? out->path : "standard output");
+        else done += (size_t)n;
+    }
+    eg_strbuf_clear(text);
+    return EG_OK;
+}
+
+static enum eg_status outlet_close(struct outlet *out, enum eg_status status,
+                                   struct eg_error *err) {
+    if (out->path) {
+        if (status >= 0 && fsync(out->fd) != 0)
+            status = eg_fail_errno(err, errno, "cannot write %s", out->path);
+        close(out->fd);
+        if (status >= 0) status = eg_file_rename(out->tmp, out->path, err);
+        if (status < 0) unlink(out->tmp);
+    }
+    eg_free(out->tmp);
+    return status;
+}
+
+static enum eg_format format_of(const struct eg_report_options *options) {
+    if (options->json) return EG_FORMAT_JSON;
+    if (options->output) return eg_format_by_name(options->output);
+    return isatty(STDOUT_FILENO) && !options->write ? EG_FORMAT_TABLE : EG_FORMAT_TSV;
+}
+
+static struct eg_encode_style style_of(const struct eg_report *report, enum eg_format format) {
+    const char *color = report->call->common->color;
+    bool tty = isatty(STDOUT_FILENO) != 0;
+    bool colored = strcmp(color, "always") == 0 ||
+                   (strcmp(color, "auto") == 0 && tty && !getenv("NO_COLOR") &&
+                    (!getenv("TERM") || strcmp(getenv("TERM"), "dumb") != 0));
+    setlocale(LC_CTYPE, "");
+    return (struct eg_encode_style){
+        .format = format,
+        .header = !report->options->no_header,
+        .human = strcmp(report->options->units, "si") == 0,
+        .color = colored,
+        .unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+        .utc_offset = !report->options->utc && (format == EG_FORMAT_TABLE || format == EG_FORMAT_WIDE),
+        .epoch = report->options->epoch,
+    };
+}
+
+static enum eg_status encode_text(struct eg_report *report, struct eg_result *result,
+                                  enum eg_format format, struct outlet *out, uint64_t *rows,
+                                  struct eg_error *err) {
+    const struct eg_table *table = eg_result_table(result);
+    uint32_t *columns = eg_calloc(table->count + 1, sizeof *columns);
+    if (!columns) return eg_fail(err, EG_E_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < table->count; i++) columns[i] = i;
+    struct eg_encode_style style = style_of(report, format);
+    struct eg_encoder *encoder = NULL;
+    struct eg_strbuf text = {0};
+    enum eg_status status =
+        eg_encoder_new(&encoder, table, columns, table->count, &style, err);
+    if (status >= 0) eg_encoder_begin(encoder, &text);
+    while (status >= 0 && !out->gone) {
+        struct eg_batch *batch;
+        status = eg_result_next(result, &batch, err);
+        if (status != EG_OK) break;
+        *rows += batch->rows;
+        eg_encoder_rows(encoder, batch, &text);
+        eg_batch_unref(batch);
+        if (text.size > 1 << 16) status = outlet_write(out, &text, err);
+    }
+    if (status >= 0) {
+        eg_encoder_end(encoder, &text);
+        status = outlet_write(out, &text, err);
+    }
+    eg_encoder_free(encoder);
+    eg_strbuf_reset(&text);
+    eg_free(columns);
+    return status;
+}
+
+static enum eg_status encode_arrow(struct eg_result *result, struct outlet *out, uint64_t *rows,
+                                   struct eg_error *err) {
+    const struct eg_table *table = eg_result_table(result);
+    struct eg_strbuf text = {0};
+    enum eg_status status = eg_arrow_ipc_begin(table, EG_COLUMNS_ALL, &text, err);
+    if (status >= 0) status = outlet_write(out, &text, err);
+    while (status >= 0 && !out->gone) {
+        struct eg_batch *batch;
+        status = eg_result_next(result, &batch, err);
+        if (status != EG_OK) break;
+        *rows += batch->rows;
+        status = eg_arrow_ipc_batch(batch, EG_COLUMNS_ALL, &text, err);
+        eg_batch_unref(batch);
+        if (status >= 0) status = outlet_write(out, &text, err);
+    }
+    if (status >= 0) {
+        eg_arrow_ipc_end(&text);
+        status = outlet_write(out, &text, err);
+    }
+    eg_strbuf_reset(&text);
+    return status;
+}
+
+/* Parquet is written to a file of its own first; to standard output it is copied from there. */
+static enum eg_status encode_parquet(struct eg_engine *engine, const char *sql, struct outlet *out,
+                                     struct eg_error *err) {
+    char path[] = "/tmp/earlgrey-answer-XXXXXX";
+    int fd = mkstemp(path);
+    if (fd < 0) return eg_fail_errno(err, errno, "cannot make a temporary file");
+    enum eg_status status = eg_parquet_copy(engine, sql, path, err);
+    struct eg_strbuf text = {0};
+    int copy = status >= 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    while (status >= 0 && copy >= 0) {
+        if (!eg_strbuf_reserve(&text, 1 << 16)) break;
+        ssize_t n = read(copy, text.text, 1 << 16);
+        if (n <= 0) break;
+        text.size = (size_t)n;
+        status = outlet_write(out, &text, err);
+    }
+    if (copy >= 0) close(copy);
+    close(fd);
+    unlink(path);
+    eg_strbuf_reset(&text);
+    return status;
+}
+
+static enum eg_status write_answer(struct eg_report *report, struct eg_engine *engine,
+                                   const char *sql, uint64_t *rows, struct eg_error *err) {
+    enum eg_format format = format_of(report->options);
+    bool binary = format == EG_FORMAT_PARQUET || format == EG_FORMAT_ARROW;
+    if (binary && !report->options->write && isatty(STDOUT_FILENO))
+        return eg_fail(err, EG_E_USAGE, "%s is not for a terminal: name a file with -w, or -w - to "
+                       "insist", eg_format_name(format));
+    struct eg_result *result = NULL;
+    if (format != EG_FORMAT_PARQUET) EG_TRY(eg_engine_query(engine, sql, &result, err));
+    struct outlet out;
+    enum eg_status status = outlet_open(&out, report->options->write, err);
+    if (status >= 0) {
+        if (format == EG_FORMAT_PARQUET) {
+            status = encode_parquet(engine, sql, &out, err);
+            *rows = 1;
+        } else if (format == EG_FORMAT_ARROW) {
+            status = encode_arrow(result, &out, rows, err);
+        } else {
+            status = encode_text(report, result, format, &out, rows, err);
+        }
+    }
+    eg_result_free(result);
+    return outlet_close(&out, status, err);
+}
+
+/* After the answer: what it misses. */
+static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
+    size_t count;
+    bool failed = false;
+    const struct eg_trouble *troubles = eg_engine_troubles(engine, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (!troubles[i].message) continue;
+        bool bad = troubles[i].status < 0;
+        failed = failed || bad;
+        if (bad) fprintf(stderr, "earlgrey: %s: %s\n", report->call->verb->name, troubles[i].message);
+        else eg_note(report->call, "earlgrey: %s", troubles[i].message);
+    }
+    const struct eg_tally *tally = eg_engine_tally(engine);
+    for (int cause = 0; tally && cause < EG_CAUSE_COUNT; cause++) {
+        if (!eg_cause_info((enum eg_cause)cause)->is_loss || cause == EG_CAUSE_capture_cut) continue;
+        struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)cause);
+        int64_t amount = sum.records ? sum.records : sum.packets;
+        if (amount)
+            eg_note(report->call, "earlgrey: not in the answer: %lld %s (%s)", (long long)amount,
+                    sum.records ? "records" : "packets", eg_cause_info((enum eg_cause)cause)->name);
+    }
+    struct eg_scan_progress seen = eg_engine_progress(engine);
+    if (report->capture_count && !report->origin.from_packets && seen.datagrams &&
+        seen.frames > seen.datagrams)
+        eg_note(report->call, "earlgrey: answered from flow exports; %llu other packets are not in "
+                "it (--source packet chooses them)",
+                (unsigned long long)(seen.frames - seen.datagrams));
+    return failed;
+}
+
+static enum eg_status prepare(struct eg_report *report, const char *before, bool locked,
+                              struct eg_engine **out, struct eg_error *err) {
+    const char **allowed = eg_calloc(report->capture_count + 2, sizeof(char *));
+    if (!allowed) return eg_fail(err, EG_E_NOMEM, "out of memory");
+    size_t allowed_count = 0;
+    for (size_t i = 0; i < report->capture_count; i++) allowed[allowed_count++] = report->captures[i];
+    if (report->origin.dataset) allowed[allowed_count++] = eg_dataset_path(report->origin.dataset);
+    allowed[allowed_count++] = ".";
+    const char *temp = getenv("TMPDIR");
+    struct eg_engine_options options = {
+        .memory_limit = report->options->memory_limit,
+        .threads = (uint32_t)report->options->threads,
+        .temp_directory = locked ? NULL : temp && *temp ? temp : "/tmp",
+        .allowed = locked ? allowed : NULL,
+        .allowed_count = locked ? allowed_count : 0,
+        .locked = locked,
+    };
+    enum eg_status status = eg_engine_open(out, &report->call->env, &options, err);
+    if (status >= 0 && before) status = eg_engine_run(*out, before, err);
+    if (status >= 0 && locked) status = eg_engine_lock(*out, err);
+    eg_free(allowed);
+    return status;
+}
+
+enum eg_exit eg_report_run(struct eg_report *report, const char *before, const char *sql,
+                           bool locked) {
+    struct eg_engine *engine = NULL;
+    struct eg_error err;
+    uint64_t rows = 0;
+    enum eg_status status = prepare(report, before, locked, &engine, &err);
+    if (status >= 0) {
+        struct eg_progress *progress = eg_progress_start(report->call, engine);
+        status = write_answer(report, engine, sql, &rows, &err);
+        eg_progress_stop(progress);
+    }
+    enum eg_exit code = EG_EXIT_DONE;
+    if (status < 0) code = eg_complain(report->call, &err);
+    else if (tell_losses(report, engine)) code = EG_EXIT_PARTIAL;
+    else if (rows == 0 && report->options->exit_status) code = EG_EXIT_EMPTY;
+    eg_engine_close(engine);
+    return code;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `earlgrey config`: what is in force and where it came from; whether a file is right. */
+#include "cli/config_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct config_options {
+    bool origin;
+};
+
+static const struct eg_option options[] = {
+    {.name = "origin", .type = EG_OPT_FLAG, .offset = offsetof(struct config_options, origin),
+     .help = "Shows where each value came from."},
+    EG_OPTION_END,
+};
+
+static const char *const examples[] = {
+    "earlgrey config show --origin", "Every option of every verb, its value, and who set it.",
+    "earlgrey config check --config earlgrey.yaml", "Whether a file is right; 2 if not.", NULL};
+
+static void show_option(const struct eg_call *call, const char *verb, const struct eg_option *o,
+                        bool origin) {
+    const struct eg_setting *found = eg_settings_find(call->settings, verb, o->name);
+    const char *value = found ? found->value
+                        : o->preset ? o->preset
+                        : o->type == EG_OPT_FLAG ? "false" : "";
+    printf("%s.%s: %s", verb, o->name, o->secret && *value ? "(hidden)" : value);
+    if (origin) printf("  # %s", found ? found->origin : "default");
+    putchar('\n');
+}
+
+static enum eg_exit show(struct eg_call *call, bool origin) {
+    for (size_t i = 0; eg_verbs[i]; i++)
+        for (const struct eg_option *o = eg_verbs[i]->options; o->name; o++)
+            show_option(call, eg_verbs[i]->name, o, origin);
+    for (size_t i = 0; i < call->settings->count; i++) {
+        const struct eg_setting *s = &call->settings->items[i];
+        if (strncmp(s->key, "filters.", 8) != 0) continue;
+        printf("%s: %s", s->key, s->value);
+        if (origin) printf("  # %s", s->origin);
+        putchar('\n');
+    }
+    return EG_EXIT_DONE;
+}
+
+static enum eg_exit run(struct eg_call *call) {
+    const struct config_options *o = call->options;
+    const char *word = call->word_count == 1 ? call->words[0] : "";
+    struct eg_settings again = {0};
+    struct eg_error err;
+    enum eg_status status = eg_settings_read(&again, call->common->config, &err);
+    size_t count = again.count;
+    eg_settings_reset(&again);
+    if (strcmp(word, "show") != 0 && strcmp(word, "check") != 0)
+        return eg_complain_usage(call, "say what: show or check");
+    if (status < 0) return eg_complain(call, &err);
+    if (strcmp(word, "show") == 0) return show(call, o->origin);
+    eg_note(call, "configuration is right: %zu settings", count);
+    return EG_EXIT_DONE;
+}
+
+const struct eg_verb eg_verb_config = {
+    .name = "config",
+    .summary = "what is configured, and whether it is right",
+    .synopsis = "show|check",
+    .description =
+        "Options can be set, in this order, on the command line, in the environment "
+        "(EARLGREY_OPTION or EARLGREY_VERB_OPTION), in a file named with --config, in the user's "
+        "earlgrey/earlgrey.yaml below XDG_CONFIG_HOME, in /etc/earlgrey/earlgrey.yaml and its "
+        "conf.d directory. A file is YAML: 'OPTION: value' for every verb that has it, "
+        "'VERB: {OPTION: value}' for one, 'filters: {NAME: text}' for filters used as @NAME.",
+    .examples = examples,
+    .options = options,
+    .options_size = sizeof(struct config_options),
+    .config_verb = true,
+    .run = run,
+};

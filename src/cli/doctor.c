@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `earlgrey doctor`: is everything as it should be, here and in a dataset? */
+#include "cli/verb.h"
+#include "engine/engine.h"
+#include "store/dataset.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct doctor_options {
+    const char *dataset;
+    bool rebuild;
+};
+
+static const struct eg_option options[] = {
+    {.name = "dataset", .letter = 'd', .type = EG_OPT_TEXT,
+     .offset = offsetof(struct doctor_options, dataset), .preset = "./earlgrey-data",
+     .value_name = "DATASET", .help = "The dataset to look at."},
+    {.name = "rebuild", .type = EG_OPT_FLAG, .offset = offsetof(struct doctor_options, rebuild),
+     .help = "Makes the catalog again from the files, finishes or removes what a crash left."},
+    EG_OPTION_END,
+};
+
+static const char *const examples[] = {
+    "earlgrey doctor -d data", "Looks at the program, its stages and a dataset.",
+    "earlgrey doctor -d data --rebuild", "Settles what a crash left behind.", NULL};
+
+static void say(int level, const char *text) {
+    printf("%-7s %s\n", level <= 3 ? "broken" : level == 4 ? "note" : "fine", text);
+}
+
+static bool check_program(const struct eg_call *call) {
+    char text[256];
+    snprintf(text, sizeof text, "earlgrey %s", eg_version());
+    say(6, text);
+    struct eg_engine_options engine_options = {0};
+    struct eg_engine *engine = NULL;
+    struct eg_error err;
+    bool whole = eg_engine_open(&engine, &call->env, &engine_options, &err) >= 0;
+    say(whole ? 6 : 3, whole ? "SQL engine starts" : err.message);
+    eg_engine_close(engine);
+    size_t count;
+    const struct eg_stage *stages = eg_registry(&count);
+    for (size_t i = 0; i < count; i++)
+        if (stages[i].unavailable) {
+            snprintf(text, sizeof text, "stage %s: %s", stages[i].name, stages[i].unavailable);
+            say(4, text);
+        }
+    return whole;
+}
+
+static enum eg_exit run(struct eg_call *call) {
+    const struct doctor_options *o = call->options;
+    if (call->word_count) return eg_complain_usage(call, "there is nothing to name; -d is the dataset");
+    bool whole = check_program(call);
+    struct stat info;
+    if (stat(o->dataset, &info) != 0 && strcmp(o->dataset, "./earlgrey-data") == 0) {
+        say(4, "no dataset at ./earlgrey-data; name one with -d");
+        return whole ? EG_EXIT_DONE : EG_EXIT_FAILED;
+    }
+    struct eg_finding *findings = NULL;
+    size_t count = 0;
+    struct eg_error err;
+    if (eg_dataset_doctor(o->dataset, o->rebuild, &call->env, &findings, &count, &err) < 0)
+        return eg_complain(call, &err);
+    for (size_t i = 0; i < count; i++) {
+        say(findings[i].level, findings[i].text);
+        whole = whole && findings[i].level > 3;
+    }
+    eg_findings_free(findings, count);
+    return whole ? EG_EXIT_DONE : EG_EXIT_FAILED;
+}
+
+const struct eg_verb eg_verb_doctor = {
+    .name = "doctor",
+    .summary = "is everything as it should be?",
+    .synopsis = "",
+    .description = "Checks the program and a dataset: its schema version, commits that a crash left "
+                   "half done, files the catalog does not know, files that cannot be read. Exits "
+                   "with 1 when something is broken.",
+    .examples = examples,
+    .options = options,
+    .options_size = sizeof(struct doctor_options),
+    .run = run,
+};

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The program: finds the verb, reads its options and the configuration, runs it. */
+#include "base/alloc.h"
+#include "cli/args.h"
+#include "cli/config_file.h"
+#include "cli/help.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The one thing a signal handler may touch. The program's, not the library's. */
+static atomic_bool cancelled;
+
+static void on_signal(int signal_number) {
+    /* The first one asks for an orderly end, the second one does not wait for it. */
+    if (atomic_exchange(&cancelled, true)) _exit(128 + signal_number);
+}
+
+static void watch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    struct sigaction quiet = {.sa_handler = SIG_IGN}; /* EPIPE is seen by the writer */
+    sigaction(SIGPIPE, &quiet, NULL);
+}
+
+static enum eg_exit unknown_verb(const char *word) {
+    const char *names[64];
+    size_t count = 0;
+    for (; eg_verbs[count]; count++) names[count] = eg_verbs[count]->name;
+    const char *near = eg_nearest(word, names, count);
+    if (near) fprintf(stderr, "earlgrey: unknown verb '%s' (did you mean '%s'?)\n", word, near);
+    else fprintf(stderr, "earlgrey: unknown verb '%s'\n", word);
+    fprintf(stderr, "Try 'earlgrey help'.\n");
+    return EG_EXIT_USAGE;
+}
+
+static enum eg_exit run(struct eg_call *call, struct eg_args *args, struct eg_settings *settings,
+                        int argc, char **argv) {
+    struct eg_error err;
+    const struct eg_verb *verb = call->verb;
+    if (eg_options_preset(verb->options, call->options, &err) < 0 ||
+        eg_options_preset(eg_common_option_table, args->common, &err) < 0)
+        return eg_complain(call, &err);
+    if (eg_args_read(call, args, argc, argv, &err) < 0)
+        return eg_complain_usage(call, "%s", err.message);
+    if (args->common->help) {
+        eg_help_verb(verb, stdout);
+        return EG_EXIT_DONE;
+    }
+    if (eg_settings_read(settings, args->common->config, &err) < 0) {
+        if (!verb->config_verb) return eg_complain(call, &err);
+    }
+    if (eg_settings_apply(settings, verb, call->options, args->given, &err) < 0)
+        return eg_complain(call, &err);
+    return verb->run(call);
+}
+
+static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv) {
+    struct eg_common_options common = {0};
+    struct eg_args args = {.common = &common};
+    struct eg_settings settings = {0};
+    struct eg_call call = {.verb = verb, .env = eg_env_plain, .settings = &settings,
+                           .program = "earlgrey", .common = &common};
+    call.env.cancel = &cancelled;
+    call.options = eg_calloc(1, verb->options_size);
+    call.words = eg_calloc((size_t)argc + 1, sizeof(char *));
+    enum eg_exit code = EG_EXIT_FAILED;
+    if (call.options && call.words) code = run(&call, &args, &settings, argc, argv);
+    else fprintf(stderr, "earlgrey: out of memory\n");
+    if (call.options) eg_options_reset(verb->options, call.options);
+    eg_options_reset(eg_common_option_table, &common);
+    eg_settings_reset(&settings);
+    eg_free(call.options);
+    eg_free(call.words);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    watch_signals();
+    if (argc < 2) {
+        eg_help_overview(stderr);
+        return EG_EXIT_USAGE;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        printf("earlgrey %s\n", eg_version());
+        return EG_EXIT_DONE;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        eg_help_overview(stdout);
+        return EG_EXIT_DONE;
+    }
+    const struct eg_verb *verb = eg_verb_find(word);
+    if (!verb) return (int)unknown_verb(word);
+    enum eg_exit code = call_verb(verb, argc - 2, argv + 2);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE && code == EG_EXIT_DONE) {
+        fprintf(stderr, "earlgrey: %s: standard output: %s\n", word, strerror(errno));
+        return EG_EXIT_FAILED;
+    }
+    return (int)code;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where a report's rows come from: datasets, captures, filters, times. */
+#include "cli/report.h"
+
+#include "base/alloc.h"
+#include "base/timetext.h"
+#include "cli/config_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *saved_filter(void *from, const char *name) {
+    const struct eg_settings *settings = from;
+    char key[128];
+    snprintf(key, sizeof key, "filters.%s", name);
+    for (size_t i = settings->count; i-- > 0;)
+        if (strcmp(settings->items[i].key, key) == 0) return settings->items[i].value;
+    return NULL;
+}
+
+static enum eg_exit read_filter(struct eg_report *report, enum eg_table_id table, char **words,
+                                size_t count) {
+    struct eg_strbuf text = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (i) eg_strbuf_char(&text, ' ');
+        eg_strbuf_text(&text, words[i]);
+    }
+    struct eg_filter_names names = {saved_filter, (void *)(uintptr_t)report->call->settings};
+    struct eg_error err;
+    enum eg_exit code = EG_EXIT_DONE;
+    if (eg_filter_parse(&report->filter, text.text ? text.text : "", table, &names, &err) < 0) {
+        code = eg_complain(report->call, &err);
+        if (err.position >= 0 && text.text) {
+            struct eg_strbuf caret = {0};
+            eg_filter_caret(text.text, err.position, &caret);
+            if (caret.text) fprintf(stderr, "%s\n", caret.text);
+            eg_strbuf_reset(&caret);
+        }
+    }
+    eg_strbuf_reset(&text);
+    report->origin.filter = report->filter;
+    return code;
+}
+
+static enum eg_exit read_times(struct eg_report *report) {
+    struct eg_origin *origin = &report->origin;
+    origin->from_us = INT64_MIN;
+    origin->to_us = INT64_MAX;
+    origin->match = report->options->match;
+    if (!report->options->time) return EG_EXIT_DONE;
+    char text[128];
+    snprintf(text, sizeof text, "%s", report->options->time);
+    char *comma = strchr(text, ',');
+    if (comma) *comma = 0;
+    int64_t now = report->call->env.now_us(report->call->env.clock);
+    struct eg_error err;
+    if (text[0] && eg_time_parse(&origin->from_us, text, now, &err) < 0)
+        return eg_complain(report->call, &err);
+    if (comma && comma[1] && eg_time_parse(&origin->to_us, comma + 1, now, &err) < 0)
+        return eg_complain(report->call, &err);
+    if (origin->from_us > origin->to_us)
+        return eg_complain_usage(report->call, "-t %s: the range ends before it begins",
+                                 report->options->time);
+    return EG_EXIT_DONE;
+}
+
+static enum eg_exit read_ports(struct eg_report *report) {
+    const struct eg_text_list *list = &report->options->netflow_port;
+    if (list->count > sizeof report->ports / sizeof *report->ports)
+        return eg_complain_usage(report->call, "--netflow-port: at most 64 ports");
+    for (size_t i = 0; i < list->count; i++) {
+        char *end;
+        long port = strtol(list->items[i], &end, 10);
+        if (*end || end == list->items[i] || port < 1 || port > 65535)
+            return eg_complain_usage(report->call, "--netflow-port: '%s' is no port (1 to 65535)",
+                                     list->items[i]);
+        report->ports[i] = (uint16_t)port;
+    }
+    report->origin.netflow_ports = report->ports;
+    report->origin.netflow_port_count = (uint32_t)list->count;
+    return EG_EXIT_DONE;
+}
+
+/* `-r a.pcap b.pcap 'host 10.1.2.3'`: words in front of the filter that name files are captures. */
+static enum eg_exit read_captures(struct eg_report *report, size_t *first_word) {
+    const struct eg_text_list *list = &report->options->read;
+    report->captures = eg_calloc(list->count + report->call->word_count + 1, sizeof(char *));
+    if (!report->captures) return EG_EXIT_FAILED;
+    for (size_t i = 0; i < list->count; i++) report->captures[i] = list->items[i];
+    report->capture_count = list->count;
+    *first_word = 0;
+    while (list->count && *first_word < report->call->word_count) {
+        struct stat info;
+        char *word = report->call->words[*first_word];
+        if (stat(word, &info) != 0 || S_ISDIR(info.st_mode)) break;
+        report->captures[report->capture_count++] = word;
+        (*first_word)++;
+    }
+    report->origin.captures = (const char *const *)report->captures;
+    report->origin.capture_count = report->capture_count;
+    return EG_EXIT_DONE;
+}
+
+static enum eg_exit check_readable(struct eg_report *report) {
+    for (size_t i = 0; i < report->capture_count; i++) {
+        if (strcmp(report->captures[i], "-") == 0) continue;
+        struct stat info;
+        struct eg_error err;
+        if (stat(report->captures[i], &info) != 0 || access(report->captures[i], R_OK) != 0) {
+            eg_fail_errno(&err, errno, "cannot read %s", report->captures[i]);
+            return eg_complain(report->call, &err);
+        }
+        if (S_ISDIR(info.st_mode)) {
+            eg_fail(&err, EG_E_FORMAT, "%s is a directory; name the captures in it: %s/*",
+                    report->captures[i], report->captures[i]);
+            return eg_complain(report->call, &err);
+        }
+    }
+    return EG_EXIT_DONE;
+}
+
+static enum eg_exit look_at_captures(struct eg_report *report) {
+    bool asked = report->options->source && strcmp(report->options->source, "packet") == 0;
+    report->origin.from_packets = asked;
+    enum eg_exit code = check_readable(report);
+    if (code != EG_EXIT_DONE || asked || report->options->source || report->options->explain)
+        return code;
+    struct eg_capture_kind kind;
+    struct eg_error err;
+    if (eg_capture_look(&report->call->env, &report->origin, &kind, &err) < 0)
+        return eg_complain(report->call, &err);
+    if (!kind.has_exports) {
+        report->origin.from_packets = true;
+        eg_note(report->call, "earlgrey: %s: no flow exports in it; answered from its packets "
+                "(bytes are those on the wire)",
+                report->capture_count == 1 ? report->captures[0] : "captures");
+    }
+    return EG_EXIT_DONE;
+}
+
+static enum eg_exit open_dataset(struct eg_report *report) {
+    struct eg_error err;
+    if (eg_dataset_open(&report->origin.dataset, report->options->dataset, EG_DATASET_READ,
+                        &report->call->env, &err) < 0)
+        return eg_complain(report->call, &err);
+    report->origin.source = report->options->source;
+    if (report->options->source && strcmp(report->options->source, "packet") == 0) {
+        report->origin.from_packets = true;
+        return EG_EXIT_DONE;
+    }
+    /* as with a capture: where there are no flows at all, the packets answer */
+    size_t flows = 0, packets = 0;
+    struct eg_dataset_file *files = NULL;
+    if (eg_dataset_files(report->origin.dataset, EG_TABLE_FLOWS, INT64_MIN, INT64_MAX, &files,
+                         &flows, &err) < 0)
+        return eg_complain(report->call, &err);
+    eg_dataset_files_free(files, flows);
+    if (flows || report->options->source) return EG_EXIT_DONE;
+    files = NULL;
+    if (eg_dataset_files(report->origin.dataset, EG_TABLE_PACKETS, INT64_MIN, INT64_MAX, &files,
+                         &packets, &err) < 0)
+        return eg_complain(report->call, &err);
+    eg_dataset_files_free(files, packets);
+    if (packets) {
+        report->origin.from_packets = true;
+        eg_note(report->call, "earlgrey: %s: no flow records in it; answered from its packets "
+                "(bytes are those on the wire)", report->options->dataset);
+    }
+    return EG_EXIT_DONE;
+}
+
+enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
+                            const struct eg_report_options *options, enum eg_table_id table) {
+    *report = (struct eg_report){.call = call, .options = options};
+    size_t first_word;
+    enum eg_exit code = read_captures(report, &first_word);
+    if (code == EG_EXIT_DONE)
+        code = read_filter(report, table, call->words + first_word, call->word_count - first_word);
+    if (code == EG_EXIT_DONE) code = read_times(report);
+    if (code == EG_EXIT_DONE) code = read_ports(report);
+    if (code != EG_EXIT_DONE) return code;
+    report->origin.source = options->source;
+    bool about_flows = table == EG_TABLE_FLOWS;
+    if (report->capture_count) return about_flows ? look_at_captures(report) : check_readable(report);
+    return open_dataset(report);
+}
+
+void eg_report_close(struct eg_report *report) {
+    eg_dataset_close(report->origin.dataset);
+    eg_filter_free(report->filter);
+    eg_free(report->captures);
+}
+
+enum eg_exit eg_report_explain(struct eg_report *report, const char *sql) {
+    struct eg_strbuf text = {0};
+    if (report->filter) eg_filter_text(report->filter, &text);
+    printf("filter: %s\n", text.size ? text.text : "any");
+    eg_strbuf_reset(&text);
+    if (report->filter && !eg_filter_is_all(report->filter)) {
+        eg_filter_sql(report->filter, &text);
+        printf("where:  %s\n", text.text ? text.text : "");
+        eg_strbuf_reset(&text);
+    }
+    printf("sql:    %s\n", sql);
+    return EG_EXIT_DONE;
+}

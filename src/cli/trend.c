@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `earlgrey trend`: traffic per interval. */
+#include "cli/report.h"
+
+#include <string.h>
+
+struct trend_options {
+    struct eg_report_options report;
+    const char *host;
+    int64_t by_us;
+    const char *attribute;
+};
+
+static const struct eg_option options[] = {
+    EG_REPORT_ORIGIN_OPTIONS(struct trend_options),
+    {.name = "host", .type = EG_OPT_TEXT, .offset = offsetof(struct trend_options, host),
+     .value_name = "IP|CIDR", .help = "Tells traffic into and out of this host or network apart."},
+    {.name = "by", .letter = 'b', .type = EG_OPT_DURATION,
+     .offset = offsetof(struct trend_options, by_us), .preset = "5m", .value_name = "INTERVAL",
+     .help = "Width of an interval, 1ms to 366d."},
+    {.name = "attribute", .type = EG_OPT_CHOICE, .offset = offsetof(struct trend_options, attribute),
+     .preset = "spread", .choices = "spread|end",
+     .help = "Spreads a flow's bytes over the intervals it spans, or counts all at its end."},
+    {.name = "raw", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(struct trend_options, raw),
+     .help = "Counters as reported, not scaled by the sampling rate."},
+    EG_REPORT_OUTPUT_OPTIONS(struct trend_options),
+    EG_OPTION_END,
+};
+
+static const char *const examples[] = {
+    "earlgrey trend -r capture.pcap --by 1s", "Bytes, packets and flows per second.",
+    "earlgrey trend -d data --host 10.0.0.0/8 --by 1d", "What goes in and out of a network, by day.",
+    NULL};
+
+static enum eg_exit run(struct eg_call *call) {
+    struct trend_options *o = call->options;
+    struct eg_report report;
+    enum eg_exit code = eg_report_open(&report, call, &o->report, EG_TABLE_FLOWS);
+    struct eg_strbuf sql = {0};
+    if (code == EG_EXIT_DONE) {
+        struct eg_trend_request request = {
+            .origin = report.origin,
+            .host = o->host,
+            .by_us = o->by_us,
+            .raw = o->report.raw,
+            .spread = strcmp(o->attribute, "spread") == 0,
+        };
+        struct eg_error err;
+        if (eg_sql_trend(&request, &sql, &err) < 0) code = eg_complain(call, &err);
+        else if (o->report.explain) code = eg_report_explain(&report, sql.text);
+        else code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
+    }
+    eg_strbuf_reset(&sql);
+    eg_report_close(&report);
+    return code;
+}
+
+const struct eg_verb eg_verb_trend = {
+    .name = "trend",
+    .summary = "bytes and packets per interval",
+    .synopsis = "[FILTER]",
+    .description = "Shows traffic over time. With --host the intervals tell what went in and out of "
+                   "it. Intervals without traffic are zero.",
+    .examples = examples,
+    .options = options,
+    .options_size = sizeof(struct trend_options),
+    .run = run,
+};

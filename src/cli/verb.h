@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a verb is: a name, its options declared once, and a function. Help, man page, completion and
+ * `config` are printed from these tables; nothing else lists verbs or options. */
+#ifndef EG_CLI_VERB_H
+#define EG_CLI_VERB_H
+
+#include "base/option.h"
+#include "table/stage.h"
+
+/* Exit codes of the program. */
+enum eg_exit {
+    EG_EXIT_DONE = 0,
+    EG_EXIT_FAILED = 1,  /* no such file, no permission, full disk, dataset locked or too new */
+    EG_EXIT_USAGE = 2,   /* usage, config or filter error: nothing was done */
+    EG_EXIT_PARTIAL = 3, /* done, but some input or sink failed */
+    EG_EXIT_EMPTY = 4,   /* no rows, with --exit-status */
+};
+
+
+struct eg_settings; /* the configuration (config_file.h) */
+
+/* One call of the program, as a verb sees it. */
+struct eg_call {
+    const struct eg_verb *verb;
+    void *options;     /* the verb's options struct, filled */
+    char **words;      /* what follows the options: files, a filter, a statement */
+    size_t word_count;
+    struct eg_env env; /* cancel is set by SIGINT and SIGTERM */
+    const struct eg_settings *settings;
+    const struct eg_common_options *common;
+    const char *program; /* argv[0] */
+};
+
+struct eg_verb {
+    const char *name;
+    const char *summary;     /* one line, no full stop */
+    const char *synopsis;    /* what follows the options: "[FILTER]" */
+    const char *description; /* paragraphs for the man page, separated by blank lines */
+    const char *const *examples; /* pairs: command, what it shows; ends with NULL */
+    const struct eg_option *options;
+    size_t options_size;
+    bool config_verb; /* runs although the configuration has errors */
+    enum eg_exit (*run)(struct eg_call *);
+};
+
+/* All verbs, in the order of the overview; ends with NULL. */
+extern const struct eg_verb *const eg_verbs[];
+const struct eg_verb *eg_verb_find(const char *name);
+
+/* Options every verb has; checked before the verb's own. */
+struct eg_common_options {
+    bool help, version, quiet;
+    int64_t verbose;
+    const char *config, *color, *progress;
+};
+extern const struct eg_option eg_common_option_table[];
+
+/* Prints "earlgrey: VERB: message" to standard error and answers the exit code its status calls
+ * for. */
+enum eg_exit eg_complain(const struct eg_call *, const struct eg_error *);
+enum eg_exit eg_exit_of(enum eg_status);
+/* Usage errors: prints the line and "Try 'earlgrey VERB -h'". */
+enum eg_exit eg_complain_usage(const struct eg_call *, const char *format, ...) EG_PRINTF(2, 3);
+void eg_note(const struct eg_call *, const char *format, ...) EG_PRINTF(2, 3); /* unless --quiet */
+
+
+#endif

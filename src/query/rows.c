@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where a question's rows come from: the FROM part of every analysis, over a dataset or straight
+ * over captures, out of exports or out of packets. */
+#include "query/analysis.h"
+
+#include "base/timetext.h"
+
+#include <string.h>
+
+void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql) {
+    if (raw) {
+        eg_strbuf_text(sql, column);
+        return;
+    }
+    /* Unsampled rows stay integers; an estimate saturates instead of overflowing. */
+    eg_strbuf_printf(sql,
+                     "CASE WHEN coalesce(sampling_rate, 1) = 1 THEN %s ELSE "
+                     "CAST(least(CAST(%s AS DOUBLE) * sampling_rate, 9.2e18) AS BIGINT) END",
+                     column, column);
+}
+
+static void time_literal(int64_t time_us, struct eg_strbuf *sql) {
+    char text[40];
+    eg_time_text(time_us, text);
+    eg_strbuf_printf(sql, "CAST('%s' AS TIMESTAMP WITH TIME ZONE)", text);
+}
+
+static void bound(const char *column, const char *op, int64_t time_us, struct eg_strbuf *sql) {
+    eg_strbuf_printf(sql, " AND %s %s ", column, op);
+    time_literal(time_us, sql);
+}
+
+void eg_sql_times(const struct eg_origin *origin, struct eg_strbuf *sql) {
+    const char *match = origin->match ? origin->match : "overlaps";
+    /* overlaps: the flow's last packet is not before the range and its first one not behind it */
+    const char *low = strcmp(match, "start") == 0 || strcmp(match, "inside") == 0 ? "start_time"
+                                                                                  : "end_time";
+    const char *high = strcmp(match, "end") == 0 || strcmp(match, "inside") == 0 ? "end_time"
+                                                                                 : "start_time";
+    if (origin->from_us != INT64_MIN) bound(low, ">=", origin->from_us, sql);
+    if (origin->to_us != INT64_MAX) bound(high, "<=", origin->to_us, sql);
+}
+
+void eg_sql_captures(const struct eg_origin *origin, struct eg_strbuf *sql) {
+    eg_strbuf_char(sql, '[');
+    for (size_t i = 0; i < origin->capture_count; i++) {
+        if (i) eg_strbuf_text(sql, ", ");
+        eg_sql_quote(origin->captures[i], sql);
+    }
+    eg_strbuf_char(sql, ']');
+    if (!origin->netflow_port_count) return;
+    eg_strbuf_text(sql, ", netflow_ports := [");
+    for (uint32_t i = 0; i < origin->netflow_port_count; i++)
+        eg_strbuf_printf(sql, "%s%u", i ? ", " : "", (unsigned)origin->netflow_ports[i]);
+    eg_strbuf_char(sql, ']');
+}
+
+/* Packets shaped as flows: one row a 5-tuple (and ICMP type), its bytes those on the wire. A column
+ * that packets cannot tell is null. */
+static void packets_as_flows(const char *packets, struct eg_strbuf *sql) {
+    const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
+    static const struct {
+        const char *column, *expression;
+    } known[] = {
+        {"start_time", "min(time)"},
+        {"end_time", "max(time)"},
+        {"received_time", "min(time)"},
+        {"src_ip", "src_ip"},
+        {"dst_ip", "dst_ip"},
+        {"src_port", "src_port"},
+        {"dst_port", "dst_port"},
+        {"proto", "proto"},
+        {"packets", "CAST(count(*) AS BIGINT)"},
+        {"bytes", "CAST(sum(length) AS BIGINT)"},
+        {"sampling_rate", "CAST(1 AS BIGINT)"},
+        {"tcp_flags", "bit_or(tcp_flags)"},
+        {"icmp_type", "icmp_type"},
+        {"icmp_code", "icmp_code"},
+        {"min_ttl", "min(ttl)"},
+        {"max_ttl", "max(ttl)"},
+        {"vlan", "vlan"},
+        {"min_length", "min(length)"},
+        {"max_length", "max(length)"},
+        {"source", "'packet'"},
+    };
+    static const char *const sql_types[] = {
+        [EG_TYPE_TIME] = "TIMESTAMP WITH TIME ZONE", [EG_TYPE_I16] = "SMALLINT",
+        [EG_TYPE_I32] = "INTEGER", [EG_TYPE_I64] = "BIGINT", [EG_TYPE_F64] = "DOUBLE",
+        [EG_TYPE_BOOL] = "BOOLEAN", [EG_TYPE_TEXT] = "VARCHAR", [EG_TYPE_NAME] = "VARCHAR",
+        [EG_TYPE_ADDR] = "VARCHAR", [EG_TYPE_MAC] = "VARCHAR", [EG_TYPE_BIN] = "BLOB",
+        [EG_TYPE_VIEW] = "BLOB"};
+    eg_strbuf_text(sql, "(SELECT ");
+    for (uint32_t i = 0; i < flows->count; i++) {
+        const char *expression = NULL;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            if (strcmp(known[k].column, flows->columns[i].name) == 0)
+                expression = known[k].expression;
+        if (i) eg_strbuf_text(sql, ", ");
+        if (expression) eg_strbuf_printf(sql, "%s AS %s", expression, flows->columns[i].name);
+        else eg_strbuf_printf(sql, "CAST(NULL AS %s) AS %s", sql_types[flows->columns[i].type],
+                              flows->columns[i].name);
+    }
+    eg_strbuf_printf(sql, " FROM %s GROUP BY src_ip, dst_ip, src_port, dst_port, proto, icmp_type,"
+                          " icmp_code, vlan)", packets);
+}
+
+static enum eg_status base_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
+                                struct eg_error *err) {
+    struct eg_strbuf packets = {0};
+    enum eg_status status = EG_OK;
+    if (origin->from_packets) {
+        if (origin->dataset) {
+            status = eg_dataset_relation(origin->dataset, EG_TABLE_PACKETS, origin->from_us,
+                                         origin->to_us, &packets, err);
+        } else {
+            eg_strbuf_text(&packets, "read_packets(");
+            eg_sql_captures(origin, &packets);
+            eg_strbuf_char(&packets, ')');
+        }
+        if (status >= 0 && packets.text) packets_as_flows(packets.text, sql);
+    } else if (origin->dataset) {
+        status = eg_dataset_relation(origin->dataset, EG_TABLE_FLOWS, origin->from_us,
+                                     origin->to_us, sql, err);
+    } else {
+        eg_strbuf_text(sql, "read_flows(");
+        eg_sql_captures(origin, sql);
+        if (origin->filter && !eg_filter_is_all(origin->filter)) {
+            struct eg_strbuf text = {0};
+            eg_filter_text(origin->filter, &text);
+            eg_strbuf_text(sql, ", filter := ");
+            eg_sql_quote(text.text ? text.text : "", sql);
+            eg_strbuf_reset(&text);
+        }
+        eg_strbuf_char(sql, ')');
+    }
+    eg_strbuf_reset(&packets);
+    return status;
+}
+
+enum eg_status eg_sql_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
+                           struct eg_error *err) {
+    eg_strbuf_text(sql, "(SELECT * FROM ");
+    EG_TRY(base_rows(origin, sql, err));
+    eg_strbuf_text(sql, " AS rows_ WHERE TRUE");
+    eg_sql_times(origin, sql);
+    if (origin->source && !origin->from_packets) {
+        eg_strbuf_text(sql, " AND source = ");
+        eg_sql_quote(origin->source, sql);
+    }
+    /* read_flows takes the filter itself; everything else gets it as SQL */
+    bool pushed = !origin->dataset && !origin->from_packets;
+    if (origin->filter && !eg_filter_is_all(origin->filter) && !pushed) {
+        eg_strbuf_text(sql, " AND (");
+        eg_filter_sql(origin->filter, sql);
+        eg_strbuf_char(sql, ')');
+    }
+    eg_strbuf_char(sql, ')');
+    return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
+}

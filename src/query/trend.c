@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Traffic over time: bytes and packets per interval, in and out of a host or network, or in all. A
+ * flow's counters are spread over the intervals it spans, in proportion to time; the shares are
+ * rounded so that they add up to the whole. */
+#include "query/analysis.h"
+
+#include "table/address.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static enum eg_status side_condition(const char *host, const char *column, struct eg_strbuf *sql,
+                                     struct eg_error *err) {
+    struct eg_addr address;
+    int bits;
+    if (!eg_prefix_parse(&address, &bits, host, strlen(host)))
+        return eg_fail(err, EG_E_USAGE, "--host takes an address or a network like 10.0.0.0/8, not "
+                       "'%s'", host);
+    if (bits == 128) {
+        char text[EG_ADDR_TEXT];
+        eg_addr_text(&address, text);
+        eg_strbuf_printf(sql, "coalesce(%s = '%s', FALSE)", column, text);
+    } else {
+        eg_strbuf_printf(sql, "coalesce(in_subnet(%s, ", column);
+        eg_sql_quote(host, sql);
+        eg_strbuf_text(sql, "), FALSE)");
+    }
+    return EG_OK;
+}
+
+/* f: one row a flow, times in µs, counters scaled, `w` the interval it begins in, `x` it ends in. */
+static enum eg_status flow_part(const struct eg_trend_request *request, struct eg_strbuf *sql,
+                                struct eg_error *err) {
+    eg_strbuf_text(sql, "WITH f AS (SELECT s, greatest(e, s) AS e, b, p");
+    if (request->host) eg_strbuf_text(sql, ", is_in, is_out");
+    eg_strbuf_text(sql, " FROM (SELECT unix_micros(start_time) AS s, "
+                        "unix_micros(coalesce(end_time, start_time)) AS e, ");
+    eg_sql_counter("bytes", request->raw, sql);
+    eg_strbuf_text(sql, " AS b, ");
+    eg_sql_counter("packets", request->raw, sql);
+    eg_strbuf_text(sql, " AS p");
+    if (request->host) {
+        eg_strbuf_text(sql, ", ");
+        EG_TRY(side_condition(request->host, "dst_ip", sql, err));
+        eg_strbuf_text(sql, " AS is_in, ");
+        EG_TRY(side_condition(request->host, "src_ip", sql, err));
+        eg_strbuf_text(sql, " AS is_out");
+    }
+    eg_strbuf_text(sql, " FROM ");
+    EG_TRY(eg_sql_rows(&request->origin, sql, err));
+    eg_strbuf_text(sql, " AS r WHERE start_time IS NOT NULL) AS t");
+    if (request->host) eg_strbuf_text(sql, " WHERE is_in OR is_out");
+    eg_strbuf_text(sql, ")");
+    return EG_OK;
+}
+
+/* g: one row a flow and interval. The share of [s, e] that lies before an interval's edge, times the
+ * counter, rounded down: differences of neighbouring edges add up exactly. */
+static void spread_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
+    int64_t by = request->by_us;
+    const char *sides = request->host ? ", is_in, is_out" : "";
+    if (!request->spread) {
+        eg_strbuf_printf(sql,
+                         ", g AS (SELECT CAST(floor(e / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS k, b, p, "
+                         "1 AS n%s FROM f)", by, sides);
+        return;
+    }
+    eg_strbuf_printf(sql,
+                     ", h AS (SELECT *, CAST(floor(s / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS w, "
+                     "CAST(floor(e / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS x FROM f)", by, by);
+    eg_strbuf_printf(sql,
+                     ", i AS (SELECT s, e, b, p, w%s, explode(sequence(w, x)) AS k FROM h WHERE x > w)",
+                     sides);
+    eg_strbuf_printf(sql,
+                     ", g AS (SELECT w AS k, b, p, 1 AS n%s FROM h WHERE x = w UNION ALL "
+                     "SELECT k, CAST(floor(b * least(CAST((k + 1) * %" PRId64 " - s AS DOUBLE) / (e - s), 1.0)) "
+                     "- floor(b * greatest(CAST(k * %" PRId64 " - s AS DOUBLE) / (e - s), 0.0)) AS BIGINT), "
+                     "CAST(floor(p * least(CAST((k + 1) * %" PRId64 " - s AS DOUBLE) / (e - s), 1.0)) "
+                     "- floor(p * greatest(CAST(k * %" PRId64 " - s AS DOUBLE) / (e - s), 0.0)) AS BIGINT), "
+                     "CASE WHEN k = w THEN 1 ELSE 0 END%s FROM i)",
+                     sides, by, by, by, by, sides);
+}
+
+static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
+    /* every interval between the first and the last one: idle ones are zero, not missing */
+    eg_strbuf_text(sql, ", a AS (SELECT explode(sequence(lo, hi)) AS k FROM (SELECT min(k) AS lo, "
+                        "max(k) AS hi FROM g) AS r WHERE lo IS NOT NULL)");
+    if (request->host)
+        eg_strbuf_text(sql,
+                       ", c AS (SELECT k, CAST(sum(CASE WHEN is_in THEN b ELSE 0 END) AS BIGINT) AS in_bytes, "
+                       "CAST(sum(CASE WHEN is_in THEN p ELSE 0 END) AS BIGINT) AS in_packets, "
+                       "CAST(sum(CASE WHEN is_out THEN b ELSE 0 END) AS BIGINT) AS out_bytes, "
+                       "CAST(sum(CASE WHEN is_out THEN p ELSE 0 END) AS BIGINT) AS out_packets, "
+                       "CAST(sum(n) AS BIGINT) AS flows FROM g GROUP BY k)");
+    else
+        eg_strbuf_text(sql, ", c AS (SELECT k, CAST(sum(b) AS BIGINT) AS bytes, "
+                            "CAST(sum(p) AS BIGINT) AS packets, CAST(sum(n) AS BIGINT) AS flows "
+                            "FROM g GROUP BY k)");
+    eg_strbuf_printf(sql, " SELECT timestamp_micros(a.k * %" PRId64 ") AS time, ", request->by_us);
+    const char *const with_host[] = {"in_bytes", "in_packets", "out_bytes", "out_packets", "flows"};
+    const char *const without[] = {"bytes", "packets", "flows"};
+    const char *const *names = request->host ? with_host : without;
+    for (size_t i = 0; i < (request->host ? 5U : 3U); i++)
+        eg_strbuf_printf(sql, "%scoalesce(c.%s, 0) AS %s", i ? ", " : "", names[i], names[i]);
+    eg_strbuf_text(sql, " FROM a LEFT JOIN c ON a.k = c.k ORDER BY a.k");
+}
+
+enum eg_status eg_sql_trend(const struct eg_trend_request *request, struct eg_strbuf *sql,
+                            struct eg_error *err) {
+    if (request->by_us < 1000 || request->by_us > INT64_C(366) * 86400 * 1000000)
+        return eg_fail(err, EG_E_USAGE, "--by takes 1ms to 366d");
+    EG_TRY(flow_part(request, sql, err));
+    spread_part(request, sql);
+    sum_part(request, sql);
+    return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
+}
