@@ -3,6 +3,7 @@
 #include "table/batch.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 
 #include <string.h>
 
@@ -22,21 +23,42 @@ static void dict_release(struct eg_owner *owner) {
     struct eg_dict *dict = (struct eg_dict *)(void *)owner;
     for (uint32_t i = 0; i < dict->count; i++) eg_free((void *)(uintptr_t)dict->entries[i].text);
     eg_free(dict->entries);
+    eg_free(dict->slots);
     eg_free(dict);
 }
 
+/* `room` is a power of two. */
 static struct eg_dict *dict_new(uint32_t room) {
     struct eg_dict *dict = eg_calloc(1, sizeof *dict);
     if (!dict) return NULL;
-    dict->entries = eg_calloc(room, sizeof *dict->entries);
-    if (!dict->entries) {
-        eg_free(dict);
-        return NULL;
-    }
-    dict->room = room;
     atomic_init(&dict->owner.refs, 1);
     dict->owner.release = dict_release;
-    return dict;
+    dict->room = room;
+    dict->entries = eg_calloc(room, sizeof *dict->entries);
+    dict->slots = eg_calloc((size_t)room * 2, sizeof *dict->slots);
+    if (dict->entries && dict->slots) return dict;
+    dict_release(&dict->owner);
+    return NULL;
+}
+
+/* The slot whose entry has that text, or the free one where it belongs. */
+static uint32_t dict_slot(const struct eg_dict *dict, const char *text, size_t size) {
+    uint32_t mask = dict->room * 2 - 1;
+    uint32_t slot = (uint32_t)eg_hash64(text, size, 0) & mask;
+    for (; dict->slots[slot]; slot = (slot + 1) & mask) {
+        const struct eg_dict_entry *entry = &dict->entries[dict->slots[slot] - 1];
+        if (entry->size == size && memcmp(entry->text, text, size) == 0) break;
+    }
+    return slot;
+}
+
+/* Adds a text that is not there yet; the index, or -1. There must be room. */
+static int32_t dict_add(struct eg_dict *dict, const char *text, size_t size) {
+    char *copy = eg_strndup(text, size);
+    if (!copy) return -1;
+    dict->entries[dict->count++] = (struct eg_dict_entry){copy, (uint32_t)size};
+    dict->slots[dict_slot(dict, text, size)] = dict->count;
+    return (int32_t)dict->count - 1;
 }
 
 /* A dictionary that sealed batches may share is never changed under them: when it is full a larger
@@ -45,13 +67,9 @@ static struct eg_dict *dict_grown(const struct eg_dict *old) {
     struct eg_dict *dict = dict_new(old->room * 2);
     if (!dict) return NULL;
     for (uint32_t i = 0; i < old->count; i++) {
-        char *text = eg_strndup(old->entries[i].text, old->entries[i].size);
-        if (!text) {
-            dict_release(&dict->owner);
-            return NULL;
-        }
-        dict->entries[i] = (struct eg_dict_entry){text, old->entries[i].size};
-        dict->count++;
+        if (dict_add(dict, old->entries[i].text, old->entries[i].size) >= 0) continue;
+        dict_release(&dict->owner);
+        return NULL;
     }
     return dict;
 }
@@ -63,13 +81,15 @@ struct eg_batch *eg_batch_ref(struct eg_batch *batch) {
     return batch;
 }
 
+static void column_free(struct eg_column *col) {
+    eg_free(col->valid);
+    eg_free(col->values);
+    eg_free(col->offsets);
+    if (col->dict) eg_owner_unref(&col->dict->owner);
+}
+
 static void columns_free(struct eg_column *columns, uint32_t count) {
-    for (uint32_t i = 0; columns && i < count; i++) {
-        eg_free(columns[i].valid);
-        eg_free(columns[i].values);
-        eg_free(columns[i].offsets);
-        if (columns[i].dict) eg_owner_unref(&columns[i].dict->owner);
-    }
+    for (uint32_t i = 0; columns && i < count; i++) column_free(&columns[i]);
     eg_free(columns);
 }
 
@@ -162,8 +182,10 @@ static bool column_alloc(struct eg_builder *b, struct eg_column *col) {
         col->value_bytes_room = b->capacity * 16 < 4096 ? b->capacity * 16 : 4096;
         col->offsets = eg_aligned(((size_t)b->capacity + 1) * 4);
         col->values = eg_aligned(col->value_bytes_room);
-        if (!col->offsets) {
+        if (!col->offsets || !col->values) {
+            eg_free(col->offsets);
             eg_free(col->values);
+            col->offsets = NULL;
             col->values = NULL;
         }
     } else if (col->type == EG_TYPE_BOOL) {
@@ -179,6 +201,14 @@ static void bits_fill(uint64_t *bits, uint32_t from, uint32_t to) {
     for (; from < to && (from & 63); from++) bits[from >> 6] |= UINT64_C(1) << (from & 63);
     for (; from + 64 <= to; from += 64) bits[from >> 6] = UINT64_MAX;
     for (; from < to; from++) bits[from >> 6] |= UINT64_C(1) << (from & 63);
+}
+
+static int64_t bits_count(const uint64_t *bits, uint32_t count) {
+    int64_t set = 0;
+    for (uint32_t i = 0; i < count / 64; i++) set += __builtin_popcountll(bits[i]);
+    if (count & 63)
+        set += __builtin_popcountll(bits[count >> 6] & ((UINT64_C(1) << (count & 63)) - 1));
+    return set;
 }
 
 /* Rows [filled, to) of the column become null. */
@@ -307,7 +337,7 @@ void eg_put_int(struct eg_builder *b, uint32_t i, int64_t value) {
     case EG_TYPE_TIME:
     case EG_TYPE_I64:
     case EG_TYPE_MAC: ((int64_t *)col->values)[b->rows] = value; break;
-    default: EG_ASSERT(!"eg_put_int into a column that is no integer");
+    default: eg_assert_failed("eg_put_int into a column of integers", __FILE__, __LINE__);
     }
     mark_valid(b, i, 1);
 }
@@ -360,30 +390,20 @@ void eg_put_text(struct eg_builder *b, uint32_t i, const void *text, size_t size
     mark_valid(b, i, 1);
 }
 
-static int32_t dict_find(const struct eg_dict *dict, const char *text, size_t size) {
-    for (uint32_t k = dict->count; k-- > 0;)
-        if (dict->entries[k].size == size && memcmp(dict->entries[k].text, text, size) == 0)
-            return (int32_t)k;
-    return -1;
-}
-
 int32_t eg_builder_intern(struct eg_builder *b, uint32_t i, const char *text, size_t size) {
     if (!eg_builder_wants(b, i)) return -1;
     EG_ASSERT(b->table->columns[i].type == EG_TYPE_NAME);
     if (!b->dicts[i] && !(b->dicts[i] = dict_new(8))) goto no_memory;
-    int32_t found = dict_find(b->dicts[i], text, size);
-    if (found >= 0) return found;
+    uint32_t found = b->dicts[i]->slots[dict_slot(b->dicts[i], text, size)];
+    if (found) return (int32_t)found - 1;
     if (b->dicts[i]->count == b->dicts[i]->room) {
         struct eg_dict *grown = dict_grown(b->dicts[i]);
         if (!grown) goto no_memory;
         eg_owner_unref(&b->dicts[i]->owner);
         b->dicts[i] = grown;
     }
-    struct eg_dict *dict = b->dicts[i];
-    char *copy = eg_strndup(text, size);
-    if (!copy) goto no_memory;
-    dict->entries[dict->count] = (struct eg_dict_entry){copy, (uint32_t)size};
-    return (int32_t)dict->count++;
+    int32_t added = dict_add(b->dicts[i], text, size);
+    if (added >= 0) return added;
 no_memory:
     b->failed = true;
     return -1;
@@ -396,7 +416,7 @@ void eg_put_name(struct eg_builder *b, uint32_t i, const char *text, size_t size
 
 /* ---- sealing ---- */
 
-/* Readies the builder for its next batch: the buffers went with the last one, or are dropped. */
+/* Readies the builder for its next batch: `columns` are those of the last one, freed, or new. */
 static void builder_renew(struct eg_builder *b, struct eg_column *columns) {
     for (uint32_t i = 0; i < b->table->count; i++) {
         columns[i] = (struct eg_column){.type = b->table->columns[i].type};
@@ -409,43 +429,52 @@ static void builder_renew(struct eg_builder *b, struct eg_column *columns) {
     b->owner_count = b->owner_room = 0;
 }
 
+/* Forgets all rows; needs no memory, so the builder is as new whatever went wrong before. */
+static void builder_drop(struct eg_builder *b) {
+    for (uint32_t i = 0; i < b->table->count; i++) column_free(&b->columns[i]);
+    for (uint32_t i = 0; i < b->owner_count; i++) eg_owner_unref(b->owners[i]);
+    eg_free(b->owners);
+    builder_renew(b, b->columns);
+}
+
+/* Every column that has values gets one, or a null, for every row. */
+static bool columns_fill(struct eg_builder *b) {
+    for (uint32_t i = 0; i < b->table->count; i++) {
+        struct eg_column *col = &b->columns[i];
+        if (!col->values) continue;
+        if (!fill_null(b, i, b->rows)) return false;
+        /* Counted anew: a row that was abandoned may have had nulls. */
+        col->nulls = col->valid ? b->rows - bits_count(col->valid, b->rows) : 0;
+    }
+    return true;
+}
+
 enum eg_status eg_builder_seal(struct eg_builder *b, struct eg_batch **out, struct eg_error *err) {
     *out = NULL;
+    if (b->rows == 0 && !b->failed) {
+        builder_drop(b);
+        return EG_END;
+    }
     struct eg_column *fresh = eg_calloc(b->table->count, sizeof *fresh);
     struct eg_batch *batch = eg_calloc(1, sizeof *batch);
-    bool whole = fresh && batch && !b->failed;
-    for (uint32_t i = 0; whole && i < b->table->count; i++)
-        if (b->columns[i].values) whole = fill_null(b, i, b->rows);
-    if (!whole || b->rows == 0) {
-        enum eg_status status = whole ? EG_END : EG_E_NOMEM;
-        columns_free(b->columns, b->table->count);
-        b->columns = NULL;
-        for (uint32_t i = 0; i < b->owner_count; i++) eg_owner_unref(b->owners[i]);
-        eg_free(b->owners);
-        b->owners = NULL;
+    if (!fresh || !batch || b->failed || !columns_fill(b)) {
+        eg_free(fresh);
         eg_free(batch);
-        if (!fresh) fresh = eg_calloc(b->table->count, sizeof *fresh);
-        EG_ASSERT(fresh || status == EG_E_NOMEM);
-        if (!fresh) { /* keep the builder usable: an empty column array of the smallest kind */
-            b->rows = 0;
-            b->owner_count = 0;
-            return eg_fail(err, EG_E_NOMEM, "no memory for a batch of %s", b->table->name);
-        }
-        builder_renew(b, fresh);
-        return status == EG_END ? EG_END
-                                : eg_fail(err, EG_E_NOMEM, "no memory for a batch of %s",
-                                          b->table->name);
+        builder_drop(b);
+        return eg_fail(err, EG_E_NOMEM, "no memory for a batch of %s", b->table->name);
     }
-    *batch = (struct eg_batch){.table = b->table, .table_id = b->table_id, .rows = b->rows};
+    *batch = (struct eg_batch){.table = b->table,
+                               .table_id = b->table_id,
+                               .rows = b->rows,
+                               .columns = b->columns,
+                               .owners = b->owners,
+                               .owner_count = b->owner_count};
     atomic_init(&batch->refs, 1);
-    batch->columns = b->columns;
-    batch->owners = b->owners;
-    batch->owner_count = b->owner_count;
-    for (uint32_t i = 0; i < b->table->count; i++)
-        if (b->columns[i].values && b->dicts[i]) {
-            b->columns[i].dict = b->dicts[i];
-            eg_owner_ref(&b->dicts[i]->owner);
-        }
+    for (uint32_t i = 0; i < b->table->count; i++) {
+        if (!b->columns[i].values || !b->dicts[i]) continue;
+        b->columns[i].dict = b->dicts[i];
+        eg_owner_ref(&b->dicts[i]->owner);
+    }
     builder_renew(b, fresh);
     *out = batch;
     return EG_OK;
@@ -476,6 +505,7 @@ static bool pick_bytes(const struct eg_column *from, struct eg_column *to, const
                        uint32_t count) {
     size_t total = 0;
     for (uint32_t k = 0; k < count; k++) total += eg_col_text(from, rows[k]).size;
+    if (total > INT32_MAX) return false;
     to->offsets = eg_aligned(((size_t)count + 1) * 4);
     to->values = eg_aligned(total);
     if (!to->offsets || !to->values) return false;
@@ -493,8 +523,10 @@ static bool pick_column(const struct eg_column *from, struct eg_column *to, cons
         to->valid = eg_aligned(bitmap_bytes(count));
         if (!to->valid) return false;
         for (uint32_t k = 0; k < count; k++) {
-            if (eg_bit(from->valid, rows[k])) to->valid[k >> 6] |= UINT64_C(1) << (k & 63);
-            else to->nulls++;
+            if (eg_bit(from->valid, rows[k]))
+                to->valid[k >> 6] |= UINT64_C(1) << (k & 63);
+            else
+                to->nulls++;
         }
     }
     if (from->dict) {

@@ -36,6 +36,7 @@ struct eg_dict {
         const char *text; /* NUL-terminated */
         uint32_t size;
     } *entries;
+    uint32_t *slots; /* the builder's own, to find a text: index + 1, open addressing */
 };
 
 /* An address in flight: network byte order, IPv4 as ::ffff:a.b.c.d. */
