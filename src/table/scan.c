@@ -336,7 +336,8 @@ static enum eg_status work_take(struct eg_scan_worker *worker) {
         bool none = scan->held || (over && (scan->next_input == scan->request.input_count ||
                                             (input && scan->request.pause)));
         if ((worker->unit = unit_unpark(scan, worker, full || none))) break;
-        if (input && drainable(input) && !input->joining) joins_run(worker, input); /* it had no unit at all */
+        if (input && drainable(input) && !input->joining)
+            joins_run(worker, input); /* it had no unit at all */
         else if (none) status = EG_END;
         else if (scan->reading || full) pthread_cond_wait(&scan->changed, &scan->lock);
         else if (over) input_next(scan);
@@ -528,10 +529,11 @@ static bool request_copy(struct eg_scan_request *to, const struct eg_scan_reques
         whole = (inputs[i] = eg_strdup(from->inputs[i])) != NULL;
     /* a frame that held an export is claimed before the packets are looked at */
     for (uint32_t i = 1; i < to->part_count; i++)
-        for (uint32_t k = i; k && to->parts[k].extract->table < to->parts[k - 1].extract->table; k--) {
-            struct eg_scan_part part = to->parts[k];
-            to->parts[k] = to->parts[k - 1];
-            to->parts[k - 1] = part;
+        for (uint32_t k = i; k; k--) {
+            struct eg_scan_part before = to->parts[k - 1];
+            if (to->parts[k].extract->table >= before.extract->table) break;
+            to->parts[k - 1] = to->parts[k];
+            to->parts[k] = before;
         }
     return whole;
 }

@@ -27,7 +27,7 @@ struct eg_scan_part {
 
 struct eg_scan_request {
     const struct eg_source_type *source;
-    const void *source_options;
+    const void *source_options; /* not copied: outlives the scan, as the predicates do */
     const char *const *inputs; /* URIs for the source's open, read one after another */
     size_t input_count;
     struct eg_scan_part parts[EG_SCAN_PARTS_MAX];
@@ -80,7 +80,7 @@ EG_MUST_CHECK enum eg_status eg_scan_position(struct eg_scan *, struct eg_positi
 EG_MUST_CHECK enum eg_status eg_scan_commit(struct eg_scan *, const struct eg_position *,
                                             struct eg_error *err);
 void eg_scan_losses(struct eg_scan *, struct eg_tally *out);
-/* Ends the scan from outside: every worker's next call answers this error. The first error stays. */
+/* Ends the scan from outside: every worker's next call answers this error; the first one stays. */
 void eg_scan_stop(struct eg_scan *, const struct eg_error *);
 
 /* What was seen so far, over all workers; for progress. */
@@ -92,7 +92,8 @@ struct eg_scan_progress {
 };
 struct eg_scan_progress eg_scan_progress(const struct eg_scan *);
 
-/* The merged tally; complete once eg_scan_over, and not to be used while workers run. */
+/* The merged tally, less what eg_scan_losses has moved; complete once eg_scan_over, and not to be
+ * used while workers run. */
 const struct eg_tally *eg_scan_tally(struct eg_scan *);
 
 /* What is worth telling about each input. */
