@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The account of an ingest, for people and as JSON. */
+#include "cli/account.h"
+
+#include "base/timetext.h"
+#include "table/encode.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "20,000,000": digits in groups of three. */
+static const char *grouped(uint64_t value, char *text, size_t size) {
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    size_t to = 0;
+    for (int i = 0; i < n && to + 2 < size; i++) {
+        if (i && (n - i) % 3 == 0) text[to++] = ',';
+        text[to++] = digits[i];
+    }
+    text[to] = 0;
+    return text;
+}
+
+static void tell_causes(const struct eg_tally *tally, bool losses, const char *title) {
+    bool first = true;
+    for (int i = 0; i < EG_CAUSE_COUNT; i++) {
+        const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
+        struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)i);
+        if (cause->is_loss != losses || (!sum.records && !sum.packets && !sum.bytes)) continue;
+        char amount[40];
+        const char *unit = sum.records ? "records" : sum.packets ? "packets" : "bytes";
+        uint64_t count = (uint64_t)(sum.records ? sum.records : sum.packets ? sum.packets : sum.bytes);
+        fprintf(stderr, "  %-9s %12s %s  %s\n", first ? title : "",
+                grouped(count, amount, sizeof amount), unit, cause->name);
+        first = false;
+    }
+    if (first && losses) fprintf(stderr, "  %-9s %12s\n", title, "nothing");
+}
+
+static void tell_text(const struct eg_call *call, const struct eg_pump_account *a,
+                      const struct eg_tally *all) {
+    char n1[40], n2[40], n3[40];
+    if (call->common->quiet) return;
+    fprintf(stderr, "ingest: %s %s", grouped(a->inputs, n1, sizeof n1),
+            a->inputs == 1 ? "input" : "inputs");
+    if (a->inputs_known) fprintf(stderr, ", %llu already there", (unsigned long long)a->inputs_known);
+    if (a->inputs_failed) fprintf(stderr, ", %llu failed", (unsigned long long)a->inputs_failed);
+    fprintf(stderr, "\n  %-9s %12s packets, %s bytes\n", "read", grouped(a->seen.frames, n1, sizeof n1),
+            grouped(a->seen.bytes_done, n2, sizeof n2));
+    fprintf(stderr, "  %-9s %12s export datagrams\n", "decoded",
+            grouped(a->seen.datagrams, n1, sizeof n1));
+    fprintf(stderr, "  %-9s %12s flows, %s packets\n", "kept",
+            grouped(a->kept[EG_TABLE_FLOWS], n1, sizeof n1),
+            grouped(a->kept[EG_TABLE_PACKETS], n3, sizeof n3));
+    if (a->first_us <= a->last_us) {
+        char first[40], last[40];
+        eg_time_text(a->first_us, first);
+        eg_time_text(a->last_us, last);
+        fprintf(stderr, "  %-9s %s to %s\n", "from", first, last);
+    }
+    tell_causes(all, true, "lost");
+    tell_causes(all, false, "noted");
+}
+
+static void json_causes(const struct eg_tally *tally, bool losses, struct eg_strbuf *to) {
+    bool first = true;
+    eg_strbuf_char(to, '{');
+    for (int i = 0; i < EG_CAUSE_COUNT; i++) {
+        const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
+        struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)i);
+        if (cause->is_loss != losses || (!sum.records && !sum.packets && !sum.bytes)) continue;
+        eg_strbuf_printf(to, "%s\"%s\":{\"records\":%lld,\"packets\":%lld,\"bytes\":%lld}",
+                         first ? "" : ",", cause->name, (long long)sum.records,
+                         (long long)sum.packets, (long long)sum.bytes);
+        first = false;
+    }
+    eg_strbuf_char(to, '}');
+}
+
+static void json_troubles(const struct eg_pump_account *a, bool errors, struct eg_strbuf *to) {
+    bool first = true;
+    eg_strbuf_char(to, '[');
+    for (size_t i = 0; i < a->trouble_count; i++) {
+        const struct eg_trouble *t = &a->troubles[i];
+        if ((t->status < 0) != errors || !t->message) continue;
+        if (!first) eg_strbuf_char(to, ',');
+        first = false;
+        eg_strbuf_text(to, "{\"input\":");
+        eg_encode_json_text(t->input, strlen(t->input), to);
+        eg_strbuf_printf(to, ",\"status\":\"%s\",\"message\":", eg_status_name(t->status));
+        eg_encode_json_text(t->message, strlen(t->message), to);
+        eg_strbuf_char(to, '}');
+    }
+    eg_strbuf_char(to, ']');
+}
+
+static void tell_json(const struct eg_pump_account *a, const struct eg_tally *all) {
+    struct eg_strbuf to = {0};
+    eg_strbuf_printf(&to, "{\"inputs\":%llu,\"inputs_known\":%llu,\"inputs_failed\":%llu,",
+                     (unsigned long long)a->inputs, (unsigned long long)a->inputs_known,
+                     (unsigned long long)a->inputs_failed);
+    eg_strbuf_printf(&to, "\"read\":{\"packets\":%llu,\"bytes\":%llu},\"decoded\":{\"exports\":%llu},",
+                     (unsigned long long)a->seen.frames, (unsigned long long)a->seen.bytes_done,
+                     (unsigned long long)a->seen.datagrams);
+    eg_strbuf_printf(&to, "\"kept\":{\"flows\":%llu,\"packets\":%llu},",
+                     (unsigned long long)a->kept[EG_TABLE_FLOWS],
+                     (unsigned long long)a->kept[EG_TABLE_PACKETS]);
+    if (a->first_us <= a->last_us) {
+        char first[40], last[40];
+        eg_time_text(a->first_us, first);
+        eg_time_text(a->last_us, last);
+        eg_strbuf_printf(&to, "\"from\":\"%s\",\"to\":\"%s\",", first, last);
+    }
+    eg_strbuf_text(&to, "\"lost\":");
+    json_causes(all, true, &to);
+    eg_strbuf_text(&to, ",\"noted\":");
+    json_causes(all, false, &to);
+    eg_strbuf_text(&to, ",\"remarks\":");
+    json_troubles(a, false, &to);
+    eg_strbuf_text(&to, ",\"errors\":");
+    json_troubles(a, true, &to);
+    eg_strbuf_text(&to, "}\n");
+    if (to.text) fwrite(to.text, 1, to.size, stdout);
+    eg_strbuf_reset(&to);
+}
+
+enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_account *a,
+                             const struct eg_tally *quarantined, bool json, enum eg_status status) {
+    struct eg_tally all = {0};
+    eg_tally_merge(&all, &a->tally);
+    if (quarantined) eg_tally_merge(&all, quarantined);
+    bool trouble = false;
+    for (size_t i = 0; i < a->trouble_count; i++) {
+        const struct eg_trouble *t = &a->troubles[i];
+        trouble = trouble || t->status < 0;
+        if (t->status < 0 && t->message)
+            fprintf(stderr, "earlgrey: %s: %s\n", call->verb->name, t->message);
+        else if (t->message) eg_note(call, "earlgrey: %s", t->message);
+    }
+    /* a run that failed before it read anything has no account to give */
+    if (json) tell_json(a, &all);
+    else if (status >= 0 || a->seen.frames) tell_text(call, a, &all);
+    eg_tally_reset(&all);
+    return trouble ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
+}

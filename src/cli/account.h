@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The account at the end of an ingest: what was read, decoded, kept, and what was lost and why. */
+#ifndef EG_CLI_ACCOUNT_H
+#define EG_CLI_ACCOUNT_H
+
+#include "cli/verb.h"
+#include "table/pump.h"
+
+/* Prints it (to standard error, or as JSON to standard output) and answers the exit code that the
+ * troubles call for. `quarantined` may be NULL. `status` is how the run ended. */
+enum eg_exit eg_account_tell(const struct eg_call *, const struct eg_pump_account *,
+                             const struct eg_tally *quarantined, bool json, enum eg_status status);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `earlgrey inspect`: what is in a capture, a Parquet file or a dataset. */
+#include "base/alloc.h"
+#include "base/timetext.h"
+#include "cli/facts.h"
+#include "source/input.h"
+#include "store/dataset.h"
+#include "engine/engine.h"
+#include "table/scan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct inspect_options {
+    bool json;
+    struct eg_text_list netflow_port;
+};
+
+static const struct eg_option options[] = {
+    {.name = "json", .type = EG_OPT_FLAG, .offset = offsetof(struct inspect_options, json),
+     .help = "One JSON object a file."},
+    {.name = "netflow-port", .type = EG_OPT_LIST,
+     .offset = offsetof(struct inspect_options, netflow_port), .value_name = "PORT",
+     .help = "UDP port that carries flow exports; others are recognised by content."},
+    EG_OPTION_END,
+};
+
+static const char *const examples[] = {
+    "earlgrey inspect capture.pcap", "Format, packets, times, link types, exports inside.",
+    "earlgrey inspect data", "A dataset's tables: files, rows, bytes, times.",
+    "earlgrey inspect part.parquet --json", "A Parquet file's rows and row groups.", NULL};
+
+/* ---- captures ---- */
+
+#define LINKS_MAX 16
+
+struct capture_sum {
+    uint64_t packets, bytes, captured, flows;
+    int64_t first_us, last_us;
+    struct {
+        int32_t type;
+        uint64_t count;
+    } links[LINKS_MAX];
+    uint32_t link_count;
+};
+
+static void sum_link(struct capture_sum *sum, int32_t type) {
+    for (uint32_t i = 0; i < sum->link_count; i++)
+        if (sum->links[i].type == type) {
+            sum->links[i].count++;
+            return;
+        }
+    if (sum->link_count < LINKS_MAX) {
+        sum->links[sum->link_count].type = type;
+        sum->links[sum->link_count++].count = 1;
+    }
+}
+
+static void sum_batch(struct capture_sum *sum, const struct eg_batch *batch) {
+    if (batch->table_id == EG_TABLE_FLOWS) {
+        sum->flows += batch->rows;
+        return;
+    }
+    const struct eg_column *c = batch->columns;
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        sum->packets++;
+        if (eg_batch_valid(batch, EG_COL(PACKETS, length), row))
+            sum->bytes += (uint64_t)eg_col_i64(&c[EG_COL(PACKETS, length)])[row];
+        if (eg_batch_valid(batch, EG_COL(PACKETS, captured), row))
+            sum->captured += (uint64_t)eg_col_i64(&c[EG_COL(PACKETS, captured)])[row];
+        if (eg_batch_valid(batch, EG_COL(PACKETS, link_type), row))
+            sum_link(sum, eg_col_i32(&c[EG_COL(PACKETS, link_type)])[row]);
+        if (!eg_batch_valid(batch, EG_COL(PACKETS, time), row)) continue;
+        int64_t time = eg_col_i64(&c[EG_COL(PACKETS, time)])[row];
+        if (time < sum->first_us) sum->first_us = time;
+        if (time > sum->last_us) sum->last_us = time;
+    }
+}
+
+static enum eg_status scan_capture(struct eg_call *call, const char *path, struct eg_scan **out,
+                                   struct capture_sum *sum, struct eg_error *err) {
+    const struct inspect_options *o = call->options;
+    uint16_t ports[64];
+    uint32_t port_count = 0;
+    for (size_t i = 0; i < o->netflow_port.count && i < 64; i++) {
+        int64_t port;
+        if (eg_quantity_parse(&port, o->netflow_port.items[i]) && port > 0 && port < 65536)
+            ports[port_count++] = (uint16_t)port;
+    }
+    struct eg_scan_request request = {
+        .source = eg_registry_find(EG_STAGE_source, "file")->type,
+        .inputs = &path,
+        .input_count = 1,
+        .parts = {{.extract = eg_registry_find(EG_STAGE_extract, "exports")->type},
+                  {.extract = eg_registry_find(EG_STAGE_extract, "packets")->type,
+                   .columns = EG_SET(PACKETS, time) | EG_SET(PACKETS, length) |
+                              EG_SET(PACKETS, captured) | EG_SET(PACKETS, link_type)}},
+        .part_count = 2,
+        .netflow_ports = ports,
+        .netflow_port_count = port_count,
+    };
+    EG_TRY(eg_scan_open(out, &call->env, &request, err));
+    struct eg_scan_worker *worker;
+    EG_TRY(eg_scan_worker_new(&worker, *out, err));
+    enum eg_status status = EG_OK;
+    while (status == EG_OK) {
+        struct eg_batch *batch;
+        status = eg_scan_next(worker, &batch, err);
+        if (status != EG_OK) break;
+        sum_batch(sum, batch);
+        eg_batch_unref(batch);
+    }
+    eg_scan_worker_free(worker);
+    return status == EG_END ? EG_OK : status;
+}
+
+static const char *format_name(const uint8_t *magic, size_t size) {
+    struct eg_span s = eg_span(magic, size);
+    switch (eg_be32(s, 0)) {
+    case 0xa1b2c3d4: return "pcap, microseconds, big-endian";
+    case 0xd4c3b2a1: return "pcap, microseconds, little-endian";
+    case 0xa1b23c4d: return "pcap, nanoseconds, big-endian";
+    case 0x4d3cb2a1: return "pcap, nanoseconds, little-endian";
+    case 0xa1b2cd34: return "modified pcap, microseconds, big-endian";
+    case 0x34cdb2a1: return "modified pcap, microseconds, little-endian";
+    case 0x0a0d0d0a:
+        return eg_be32(s, 8) == 0x1a2b3c4d ? "pcapng, big-endian" : "pcapng, little-endian";
+    default: return "not a capture";
+    }
+}
+
+static enum eg_status tell_form(const struct eg_call *call, const char *path, struct eg_facts *facts,
+                                struct eg_error *err) {
+    static const char *const packings[] = {"none", "gzip", "zstd", "lz4", "xz"};
+    struct eg_input input;
+    EG_TRY(eg_input_open(&input, &call->env, path, err));
+    uint8_t head[12] = {0};
+    size_t got = 0;
+    enum eg_status status = eg_input_read(&input, head, sizeof head, &got, err);
+    if (status >= 0) {
+        eg_facts_text(facts, "format", format_name(head, got));
+        size_t packing = (size_t)input.packing;
+        eg_facts_text(facts, "compression",
+                      packing < sizeof packings / sizeof *packings ? packings[packing] : "other");
+        eg_facts_int(facts, "size", (int64_t)input.size);
+    }
+    eg_input_reset(&input);
+    return status;
+}
+
+static void tell_sum(const struct capture_sum *sum, const struct eg_scan *scan,
+                     struct eg_facts *facts) {
+    eg_facts_int(facts, "packets", (int64_t)sum->packets);
+    eg_facts_int(facts, "bytes", (int64_t)sum->bytes);
+    eg_facts_int(facts, "captured_bytes", (int64_t)sum->captured);
+    if (sum->first_us <= sum->last_us) {
+        eg_facts_time(facts, "first", sum->first_us);
+        eg_facts_time(facts, "last", sum->last_us);
+    }
+    struct eg_strbuf links = {0};
+    for (uint32_t i = 0; i < sum->link_count; i++)
+        eg_strbuf_printf(&links, "%s%d (%llu)", i ? ", " : "", (int)sum->links[i].type,
+                         (unsigned long long)sum->links[i].count);
+    eg_facts_text(facts, "link_types", links.text ? links.text : "");
+    eg_strbuf_reset(&links);
+    eg_facts_int(facts, "export_datagrams", (int64_t)eg_scan_progress(scan).datagrams);
+    eg_facts_int(facts, "flow_records", (int64_t)sum->flows);
+}
+
+static enum eg_exit inspect_capture(struct eg_call *call, const char *path, struct eg_facts *facts) {
+    struct eg_error err;
+    struct eg_scan *scan = NULL;
+    struct capture_sum sum = {.first_us = INT64_MAX, .last_us = INT64_MIN};
+    enum eg_exit code = EG_EXIT_DONE;
+    if (tell_form(call, path, facts, &err) < 0 ||
+        scan_capture(call, path, &scan, &sum, &err) < 0) {
+        code = eg_complain(call, &err);
+    } else {
+        tell_sum(&sum, scan, facts);
+        const struct eg_tally *tally = eg_scan_tally(scan);
+        for (int i = 0; i < EG_CAUSE_COUNT; i++) {
+            struct eg_tally_entry entry = eg_tally_sum(tally, (enum eg_cause)i);
+            int64_t count = entry.records ? entry.records : entry.packets ? entry.packets : entry.bytes;
+            if (count) eg_facts_int(facts, eg_cause_info((enum eg_cause)i)->name, count);
+        }
+        size_t count;
+        const struct eg_trouble *troubles = eg_scan_troubles(scan, &count);
+        for (size_t i = 0; i < count; i++)
+            if (troubles[i].message && troubles[i].status < 0) {
+                eg_facts_text(facts, "trouble", troubles[i].message);
+                code = EG_EXIT_PARTIAL;
+            }
+    }
+    eg_scan_free(scan);
+    return code;
+}
+
+/* ---- Parquet files and datasets ---- */
+
+static enum eg_status first_row(struct eg_engine *engine, const char *sql, struct eg_facts *facts,
+                                struct eg_error *err) {
+    struct eg_result *result;
+    struct eg_batch *batch = NULL;
+    EG_TRY(eg_engine_query(engine, sql, &result, err));
+    enum eg_status status = eg_result_next(result, &batch, err);
+    const struct eg_table *table = eg_result_table(result);
+    for (uint32_t i = 0; status == EG_OK && i < table->count; i++)
+        eg_facts_value(facts, table->columns[i].name, batch, i, 0);
+    eg_batch_unref(batch);
+    eg_result_free(result);
+    return status;
+}
+
+static enum eg_exit inspect_parquet(struct eg_call *call, const char *path, struct eg_facts *facts) {
+    struct eg_engine *engine = NULL;
+    struct eg_engine_options engine_options = {0};
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    eg_facts_text(facts, "format", "Parquet");
+    eg_strbuf_text(&sql, "SELECT num_rows AS rows, num_row_groups AS row_groups, created_by, "
+                         "file_size_bytes AS size FROM parquet_file_metadata(");
+    eg_sql_quote(path, &sql);
+    eg_strbuf_text(&sql, ")");
+    enum eg_exit code = EG_EXIT_DONE;
+    if (eg_engine_open(&engine, &call->env, &engine_options, &err) < 0 ||
+        first_row(engine, sql.text, facts, &err) < 0)
+        code = eg_complain(call, &err);
+    eg_strbuf_reset(&sql);
+    eg_engine_close(engine);
+    return code;
+}
+
+static enum eg_status tell_table(struct eg_dataset *dataset, enum eg_table_id table,
+                                 struct eg_facts *facts, struct eg_error *err) {
+    struct eg_dataset_file *files = NULL;
+    size_t count = 0;
+    EG_TRY(eg_dataset_files(dataset, table, INT64_MIN, INT64_MAX, &files, &count, err));
+    uint64_t rows = 0, bytes = 0;
+    int64_t first = INT64_MAX, last = INT64_MIN;
+    for (size_t i = 0; i < count; i++) {
+        rows += files[i].rows;
+        bytes += files[i].bytes;
+        if (files[i].start_us < first) first = files[i].start_us;
+        if (files[i].end_us > last) last = files[i].end_us;
+    }
+    eg_dataset_files_free(files, count);
+    char name[64];
+    snprintf(name, sizeof name, "%s_files", eg_table_name(table));
+    eg_facts_int(facts, name, (int64_t)count);
+    if (!count) return EG_OK;
+    snprintf(name, sizeof name, "%s_rows", eg_table_name(table));
+    eg_facts_int(facts, name, (int64_t)rows);
+    snprintf(name, sizeof name, "%s_bytes", eg_table_name(table));
+    eg_facts_int(facts, name, (int64_t)bytes);
+    snprintf(name, sizeof name, "%s_from", eg_table_name(table));
+    eg_facts_time(facts, name, first);
+    snprintf(name, sizeof name, "%s_to", eg_table_name(table));
+    eg_facts_time(facts, name, last);
+    return EG_OK;
+}
+
+static enum eg_exit inspect_dataset(struct eg_call *call, const char *path, struct eg_facts *facts) {
+    struct eg_dataset *dataset = NULL;
+    struct eg_error err;
+    if (eg_dataset_open(&dataset, path, EG_DATASET_READ, &call->env, &err) < 0)
+        return eg_complain(call, &err);
+    eg_facts_text(facts, "format", "earlgrey dataset");
+    enum eg_status status = EG_OK;
+    for (enum eg_table_id table = EG_TABLE_FLOWS; status >= 0 && table < EG_TABLE_RAW; table++)
+        status = tell_table(dataset, table, facts, &err);
+    struct eg_position *positions = NULL;
+    size_t count = 0;
+    if (status >= 0) status = eg_dataset_positions(dataset, &positions, &count, &err);
+    if (status >= 0) eg_facts_int(facts, "positions", (int64_t)count);
+    eg_free(positions);
+    eg_dataset_close(dataset);
+    return status < 0 ? eg_complain(call, &err) : EG_EXIT_DONE;
+}
+
+static bool is_parquet(const char *path) {
+    char head[4] = {0};
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    bool yes = fread(head, 1, 4, file) == 4 && memcmp(head, "PAR1", 4) == 0;
+    fclose(file);
+    return yes;
+}
+
+static enum eg_exit inspect_one(struct eg_call *call, const char *path, struct eg_facts *facts) {
+    struct stat info;
+    eg_facts_text(facts, "name", path);
+    if (strcmp(path, "-") != 0 && stat(path, &info) != 0) {
+        struct eg_error err;
+        eg_fail_errno(&err, errno, "cannot read %s", path);
+        return eg_complain(call, &err);
+    }
+    if (strcmp(path, "-") != 0 && S_ISDIR(info.st_mode)) return inspect_dataset(call, path, facts);
+    if (is_parquet(path)) return inspect_parquet(call, path, facts);
+    return inspect_capture(call, path, facts);
+}
+
+static enum eg_exit run(struct eg_call *call) {
+    const struct inspect_options *o = call->options;
+    if (!call->word_count) return eg_complain_usage(call, "name a capture, a Parquet file or a dataset");
+    enum eg_exit worst = EG_EXIT_DONE;
+    for (size_t i = 0; i < call->word_count; i++) {
+        struct eg_facts facts = {.json = o->json};
+        enum eg_exit code = inspect_one(call, call->words[i], &facts);
+        if (code == EG_EXIT_DONE || code == EG_EXIT_PARTIAL) eg_facts_print(&facts, i > 0);
+        eg_facts_reset(&facts);
+        if (code != EG_EXIT_DONE && worst != EG_EXIT_FAILED) worst = code;
+    }
+    return worst;
+}
+
+const struct eg_verb eg_verb_inspect = {
+    .name = "inspect",
+    .summary = "what is in a capture, a Parquet file or a dataset",
+    .synopsis = "FILE|DATASET...",
+    .description = "Reads each whole and tells what it holds. Files are told apart by content, not "
+                   "by name.",
+    .examples = examples,
+    .options = options,
+    .options_size = sizeof(struct inspect_options),
+    .run = run,
+};
