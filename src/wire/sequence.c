@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sequence accounts: what follows, what is missing, what came late, what began anew. */
+#include "wire/sequence.h"
+
+#include "base/alloc.h"
+#include "base/hash.h"
+
+#include <string.h>
+
+#define GAPS_MAX 32     /* open at once in a stream; beyond, the oldest is closed */
+#define BOOT_SLACK 10000 /* ms a boot time may move while the exporter runs on */
+
+struct gap { /* numbers [first, first + count) never came */
+    uint32_t first, count;
+    uint64_t noticed; /* by which datagram of the stream */
+    int64_t time_us;
+};
+
+struct stream {
+    struct eg_addr exporter;
+    int64_t domain;
+    const char *source;
+    uint64_t datagrams;
+    uint32_t next;     /* the number that should come */
+    uint32_t step_max; /* the most that a datagram moved it */
+    uint32_t boot_ms;
+    bool has_boot;
+    bool zeros;   /* all numbers so far were 0 */
+    bool suspect; /* the last datagram had a number from elsewhere: */
+    uint32_t suspect_next;
+    int64_t suspect_us;
+    uint32_t gap_count;
+    struct gap gaps[GAPS_MAX]; /* oldest first */
+};
+
+struct eg_sequences {
+    struct stream *streams;
+    uint32_t count, room;
+    uint32_t *slots; /* open addressing over `streams`; UINT32_MAX: free */
+    uint32_t slot_count;
+};
+
+/* ---- runs ---- */
+
+struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *d,
+                                          const struct eg_sequence_note *note) {
+    return (struct eg_sequence_run){
+        .exporter = d->exporter,
+        .domain = note->domain,
+        .source = note->source,
+        .time_us = d->time_us,
+        .first = note->first,
+        .step = note->count,
+        .last = note->count,
+        .datagrams = 1,
+        .boot_ms = note->boot_ms,
+        .has_boot = note->has_boot,
+    };
+}
+
+bool eg_sequence_run_extend(struct eg_sequence_run *run, const struct eg_sequence_note *note) {
+    bool follows = run->last == run->step && run->step && note->count &&
+                   note->first == run->first + run->datagrams * run->step &&
+                   run->has_boot == note->has_boot && run->boot_ms == note->boot_ms &&
+                   run->datagrams < UINT32_MAX;
+    if (!follows) return false;
+    run->datagrams++;
+    run->last = note->count;
+    return true;
+}
+
+/* ---- what is counted ---- */
+
+static void count_into(struct eg_tally *tally, enum eg_cause cause, const struct stream *s,
+                       int64_t time_us, uint32_t records, uint32_t packets) {
+    struct eg_blame blame = {s->source, &s->exporter, s->domain};
+    eg_tally_add(tally, cause, &blame, time_us, records, packets, 0);
+}
+
+static void gap_remove(struct stream *s, uint32_t i) {
+    s->gap_count--;
+    memmove(&s->gaps[i], &s->gaps[i + 1], (s->gap_count - i) * sizeof *s->gaps);
+}
+
+static void gap_close_oldest(struct stream *s, struct eg_tally *tally) {
+    count_into(tally, EG_CAUSE_sequence_gap, s, s->gaps[0].time_us, s->gaps[0].count, 0);
+    gap_remove(s, 0);
+}
+
+static void gaps_close(struct stream *s, struct eg_tally *tally) {
+    while (s->gap_count) gap_close_oldest(s, tally);
+}
+
+static void gaps_age(struct stream *s, struct eg_tally *tally) {
+    while (s->gap_count && s->gaps[0].noticed + EG_SEQUENCE_WINDOW < s->datagrams)
+        gap_close_oldest(s, tally);
+}
+
+static void gap_insert(struct stream *s, uint32_t i, struct gap gap, struct eg_tally *tally) {
+    if (s->gap_count == GAPS_MAX) {
+        gap_close_oldest(s, tally);
+        if (i) i--;
+    }
+    memmove(&s->gaps[i + 1], &s->gaps[i], (s->gap_count - i) * sizeof *s->gaps);
+    s->gaps[i] = gap;
+    s->gap_count++;
+}
+
+/* Takes [first, first + count) off the open gaps; answers how much of it was missing. */
+static uint32_t gaps_fill(struct stream *s, uint32_t first, uint32_t count, struct eg_tally *tally) {
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < s->gap_count; i++) {
+        struct gap *gap = &s->gaps[i];
+        int64_t from = (int32_t)(first - gap->first);
+        int64_t to = from + count;
+        if (from < 0) from = 0;
+        if (to > gap->count) to = gap->count;
+        if (from >= to) continue;
+        struct gap rest = *gap; /* what is missing behind it */
+        rest.first += (uint32_t)to;
+        rest.count -= (uint32_t)to;
+        gap->count = (uint32_t)from;
+        filled += (uint32_t)(to - from);
+        count_into(tally, EG_CAUSE_sequence_late, s, gap->time_us, (uint32_t)(to - from), 1);
+        if (!gap->count && !rest.count) gap_remove(s, i--);
+        else if (!gap->count) *gap = rest;
+        else if (rest.count) gap_insert(s, i + 1, rest, tally);
+    }
+    return filled;
+}
+
+/* ---- a datagram of a stream ---- */
+
+struct step { /* one datagram: moves the number from `first` by `count` */
+    uint32_t first, count, boot_ms;
+    bool has_boot;
+    int64_t time_us;
+};
+
+static void accept(struct stream *s, const struct step *step) {
+    s->next = step->first + step->count;
+    s->boot_ms = step->boot_ms;
+    s->has_boot = step->has_boot;
+    s->suspect = false;
+}
+
+static void skip_to(struct stream *s, const struct step *step, struct eg_tally *tally) {
+    struct gap gap = {s->next, step->first - s->next, s->datagrams, step->time_us};
+    if (gap.count) gap_insert(s, s->gap_count, gap, tally);
+    accept(s, step);
+}
+
+static void restart(struct stream *s, uint32_t next, int64_t time_us, struct eg_tally *tally) {
+    gaps_close(s, tally);
+    count_into(tally, EG_CAUSE_sequence_reset, s, time_us, 0, 1);
+    s->next = next;
+}
+
+/* A number that is neither the next one nor a little ahead of it. */
+static void step_elsewhere(struct stream *s, const struct step *step, struct eg_tally *tally) {
+    uint32_t near = EG_SEQUENCE_WINDOW * s->step_max;
+    uint32_t back = s->next - step->first;
+    bool behind = back <= UINT32_MAX / 2;
+    if (behind && gaps_fill(s, step->first, step->count, tally)) return;
+    bool rebooted = s->has_boot && step->has_boot &&
+                    (uint32_t)(step->boot_ms - s->boot_ms + BOOT_SLACK) > 2 * BOOT_SLACK;
+    if (rebooted) {
+        restart(s, step->first, step->time_us, tally);
+        accept(s, step);
+    } else if (behind && back < step->count) {
+        accept(s, step); /* counts something else than we think: as much as it moves is there */
+    } else if (behind && back <= near) {
+        return; /* a repeated datagram */
+    } else if (s->suspect && step->first - s->suspect_next <= near) {
+        restart(s, s->suspect_next, s->suspect_us, tally);
+        skip_to(s, step, tally);
+    } else {
+        s->suspect = true;
+        s->suspect_next = step->first + step->count;
+        s->suspect_us = step->time_us;
+    }
+}
+
+static void step_take(struct stream *s, const struct step *step, struct eg_tally *tally) {
+    s->datagrams++;
+    gaps_age(s, tally);
+    if (s->zeros && step->first == 0) return; /* this exporter does not number */
+    s->zeros = false;
+    uint32_t ahead = step->first - s->next;
+    bool nearer = s->suspect && step->first - s->suspect_next < ahead;
+    if (ahead <= EG_SEQUENCE_AHEAD_MAX && !nearer) skip_to(s, step, tally);
+    else step_elsewhere(s, step, tally);
+}
+
+/* ---- streams ---- */
+
+static uint32_t slot_of(const struct eg_sequences *all, const struct eg_sequence_run *run) {
+    uint64_t hash = eg_hash64(&run->exporter, sizeof run->exporter, (uint64_t)run->domain);
+    uint32_t mask = all->slot_count - 1;
+    uint32_t slot = (uint32_t)(hash ^ hash >> 32) & mask;
+    for (; all->slots[slot] != UINT32_MAX; slot = (slot + 1) & mask) {
+        const struct stream *s = &all->streams[all->slots[slot]];
+        if (s->domain == run->domain && strcmp(s->source, run->source) == 0 &&
+            memcmp(&s->exporter, &run->exporter, sizeof s->exporter) == 0)
+            break;
+    }
+    return slot;
+}
+
+static bool grow(struct eg_sequences *all) {
+    uint32_t room = all->room ? all->room * 2 : 16;
+    struct stream *streams = eg_realloc(all->streams, room, sizeof *streams);
+    if (!streams) return false;
+    all->streams = streams;
+    uint32_t *slots = eg_malloc((size_t)room * 2 * sizeof *slots);
+    if (!slots) return false;
+    eg_free(all->slots);
+    all->slots = slots;
+    all->slot_count = room * 2;
+    all->room = room;
+    memset(slots, 0xff, (size_t)all->slot_count * sizeof *slots);
+    for (uint32_t i = 0; i < all->count; i++) {
+        struct eg_sequence_run key = {.exporter = streams[i].exporter,
+                                      .domain = streams[i].domain,
+                                      .source = streams[i].source};
+        slots[slot_of(all, &key)] = i;
+    }
+    return true;
+}
+
+/* The stream of a run; a new one has taken its first datagram. NULL: no memory. */
+static struct stream *stream_of(struct eg_sequences *all, const struct eg_sequence_run *run,
+                                bool *begun, struct eg_tally *tally) {
+    uint32_t slot = all->slot_count ? slot_of(all, run) : 0;
+    if (all->slot_count && all->slots[slot] != UINT32_MAX) return &all->streams[all->slots[slot]];
+    if (all->count == EG_SEQUENCE_STREAMS_MAX) eg_sequences_drain(all, tally);
+    if (all->count == all->room && !grow(all)) return NULL;
+    slot = slot_of(all, run);
+    all->slots[slot] = all->count;
+    struct stream *s = &all->streams[all->count++];
+    memset(s, 0, sizeof *s);
+    s->exporter = run->exporter;
+    s->domain = run->domain;
+    s->source = run->source;
+    s->zeros = run->first == 0;
+    *begun = true;
+    return s;
+}
+
+struct eg_sequences *eg_sequences_new(void) { return eg_calloc(1, sizeof(struct eg_sequences)); }
+
+void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *run,
+                       struct eg_tally *tally) {
+    if (!run->step) return; /* no record, no number */
+    bool begun = false;
+    struct stream *s = stream_of(all, run, &begun, tally);
+    if (!s) {
+        tally->lost++;
+        return;
+    }
+    struct step step = {run->first, run->step, run->boot_ms, run->has_boot, run->time_us};
+    for (uint32_t left = run->datagrams; left; left--) {
+        if (left == 1) step.count = run->last;
+        if (step.count > s->step_max) s->step_max = step.count;
+        if (begun) {
+            s->datagrams++;
+            accept(s, &step);
+            begun = false;
+        } else if (step.first == s->next && !s->zeros) { /* and so do all that are left */
+            s->datagrams += left;
+            gaps_age(s, tally);
+            if (run->last > s->step_max) s->step_max = run->last;
+            step.first += step.count * (left - 1);
+            step.count = run->last;
+            accept(s, &step);
+            return;
+        } else {
+            step_take(s, &step, tally);
+        }
+        step.first += step.count;
+    }
+}
+
+void eg_sequences_drain(struct eg_sequences *all, struct eg_tally *tally) {
+    for (uint32_t i = 0; i < all->count; i++) gaps_close(&all->streams[i], tally);
+    all->count = 0;
+    if (all->slots) memset(all->slots, 0xff, (size_t)all->slot_count * sizeof *all->slots);
+}
+
+void eg_sequences_free(struct eg_sequences *all) {
+    if (!all) return;
+    eg_free(all->streams);
+    eg_free(all->slots);
+    eg_free(all);
+}
