@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The catalog in SQLite. Rollback journal, not WAL: a reader without permission to write must be
+ * able to open it. */
+#include "store/catalog.h"
+
+#include "base/alloc.h"
+#include "base/timetext.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUSY_MS 5000
+#define DIGEST_TAIL 35 /* from the digest's first digit to the end of a snapshot */
+
+static const char schema_sql[] =
+    "pragma user_version = 1;"
+    "create table if not exists about (key text primary key, value text);"
+    "create table if not exists commits (name text primary key) without rowid;"
+    "create table if not exists files (path text primary key, in_table text not null,"
+    " rows integer not null, bytes integer not null, start_us integer, end_us integer)"
+    " without rowid;"
+    "create index if not exists files_by_time on files (in_table, start_us, end_us);"
+    "create table if not exists positions (session text, in_table text, key text, name text,"
+    " digest text, offset integer, commit_number integer,"
+    " primary key (session, in_table, key, name)) without rowid;";
+
+const char *eg_catalog_state_name(enum eg_catalog_state state) {
+    switch (state) {
+    case EG_CATALOG_FRESH: return "fresh";
+    case EG_CATALOG_MISSING: return "missing";
+    case EG_CATALOG_OLD: return "old";
+    case EG_CATALOG_DAMAGED: return "damaged";
+    }
+    return "unknown";
+}
+
+static enum eg_status no_memory(struct eg_error *err) {
+    return eg_fail(err, EG_E_NOMEM, "no memory for the catalog");
+}
+
+static enum eg_status fail_sqlite(sqlite3 *db, struct eg_error *err) {
+    int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
+    enum eg_status status = code == SQLITE_FULL                              ? EG_E_NOSPACE
+                            : code == SQLITE_NOMEM                             ? EG_E_NOMEM
+                            : code == SQLITE_BUSY || code == SQLITE_LOCKED     ? EG_E_LOCKED
+                            : code == SQLITE_READONLY || code == SQLITE_PERM   ? EG_E_ACCESS
+                            : code == SQLITE_CORRUPT || code == SQLITE_NOTADB  ? EG_E_FORMAT
+                                                                               : EG_E_IO;
+    return eg_fail(err, status, "the catalog: %s", db ? sqlite3_errmsg(db) : "no memory");
+}
+
+/* ---- small statements ---- */
+
+static enum eg_status run(sqlite3 *db, const char *sql, struct eg_error *err) {
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? EG_OK : fail_sqlite(db, err);
+}
+
+static enum eg_status prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out,
+                              struct eg_error *err) {
+    return sqlite3_prepare_v2(db, sql, -1, out, NULL) == SQLITE_OK ? EG_OK : fail_sqlite(db, err);
+}
+
+/* Runs a prepared statement that gives no rows, and makes it ready again. */
+static enum eg_status step_once(sqlite3 *db, sqlite3_stmt *statement, struct eg_error *err) {
+    int code = sqlite3_step(statement);
+    enum eg_status status = code == SQLITE_DONE ? EG_OK : fail_sqlite(db, err);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return status;
+}
+
+static enum eg_status about_put(sqlite3 *db, const char *key, const char *value,
+                                struct eg_error *err) {
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db, "insert or replace into about values (?, ?)", &statement, err));
+    sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, value, -1, SQLITE_STATIC);
+    enum eg_status status = step_once(db, statement, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+/* EG_END: no such key. */
+static enum eg_status about_get(sqlite3 *db, const char *key, struct eg_strbuf *to,
+                                struct eg_error *err) {
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db, "select value from about where key = ?", &statement, err));
+    sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+    int code = sqlite3_step(statement);
+    enum eg_status status = code == SQLITE_ROW    ? EG_OK
+                            : code == SQLITE_DONE ? EG_END
+                                                  : fail_sqlite(db, err);
+    if (status == EG_OK) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        eg_strbuf_text(to, text ? text : "");
+        if (to->failed) status = no_memory(err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+/* ---- is it fresh? ---- */
+
+/* What the dataset has on disk: the snapshot's digest and the .done files. */
+struct standing {
+    char snapshot[33];
+    struct eg_names commits;
+};
+
+static void standing_reset(struct standing *s) { eg_names_reset(&s->commits); }
+
+static enum eg_status standing_read(struct standing *s, const char *root, struct eg_error *err) {
+    *s = (struct standing){0};
+    char *commits = eg_layout_path(root, EG_LAYOUT_COMMITS);
+    char *snapshot = eg_layout_path(root, EG_LAYOUT_SNAPSHOT);
+    enum eg_status status =
+        commits && snapshot ? eg_names_read(&s->commits, commits, err) : no_memory(err);
+    int fd = status >= 0 ? open(snapshot, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        if (lseek(fd, -DIGEST_TAIL, SEEK_END) < 0 || read(fd, s->snapshot, 32) != 32)
+            s->snapshot[0] = 0;
+        s->snapshot[32] = 0;
+        close(fd);
+    }
+    eg_free(commits);
+    eg_free(snapshot);
+    return status;
+}
+
+/* FRESH where the catalog holds the snapshot and each commit; `same_base`: the snapshot at least. */
+static enum eg_status compare(sqlite3 *db, const char *snapshot, const struct eg_names *commits,
+                              enum eg_catalog_state *state, bool *same_base,
+                              struct eg_error *err) {
+    struct eg_strbuf held = {0};
+    *state = EG_CATALOG_OLD;
+    *same_base = false;
+    enum eg_status status = about_get(db, "snapshot", &held, err);
+    if (status == EG_OK) *same_base = strcmp(held.text ? held.text : "", snapshot) == 0;
+    eg_strbuf_reset(&held);
+    if (status != EG_OK || !*same_base) return status < 0 ? status : EG_OK;
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db, "select 1 from commits where name = ?", &statement, err));
+    bool all = true;
+    for (size_t i = 0; status == EG_OK && all && i < commits->count; i++) {
+        if (!eg_layout_ends(commits->names[i], ".done")) continue;
+        sqlite3_bind_text(statement, 1, commits->names[i], -1, SQLITE_STATIC);
+        int code = sqlite3_step(statement);
+        if (code == SQLITE_DONE) all = false;
+        else if (code != SQLITE_ROW) status = fail_sqlite(db, err);
+        sqlite3_reset(statement);
+    }
+    sqlite3_finalize(statement);
+    if (status == EG_OK && all) *state = EG_CATALOG_FRESH;
+    return status;
+}
+
+static enum eg_status open_catalog(const char *root, int flags, sqlite3 **out, struct eg_error *err) {
+    char *path = eg_layout_path(root, EG_LAYOUT_CATALOG);
+    if (!path) return no_memory(err);
+    *out = NULL;
+    enum eg_status status = EG_OK;
+    if (!(flags & SQLITE_OPEN_CREATE) && access(path, F_OK) != 0)
+        status = eg_fail_errno(err, errno, "%s", path);
+    else if (sqlite3_open_v2(path, out, flags, NULL) != SQLITE_OK)
+        status = fail_sqlite(*out, err);
+    if (status >= 0) sqlite3_busy_timeout(*out, BUSY_MS);
+    eg_free(path);
+    if (status < 0) {
+        sqlite3_close(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* ---- reading ---- */
+
+static enum eg_status visit_files(sqlite3 *db, enum eg_table_id table,
+                                  const struct eg_catalog_visit *visit, struct eg_error *err) {
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db, "select path, rows, bytes, start_us, end_us from files where in_table = ?",
+                   &statement, err));
+    sqlite3_bind_text(statement, 1, eg_table_name(table), -1, SQLITE_STATIC);
+    enum eg_status status = EG_OK;
+    int code = SQLITE_DONE;
+    while (status >= 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct eg_journal_file file = {
+            .path = (char *)(uintptr_t)sqlite3_column_text(statement, 0),
+            .table = table,
+            .rows = (uint64_t)sqlite3_column_int64(statement, 1),
+            .bytes = (uint64_t)sqlite3_column_int64(statement, 2),
+            .start_us = sqlite3_column_int64(statement, 3),
+            .end_us = sqlite3_column_int64(statement, 4),
+        };
+        status = file.path ? visit->file(visit->to, &file, err) : no_memory(err);
+    }
+    if (status >= 0 && code != SQLITE_DONE) status = fail_sqlite(db, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+enum eg_status eg_catalog_files(const char *root, enum eg_table_id table,
+                                const struct eg_catalog_visit *visit, enum eg_catalog_state *state,
+                                struct eg_error *err) {
+    enum eg_catalog_state found = EG_CATALOG_MISSING;
+    struct standing now;
+    bool same_base;
+    sqlite3 *db = NULL;
+    enum eg_status status = standing_read(&now, root, err);
+    if (status >= 0) {
+        struct eg_error own = {0};
+        enum eg_status opened = open_catalog(root, SQLITE_OPEN_READONLY, &db, &own);
+        if (opened >= 0) opened = compare(db, now.snapshot, &now.commits, &found, &same_base, &own);
+        if (opened < 0 && opened != EG_E_NOENT) found = EG_CATALOG_DAMAGED;
+    }
+    if (status >= 0) {
+        status = found == EG_CATALOG_FRESH ? EG_OK : EG_END;
+        if (status == EG_OK && visit) status = visit_files(db, table, visit, err);
+        if (status == EG_E_FORMAT || status == EG_E_IO) {
+            found = EG_CATALOG_DAMAGED;
+            status = EG_END;
+        }
+    }
+    if (state) *state = found;
+    sqlite3_close(db);
+    standing_reset(&now);
+    return status;
+}
+
+enum eg_status eg_catalog_remade(const char *root, struct eg_strbuf *to, struct eg_error *err) {
+    sqlite3 *db;
+    EG_TRY(open_catalog(root, SQLITE_OPEN_READONLY, &db, err));
+    enum eg_status status = about_get(db, "remade", to, err);
+    sqlite3_close(db);
+    return status < 0 ? status : EG_OK;
+}
+
+/* ---- writing ---- */
+
+static enum eg_status put_file(sqlite3 *db, sqlite3_stmt *statement,
+                               const struct eg_journal_file *file, struct eg_error *err) {
+    sqlite3_bind_text(statement, 1, file->path, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, eg_table_name(file->table), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, (int64_t)file->rows);
+    sqlite3_bind_int64(statement, 4, (int64_t)file->bytes);
+    sqlite3_bind_int64(statement, 5, file->start_us);
+    sqlite3_bind_int64(statement, 6, file->end_us);
+    return step_once(db, statement, err);
+}
+
+static enum eg_status put_files(sqlite3 *db, const struct eg_journal *journal,
+                                struct eg_error *err) {
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db, "insert or replace into files values (?, ?, ?, ?, ?, ?)", &statement, err));
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; status >= 0 && i < journal->file_count; i++)
+        status = put_file(db, statement, &journal->files[i], err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum eg_status put_marks(sqlite3 *db, const struct eg_journal *journal,
+                                struct eg_error *err) {
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db, "insert or replace into positions values (?, ?, ?, ?, ?, ?, ?)", &statement,
+                   err));
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; status >= 0 && i < journal->mark_count; i++) {
+        const struct eg_journal_mark *mark = &journal->marks[i];
+        sqlite3_bind_text(statement, 1, mark->session, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 2, mark->position->table, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 3, mark->position->key, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 4, mark->position->name, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 5, mark->position->digest, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 6, (int64_t)mark->position->offset);
+        sqlite3_bind_int64(statement, 7, mark->commit);
+        status = step_once(db, statement, err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum eg_status put_commits(sqlite3 *db, const struct eg_journal *journal,
+                                  struct eg_error *err) {
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db, "insert or ignore into commits values (?)", &statement, err));
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; status >= 0 && i < journal->done_count; i++) {
+        sqlite3_bind_text(statement, 1, journal->done[i], -1, SQLITE_STATIC);
+        status = step_once(db, statement, err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
+/* Files of commits that the catalog has not; the commit's id is part of the file's name. */
+static enum eg_status put_new_files(sqlite3 *db, const struct eg_journal *journal,
+                                    struct eg_error *err) {
+    sqlite3_stmt *known = NULL, *insert = NULL;
+    EG_TRY(prepare(db, "select 1 from commits where name = ?", &known, err));
+    enum eg_status status =
+        prepare(db, "insert or replace into files values (?, ?, ?, ?, ?, ?)", &insert, err);
+    for (size_t i = 0; status >= 0 && i < journal->file_count; i++) {
+        const struct eg_journal_file *file = &journal->files[i];
+        char commit[EG_COMMIT_TEXT], session[EG_SESSION_TEXT], name[EG_COMMIT_TEXT + 8];
+        const char *slash = strrchr(file->path, '/');
+        if (!eg_layout_commit_of(slash ? slash + 1 : file->path, commit, session)) continue;
+        snprintf(name, sizeof name, "%s.done", commit);
+        if (eg_index_find(&journal->done_index, name) == EG_INDEX_NONE) continue; /* folded */
+        sqlite3_bind_text(known, 1, name, -1, SQLITE_STATIC);
+        bool has = sqlite3_step(known) == SQLITE_ROW;
+        sqlite3_reset(known);
+        if (!has) status = put_file(db, insert, file, err);
+    }
+    sqlite3_finalize(known);
+    sqlite3_finalize(insert);
+    return status;
+}
+
+static enum eg_status write_all(sqlite3 *db, const struct eg_journal *journal, const char *why,
+                                const struct eg_env *env, struct eg_error *err) {
+    EG_TRY(run(db, schema_sql, err));
+    EG_TRY(run(db, "delete from commits; delete from files; delete from positions", err));
+    EG_TRY(put_files(db, journal, err));
+    EG_TRY(put_marks(db, journal, err));
+    EG_TRY(put_commits(db, journal, err));
+    if (why) {
+        char now[40], text[128];
+        eg_time_text(env->now_us(env->clock), now);
+        snprintf(text, sizeof text, "%s, since it was %s", now, why);
+        EG_TRY(about_put(db, "remade", text, err));
+    }
+    return about_put(db, "snapshot", journal->snapshot, err);
+}
+
+/* The journal's commits as the names compare() takes. */
+static struct eg_names names_of(const struct eg_journal *journal) {
+    return (struct eg_names){journal->done, journal->done_count, journal->done_count};
+}
+
+static enum eg_status bring_up(sqlite3 *db, const struct eg_journal *journal, bool existed,
+                               const struct eg_env *env, struct eg_error *err) {
+    enum eg_catalog_state state = EG_CATALOG_MISSING;
+    bool same_base = false;
+    struct eg_names commits = names_of(journal);
+    EG_TRY(run(db, "pragma journal_mode = delete; begin immediate", err));
+    if (existed) EG_TRY(compare(db, journal->snapshot, &commits, &state, &same_base, err));
+    enum eg_status status = EG_OK;
+    if (state != EG_CATALOG_FRESH && same_base) {
+        status = put_new_files(db, journal, err);
+        if (status >= 0) status = put_marks(db, journal, err);
+        if (status >= 0) status = put_commits(db, journal, err);
+    } else if (state != EG_CATALOG_FRESH) {
+        bool first = journal->done_count <= 1 && !journal->snapshot[0];
+        status = write_all(db, journal, existed || first ? NULL : "missing", env, err);
+    }
+    if (status >= 0) status = run(db, "commit", err);
+    return status;
+}
+
+static void unlink_catalog(const char *root) {
+    static const char *const ends[] = {"", "-journal", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct eg_strbuf path = {0};
+        eg_strbuf_printf(&path, "%s/%s%s", root, EG_LAYOUT_CATALOG, ends[i]);
+        if (!path.failed) unlink(path.text);
+        eg_strbuf_reset(&path);
+    }
+}
+
+/* What cannot be read is thrown away: everything in it stands elsewhere. */
+static enum eg_status make_anew(const char *root, const struct eg_journal *journal,
+                                const struct eg_env *env, struct eg_error *err) {
+    sqlite3 *db;
+    unlink_catalog(root);
+    EG_TRY(open_catalog(root, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err));
+    enum eg_status status = run(db, "pragma journal_mode = delete; begin immediate", err);
+    if (status >= 0) status = write_all(db, journal, "damaged", env, err);
+    if (status >= 0) status = run(db, "commit", err);
+    sqlite3_close(db);
+    if (status >= 0 && env->log)
+        env->log(env->log_to, 4, "the catalog was damaged; it was made again from the journal");
+    return status;
+}
+
+enum eg_status eg_catalog_update(const char *root, const struct eg_journal *journal,
+                                 const struct eg_env *env, struct eg_error *err) {
+    char *path = eg_layout_path(root, EG_LAYOUT_CATALOG);
+    if (!path) return no_memory(err);
+    bool existed = access(path, F_OK) == 0;
+    eg_free(path);
+    sqlite3 *db;
+    enum eg_status status =
+        open_catalog(root, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err);
+    if (status >= 0) {
+        status = bring_up(db, journal, existed, env, err);
+        sqlite3_close(db); /* rolls back what was not committed */
+    }
+    if (existed && (status == EG_E_FORMAT || status == EG_E_IO))
+        status = make_anew(root, journal, env, err);
+    return status;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening a dataset: is it one, may we, is it of our age; its positions, and the locks of sources. */
+#include "store/dataset_own.h"
+
+#include "base/alloc.h"
+#include "base/durable.h"
+#include "base/hash.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ABOUT_BYTES_MAX 65536
+
+const char *eg_dataset_path(const struct eg_dataset *ds) { return ds->path; }
+
+enum eg_status eg_dataset_about(const char *path, int *schema, char program[64],
+                                struct eg_error *err) {
+    char *about = eg_layout_path(path, EG_LAYOUT_ABOUT);
+    if (!about) return eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
+    char *text;
+    size_t size;
+    enum eg_status status = eg_file_read(&text, &size, about, ABOUT_BYTES_MAX, err);
+    if (status >= 0) {
+        json_t *json = json_loadb(text, size, 0, NULL);
+        json_t *number = json_object_get(json, "schema");
+        const char *by = json_string_value(json_object_get(json, "program"));
+        if (!json_is_integer(number)) {
+            status = eg_fail(err, EG_E_FORMAT, "%s is damaged: it names no schema version", about);
+        } else {
+            *schema = (int)json_integer_value(number);
+            snprintf(program, 64, "%s", by ? by : "unknown");
+        }
+        json_decref(json);
+        eg_free(text);
+    }
+    if (status >= 0 && *schema > EG_DATASET_SCHEMA)
+        status = eg_fail(err, EG_E_TOO_NEW,
+                         "the dataset %s has schema version %d, made by earlgrey %s; this is "
+                         "earlgrey %s, which knows up to version %d: use the newer program",
+                         path, *schema, program, eg_version(), EG_DATASET_SCHEMA);
+    eg_free(about);
+    return status;
+}
+
+/* ---- open ---- */
+
+static char *absolute(const char *path) {
+    struct eg_strbuf text = {0};
+    if (path[0] != '/') {
+        char here[4096];
+        if (!getcwd(here, sizeof here)) return NULL;
+        eg_strbuf_printf(&text, "%s/", here);
+    }
+    eg_strbuf_text(&text, path);
+    while (!text.failed && text.size > 1 && text.text[text.size - 1] == '/')
+        text.text[--text.size] = 0;
+    return eg_strbuf_take(&text);
+}
+
+/* May a dataset be made here? Asked before anything is read, so that a long run does not end with
+ * "permission denied". */
+static enum eg_status may_make(const char *path, struct eg_error *err) {
+    char *at = eg_strdup(path);
+    if (!at) return eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
+    while (access(at, F_OK) != 0 && errno == ENOENT) {
+        char *slash = strrchr(at, '/');
+        if (!slash || slash == at) break;
+        *slash = 0;
+    }
+    enum eg_status status = EG_OK;
+    if (access(at, W_OK | X_OK) != 0 && errno != ENOENT)
+        status = eg_fail_errno(err, errno,
+                               "cannot make the dataset %s: write to %s, or choose another place "
+                               "with -d",
+                               path, at);
+    eg_free(at);
+    return status;
+}
+
+static enum eg_status may_write(const char *path, struct eg_error *err) {
+    static const char *const inside[] = {"", EG_LAYOUT_OWN, EG_LAYOUT_COMMITS, EG_LAYOUT_LOCKS};
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        char *at = eg_layout_path(path, inside[i]);
+        if (!at) return eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
+        int errnum = access(at, W_OK | X_OK) == 0 ? 0 : errno;
+        eg_free(at);
+        if (errnum && errnum != ENOENT)
+            return eg_fail_errno(err, errnum,
+                                 "no permission to write to the dataset %s: run as its owner, or "
+                                 "choose another with -d",
+                                 path);
+    }
+    return EG_OK;
+}
+
+/* A directory that is not a dataset: empty (or the beginning of one), or somebody else's. */
+static enum eg_status is_vacant(const char *path, struct eg_error *err) {
+    struct eg_names names;
+    EG_TRY(eg_names_read(&names, path, err));
+    bool vacant = true;
+    for (size_t i = 0; i < names.count; i++)
+        if (strcmp(names.names[i], EG_LAYOUT_OWN) != 0 && strcmp(names.names[i], "lost+found") != 0)
+            vacant = false;
+    eg_names_reset(&names);
+    if (vacant) return EG_OK;
+    return eg_fail(err, EG_E_FORMAT,
+                   "%s holds other things and is not a dataset (it has no %s): choose an empty or "
+                   "a new directory with -d",
+                   path, EG_LAYOUT_ABOUT);
+}
+
+static enum eg_status not_migrating(const char *path, struct eg_error *err) {
+    char *lock = eg_lock_path(path, "dataset.lock");
+    if (!lock) return eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
+    struct eg_lock_holder holder;
+    bool busy = eg_lock_busy(lock, &holder);
+    eg_free(lock);
+    if (!busy) return EG_OK;
+    return eg_fail(err, EG_E_LOCKED, "the dataset %s is being migrated by process %ld: wait for it",
+                   path, holder.pid);
+}
+
+static enum eg_status no_dataset(const char *path, struct eg_error *err) {
+    return eg_fail(err, EG_E_NOENT,
+                   "no dataset at %s: make one with `earlgrey ingest FILE -d %s`, or name another "
+                   "with -d",
+                   path, path);
+}
+
+/* Leftovers of dead writers, before anything is read or written. */
+static enum eg_status settle(struct eg_dataset *ds, struct eg_error *err) {
+    struct eg_lock upkeep;
+    enum eg_status status = eg_upkeep_begin(&upkeep, ds->path, err);
+    if (status == EG_E_NOENT) return EG_OK; /* no locks directory: nobody ever wrote */
+    if (status < 0) return status;
+    struct eg_leftovers found;
+    status = eg_settle(ds->path, ds->session, EG_SETTLE_DEAD, ds->env, &found, err);
+    eg_lock_give(&upkeep, false);
+    return status;
+}
+
+static enum eg_status look(struct eg_dataset *ds, struct eg_error *err) {
+    struct stat is;
+    const char *path = ds->path;
+    bool writes = ds->mode == EG_DATASET_WRITE;
+    if (stat(path, &is) != 0) {
+        if (errno == ENOENT) return writes ? may_make(path, err) : no_dataset(path, err);
+        return eg_fail_errno(err, errno, "cannot open the dataset %s", path);
+    }
+    if (!S_ISDIR(is.st_mode))
+        return eg_fail(err, EG_E_FORMAT, "%s is a file; a dataset is a directory", path);
+    int schema;
+    char program[64];
+    enum eg_status status = eg_dataset_about(path, &schema, program, err);
+    if (status == EG_E_NOENT) {
+        enum eg_status vacant = is_vacant(path, err);
+        if (vacant < 0) return vacant;
+        return writes ? may_make(path, err) : no_dataset(path, err);
+    }
+    EG_TRY(status);
+    EG_TRY(not_migrating(path, err));
+    if (!writes) return EG_OK;
+    EG_TRY(may_write(path, err));
+    return settle(ds, err);
+}
+
+static enum eg_status session_new(char session[EG_SESSION_TEXT], struct eg_error *err) {
+    uint64_t id;
+    if (getrandom(&id, sizeof id, 0) != sizeof id)
+        return eg_fail_errno(err, errno, "no random numbers from the system");
+    snprintf(session, EG_SESSION_TEXT, "%016llx", (unsigned long long)id);
+    return EG_OK;
+}
+
+enum eg_status eg_dataset_open(struct eg_dataset **out, const char *path, enum eg_dataset_mode mode,
+                               const struct eg_env *env, struct eg_error *err) {
+    struct eg_dataset *ds = eg_calloc(1, sizeof *ds);
+    if (!ds) return eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
+    ds->mode = mode;
+    ds->env = env;
+    ds->path = absolute(path);
+    enum eg_status status = ds->path ? session_new(ds->session, err)
+                                     : eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
+    if (status >= 0) status = look(ds, err);
+    if (status < 0) {
+        eg_dataset_close(ds);
+        return status;
+    }
+    *out = ds;
+    return EG_OK;
+}
+
+void eg_dataset_close(struct eg_dataset *ds) {
+    if (!ds) return;
+    eg_dataset_unready(ds);
+    eg_journal_reset(&ds->journal);
+    eg_free(ds->path);
+    eg_free(ds);
+}
+
+/* ---- positions and source locks ---- */
+
+enum eg_status eg_dataset_positions(struct eg_dataset *ds, struct eg_position **out, size_t *count,
+                                    struct eg_error *err) {
+    EG_TRY(eg_journal_refresh(&ds->journal, ds->path, ds->env, err));
+    const struct eg_journal *journal = &ds->journal;
+    struct eg_position *list = NULL;
+    if (journal->mark_count) {
+        list = eg_calloc(journal->mark_count, sizeof *list);
+        if (!list) return eg_fail(err, EG_E_NOMEM, "no memory for the positions of %s", ds->path);
+    }
+    for (size_t i = 0; i < journal->mark_count; i++) list[i] = *journal->marks[i].position;
+    ds->positions_given = true;
+    ds->given_version = journal->version;
+    *out = list;
+    *count = journal->mark_count;
+    return EG_OK;
+}
+
+/* Somebody may have finished this source between our reading of the positions and our lock. */
+static enum eg_status still_fresh(struct eg_dataset *ds, const char *key, const char *name,
+                                  struct eg_error *err) {
+    EG_TRY(eg_journal_refresh(&ds->journal, ds->path, ds->env, err));
+    if (!ds->positions_given) return EG_OK;
+    for (size_t i = 0; i < ds->journal.mark_count; i++) {
+        const struct eg_journal_mark *mark = &ds->journal.marks[i];
+        if (mark->version <= ds->given_version || strcmp(mark->position->key, key) != 0) continue;
+        if (strcmp(mark->session, ds->session) == 0) continue;
+        enum eg_status status = eg_fail(
+            err, EG_E_LOCKED, "%s was just ingested into %s by another process: run this again",
+            name, ds->path);
+        if (err) err->retriable = true;
+        return status;
+    }
+    return EG_OK;
+}
+
+static enum eg_status take_source(struct eg_dataset *ds, const char *key, const char *name,
+                                  struct eg_error *err) {
+    char digest[33], file[64];
+    eg_digest_text(eg_hash128(key, strlen(key)), digest);
+    snprintf(file, sizeof file, "source-%s.lock", digest);
+    char *path = eg_lock_path(ds->path, file);
+    if (!path) return eg_fail(err, EG_E_NOMEM, "no memory for a lock");
+    struct eg_dataset_source *source = &ds->sources[ds->source_count];
+    struct eg_lock_holder holder = {0};
+    enum eg_status status = eg_lock_take(&source->lock, path, EG_LOCK_TRY, name, &holder, err);
+    eg_free(path);
+    if (status == EG_E_LOCKED)
+        return eg_fail(err, EG_E_LOCKED,
+                       "%s is being ingested into %s by process %ld: wait for it to end, or stop it",
+                       name, ds->path, holder.pid);
+    EG_TRY(status);
+    snprintf(source->key, sizeof source->key, "%s", key);
+    ds->source_count++;
+    return EG_OK;
+}
+
+enum eg_status eg_dataset_lock_source(struct eg_dataset *ds, const char *key, const char *name,
+                                      struct eg_error *err) {
+    for (size_t i = 0; i < ds->source_count; i++)
+        if (strcmp(ds->sources[i].key, key) == 0) return EG_OK;
+    EG_TRY(eg_dataset_ready(ds, err));
+    if (ds->source_count == ds->source_room) {
+        size_t room = ds->source_room ? ds->source_room * 2 : 8;
+        struct eg_dataset_source *grown = eg_realloc(ds->sources, room, sizeof *grown);
+        if (!grown) return eg_fail(err, EG_E_NOMEM, "no memory for a lock");
+        ds->sources = grown;
+        ds->source_room = room;
+    }
+    /* Under the upkeep lock, so that nobody's look at leftovers is taken for an owner, and after
+     * settling once more: the last owner may have died since this dataset was opened. */
+    struct eg_lock upkeep;
+    EG_TRY(eg_upkeep_begin(&upkeep, ds->path, err));
+    size_t before = ds->source_count;
+    enum eg_status status = take_source(ds, key, name, err);
+    struct eg_leftovers found;
+    if (status >= 0)
+        status = eg_settle(ds->path, ds->session, EG_SETTLE_DEAD, ds->env, &found, err);
+    if (status >= 0) status = still_fresh(ds, key, name, err);
+    if (status < 0 && ds->source_count > before)
+        eg_lock_give(&ds->sources[--ds->source_count].lock, true);
+    eg_lock_give(&upkeep, false);
+    return status;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The `dataset` sink: keeps the batches of each table and hour until flush(), which makes one
+ * Parquet file of each and commits them together with the positions they were read up to. */
+#include "store/dataset_sink.h"
+
+#include "base/alloc.h"
+#include "engine/engine.h"
+#include "store/dataset.h"
+#include "store/journal.h"
+#include "store/split.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct dataset_sink_options {
+    const char *memory_limit;
+};
+
+static const struct eg_option options[] = {
+    {.name = "memory-limit",
+     .type = EG_OPT_TEXT,
+     .offset = offsetof(struct dataset_sink_options, memory_limit),
+     .preset = "256MB",
+     .value_name = "SIZE",
+     .help = "Memory the Parquet encoder may take."},
+    EG_OPTION_END,
+};
+
+/* The rows of one table and hour since the last flush. */
+struct partition {
+    enum eg_table_id table;
+    int64_t hour_us; /* INT64_MIN: quarantine */
+    struct eg_batch **batches;
+    uint32_t count, room;
+    uint64_t rows;
+    int64_t start_us, end_us;
+};
+
+struct eg_sink {
+    const struct eg_env *env;
+    struct eg_dataset *dataset;
+    struct eg_engine *engine; /* opened by the first flush that has rows */
+    char *memory_limit;
+    struct partition *partitions;
+    uint32_t partition_count, partition_room;
+    struct eg_shares shares;          /* of the batch being written; kept for its memory */
+    struct eg_tally new_quarantine;   /* not yet among the rows */
+    struct eg_tally quarantine;       /* since open */
+};
+
+static enum eg_status no_memory(struct eg_error *err) {
+    return eg_fail(err, EG_E_NOMEM, "no memory for the rows of the dataset");
+}
+
+static void sink_close(struct eg_sink *sink);
+
+static enum eg_status sink_open(const struct eg_env *env, const char *uri, const void *given,
+                                struct eg_sink **out, struct eg_error *err) {
+    const struct dataset_sink_options *wanted = given;
+    const char *path = strncmp(uri, "dataset:", 8) == 0 ? uri + 8 : uri;
+    struct eg_sink *sink = eg_calloc(1, sizeof *sink);
+    if (!sink) return no_memory(err);
+    sink->env = env;
+    const char *limit = wanted && wanted->memory_limit ? wanted->memory_limit : "256MB";
+    sink->memory_limit = eg_strdup(limit);
+    enum eg_status status = sink->memory_limit ? EG_OK : no_memory(err);
+    if (status >= 0) status = eg_dataset_open(&sink->dataset, path, EG_DATASET_WRITE, env, err);
+    if (status < 0) {
+        sink_close(sink);
+        return status;
+    }
+    *out = sink;
+    return EG_OK;
+}
+
+/* ---- rows in ---- */
+
+static struct partition *partition_for(struct eg_sink *sink, enum eg_table_id table,
+                                       int64_t hour_us) {
+    for (uint32_t i = sink->partition_count; i-- > 0;)
+        if (sink->partitions[i].hour_us == hour_us && sink->partitions[i].table == table)
+            return &sink->partitions[i];
+    if (sink->partition_count == sink->partition_room) {
+        uint32_t room = sink->partition_room ? sink->partition_room * 2 : 8;
+        struct partition *grown = eg_realloc(sink->partitions, room, sizeof *grown);
+        if (!grown) return NULL;
+        sink->partitions = grown;
+        sink->partition_room = room;
+    }
+    struct partition *added = &sink->partitions[sink->partition_count++];
+    *added = (struct partition){.table = table, .hour_us = hour_us, .start_us = INT64_MAX,
+                                .end_us = INT64_MIN};
+    return added;
+}
+
+/* Takes the share's reference over when it answers true. */
+static bool partition_add(struct partition *p, const struct eg_share *share) {
+    if (p->count == p->room) {
+        uint32_t room = p->room ? p->room * 2 : 16;
+        struct eg_batch **grown = eg_realloc(p->batches, room, sizeof *grown);
+        if (!grown) return false;
+        p->batches = grown;
+        p->room = room;
+    }
+    p->batches[p->count++] = share->batch;
+    p->rows += share->batch->rows;
+    if (share->start_us <= share->end_us) {
+        if (share->start_us < p->start_us) p->start_us = share->start_us;
+        if (share->end_us > p->end_us) p->end_us = share->end_us;
+    }
+    return true;
+}
+
+/* Tallies keep no texts: the name of the protocol as the registry has it. */
+static const char *static_source(struct eg_span name) {
+    size_t count;
+    const struct eg_stage *stages = eg_registry(&count);
+    for (size_t i = 0; i < count; i++)
+        if (stages[i].kind == EG_STAGE_decoder && strlen(stages[i].name) == name.size &&
+            memcmp(stages[i].name, name.at, name.size) == 0)
+            return stages[i].name;
+    return "packet";
+}
+
+static int64_t int_or(const struct eg_batch *batch, uint32_t column, uint32_t row, int64_t other) {
+    return eg_batch_valid(batch, column, row) ? eg_col_int(&batch->columns[column], row) : other;
+}
+
+static void count_quarantined(struct eg_sink *sink, const struct eg_batch *batch) {
+    if (batch->table_id == EG_TABLE_LOSSES) return; /* a loss was counted when it was made */
+    bool flows = batch->table_id == EG_TABLE_FLOWS;
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        struct eg_blame blame = {"packet", NULL, -1};
+        int64_t records = flows, packets = !flows, bytes = 0;
+        if (flows) {
+            uint32_t exporter = EG_COL(FLOWS, exporter), source = EG_COL(FLOWS, source);
+            if (eg_batch_valid(batch, source, row))
+                blame.source = static_source(eg_col_text(&batch->columns[source], row));
+            if (eg_batch_valid(batch, exporter, row))
+                blame.exporter = &eg_col_addr(&batch->columns[exporter])[row];
+            blame.domain = int_or(batch, EG_COL(FLOWS, domain), row, -1);
+            packets = int_or(batch, EG_COL(FLOWS, packets), row, 0);
+            bytes = int_or(batch, EG_COL(FLOWS, bytes), row, 0);
+        } else if (batch->table_id == EG_TABLE_PACKETS) {
+            bytes = int_or(batch, EG_COL(PACKETS, length), row, 0);
+        }
+        eg_tally_add(&sink->new_quarantine, EG_CAUSE_quarantined, &blame, INT64_MIN, records,
+                     packets, bytes);
+    }
+}
+
+static enum eg_status keep(struct eg_sink *sink, struct eg_batch *batch, struct eg_error *err) {
+    EG_TRY(eg_split(&sink->shares, batch, sink->env->now_us(sink->env->clock), err));
+    for (uint32_t i = 0; i < sink->shares.count; i++) {
+        struct eg_share *share = &sink->shares.list[i];
+        struct partition *p = partition_for(sink, batch->table_id, share->hour_us);
+        if (!p || !partition_add(p, share)) {
+            /* What was added of this batch stays and what follows is lost: the run ends here. */
+            eg_shares_clear(&sink->shares);
+            return no_memory(err);
+        }
+        if (share->hour_us == INT64_MIN) count_quarantined(sink, share->batch);
+        share->batch = NULL;
+    }
+    eg_shares_clear(&sink->shares);
+    return EG_OK;
+}
+
+static enum eg_status sink_write(struct eg_sink *sink, struct eg_batch *batch,
+                                 struct eg_error *err) {
+    return keep(sink, batch, err);
+}
+
+/* What was put into quarantine since the last flush, as rows of `losses`. */
+static enum eg_status write_quarantine(struct eg_sink *sink, struct eg_error *err) {
+    if (sink->new_quarantine.count == 0) return EG_OK;
+    struct eg_builder *builder;
+    EG_TRY(eg_builder_new(&builder, eg_table_get(EG_TABLE_LOSSES), EG_TABLE_LOSSES,
+                          sink->new_quarantine.count, EG_COLUMNS_ALL, err));
+    struct eg_batch *batch = NULL;
+    enum eg_status status = eg_tally_rows(&sink->new_quarantine, false, builder, err);
+    if (status >= 0) status = eg_builder_seal(builder, &batch, err);
+    if (status == EG_OK) status = keep(sink, batch, err);
+    if (status >= 0) {
+        eg_tally_merge(&sink->quarantine, &sink->new_quarantine);
+        eg_tally_reset(&sink->new_quarantine);
+    }
+    eg_batch_unref(batch);
+    eg_builder_free(builder);
+    return status < 0 ? status : EG_OK;
+}
+
+/* ---- rows out ---- */
+
+static int by_table_and_hour(const void *a, const void *b) {
+    const struct partition *p = a, *q = b;
+    if (p->table != q->table) return p->table < q->table ? -1 : 1;
+    return p->hour_us < q->hour_us ? -1 : p->hour_us > q->hour_us;
+}
+
+static void drop_rows(struct eg_sink *sink) {
+    for (uint32_t i = 0; i < sink->partition_count; i++) {
+        for (uint32_t j = 0; j < sink->partitions[i].count; j++)
+            eg_batch_unref(sink->partitions[i].batches[j]);
+        eg_free(sink->partitions[i].batches);
+    }
+    sink->partition_count = 0;
+}
+
+static enum eg_status engine_ready(struct eg_sink *sink, struct eg_error *err) {
+    if (sink->engine) return EG_OK;
+    struct eg_engine_options wanted = {.memory_limit = sink->memory_limit};
+    return eg_engine_open(&sink->engine, sink->env, &wanted, err);
+}
+
+static enum eg_status write_partition(struct eg_sink *sink, struct eg_commit *commit,
+                                      const struct partition *p, const char *note,
+                                      struct eg_error *err) {
+    const char *path;
+    struct eg_parquet_stats stats = {0};
+    EG_TRY(eg_commit_file(commit, p->table, p->hour_us, &path, err));
+    EG_TRY(eg_parquet_write(sink->engine, path, p->table, p->batches, p->count, note, &stats, err));
+    EG_ASSERT(stats.rows == p->rows);
+    return eg_commit_file_done(commit, path, stats.rows, p->start_us, p->end_us, err);
+}
+
+static enum eg_status write_partitions(struct eg_sink *sink, struct eg_commit *commit,
+                                       const struct eg_position *positions, size_t count,
+                                       struct eg_error *err) {
+    if (sink->partition_count == 0) return EG_OK;
+    EG_TRY(engine_ready(sink, err));
+    qsort(sink->partitions, sink->partition_count, sizeof *sink->partitions, by_table_and_hour);
+    struct eg_strbuf note = {0};
+    enum eg_status status = eg_journal_note(eg_commit_id(commit), positions, count, &note, err);
+    for (uint32_t i = 0; status >= 0 && i < sink->partition_count; i++) {
+        status = eg_env_cancelled(sink->env)
+                     ? eg_fail(err, EG_E_CANCELLED, "interrupted")
+                     : write_partition(sink, commit, &sink->partitions[i], note.text, err);
+    }
+    eg_strbuf_reset(&note);
+    return status;
+}
+
+/* A full disk deserves to be told what to do about it, however the encoder put it. */
+static void say_full(const struct eg_sink *sink, struct eg_error *err) {
+    if (!err) return;
+    if (err->status != EG_E_NOSPACE && !strstr(err->message, "No space left on device") &&
+        !strstr(err->message, "Disk quota exceeded"))
+        return;
+    char why[256];
+    snprintf(why, sizeof why, "%.255s", err->message);
+    eg_fail(err, EG_E_NOSPACE,
+            "the disk of the dataset %s is full: nothing of this step was kept, all before it "
+            "stands; free some space and run the same command again (%s)",
+            eg_dataset_path(sink->dataset), why);
+}
+
+static enum eg_status sink_flush(struct eg_sink *sink, const struct eg_position *positions,
+                                 size_t count, struct eg_error *err) {
+    struct eg_error own = {0};
+    if (!err) err = &own;
+    EG_TRY(write_quarantine(sink, err));
+    if (sink->partition_count == 0 && count == 0) return EG_OK;
+    struct eg_commit *commit = NULL;
+    enum eg_status status = eg_commit_begin(&commit, sink->dataset, err);
+    if (status >= 0) status = write_partitions(sink, commit, positions, count, err);
+    if (status >= 0) status = eg_commit_finish(commit, positions, count, err);
+    eg_commit_free(commit);
+    if (status >= 0) {
+        drop_rows(sink);
+        return EG_OK;
+    }
+    say_full(sink, err);
+    return err->status < 0 ? err->status : status;
+}
+
+/* ---- the rest ---- */
+
+static enum eg_status sink_positions(struct eg_sink *sink, struct eg_position **out, size_t *count,
+                                     struct eg_error *err) {
+    return eg_dataset_positions(sink->dataset, out, count, err);
+}
+
+static void sink_close(struct eg_sink *sink) {
+    drop_rows(sink);
+    eg_free(sink->partitions);
+    eg_shares_reset(&sink->shares);
+    eg_tally_reset(&sink->new_quarantine);
+    eg_tally_reset(&sink->quarantine);
+    if (sink->engine) eg_engine_close(sink->engine);
+    eg_dataset_close(sink->dataset);
+    eg_free(sink->memory_limit);
+    eg_free(sink);
+}
+
+enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *name,
+                                     struct eg_error *err) {
+    return eg_dataset_lock_source(((struct eg_sink *)sink)->dataset, key, name, err);
+}
+
+const struct eg_tally *eg_dataset_sink_tally(const struct eg_sink *sink) {
+    return &sink->quarantine;
+}
+
+const struct eg_sink_type eg_sink_dataset = {
+    .abi = EG_STAGE_ABI,
+    .name = "dataset",
+    .help = "A directory of Parquet files by date and hour, which earlgrey and others can query.",
+    .options = options,
+    .options_size = sizeof(struct dataset_sink_options),
+    .takes = EG_TAKES_BATCH,
+    .open = sink_open,
+    .write = sink_write,
+    .flush = sink_flush,
+    .positions = sink_positions,
+    .close = sink_close,
+};

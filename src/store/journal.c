@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The journal in memory: files and positions, each once. Its text stands in journal_text.c. */
+#include "store/journal.h"
+
+#include "base/alloc.h"
+#include "base/durable.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define JOURNAL_BYTES_MAX ((size_t)1 << 31)
+#define FOLD_FROM 64 /* .done files; a reader without a catalog opens each of them */
+
+static enum eg_status no_memory(struct eg_error *err) {
+    return eg_fail(err, EG_E_NOMEM, "no memory for the journal of the dataset");
+}
+
+void eg_journal_reset(struct eg_journal *journal) {
+    for (size_t i = 0; i < journal->file_count; i++) eg_free(journal->files[i].path);
+    for (size_t i = 0; i < journal->mark_count; i++) {
+        eg_free(journal->marks[i].position);
+        eg_free(journal->marks[i].identity);
+    }
+    for (size_t i = 0; i < journal->done_count; i++) eg_free(journal->done[i]);
+    eg_free(journal->files);
+    eg_free(journal->marks);
+    eg_free(journal->done);
+    eg_index_reset(&journal->file_index);
+    eg_index_reset(&journal->mark_index);
+    eg_index_reset(&journal->done_index);
+    *journal = (struct eg_journal){0};
+}
+
+/* Room for one more of `size` bytes each. */
+static bool more_room(void *items, size_t count, size_t *room, size_t size) {
+    if (count < *room) return true;
+    size_t wanted = *room ? *room * 2 : 16;
+    void **at = items;
+    void *grown = eg_realloc(*at, wanted, size);
+    if (!grown) return false;
+    *at = grown;
+    *room = wanted;
+    return true;
+}
+
+enum eg_status eg_journal_add_file(struct eg_journal *journal, const struct eg_journal_file *file,
+                                   struct eg_error *err) {
+    uint32_t at = eg_index_find(&journal->file_index, file->path);
+    if (at != EG_INDEX_NONE) {
+        char *path = journal->files[at].path;
+        journal->files[at] = *file;
+        journal->files[at].path = path;
+        return EG_OK;
+    }
+    if (!more_room(&journal->files, journal->file_count, &journal->file_room,
+                   sizeof *journal->files))
+        return no_memory(err);
+    char *path = eg_strdup(file->path);
+    if (!path || !eg_index_put(&journal->file_index, path, (uint32_t)journal->file_count)) {
+        eg_free(path);
+        return no_memory(err);
+    }
+    struct eg_journal_file *added = &journal->files[journal->file_count++];
+    *added = *file;
+    added->path = path;
+    return EG_OK;
+}
+
+enum eg_status eg_journal_add_mark(struct eg_journal *journal, const struct eg_position *position,
+                                   const char *session, uint32_t commit, struct eg_error *err) {
+    struct eg_strbuf identity = {0};
+    eg_strbuf_printf(&identity, "%s %s %s %s", session, position->table, position->key,
+                     position->name);
+    char *name = eg_strbuf_take(&identity);
+    if (!name) return no_memory(err);
+    uint32_t at = eg_index_find(&journal->mark_index, name);
+    if (at != EG_INDEX_NONE) {
+        eg_free(name);
+        struct eg_journal_mark *mark = &journal->marks[at];
+        if (mark->commit >= commit) return EG_OK;
+        *mark->position = *position;
+        mark->commit = commit;
+        mark->version = ++journal->version;
+        return EG_OK;
+    }
+    struct eg_position *copy = eg_malloc(sizeof *copy);
+    if (copy) *copy = *position;
+    if (!copy ||
+        !more_room(&journal->marks, journal->mark_count, &journal->mark_room,
+                   sizeof *journal->marks) ||
+        !eg_index_put(&journal->mark_index, name, (uint32_t)journal->mark_count)) {
+        eg_free(copy);
+        eg_free(name);
+        return no_memory(err);
+    }
+    struct eg_journal_mark *mark = &journal->marks[journal->mark_count++];
+    *mark = (struct eg_journal_mark){.position = copy, .identity = name, .commit = commit,
+                                     .version = ++journal->version};
+    snprintf(mark->session, sizeof mark->session, "%s", session);
+    return EG_OK;
+}
+
+/* ---- files of the journal ---- */
+
+enum eg_status eg_journal_read(struct eg_journal *journal, const char *path, char digest[33],
+                               struct eg_error *err) {
+    char *text;
+    size_t size;
+    EG_TRY(eg_file_read(&text, &size, path, JOURNAL_BYTES_MAX, err));
+    enum eg_status status = eg_journal_parse(journal, text, size, digest, err);
+    eg_free(text);
+    if (status < 0) eg_error_prefix(err, "%s", path);
+    return status;
+}
+
+static void tell(const struct eg_env *env, const struct eg_error *err) {
+    if (env && env->log) env->log(env->log_to, 3, err->message);
+}
+
+/* A damaged file costs its own commit and no other: it is counted, and reading goes on. */
+static enum eg_status read_or_count(struct eg_journal *journal, const char *path, char digest[33],
+                                    const struct eg_env *env, struct eg_error *err) {
+    struct eg_error own = {0};
+    enum eg_status status = eg_journal_read(journal, path, digest, &own);
+    if (status == EG_E_NOENT) return EG_END; /* folded meanwhile: the snapshot has it */
+    if (status == EG_E_FORMAT) {
+        journal->damaged++;
+        tell(env, &own);
+        return EG_OK;
+    }
+    if (status < 0 && err) *err = own;
+    return status;
+}
+
+static enum eg_status remember_done(struct eg_journal *journal, const char *name,
+                                    struct eg_error *err) {
+    char *copy = eg_strdup(name);
+    if (!copy ||
+        !more_room(&journal->done, journal->done_count, &journal->done_room,
+                   sizeof *journal->done) ||
+        !eg_index_put(&journal->done_index, copy, (uint32_t)journal->done_count)) {
+        eg_free(copy);
+        return no_memory(err);
+    }
+    journal->done[journal->done_count++] = copy;
+    return EG_OK;
+}
+
+static enum eg_status refresh_done(struct eg_journal *journal, const char *root,
+                                   const struct eg_names *names, const struct eg_env *env,
+                                   struct eg_error *err) {
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->names[i];
+        if (!eg_layout_ends(name, ".done")) continue;
+        if (eg_index_find(&journal->done_index, name) != EG_INDEX_NONE) continue;
+        struct eg_strbuf path = {0};
+        eg_strbuf_printf(&path, "%s/%s/%s", root, EG_LAYOUT_COMMITS, name);
+        char digest[33];
+        enum eg_status status =
+            path.failed ? no_memory(err) : read_or_count(journal, path.text, digest, env, err);
+        eg_strbuf_reset(&path);
+        if (status < 0) return status;
+        if (status == EG_OK) EG_TRY(remember_done(journal, name, err));
+    }
+    return EG_OK;
+}
+
+/* The .done files first, the snapshot last: one that is folded in between is in the snapshot. */
+enum eg_status eg_journal_refresh(struct eg_journal *journal, const char *root,
+                                  const struct eg_env *env, struct eg_error *err) {
+    char *commits = eg_layout_path(root, EG_LAYOUT_COMMITS);
+    char *snapshot = eg_layout_path(root, EG_LAYOUT_SNAPSHOT);
+    struct eg_names names = {0};
+    enum eg_status status = commits && snapshot ? EG_OK : no_memory(err);
+    if (status >= 0) status = eg_names_read(&names, commits, err);
+    if (status >= 0) status = refresh_done(journal, root, &names, env, err);
+    char digest[33] = "";
+    if (status >= 0) status = read_or_count(journal, snapshot, digest, env, err);
+    if (status == EG_OK) memcpy(journal->snapshot, digest, sizeof digest);
+    eg_names_reset(&names);
+    eg_free(commits);
+    eg_free(snapshot);
+    return status < 0 ? status : EG_OK;
+}
+
+bool eg_journal_wants_fold(const struct eg_journal *journal) {
+    return journal->done_count >= FOLD_FROM + journal->file_count / 256;
+}
+
+static void remove_done(struct eg_journal *journal, const char *root) {
+    for (size_t i = 0; i < journal->done_count; i++) {
+        struct eg_strbuf path = {0};
+        eg_strbuf_printf(&path, "%s/%s/%s", root, EG_LAYOUT_COMMITS, journal->done[i]);
+        if (!path.failed) unlink(path.text); /* one that stays is read again, to the same effect */
+        eg_strbuf_reset(&path);
+        eg_free(journal->done[i]);
+    }
+    journal->done_count = 0;
+    eg_index_reset(&journal->done_index);
+}
+
+enum eg_status eg_journal_fold(struct eg_journal *journal, const char *root, int64_t now_us,
+                               struct eg_error *err) {
+    if (journal->damaged) return EG_OK; /* nothing is thrown away before somebody has looked */
+    struct eg_strbuf text = {0}, leftover = {0};
+    char *snapshot = eg_layout_path(root, EG_LAYOUT_SNAPSHOT);
+    eg_strbuf_printf(&leftover, "%s.tmp", snapshot ? snapshot : "");
+    enum eg_status status = snapshot && !leftover.failed
+                                ? eg_journal_text(journal, "snapshot", now_us, &text, err)
+                                : no_memory(err);
+    if (status >= 0) {
+        unlink(leftover.text); /* of a fold that was killed */
+        status = eg_file_replace(snapshot, text.text, text.size, err);
+    }
+    if (status >= 0) {
+        /* the digest line is {"xxh3":"…32…"} and a newline */
+        EG_ASSERT(text.size > 36);
+        memcpy(journal->snapshot, text.text + text.size - 35, 32);
+        journal->snapshot[32] = 0;
+        remove_done(journal, root);
+    }
+    eg_strbuf_reset(&text);
+    eg_strbuf_reset(&leftover);
+    eg_free(snapshot);
+    return status;
+}

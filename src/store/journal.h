@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The journal of a dataset: what each commit added, as immutable text files in _earlgrey/commits/.
+ *
+ *   SESSION-000001.intent   decided, its files perhaps not yet all renamed
+ *   SESSION-000001.done     decided and all renamed (the same file under another name)
+ *   snapshot                all that older commits said, in one file
+ *
+ * Each is JSON, one object a line: a head, one line a file, one line a position, and last the XXH3
+ * digest of the lines before it. Reading them in any order, or one twice, gives the same journal. */
+#ifndef EG_STORE_JOURNAL_H
+#define EG_STORE_JOURNAL_H
+
+#include "store/index.h"
+#include "store/layout.h"
+#include "table/stage.h"
+
+struct eg_journal_file {
+    char *path; /* relative to the dataset, without .tmp */
+    enum eg_table_id table;
+    uint64_t rows, bytes;
+    int64_t start_us, end_us; /* start > end: no times */
+};
+
+/* A position and who left it. One session's later position for the same input takes the place of
+ * its earlier one; positions of different sessions all stay, since the same beginning may have been
+ * followed by different ends. */
+struct eg_journal_mark {
+    struct eg_position *position;
+    char *identity; /* session, table, key and name */
+    char session[EG_SESSION_TEXT];
+    uint32_t commit;
+    uint64_t version; /* of the journal when it came */
+};
+
+struct eg_journal {
+    struct eg_journal_file *files;
+    size_t file_count, file_room;
+    struct eg_journal_mark *marks;
+    size_t mark_count, mark_room;
+    struct eg_index file_index, mark_index, done_index;
+    char **done; /* ids of the .done files read */
+    size_t done_count, done_room;
+    char snapshot[33]; /* digest of the snapshot read; "": none */
+    size_t damaged;    /* files whose digest was wrong; they are left where they are */
+    uint64_t version;
+};
+void eg_journal_reset(struct eg_journal *);
+
+/* Adds one file or position. Errors: EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_journal_add_file(struct eg_journal *, const struct eg_journal_file *,
+                                                 struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_journal_add_mark(struct eg_journal *, const struct eg_position *,
+                                                 const char *session, uint32_t commit,
+                                                 struct eg_error *err);
+
+/* The journal as text, as it stands in a file; `commit` is the id, or "snapshot". */
+EG_MUST_CHECK enum eg_status eg_journal_text(const struct eg_journal *, const char *commit,
+                                             int64_t now_us, struct eg_strbuf *to,
+                                             struct eg_error *err);
+/* Adds what such a text says. Errors: EG_E_FORMAT (nothing was added), EG_E_TOO_NEW, EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_journal_parse(struct eg_journal *, const char *text, size_t size,
+                                              char digest[33], struct eg_error *err);
+/* Reads one file of the journal by its path. Errors: also EG_E_NOENT, EG_E_ACCESS, EG_E_IO. */
+EG_MUST_CHECK enum eg_status eg_journal_read(struct eg_journal *, const char *path, char digest[33],
+                                             struct eg_error *err);
+/* Brings the journal up to what the dataset has on disk: new .done files and a new snapshot. Damaged
+ * files are counted and passed over. `log` gets a line for each (may be NULL). */
+EG_MUST_CHECK enum eg_status eg_journal_refresh(struct eg_journal *, const char *root,
+                                                const struct eg_env *, struct eg_error *err);
+/* Writes all of it as the snapshot and removes the .done files that are in it. The caller holds the
+ * lock for upkeep. A kill at any moment leaves both, which reads the same. */
+EG_MUST_CHECK enum eg_status eg_journal_fold(struct eg_journal *, const char *root, int64_t now_us,
+                                             struct eg_error *err);
+/* Whether there are enough .done files to be worth it: the more the snapshot holds, the later. */
+bool eg_journal_wants_fold(const struct eg_journal *);
+
+/* A commit's position in words any reader of the file alone can use: the Parquet metadata. */
+EG_MUST_CHECK enum eg_status eg_journal_note(const char *commit, const struct eg_position *,
+                                             size_t count, struct eg_strbuf *to,
+                                             struct eg_error *err);
+
+#endif

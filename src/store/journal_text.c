@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The journal as text and back: JSON, one object a line, closed by the digest of what stands before.
+ *
+ *   {"commit":"SESSION-000001","format":1,"program":"0.1.0","time_us":…}
+ *   {"file":"flows/date=…/part-….parquet","table":"flows","rows":…,"bytes":…,"start_us":…,"end_us":…}
+ *   {"key":"…","digest":"…","offset":…,"table":"flows","name":"…","session":"…","commit":1}
+ *   {"xxh3":"…"}
+ */
+#include "store/journal.h"
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "table/encode.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#define JOURNAL_FORMAT 1
+#define DIGEST_LINE 44 /* {"xxh3":"…32…"} and a newline: 9 + 32 + 3 */
+
+static void add_text(struct eg_strbuf *to, const char *key, const char *text) {
+    eg_strbuf_printf(to, "\"%s\":", key);
+    eg_encode_json_text(text, strlen(text), to);
+}
+
+static void add_position(struct eg_strbuf *to, const struct eg_position *p) {
+    eg_strbuf_char(to, '{');
+    add_text(to, "key", p->key);
+    eg_strbuf_char(to, ',');
+    add_text(to, "digest", p->digest);
+    eg_strbuf_printf(to, ",\"offset\":%" PRIu64 ",", p->offset);
+    add_text(to, "table", p->table);
+    eg_strbuf_char(to, ',');
+    add_text(to, "name", p->name);
+}
+
+static void add_digest(struct eg_strbuf *to) {
+    char digest[33];
+    if (to->failed) return;
+    eg_digest_text(eg_hash128(to->text, to->size), digest);
+    eg_strbuf_printf(to, "{\"xxh3\":\"%s\"}\n", digest);
+}
+
+enum eg_status eg_journal_text(const struct eg_journal *journal, const char *commit, int64_t now_us,
+                               struct eg_strbuf *to, struct eg_error *err) {
+    eg_strbuf_printf(to,
+                     "{\"commit\":\"%s\",\"format\":%d,\"program\":\"%s\",\"time_us\":%" PRId64
+                     "}\n",
+                     commit, JOURNAL_FORMAT, eg_version(), now_us);
+    for (size_t i = 0; i < journal->file_count; i++) {
+        const struct eg_journal_file *file = &journal->files[i];
+        eg_strbuf_char(to, '{');
+        add_text(to, "file", file->path);
+        eg_strbuf_printf(to,
+                         ",\"table\":\"%s\",\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64
+                         ",\"start_us\":%" PRId64 ",\"end_us\":%" PRId64 "}\n",
+                         eg_table_name(file->table), file->rows, file->bytes, file->start_us,
+                         file->end_us);
+    }
+    for (size_t i = 0; i < journal->mark_count; i++) {
+        const struct eg_journal_mark *mark = &journal->marks[i];
+        add_position(to, mark->position);
+        eg_strbuf_printf(to, ",\"session\":\"%s\",\"commit\":%u}\n", mark->session, mark->commit);
+    }
+    add_digest(to);
+    return to->failed ? eg_fail(err, EG_E_NOMEM, "no memory for the journal of the dataset")
+                      : EG_OK;
+}
+
+enum eg_status eg_journal_note(const char *commit, const struct eg_position *positions,
+                               size_t count, struct eg_strbuf *to, struct eg_error *err) {
+    eg_strbuf_printf(to, "{\"commit\":\"%s\",\"program\":\"%s\",\"positions\":[", commit,
+                     eg_version());
+    for (size_t i = 0; i < count; i++) {
+        if (i) eg_strbuf_char(to, ',');
+        add_position(to, &positions[i]);
+        eg_strbuf_char(to, '}');
+    }
+    eg_strbuf_text(to, "]}");
+    return to->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a note") : EG_OK;
+}
+
+/* ---- back ---- */
+
+static bool copy_text(json_t *object, const char *key, char *to, size_t room) {
+    const char *text = json_string_value(json_object_get(object, key));
+    if (!text || strlen(text) >= room) return false;
+    memcpy(to, text, strlen(text) + 1);
+    return true;
+}
+
+/* A name is for people: what does not fit is left off. */
+static bool copy_name(json_t *object, char *to, size_t room) {
+    const char *text = json_string_value(json_object_get(object, "name"));
+    if (text) snprintf(to, room, "%s", text);
+    return text != NULL;
+}
+
+static bool get_i64(json_t *object, const char *key, int64_t *out) {
+    json_t *value = json_object_get(object, key);
+    if (!json_is_integer(value)) return false;
+    *out = json_integer_value(value);
+    return true;
+}
+
+static enum eg_status bad(struct eg_error *err, const char *what) {
+    return eg_fail(err, EG_E_FORMAT, "damaged: %s", what);
+}
+
+static enum eg_status parse_file(struct eg_journal *journal, json_t *line, struct eg_error *err) {
+    struct eg_journal_file file = {0};
+    int64_t rows, bytes;
+    const char *table = json_string_value(json_object_get(line, "table"));
+    file.path = (char *)(uintptr_t)json_string_value(json_object_get(line, "file"));
+    file.table = table ? eg_table_by_name(table) : EG_TABLE_COUNT;
+    /* A path is followed by renames: it must not lead out of the dataset. */
+    if (!file.path || file.path[0] == '/' || strstr(file.path, "..") ||
+        file.table >= EG_TABLE_RAW || !get_i64(line, "rows", &rows) ||
+        !get_i64(line, "bytes", &bytes) || !get_i64(line, "start_us", &file.start_us) ||
+        !get_i64(line, "end_us", &file.end_us))
+        return bad(err, "a file's line");
+    file.rows = (uint64_t)rows;
+    file.bytes = (uint64_t)bytes;
+    return eg_journal_add_file(journal, &file, err);
+}
+
+static enum eg_status parse_mark(struct eg_journal *journal, json_t *line, struct eg_error *err) {
+    struct eg_position position = {0};
+    char session[EG_SESSION_TEXT];
+    int64_t offset, commit;
+    if (!copy_text(line, "key", position.key, sizeof position.key) ||
+        !copy_text(line, "digest", position.digest, sizeof position.digest) ||
+        !copy_text(line, "table", position.table, sizeof position.table) ||
+        !copy_name(line, position.name, sizeof position.name) ||
+        !copy_text(line, "session", session, sizeof session) ||
+        !get_i64(line, "offset", &offset) || !get_i64(line, "commit", &commit))
+        return bad(err, "a position's line");
+    position.offset = (uint64_t)offset;
+    return eg_journal_add_mark(journal, &position, session, (uint32_t)commit, err);
+}
+
+static enum eg_status parse_line(struct eg_journal *journal, const char *text, size_t size,
+                                 bool head, struct eg_error *err) {
+    json_t *line = json_loadb(text, size, 0, NULL);
+    if (!line) return bad(err, "a line is not JSON");
+    enum eg_status status = EG_OK;
+    int64_t format;
+    if (head && !get_i64(line, "format", &format))
+        status = bad(err, "no head");
+    else if (head && format > JOURNAL_FORMAT)
+        status = eg_fail(err, EG_E_TOO_NEW,
+                         "written in format %d by a newer earlgrey; this one knows up to %d",
+                         (int)format, JOURNAL_FORMAT);
+    else if (!head && json_object_get(line, "file"))
+        status = parse_file(journal, line, err);
+    else if (!head && json_object_get(line, "key"))
+        status = parse_mark(journal, line, err);
+    json_decref(line);
+    return status;
+}
+
+enum eg_status eg_journal_parse(struct eg_journal *journal, const char *text, size_t size,
+                                char digest[33], struct eg_error *err) {
+    if (size <= DIGEST_LINE) return bad(err, "too short");
+    size_t body = size - DIGEST_LINE;
+    char expected[DIGEST_LINE + 1];
+    eg_digest_text(eg_hash128(text, body), digest);
+    snprintf(expected, sizeof expected, "{\"xxh3\":\"%s\"}\n", digest);
+    if (memcmp(expected, text + body, DIGEST_LINE) != 0)
+        return bad(err, "its digest does not fit what it says");
+    bool head = true;
+    for (size_t at = 0; at < body;) {
+        const char *end = memchr(text + at, '\n', body - at);
+        if (!end) return bad(err, "a line without an end");
+        size_t line = (size_t)(end - (text + at));
+        EG_TRY(parse_line(journal, text + at, line, head, err));
+        head = false;
+        at += line + 1;
+    }
+    return EG_OK;
+}

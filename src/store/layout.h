@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where the files of a dataset stand and what they are called. Known to nobody outside this room:
+ * other tools need only know that the partitions are Hive's (`date=`, `hour=`). */
+#ifndef EG_STORE_LAYOUT_H
+#define EG_STORE_LAYOUT_H
+
+#include "base/strbuf.h"
+
+#define EG_SESSION_TEXT 17 /* 16 hex digits and a NUL: one writer, from its open to its close */
+#define EG_COMMIT_TEXT 32  /* SESSION-000001 */
+
+#define EG_LAYOUT_OWN "_earlgrey"
+#define EG_LAYOUT_COMMITS EG_LAYOUT_OWN "/commits"
+#define EG_LAYOUT_LOCKS EG_LAYOUT_OWN "/locks"
+#define EG_LAYOUT_ABOUT EG_LAYOUT_OWN "/dataset.json"
+#define EG_LAYOUT_SNAPSHOT EG_LAYOUT_OWN "/commits/snapshot"
+#define EG_LAYOUT_CATALOG EG_LAYOUT_OWN "/catalog.sqlite"
+
+/* Times that get a partition: 1990-01-01 up to, not including, 2100-01-01. */
+#define EG_LAYOUT_FIRST_US (INT64_C(631152000) * 1000000)
+#define EG_LAYOUT_BEYOND_US (INT64_C(4102444800) * 1000000)
+static inline bool eg_layout_has_hour(int64_t time_us) {
+    return time_us >= EG_LAYOUT_FIRST_US && time_us < EG_LAYOUT_BEYOND_US;
+}
+
+/* "flows/date=2026-01-02/hour=13"; "quarantine/flows" for INT64_MIN. */
+void eg_layout_partition(enum eg_table_id, int64_t hour_us, struct eg_strbuf *to);
+/* "SESSION-000001" */
+void eg_layout_commit(const char *session, uint32_t commit, char text[EG_COMMIT_TEXT]);
+/* "part-SESSION-000001-0003.parquet" */
+void eg_layout_part(const char *commit, uint32_t file, struct eg_strbuf *to);
+/* The commit a part, an intent or their .tmp belongs to: what stands before and behind its id.
+ * False: the name is not of that shape. `session` is the id's first part. */
+bool eg_layout_commit_of(const char *name, char commit[EG_COMMIT_TEXT],
+                         char session[EG_SESSION_TEXT]);
+bool eg_layout_ends(const char *name, const char *suffix);
+
+/* ROOT/RELATIVE, to be freed with eg_free; NULL: no memory. */
+char *eg_layout_path(const char *root, const char *relative);
+
+/* Visits the files of a table's partitions whose hour begins at or before `last_us`, in the order of
+ * date, hour and name; hour_us INT64_MIN: visits the table's quarantine instead. A directory that
+ * is not there (or goes away) holds nothing. Errors: EG_E_ACCESS, EG_E_IO, EG_E_NOMEM, the visitor's. */
+struct eg_layout_walk {
+    enum eg_status (*visit)(void *to, const char *relative, const char *name, int64_t hour_us,
+                            struct eg_error *);
+    void *to;
+    int64_t last_us;
+    bool quarantine;
+};
+EG_MUST_CHECK enum eg_status eg_layout_walk(const char *root, enum eg_table_id,
+                                            const struct eg_layout_walk *, struct eg_error *err);
+
+/* The names in a directory, sorted; "." and ".." left out. A missing directory has none. */
+struct eg_names {
+    char **names;
+    size_t count, room;
+};
+EG_MUST_CHECK enum eg_status eg_names_read(struct eg_names *out, const char *directory,
+                                           struct eg_error *err);
+void eg_names_reset(struct eg_names *);
+
+#endif

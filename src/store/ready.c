@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Becoming a writer, and ceasing to be one. Nothing is made on disk before a writer has something
+ * to say; a dataset that was made and stayed empty is removed again. */
+#include "store/dataset_own.h"
+
+#include "base/alloc.h"
+#include "base/durable.h"
+#include "base/timetext.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRIES 8 /* against another writer that removes the empty dataset it had made */
+
+char *eg_lock_path(const char *root, const char *name) {
+    struct eg_strbuf path = {0};
+    eg_strbuf_printf(&path, "%s/%s/%s", root, EG_LAYOUT_LOCKS, name);
+    return eg_strbuf_take(&path);
+}
+
+enum eg_status eg_upkeep_begin(struct eg_lock *out, const char *root, struct eg_error *err) {
+    char *path = eg_lock_path(root, "upkeep.lock");
+    if (!path) return eg_fail(err, EG_E_NOMEM, "no memory for a lock");
+    enum eg_status status = eg_lock_take(out, path, EG_LOCK_WAIT, "upkeep", NULL, err);
+    eg_free(path);
+    return status;
+}
+
+static enum eg_status make_directory(const char *root, const char *relative,
+                                     struct eg_error *err) {
+    char *path = eg_layout_path(root, relative);
+    if (!path) return eg_fail(err, EG_E_NOMEM, "no memory to make %s", root);
+    enum eg_status status = eg_dir_make(path, err);
+    eg_free(path);
+    return status;
+}
+
+static enum eg_status write_about(struct eg_dataset *ds, struct eg_error *err) {
+    struct eg_strbuf text = {0}, leftover = {0};
+    char created[40];
+    eg_time_text(ds->env->now_us(ds->env->clock), created);
+    eg_strbuf_printf(&text, "{\"schema\": %d, \"created\": \"%s\", \"program\": \"%s\"}\n",
+                     EG_DATASET_SCHEMA, created, eg_version());
+    char *path = eg_layout_path(ds->path, EG_LAYOUT_ABOUT);
+    eg_strbuf_printf(&leftover, "%s.tmp", path ? path : "");
+    enum eg_status status = EG_E_NOMEM;
+    if (path && !text.failed && !leftover.failed) {
+        unlink(leftover.text); /* of a writer that was killed here */
+        status = eg_file_replace(path, text.text, text.size, err);
+    } else {
+        eg_fail(err, EG_E_NOMEM, "no memory to make %s", ds->path);
+    }
+    eg_strbuf_reset(&text);
+    eg_strbuf_reset(&leftover);
+    eg_free(path);
+    return status;
+}
+
+/* Under the upkeep lock. */
+static enum eg_status about_and_locks(struct eg_dataset *ds, struct eg_error *err) {
+    int schema;
+    char program[64], name[64];
+    enum eg_status status = eg_dataset_about(ds->path, &schema, program, err);
+    if (status == EG_E_NOENT) {
+        EG_TRY(write_about(ds, err));
+        ds->made_here = true;
+    } else {
+        EG_TRY(status);
+    }
+    char *shared = eg_lock_path(ds->path, "dataset.lock");
+    snprintf(name, sizeof name, "writer-%s.lock", ds->session);
+    char *writer = eg_lock_path(ds->path, name);
+    char *locks = eg_layout_path(ds->path, EG_LAYOUT_LOCKS);
+    struct eg_lock_holder holder = {0};
+    status = shared && writer && locks ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory for a lock");
+    if (status >= 0)
+        status = eg_lock_take(&ds->shared, shared, EG_LOCK_SHARED, "", &holder, err);
+    if (status == EG_E_LOCKED)
+        eg_fail(err, EG_E_LOCKED, "the dataset %s is being migrated by process %ld: wait for it",
+                ds->path, holder.pid);
+    if (status >= 0) status = eg_lock_take(&ds->writer, writer, EG_LOCK_TRY, "writer", NULL, err);
+    if (status >= 0) status = eg_dir_sync(locks, err); /* leftovers are found by this file */
+    eg_free(shared);
+    eg_free(writer);
+    eg_free(locks);
+    return status;
+}
+
+enum eg_status eg_dataset_ready(struct eg_dataset *ds, struct eg_error *err) {
+    EG_ASSERT(ds->mode == EG_DATASET_WRITE);
+    if (ds->ready) return EG_OK;
+    enum eg_status status = EG_OK;
+    struct eg_lock upkeep = {0};
+    ds->made_directory = access(ds->path, F_OK) != 0;
+    for (int i = 0; i < TRIES && !eg_lock_held(&upkeep); i++) {
+        EG_TRY(make_directory(ds->path, EG_LAYOUT_LOCKS, err));
+        status = eg_upkeep_begin(&upkeep, ds->path, err);
+        if (status < 0 && status != EG_E_NOENT) return status;
+    }
+    EG_TRY(status);
+    status = make_directory(ds->path, EG_LAYOUT_COMMITS, err);
+    if (status >= 0) status = about_and_locks(ds, err);
+    eg_lock_give(&upkeep, false);
+    ds->ready = true; /* also after a failure: close undoes what there is */
+    if (status >= 0) return EG_OK;
+    struct eg_error kept = err ? *err : (struct eg_error){0};
+    eg_dataset_unready(ds);
+    if (err) *err = kept;
+    return status;
+}
+
+static void remove_at(const char *root, const char *relative, bool directory) {
+    char *path = eg_layout_path(root, relative);
+    if (path && directory)
+        rmdir(path);
+    else if (path)
+        unlink(path);
+    eg_free(path);
+}
+
+static bool alone(const char *root) {
+    char *locks = eg_layout_path(root, EG_LAYOUT_LOCKS);
+    struct eg_names names = {0};
+    bool others = !locks || eg_names_read(&names, locks, NULL) < 0;
+    for (size_t i = 0; i < names.count; i++)
+        if (strcmp(names.names[i], "dataset.lock") != 0 &&
+            strcmp(names.names[i], "upkeep.lock") != 0)
+            others = true;
+    eg_names_reset(&names);
+    eg_free(locks);
+    return !others;
+}
+
+/* Nobody else is there and nothing was ever put in: as if we had not been here. */
+static void remove_empty(struct eg_dataset *ds) {
+    struct eg_lock upkeep;
+    if (eg_upkeep_begin(&upkeep, ds->path, NULL) < 0) return;
+    if (!alone(ds->path)) {
+        eg_lock_give(&upkeep, false);
+        return;
+    }
+    remove_at(ds->path, EG_LAYOUT_COMMITS, true);
+    char *commits = eg_layout_path(ds->path, EG_LAYOUT_COMMITS);
+    bool empty = commits && access(commits, F_OK) != 0;
+    eg_free(commits);
+    if (empty) {
+        remove_at(ds->path, EG_LAYOUT_ABOUT, false);
+        remove_at(ds->path, EG_LAYOUT_LOCKS "/dataset.lock", false);
+    }
+    eg_lock_give(&upkeep, empty); /* who waits for it finds it gone, and begins again */
+    remove_at(ds->path, EG_LAYOUT_LOCKS, true);
+    remove_at(ds->path, EG_LAYOUT_OWN, true);
+    if (ds->made_directory) rmdir(ds->path);
+}
+
+void eg_dataset_unready(struct eg_dataset *ds) {
+    if (!ds->ready) return;
+    for (size_t i = 0; i < ds->source_count; i++) eg_lock_give(&ds->sources[i].lock, true);
+    eg_free(ds->sources);
+    ds->sources = NULL;
+    ds->source_count = ds->source_room = 0;
+    eg_lock_give(&ds->shared, false);
+    /* The file of a writer that leaves something undecided stays, and is found by the next one. */
+    eg_lock_give(&ds->writer, !ds->unsettled);
+    if (ds->made_here && !ds->committed && !ds->unsettled) remove_empty(ds);
+    ds->ready = false;
+}
