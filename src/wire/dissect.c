@@ -66,11 +66,11 @@ static uint32_t ethernet(struct eg_rest *rest, struct eg_layers *out) {
 }
 
 /* NULL and LOOP: an address family of the capturing machine, in its own byte order (NULL) or in
- * network byte order (LOOP); some writers put an EtherType there. */
+ * network byte order (LOOP); some writers put an EtherType into the last two bytes. */
 static uint32_t loopback(struct eg_rest *rest, struct eg_layers *out) {
     if (!eg_rest_has(rest, 4, out)) return TYPE_NONE;
-    uint32_t family = eg_be32(rest->span, 0);
-    if (family > UINT16_MAX) family = __builtin_bswap32(family);
+    uint32_t stored = eg_be32(rest->span, 0), type = stored & 0xffff;
+    uint32_t family = stored > UINT16_MAX ? __builtin_bswap32(stored) : stored;
     eg_rest_skip(rest, 4);
     switch (family) {
     case 2: return TYPE_IPV4; /* AF_INET, everywhere */
@@ -79,11 +79,11 @@ static uint32_t loopback(struct eg_rest *rest, struct eg_layers *out) {
     case 24:                  /* NetBSD and OpenBSD, */
     case 28:                  /* FreeBSD, */
     case 30: return TYPE_IPV6; /* Darwin */
-    default: return family == TYPE_IPV4 || family == TYPE_IPV6 ? family : TYPE_NONE;
+    default: return type == TYPE_IPV4 || type == TYPE_IPV6 ? type : TYPE_NONE;
     }
 }
 
-static uint32_t ppp(struct eg_rest *rest, struct eg_layers *out) {
+static uint32_t ppp_protocol(struct eg_rest *rest, struct eg_layers *out) {
     if (eg_be16(rest->span, 0) == 0xff03) eg_rest_skip(rest, 2); /* address and control */
     if (!eg_rest_has(rest, 1, out)) return TYPE_NONE;
     uint32_t protocol = eg_u8(rest->span, 0);
@@ -103,9 +103,10 @@ static uint32_t ppp(struct eg_rest *rest, struct eg_layers *out) {
     }
 }
 
-static uint32_t ppp_hdlc(struct eg_rest *rest, struct eg_layers *out) {
+/* PPP with or without its HDLC address; serial lines of one maker frame their EtherTypes likewise. */
+static uint32_t ppp(struct eg_rest *rest, struct eg_layers *out) {
     uint8_t address = eg_u8(rest->span, 0);
-    if (address != 0x0f && address != 0x8f) return ppp(rest, out);
+    if (address != 0x0f && address != 0x8f) return ppp_protocol(rest, out);
     /* Cisco HDLC: unicast or multicast address, control, EtherType */
     if (!eg_rest_has(rest, 4, out)) return TYPE_NONE;
     uint32_t type = eg_be16(rest->span, 2);
@@ -136,8 +137,8 @@ static uint32_t link_header(uint32_t link_type, struct eg_rest *rest, struct eg_
     case EG_LINK_ETHERNET: return ethernet(rest, out);
     case EG_LINK_NULL:
     case EG_LINK_LOOP: return loopback(rest, out);
-    case EG_LINK_PPP: return ppp(rest, out);
-    case EG_LINK_PPP_HDLC: return ppp_hdlc(rest, out);
+    case EG_LINK_PPP:
+    case EG_LINK_PPP_HDLC: return ppp(rest, out);
     case EG_LINK_SLL: return cooked(rest, out, 16, 14, 2, eg_be16(rest->span, 4), 6);
     case EG_LINK_SLL2: return cooked(rest, out, 20, 0, 8, eg_u8(rest->span, 11), 12);
     case EG_LINK_RAW_BSD:

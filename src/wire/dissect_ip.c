@@ -7,6 +7,8 @@
 
 enum {
     NEXT_HOP_BY_HOP = 0,
+    NEXT_TCP = 6,
+    NEXT_UDP = 17,
     NEXT_ROUTING = 43,
     NEXT_FRAGMENT = 44,
     NEXT_AUTHENTICATION = 51,
@@ -118,6 +120,14 @@ static uint32_t jumbo_length(struct eg_span header) {
     return 0;
 }
 
+/* What is meant by a payload length of 0: a jumbogram, or a segment that was captured before the
+ * network card cut it into packets; else nothing. `wire` is what there is behind the header. */
+static uint32_t long_length(struct eg_span s, uint8_t next, uint32_t wire) {
+    if ((next == NEXT_TCP && wire >= 20) || (next == NEXT_UDP && wire >= 8)) return wire;
+    if (next != NEXT_HOP_BY_HOP) return 0;
+    return jumbo_length(eg_span_sub(s, 40, (eg_u8(s, 41) + 1u) * 8));
+}
+
 static bool is_extension(uint8_t next) {
     switch (next) {
     case NEXT_HOP_BY_HOP:
@@ -130,6 +140,11 @@ static bool is_extension(uint8_t next) {
     case NEXT_SHIM6: return true;
     default: return false;
     }
+}
+
+/* Headers that may stand for themselves, with nothing behind them. */
+static bool is_signal(uint8_t next) {
+    return next == NEXT_MOBILITY || next == NEXT_HIP || next == NEXT_SHIM6;
 }
 
 static void fragment_header(struct eg_span s, struct eg_layers *out) {
@@ -158,9 +173,14 @@ static bool extension_headers(struct eg_rest *rest, uint8_t *next, struct eg_lay
         }
         bool is_fragment = *next == NEXT_FRAGMENT && out->fragment;
         if (!eg_rest_has(rest, size, out)) return false;
+        uint8_t this = *next;
         *next = eg_u8(s, 0);
         eg_rest_skip(rest, size);
         out->ip_header_length += size;
+        if (*next == NEXT_NONE && is_signal(this)) { /* the header was the message */
+            *next = this;
+            break;
+        }
         if (is_fragment) {
             out->piece = rest->span;
             out->piece_length = rest->wire;
@@ -198,13 +218,7 @@ void eg_dissect_ipv6(struct eg_rest rest, struct eg_layers *out) {
     if (!eg_rest_has(&rest, 40, out)) return;
     uint32_t length = eg_be16(s, 4);
     uint8_t next = eg_u8(s, 6);
-    if (length == 0 && next != NEXT_NONE) {
-        length = rest.wire - 40;
-        if (next == NEXT_HOP_BY_HOP) {
-            uint32_t jumbo = jumbo_length(eg_span_sub(s, 40, (eg_u8(s, 41) + 1u) * 8));
-            if (jumbo && jumbo < length) length = jumbo;
-        }
-    }
+    if (length == 0) length = long_length(s, next, rest.wire - 40);
     if (length < rest.wire - 40) eg_rest_bound(&rest, 40 + length);
     out->ip = rest.span;
     out->ip_length = rest.wire;
