@@ -2,9 +2,14 @@
  * The runner: moves the rows of inputs into sinks. Threads, bounded memory, back-pressure, retry,
  * positions after the durable flush: written once, here; the only way anything gets into a sink.
  *
- * Rounds: workers read and decode until `round_bytes` of rows stand in the sinks or the input is
- * over; the scan is held; every sink flushes, with the position reached; the source commits. A kill
- * at any moment repeats at most one round, and the positions keep it from being doubled. */
+ * Rounds: workers read and decode until `round_bytes` of rows stand in the sinks or the inputs are
+ * over; the scan is held; every sink flushes, with the positions reached; the source commits. A kill
+ * at any moment repeats at most one round, and the positions keep it from being doubled. Small
+ * inputs share a round, unless their source wants to hear of commits.
+ *
+ * Sinks that take records get text: all records of a run, one behind the other, are the document.
+ * Of the line formats (csv, tsv, jsonl) a record is one line with its end. They get no losses, which
+ * would be a second document. */
 #ifndef EG_TABLE_PUMP_H
 #define EG_TABLE_PUMP_H
 
@@ -15,6 +20,7 @@ struct eg_pump_sink {
     struct eg_sink *sink;     /* open */
     const char *name;         /* as the user wrote it */
     const char *format;       /* for EG_TAKES_RECORDS: "jsonl", … */
+    bool bare;                /* and without a header line */
 };
 
 struct eg_pump_request {
@@ -31,7 +37,8 @@ struct eg_pump_request {
 struct eg_pump_account {
     struct eg_scan_progress seen;
     uint64_t kept[EG_TABLE_COUNT]; /* rows durable in the first sink */
-    uint64_t inputs, inputs_known, inputs_failed;
+    uint64_t inputs, inputs_known;
+    uint64_t inputs_failed; /* could not be opened or read on; one that is merely cut is not among */
     struct eg_tally tally;         /* free with eg_tally_reset */
     struct eg_trouble *troubles;   /* free with eg_pump_account_reset */
     size_t trouble_count;
@@ -40,8 +47,10 @@ struct eg_pump_account {
 void eg_pump_account_reset(struct eg_pump_account *);
 
 /* Runs to the end of the inputs. Losses (tally) are written to the sinks as rows of `losses` with
- * the last flush of each input. EG_OK also when inputs had trouble: the account tells. Errors: a
- * sink's, a source's that is not bound to one input, EG_E_CANCELLED (what was flushed stays). */
+ * the flush that makes the rows around them durable; `extra` names the input. EG_OK also when inputs
+ * had trouble: the account tells. Errors: a sink's, a source's that is not bound to one input,
+ * EG_E_USAGE for a format that holds one table where several are asked for, EG_E_CANCELLED (what
+ * was flushed stays). The account is filled in all cases. */
 EG_MUST_CHECK enum eg_status eg_pump_run(const struct eg_env *, const struct eg_pump_request *,
                                          struct eg_pump_account *, struct eg_error *err);
 

@@ -237,7 +237,10 @@ static void input_next(struct eg_scan *scan) {
         return;
     }
     const char *warning = input->plan.warning;
-    if (status == EG_END && !warning) warning = "already ingested: it holds nothing new";
+    if (status == EG_END && !warning) {
+        eg_fail(&err, EG_OK, "%s: already ingested, nothing in it is new", input->name);
+        warning = err.message;
+    }
     if (warning && trouble_note(scan, index, EG_OK, state, warning, &err) < 0)
         scan_fail(scan, EG_E_NOMEM, &err);
     if (status == EG_END) {
@@ -457,12 +460,11 @@ bool eg_scan_over(struct eg_scan *scan) {
     return over;
 }
 
-bool eg_scan_input_over(struct eg_scan *scan, const char **input) {
+const char *eg_scan_input(struct eg_scan *scan) {
     pthread_mutex_lock(&scan->lock);
-    bool over = scan->current && input_over(scan->current);
-    if (over) *input = scan->current->name;
+    const char *name = scan->current ? scan->current->name : NULL;
     pthread_mutex_unlock(&scan->lock);
-    return over;
+    return name;
 }
 
 enum eg_status eg_scan_position(struct eg_scan *scan, struct eg_position *out,

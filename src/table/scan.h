@@ -74,7 +74,7 @@ EG_MUST_CHECK enum eg_status eg_scan_next(struct eg_scan_worker *, struct eg_bat
  * None of these while a worker is inside a call, except eg_scan_hold and eg_scan_stop. */
 void eg_scan_hold(struct eg_scan *, bool hold);
 bool eg_scan_over(struct eg_scan *); /* all inputs are read and joined */
-bool eg_scan_input_over(struct eg_scan *, const char **input); /* held at an input's end; which */
+const char *eg_scan_input(struct eg_scan *); /* the current one; NULL: none */
 EG_MUST_CHECK enum eg_status eg_scan_position(struct eg_scan *, struct eg_position *out,
                                               struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_scan_commit(struct eg_scan *, const struct eg_position *,

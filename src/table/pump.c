@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The runner: rounds of reading, each ended by a durable flush of all sinks. */
+#include "table/pump.h"
+
+#include "base/alloc.h"
+#include "table/outlet.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define ROUND_BYTES ((uint64_t)192 << 20)
+#define THREADS_MAX 256
+#define POSITIONS_MAX 4096 /* that wait for one flush */
+#define PROGRESS_MS 200
+
+struct pump;
+
+struct pump_thread {
+    struct pump *pump;
+    struct eg_scan_worker *worker;
+    pthread_t thread;
+    char name[16];
+    uint64_t rows[EG_TABLE_COUNT]; /* handed to the sinks in this round */
+    int64_t first_us, last_us;
+};
+
+struct pump {
+    const struct eg_env *env;
+    const struct eg_pump_request *request;
+    struct eg_pump_account *account;
+    struct eg_scan *scan;
+    struct egi_outlet *outlets;
+    struct pump_thread *threads;
+    uint32_t thread_count;
+    uint64_t round_bytes;
+    atomic_ullong bytes; /* handed to the sinks since the last flush */
+    /* what stands in the sinks, not flushed */
+    struct eg_position *positions;
+    size_t position_count, position_room;
+    uint64_t rows[EG_TABLE_COUNT];
+    int64_t first_us, last_us;
+    bool dirty;
+    /* of the threads */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint32_t running;
+    struct eg_error error; /* the first */
+};
+
+/* ---- threads ---- */
+
+static void pump_fail(struct pump *pump, const struct eg_error *err) {
+    pthread_mutex_lock(&pump->lock);
+    if (pump->error.status >= 0) pump->error = *err;
+    pthread_mutex_unlock(&pump->lock);
+}
+
+/* Widens the range of start times by those of the batch. */
+static void times_note(struct pump_thread *self, const struct eg_batch *batch) {
+    bool flows = batch->table_id == EG_TABLE_FLOWS;
+    if (!flows && batch->table_id != EG_TABLE_PACKETS) return;
+    const uint32_t at = flows ? EG_COL(FLOWS, start_time) : EG_COL(PACKETS, time);
+    const struct eg_column *col = &batch->columns[at];
+    if (!col->values) return;
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        if (col->valid && !eg_bit(col->valid, row)) continue;
+        int64_t time_us = eg_col_i64(col)[row];
+        if (time_us < self->first_us) self->first_us = time_us;
+        if (time_us > self->last_us) self->last_us = time_us;
+    }
+}
+
+static enum eg_status batch_deliver(struct pump_thread *self, struct eg_batch *batch,
+                                    struct eg_error *err) {
+    struct pump *pump = self->pump;
+    for (size_t i = 0; i < pump->request->sink_count; i++)
+        EG_TRY(egi_outlet_write(&pump->outlets[i], batch, err));
+    self->rows[batch->table_id] += batch->rows;
+    times_note(self, batch);
+    uint64_t bytes = eg_batch_bytes(batch);
+    if (atomic_fetch_add(&pump->bytes, bytes) + bytes >= pump->round_bytes)
+        eg_scan_hold(pump->scan, true);
+    return EG_OK;
+}
+
+static void *thread_run(void *arg) {
+    struct pump_thread *self = arg;
+    struct pump *pump = self->pump;
+    struct eg_batch *batch;
+    struct eg_error err = {0};
+    enum eg_status status;
+    while ((status = eg_scan_next(self->worker, &batch, &err)) == EG_OK) {
+        status = batch_deliver(self, batch, &err);
+        eg_batch_unref(batch);
+        if (status < 0) break;
+    }
+    if (status < 0) {
+        err.status = status;
+        pump_fail(pump, &err);
+        eg_scan_stop(pump->scan, &err);
+    }
+    pthread_mutex_lock(&pump->lock);
+    pump->running--;
+    pthread_cond_broadcast(&pump->changed);
+    pthread_mutex_unlock(&pump->lock);
+    return NULL;
+}
+
+static void progress_wait(struct pump *pump) {
+    pthread_mutex_lock(&pump->lock);
+    while (pump->running) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += PROGRESS_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        pthread_cond_timedwait(&pump->changed, &pump->lock, &until);
+        if (!pump->running || !pump->request->progress) continue;
+        pthread_mutex_unlock(&pump->lock);
+        struct eg_scan_progress seen = eg_scan_progress(pump->scan);
+        pump->request->progress(pump->request->progress_to, &seen);
+        pthread_mutex_lock(&pump->lock);
+    }
+    pthread_mutex_unlock(&pump->lock);
+}
+
+/* Reads until the round is full or an input is over. */
+static enum eg_status round_read(struct pump *pump, struct eg_error *err) {
+    uint32_t started = 0;
+    for (; started < pump->thread_count; started++) {
+        struct pump_thread *t = &pump->threads[started];
+        pthread_mutex_lock(&pump->lock);
+        pump->running++;
+        pthread_mutex_unlock(&pump->lock);
+        if (pthread_create(&t->thread, NULL, thread_run, t) == 0) {
+            pthread_setname_np(t->thread, t->name);
+            continue;
+        }
+        pthread_mutex_lock(&pump->lock);
+        pump->running--;
+        pthread_mutex_unlock(&pump->lock);
+        break; /* those that run read all there is */
+    }
+    if (!started) return eg_fail(err, EG_E_NOMEM, "cannot start a thread");
+    progress_wait(pump);
+    for (uint32_t i = 0; i < started; i++) {
+        struct pump_thread *t = &pump->threads[i];
+        pthread_join(t->thread, NULL);
+        for (int table = 0; table < EG_TABLE_COUNT; table++) {
+            pump->rows[table] += t->rows[table];
+            if (t->rows[table]) pump->dirty = true;
+            t->rows[table] = 0;
+        }
+        if (t->first_us < pump->first_us) pump->first_us = t->first_us;
+        if (t->last_us > pump->last_us) pump->last_us = t->last_us;
+    }
+    if (pump->error.status < 0 && err) *err = pump->error;
+    return pump->error.status;
+}
+
+/* ---- losses ---- */
+
+/* Rows of `losses` for the tally, each with the input's name in `extra`. */
+static enum eg_status losses_write(struct pump *pump, const struct eg_tally *tally,
+                                   const char *extra, struct eg_error *err) {
+    struct eg_builder *rows;
+    uint32_t room = pump->env->batch_rows ? pump->env->batch_rows : EG_BATCH_ROWS;
+    EG_TRY(eg_builder_new(&rows, eg_table_get(EG_TABLE_LOSSES), EG_TABLE_LOSSES, room,
+                          EG_COLUMNS_ALL, err));
+    enum eg_status status = EG_OK;
+    for (uint32_t i = 0; i <= tally->count && status >= 0; i++) {
+        struct eg_tally one = {.entries = &tally->entries[i], .count = 1};
+        if (i < tally->count) {
+            eg_put_text(rows, EG_COL(LOSSES, extra), extra, strlen(extra));
+            status = eg_tally_rows(&one, false, rows, err);
+            eg_builder_abandon(rows); /* where the entry gave no row */
+            if (status < 0 || eg_builder_room(rows)) continue;
+        }
+        struct eg_batch *batch;
+        status = eg_builder_seal(rows, &batch, err);
+        if (status != EG_OK) continue;
+        for (size_t k = 0; k < pump->request->sink_count && status >= 0; k++)
+            if (pump->request->sinks[k].type->takes == EG_TAKES_BATCH)
+                status = egi_outlet_write(&pump->outlets[k], batch, err);
+        if (pump->request->sink_count && pump->request->sinks[0].type->takes == EG_TAKES_BATCH)
+            pump->rows[EG_TABLE_LOSSES] += batch->rows;
+        pump->dirty = true;
+        eg_batch_unref(batch);
+    }
+    eg_builder_free(rows);
+    return status < 0 ? status : EG_OK;
+}
+
+/* What was counted since the last call goes to the account, and as rows to the sinks. */
+static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
+    struct eg_tally fresh = {0};
+    struct eg_strbuf extra = {0};
+    eg_scan_losses(pump->scan, &fresh);
+    eg_tally_merge(&pump->account->tally, &fresh);
+    const char *input = eg_scan_input(pump->scan);
+    eg_strbuf_text(&extra, "{\"file\":");
+    eg_encode_json_text(input ? input : "", input ? strlen(input) : 0, &extra);
+    eg_strbuf_char(&extra, '}');
+    enum eg_status status =
+        extra.failed ? eg_fail(err, EG_E_NOMEM, "no memory for the rows of losses") : EG_OK;
+    if (status >= 0 && fresh.count) status = losses_write(pump, &fresh, extra.text, err);
+    eg_strbuf_reset(&extra);
+    eg_tally_reset(&fresh);
+    return status;
+}
+
+/* ---- positions and flushes ---- */
+
+static bool positions_reserve(struct pump *pump, size_t more) {
+    if (pump->position_count + more <= pump->position_room) return true;
+    size_t room = (pump->position_room + more) * 2;
+    void *grown = eg_realloc(pump->positions, room, sizeof *pump->positions);
+    if (!grown) return false;
+    pump->positions = grown;
+    pump->position_room = room;
+    return true;
+}
+
+/* Notes how far the current input was read, once for each table. */
+static enum eg_status positions_note(struct pump *pump, struct eg_position *reached,
+                                     struct eg_error *err) {
+    const struct eg_scan_request *scan = &pump->request->scan;
+    enum eg_status status = eg_scan_position(pump->scan, reached, err);
+    if (status != EG_OK) return status;
+    if (!positions_reserve(pump, scan->part_count))
+        return eg_fail(err, EG_E_NOMEM, "no memory for positions");
+    for (uint32_t i = 0; i < scan->part_count; i++) {
+        struct eg_position *at = &pump->positions[pump->position_count++];
+        *at = *reached;
+        snprintf(at->table, sizeof at->table, "%s",
+                 eg_table_name(scan->parts[i].extract->table));
+    }
+    return EG_OK;
+}
+
+/* The first sink is the one whose positions are asked for at the next start, so it is the last to
+ * flush: what it vouches for is then in all of them. */
+static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
+    for (size_t i = pump->request->sink_count; i-- > 0;) {
+        const struct eg_pump_sink *sink = &pump->request->sinks[i];
+        EG_TRY(sink->type->flush(sink->sink, pump->positions, pump->position_count, err));
+    }
+    struct eg_pump_account *account = pump->account;
+    for (int table = 0; table < EG_TABLE_COUNT; table++) {
+        account->kept[table] += pump->rows[table];
+        pump->rows[table] = 0;
+    }
+    if (pump->first_us < account->first_us) account->first_us = pump->first_us;
+    if (pump->last_us > account->last_us) account->last_us = pump->last_us;
+    pump->position_count = 0;
+    pump->dirty = false;
+    atomic_store(&pump->bytes, 0);
+    return EG_OK;
+}
+
+/* Ends a round: what was read is settled, and made durable when there is enough of it. */
+static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
+    struct eg_position reached;
+    bool last = eg_scan_over(pump->scan);
+    EG_TRY(losses_settle(pump, err));
+    enum eg_status position = positions_note(pump, &reached, err);
+    if (position < 0) return position;
+    if (last)
+        for (size_t i = 0; i < pump->request->sink_count; i++) {
+            EG_TRY(egi_outlet_finish(&pump->outlets[i], err));
+            if (pump->request->sinks[i].type->takes == EG_TAKES_RECORDS) pump->dirty = true;
+        }
+    bool told = pump->request->scan.source->commit != eg_source_commit_nop;
+    bool full = atomic_load(&pump->bytes) >= pump->round_bytes ||
+                pump->position_count >= POSITIONS_MAX;
+    if ((last || told || full) && (pump->dirty || pump->position_count)) {
+        EG_TRY(sinks_flush(pump, err));
+        if (position == EG_OK && told) EG_TRY(eg_scan_commit(pump->scan, &reached, err));
+    }
+    eg_scan_hold(pump->scan, false);
+    return last ? EG_END : EG_OK;
+}
+
+/* ---- a run ---- */
+
+/* The positions of the first sink that cover all tables asked for: one that some table is behind
+ * would leave rows of that table out. */
+static enum eg_status known_read(const struct eg_pump_request *request, struct eg_position **out,
+                                 size_t *count, struct eg_error *err) {
+    *out = NULL;
+    *count = 0;
+    if (!request->sink_count) return EG_OK;
+    const struct eg_pump_sink *sink = &request->sinks[0];
+    size_t all = 0, kept = 0;
+    EG_TRY(sink->type->positions(sink->sink, out, &all, err));
+    struct eg_position *p = *out;
+    const char *first = eg_table_name(request->scan.parts[0].extract->table);
+    for (size_t i = 0; i < all; i++) {
+        bool covers = strcmp(p[i].table, first) == 0;
+        for (uint32_t part = 1; covers && part < request->scan.part_count; part++) {
+            const char *table = eg_table_name(request->scan.parts[part].extract->table);
+            covers = false;
+            for (size_t k = 0; k < all && !covers; k++)
+                covers = strcmp(p[k].table, table) == 0 && strcmp(p[k].key, p[i].key) == 0 &&
+                         p[k].offset == p[i].offset && strcmp(p[k].digest, p[i].digest) == 0;
+        }
+        if (covers) {
+            struct eg_position keep = p[i]; /* those before it keep their places for the search */
+            p[i] = p[kept];
+            p[kept++] = keep;
+        }
+    }
+    *count = kept;
+    return EG_OK;
+}
+
+static uint32_t core_count(void) {
+    cpu_set_t cores;
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0) return 1;
+    return (uint32_t)CPU_COUNT(&cores);
+}
+
+static enum eg_status threads_make(struct pump *pump, struct eg_error *err) {
+    uint32_t count = pump->request->threads ? pump->request->threads : core_count();
+    if (count > THREADS_MAX) count = THREADS_MAX;
+    pump->threads = eg_calloc(count, sizeof *pump->threads);
+    if (!pump->threads) return eg_fail(err, EG_E_NOMEM, "no memory for threads");
+    for (uint32_t i = 0; i < count; i++) {
+        struct pump_thread *t = &pump->threads[i];
+        t->pump = pump;
+        t->first_us = INT64_MAX;
+        t->last_us = INT64_MIN;
+        snprintf(t->name, sizeof t->name, "eg-read-%u", i);
+        EG_TRY(eg_scan_worker_new(&t->worker, pump->scan, err));
+        pump->thread_count++;
+    }
+    return EG_OK;
+}
+
+static enum eg_status outlets_make(struct pump *pump, struct eg_error *err) {
+    size_t count = pump->request->sink_count;
+    pump->outlets = eg_calloc(count ? count : 1, sizeof *pump->outlets);
+    if (!pump->outlets) return eg_fail(err, EG_E_NOMEM, "no memory for sinks");
+    for (size_t i = 0; i < count; i++)
+        EG_TRY(egi_outlet_init(&pump->outlets[i], pump->env, &pump->request->sinks[i],
+                               &pump->request->scan, err));
+    return EG_OK;
+}
+
+static enum eg_status rounds_run(struct pump *pump, struct eg_error *err) {
+    struct eg_scan_request request = pump->request->scan;
+    struct eg_position *known;
+    EG_TRY(outlets_make(pump, err));
+    EG_TRY(known_read(pump->request, &known, &request.known_count, err));
+    request.known = known;
+    request.pause = true;
+    enum eg_status status = eg_scan_open(&pump->scan, pump->env, &request, err);
+    eg_free(known);
+    if (status >= 0) status = threads_make(pump, err);
+    while (status >= 0 && status != EG_END) {
+        status = round_read(pump, err);
+        if (status >= 0) status = round_end(pump, err);
+    }
+    return status < 0 ? status : EG_OK;
+}
+
+/* ---- the account ---- */
+
+static bool troubles_copy(struct eg_pump_account *account, struct eg_scan *scan) {
+    size_t count;
+    const struct eg_trouble *from = eg_scan_troubles(scan, &count);
+    account->troubles = eg_calloc(count ? count : 1, sizeof *account->troubles);
+    for (size_t i = 0; account->troubles && i < count; i++) {
+        struct eg_trouble *to = &account->troubles[account->trouble_count++];
+        *to = from[i];
+        to->input = eg_strdup(from[i].input);
+        to->message = from[i].message ? eg_strdup(from[i].message) : NULL;
+        if (!to->input || (from[i].message && !to->message)) return false;
+        if (to->status == EG_OK && to->state == EG_PLAN_KNOWN) account->inputs_known++;
+        if (to->status < 0 && to->status != EG_E_CUT) account->inputs_failed++;
+    }
+    return account->troubles != NULL;
+}
+
+void eg_pump_account_reset(struct eg_pump_account *account) {
+    for (size_t i = 0; i < account->trouble_count; i++) {
+        eg_free(account->troubles[i].input);
+        eg_free(account->troubles[i].message);
+    }
+    eg_free(account->troubles);
+    eg_tally_reset(&account->tally);
+    *account = (struct eg_pump_account){.first_us = INT64_MAX, .last_us = INT64_MIN};
+}
+
+static enum eg_status pump_close(struct pump *pump, enum eg_status status, struct eg_error *err) {
+    for (uint32_t i = 0; i < pump->thread_count; i++)
+        eg_scan_worker_free(pump->threads[i].worker);
+    if (pump->scan) {
+        pump->account->seen = eg_scan_progress(pump->scan);
+        eg_scan_losses(pump->scan, &pump->account->tally);
+        if (!troubles_copy(pump->account, pump->scan) && status >= 0)
+            status = eg_fail(err, EG_E_NOMEM, "no memory for the account");
+    }
+    eg_scan_free(pump->scan);
+    for (size_t i = 0; pump->outlets && i < pump->request->sink_count; i++)
+        egi_outlet_reset(&pump->outlets[i]);
+    eg_free(pump->outlets);
+    eg_free(pump->threads);
+    eg_free(pump->positions);
+    pthread_cond_destroy(&pump->changed);
+    pthread_mutex_destroy(&pump->lock);
+    return status;
+}
+
+enum eg_status eg_pump_run(const struct eg_env *env, const struct eg_pump_request *request,
+                           struct eg_pump_account *account, struct eg_error *err) {
+    struct pump pump = {.env = env,
+                        .request = request,
+                        .account = account,
+                        .round_bytes = request->round_bytes ? request->round_bytes : ROUND_BYTES,
+                        .first_us = INT64_MAX,
+                        .last_us = INT64_MIN};
+    *account = (struct eg_pump_account){
+        .inputs = request->scan.input_count, .first_us = INT64_MAX, .last_us = INT64_MIN};
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&pump.changed, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_mutex_init(&pump.lock, NULL);
+    enum eg_status status = rounds_run(&pump, err);
+    return pump_close(&pump, status, err);
+}
