@@ -14,7 +14,7 @@ struct partial {
     struct eg_addr src, dst;
     uint32_t id;
     uint8_t proto;
-    bool dropped;        /* it overlapped; what follows of it is ignored */
+    bool dropped, told;  /* it overlapped; what follows of it is ignored, and its loss was told */
     uint64_t hash;
     int64_t time_us;     /* of its first fragment */
     uint32_t total;      /* bytes, once the last fragment came; 0: not known */
@@ -63,7 +63,7 @@ static void tell(const struct eg_fragments *f, const struct partial *p, enum eg_
 
 static void lose(struct eg_fragments *f, uint32_t i, enum eg_cause cause) {
     struct partial *p = take(f, i);
-    if (!p->dropped) tell(f, p, cause);
+    if (!p->told) tell(f, p, p->dropped ? EG_CAUSE_fragment_overlap : cause);
     partial_free(p);
 }
 
@@ -157,6 +157,19 @@ static void fill(struct partial *p, const struct eg_fragment *piece, uint32_t fr
     p->blocks_have += to - from;
 }
 
+/* The datagram is lost; told once its head is known, which says whose loss it is. */
+static void drop(const struct eg_fragments *f, struct partial *p, const struct eg_fragment *piece) {
+    p->dropped = true;
+    if (p->told) return;
+    if (!p->head && piece->offset == 0 && reserve(p, (uint32_t)piece->bytes.size)) {
+        p->head = (uint32_t)piece->bytes.size;
+        eg_span_copy(piece->bytes, 0, p->bytes, p->head);
+    }
+    if (!p->head) return;
+    tell(f, p, EG_CAUSE_fragment_overlap);
+    p->told = true;
+}
+
 bool eg_fragments_add(struct eg_fragments *f, const struct eg_fragment *piece,
                       struct eg_span *whole) {
     partial_free(f->whole);
@@ -167,17 +180,19 @@ bool eg_fragments_add(struct eg_fragments *f, const struct eg_fragment *piece,
         piece->length > BYTES_MAX - piece->offset || (piece->more && piece->length % BLOCK))
         return false; /* no fragment of anything */
     uint32_t i = find(f, piece);
-    if (i == EG_FRAGMENTS_MAX) return false;
+    if (i == EG_FRAGMENTS_MAX) {
+        struct eg_fragments_lost lost = {EG_CAUSE_no_memory, piece->src, piece->dst,
+                                         eg_span_sub(piece->bytes, 0, piece->offset ? 0 : SIZE_MAX),
+                                         piece->time_us, 1, (uint32_t)piece->bytes.size};
+        f->lost(f->to, &lost);
+        return false;
+    }
     struct partial *p = f->partials[i];
-    if (p->dropped) return false;
     uint32_t from = piece->offset / BLOCK, to = (end + BLOCK - 1) / BLOCK;
-    enum fit fit = fit_of(p, piece, from, to);
+    enum fit fit = p->dropped ? OVERLAPS : fit_of(p, piece, from, to);
     if (fit == REPEATED) return false;
     if (fit == OVERLAPS) {
-        tell(f, p, EG_CAUSE_fragment_overlap);
-        p->dropped = true;
-        eg_free(p->bytes);
-        p->bytes = NULL;
+        drop(f, p, piece);
         return false;
     }
     if (!reserve(p, end)) {
