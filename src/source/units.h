@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A plain pcap file in units that threads read at the same time. A unit holds the records that
+ * begin in its range of the file; where its first record begins is never guessed, but follows from
+ * the record headers of the units before it (docs/internals/reading.md). */
+#ifndef EG_SOURCE_UNITS_H
+#define EG_SOURCE_UNITS_H
+
+#include "source/input.h"
+#include "wire/pcap.h"
+
+struct eg_units;
+
+/* `input` must be regular and not compressed, and outlive this. One unit begins at `resume`, if
+ * that lies behind the file header. Errors: EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_units_new(struct eg_units **out, const struct eg_input *input,
+                                          const struct eg_pcap *, uint64_t resume,
+                                          struct eg_error *err);
+void eg_units_free(struct eg_units *); /* NULL is fine */
+uint64_t eg_units_count(const struct eg_units *);
+
+/* As a source's next(). Errors: EG_E_CUT and EG_E_FORMAT as the last answer of the unit in which
+ * the file ends early or is damaged (err->position: where); the units behind it are empty. */
+EG_MUST_CHECK enum eg_status eg_units_next(struct eg_units *, uint64_t unit, struct eg_batch **out,
+                                           struct eg_tally *, struct eg_error *err);
+/* Where the unit behind `unit` begins: the end of all whole records of the units up to it. */
+EG_MUST_CHECK enum eg_status eg_units_end(struct eg_units *, uint64_t unit, uint64_t *offset,
+                                          struct eg_error *err);
+
+#endif
