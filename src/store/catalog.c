@@ -4,6 +4,7 @@
 #include "store/catalog.h"
 
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "base/timetext.h"
 
 #include <errno.h>
@@ -115,8 +116,8 @@ static void standing_reset(struct standing *s) { eg_names_reset(&s->commits); }
 
 static enum eg_status standing_read(struct standing *s, const char *root, struct eg_error *err) {
     *s = (struct standing){0};
-    char *commits = eg_layout_path(root, EG_LAYOUT_COMMITS);
-    char *snapshot = eg_layout_path(root, EG_LAYOUT_SNAPSHOT);
+    char *commits = eg_path_join(root, EG_LAYOUT_COMMITS);
+    char *snapshot = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
     enum eg_status status =
         commits && snapshot ? eg_names_read(&s->commits, commits, err) : no_memory(err);
     int fd = status >= 0 ? open(snapshot, O_RDONLY | O_CLOEXEC) : -1;
@@ -159,7 +160,7 @@ static enum eg_status compare(sqlite3 *db, const char *snapshot, const struct eg
 }
 
 static enum eg_status open_catalog(const char *root, int flags, sqlite3 **out, struct eg_error *err) {
-    char *path = eg_layout_path(root, EG_LAYOUT_CATALOG);
+    char *path = eg_path_join(root, EG_LAYOUT_CATALOG);
     if (!path) return no_memory(err);
     *out = NULL;
     enum eg_status status = EG_OK;
@@ -388,7 +389,7 @@ static enum eg_status make_anew(const char *root, const struct eg_journal *journ
 
 enum eg_status eg_catalog_update(const char *root, const struct eg_journal *journal,
                                  const struct eg_env *env, struct eg_error *err) {
-    char *path = eg_layout_path(root, EG_LAYOUT_CATALOG);
+    char *path = eg_path_join(root, EG_LAYOUT_CATALOG);
     if (!path) return no_memory(err);
     bool existed = access(path, F_OK) == 0;
     eg_free(path);

@@ -73,7 +73,7 @@ static enum eg_status sync_directories(const char *root, const struct eg_journal
 
 static enum eg_status rename_file(const char *root, const char *relative, size_t *lost,
                                   struct eg_error *err) {
-    char *to = eg_layout_path(root, relative);
+    char *to = eg_path_join(root, relative);
     struct eg_strbuf from = {0};
     eg_strbuf_printf(&from, "%s.tmp", to ? to : "");
     enum eg_status status = to && !from.failed ? eg_file_rename(from.text, to, err) : no_memory(err);
@@ -90,7 +90,7 @@ static enum eg_status mark_done(const char *root, const char *commit, struct eg_
     struct eg_strbuf from = {0}, to = {0};
     eg_strbuf_printf(&from, "%s/%s/%s.intent", root, EG_LAYOUT_COMMITS, commit);
     eg_strbuf_printf(&to, "%s/%s/%s.done", root, EG_LAYOUT_COMMITS, commit);
-    char *commits = eg_layout_path(root, EG_LAYOUT_COMMITS);
+    char *commits = eg_path_join(root, EG_LAYOUT_COMMITS);
     enum eg_status status = from.failed || to.failed || !commits
                                 ? no_memory(err)
                                 : eg_file_rename(from.text, to.text, err);
@@ -149,7 +149,7 @@ enum eg_status eg_commit_file(struct eg_commit *commit, enum eg_table_id table, 
     const char *root = commit->ds->path;
     struct eg_strbuf relative = {0}, tmp = {0};
     eg_layout_partition(table, hour_us, &relative);
-    char *directory = relative.failed ? NULL : eg_layout_path(root, relative.text);
+    char *directory = relative.failed ? NULL : eg_path_join(root, relative.text);
     eg_strbuf_char(&relative, '/');
     eg_layout_part(commit->id, (uint32_t)commit->file_count, &relative);
     eg_strbuf_printf(&tmp, "%s/%s.tmp", root, relative.failed ? "" : relative.text);

@@ -20,7 +20,7 @@ const char *eg_dataset_path(const struct eg_dataset *ds) { return ds->path; }
 
 enum eg_status eg_dataset_about(const char *path, int *schema, char program[64],
                                 struct eg_error *err) {
-    char *about = eg_layout_path(path, EG_LAYOUT_ABOUT);
+    char *about = eg_path_join(path, EG_LAYOUT_ABOUT);
     if (!about) return eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
     char *text;
     size_t size;
@@ -85,7 +85,7 @@ static enum eg_status may_make(const char *path, struct eg_error *err) {
 static enum eg_status may_write(const char *path, struct eg_error *err) {
     static const char *const inside[] = {"", EG_LAYOUT_OWN, EG_LAYOUT_COMMITS, EG_LAYOUT_LOCKS};
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
-        char *at = eg_layout_path(path, inside[i]);
+        char *at = eg_path_join(path, inside[i]);
         if (!at) return eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
         int errnum = access(at, W_OK | X_OK) == 0 ? 0 : errno;
         eg_free(at);

@@ -6,6 +6,7 @@
 #include "store/dataset_own.h"
 
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "base/timetext.h"
 #include "engine/engine.h"
 
@@ -51,7 +52,7 @@ static enum eg_status add(struct finding *f, const struct eg_dataset_file *file,
         f->files = grown;
         f->room = room;
     }
-    char *path = eg_layout_path(f->ds->path, relative);
+    char *path = eg_path_join(f->ds->path, relative);
     if (!path) return no_memory(err);
     f->files[f->count] = *file;
     f->files[f->count++].path = path;
@@ -123,7 +124,7 @@ static enum eg_status attempt(struct finding *f, const char *commits, enum eg_ta
 enum eg_status eg_dataset_files(struct eg_dataset *ds, enum eg_table_id table, int64_t from_us,
                                 int64_t to_us, struct eg_dataset_file **out, size_t *count,
                                 struct eg_error *err) {
-    char *commits = eg_layout_path(ds->path, EG_LAYOUT_COMMITS);
+    char *commits = eg_path_join(ds->path, EG_LAYOUT_COMMITS);
     if (!commits) return no_memory(err);
     struct finding f = {.ds = ds, .from_us = from_us, .to_us = to_us};
     enum eg_status status = EG_OK_WARN;

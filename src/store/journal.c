@@ -170,8 +170,8 @@ static enum eg_status refresh_done(struct eg_journal *journal, const char *root,
 /* The .done files first, the snapshot last: one that is folded in between is in the snapshot. */
 enum eg_status eg_journal_refresh(struct eg_journal *journal, const char *root,
                                   const struct eg_env *env, struct eg_error *err) {
-    char *commits = eg_layout_path(root, EG_LAYOUT_COMMITS);
-    char *snapshot = eg_layout_path(root, EG_LAYOUT_SNAPSHOT);
+    char *commits = eg_path_join(root, EG_LAYOUT_COMMITS);
+    char *snapshot = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
     struct eg_names names = {0};
     enum eg_status status = commits && snapshot ? EG_OK : no_memory(err);
     if (status >= 0) status = eg_names_read(&names, commits, err);
@@ -204,16 +204,12 @@ static void remove_done(struct eg_journal *journal, const char *root) {
 enum eg_status eg_journal_fold(struct eg_journal *journal, const char *root, int64_t now_us,
                                struct eg_error *err) {
     if (journal->damaged) return EG_OK; /* nothing is thrown away before somebody has looked */
-    struct eg_strbuf text = {0}, leftover = {0};
-    char *snapshot = eg_layout_path(root, EG_LAYOUT_SNAPSHOT);
-    eg_strbuf_printf(&leftover, "%s.tmp", snapshot ? snapshot : "");
-    enum eg_status status = snapshot && !leftover.failed
+    struct eg_strbuf text = {0};
+    char *snapshot = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
+    enum eg_status status = snapshot
                                 ? eg_journal_text(journal, "snapshot", now_us, &text, err)
                                 : no_memory(err);
-    if (status >= 0) {
-        unlink(leftover.text); /* of a fold that was killed */
-        status = eg_file_replace(snapshot, text.text, text.size, err);
-    }
+    if (status >= 0) status = eg_file_replace(snapshot, text.text, text.size, err);
     if (status >= 0) {
         /* the digest line is {"xxh3":"…32…"} and a newline */
         EG_ASSERT(text.size > 36);
@@ -222,7 +218,6 @@ enum eg_status eg_journal_fold(struct eg_journal *journal, const char *root, int
         remove_done(journal, root);
     }
     eg_strbuf_reset(&text);
-    eg_strbuf_reset(&leftover);
     eg_free(snapshot);
     return status;
 }

@@ -3,6 +3,7 @@
 #include "store/layout.h"
 
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "base/timetext.h"
 
 #include <dirent.h>
@@ -50,12 +51,6 @@ bool eg_layout_commit_of(const char *name, char commit[EG_COMMIT_TEXT],
 bool eg_layout_ends(const char *name, const char *suffix) {
     size_t size = strlen(name), end = strlen(suffix);
     return size >= end && strcmp(name + size - end, suffix) == 0;
-}
-
-char *eg_layout_path(const char *root, const char *relative) {
-    struct eg_strbuf path = {0};
-    eg_strbuf_printf(&path, "%s/%s", root, relative);
-    return eg_strbuf_take(&path);
 }
 
 /* ---- names of a directory ---- */
@@ -132,7 +127,7 @@ static bool hour_of(const char *name, int64_t *hour_us) {
 
 static enum eg_status walk_files(const char *root, const char *relative, int64_t hour_us,
                                  const struct eg_layout_walk *walk, struct eg_error *err) {
-    char *path = eg_layout_path(root, relative);
+    char *path = eg_path_join(root, relative);
     if (!path) return eg_fail(err, EG_E_NOMEM, "no memory to list %s", root);
     struct eg_names names;
     enum eg_status status = eg_names_read(&names, path, err);
@@ -151,7 +146,7 @@ static enum eg_status walk_files(const char *root, const char *relative, int64_t
 
 static enum eg_status walk_day(const char *root, const char *relative, int64_t day_us,
                                const struct eg_layout_walk *walk, struct eg_error *err) {
-    char *path = eg_layout_path(root, relative);
+    char *path = eg_path_join(root, relative);
     if (!path) return eg_fail(err, EG_E_NOMEM, "no memory to list %s", root);
     struct eg_names hours;
     enum eg_status status = eg_names_read(&hours, path, err);
@@ -179,7 +174,7 @@ enum eg_status eg_layout_walk(const char *root, enum eg_table_id table,
         eg_strbuf_reset(&top);
         return status;
     }
-    char *path = eg_layout_path(root, eg_table_name(table));
+    char *path = eg_path_join(root, eg_table_name(table));
     if (!path) return eg_fail(err, EG_E_NOMEM, "no memory to list %s", root);
     struct eg_names days;
     enum eg_status status = eg_names_read(&days, path, err);

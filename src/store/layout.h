@@ -35,9 +35,6 @@ bool eg_layout_commit_of(const char *name, char commit[EG_COMMIT_TEXT],
                          char session[EG_SESSION_TEXT]);
 bool eg_layout_ends(const char *name, const char *suffix);
 
-/* ROOT/RELATIVE, to be freed with eg_free; NULL: no memory. */
-char *eg_layout_path(const char *root, const char *relative);
-
 /* Visits the files of a table's partitions whose hour begins at or before `last_us`, in the order of
  * date, hour and name; hour_us INT64_MIN: visits the table's quarantine instead. A directory that
  * is not there (or goes away) holds nothing. Errors: EG_E_ACCESS, EG_E_IO, EG_E_NOMEM, the visitor's. */

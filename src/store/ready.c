@@ -29,7 +29,7 @@ enum eg_status eg_upkeep_begin(struct eg_lock *out, const char *root, struct eg_
 
 static enum eg_status make_directory(const char *root, const char *relative,
                                      struct eg_error *err) {
-    char *path = eg_layout_path(root, relative);
+    char *path = eg_path_join(root, relative);
     if (!path) return eg_fail(err, EG_E_NOMEM, "no memory to make %s", root);
     enum eg_status status = eg_dir_make(path, err);
     eg_free(path);
@@ -37,22 +37,16 @@ static enum eg_status make_directory(const char *root, const char *relative,
 }
 
 static enum eg_status write_about(struct eg_dataset *ds, struct eg_error *err) {
-    struct eg_strbuf text = {0}, leftover = {0};
+    struct eg_strbuf text = {0};
     char created[40];
     eg_time_text(ds->env->now_us(ds->env->clock), created);
     eg_strbuf_printf(&text, "{\"schema\": %d, \"created\": \"%s\", \"program\": \"%s\"}\n",
                      EG_DATASET_SCHEMA, created, eg_version());
-    char *path = eg_layout_path(ds->path, EG_LAYOUT_ABOUT);
-    eg_strbuf_printf(&leftover, "%s.tmp", path ? path : "");
-    enum eg_status status = EG_E_NOMEM;
-    if (path && !text.failed && !leftover.failed) {
-        unlink(leftover.text); /* of a writer that was killed here */
-        status = eg_file_replace(path, text.text, text.size, err);
-    } else {
-        eg_fail(err, EG_E_NOMEM, "no memory to make %s", ds->path);
-    }
+    char *path = eg_path_join(ds->path, EG_LAYOUT_ABOUT);
+    enum eg_status status = path && !text.failed
+                                ? eg_file_replace(path, text.text, text.size, err)
+                                : eg_fail(err, EG_E_NOMEM, "no memory to make %s", ds->path);
     eg_strbuf_reset(&text);
-    eg_strbuf_reset(&leftover);
     eg_free(path);
     return status;
 }
@@ -71,7 +65,7 @@ static enum eg_status about_and_locks(struct eg_dataset *ds, struct eg_error *er
     char *shared = eg_lock_path(ds->path, "dataset.lock");
     snprintf(name, sizeof name, "writer-%s.lock", ds->session);
     char *writer = eg_lock_path(ds->path, name);
-    char *locks = eg_layout_path(ds->path, EG_LAYOUT_LOCKS);
+    char *locks = eg_path_join(ds->path, EG_LAYOUT_LOCKS);
     struct eg_lock_holder holder = {0};
     status = shared && writer && locks ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory for a lock");
     if (status >= 0)
@@ -111,7 +105,7 @@ enum eg_status eg_dataset_ready(struct eg_dataset *ds, struct eg_error *err) {
 }
 
 static void remove_at(const char *root, const char *relative, bool directory) {
-    char *path = eg_layout_path(root, relative);
+    char *path = eg_path_join(root, relative);
     if (path && directory)
         rmdir(path);
     else if (path)
@@ -120,7 +114,7 @@ static void remove_at(const char *root, const char *relative, bool directory) {
 }
 
 static bool alone(const char *root) {
-    char *locks = eg_layout_path(root, EG_LAYOUT_LOCKS);
+    char *locks = eg_path_join(root, EG_LAYOUT_LOCKS);
     struct eg_names names = {0};
     bool others = !locks || eg_names_read(&names, locks, NULL) < 0;
     for (size_t i = 0; i < names.count; i++)
@@ -141,7 +135,7 @@ static void remove_empty(struct eg_dataset *ds) {
         return;
     }
     remove_at(ds->path, EG_LAYOUT_COMMITS, true);
-    char *commits = eg_layout_path(ds->path, EG_LAYOUT_COMMITS);
+    char *commits = eg_path_join(ds->path, EG_LAYOUT_COMMITS);
     bool empty = commits && access(commits, F_OK) != 0;
     eg_free(commits);
     if (empty) {

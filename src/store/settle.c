@@ -83,7 +83,7 @@ static void drop_source(const char *path) {
 }
 
 static enum eg_status see_locks(struct settling *s, struct eg_error *err) {
-    char *locks = eg_layout_path(s->root, EG_LAYOUT_LOCKS);
+    char *locks = eg_path_join(s->root, EG_LAYOUT_LOCKS);
     struct eg_names names = {0};
     enum eg_status status = locks ? eg_names_read(&names, locks, err) : no_memory(err);
     if (names.count) s->dead = eg_calloc(names.count, sizeof *s->dead);
@@ -143,7 +143,7 @@ static enum eg_status see_intent(struct settling *s, const char *path, const cha
 }
 
 static enum eg_status see_commits(struct settling *s, struct eg_error *err) {
-    char *commits = eg_layout_path(s->root, EG_LAYOUT_COMMITS);
+    char *commits = eg_path_join(s->root, EG_LAYOUT_COMMITS);
     struct eg_names names = {0};
     enum eg_status status = commits ? eg_names_read(&names, commits, err) : no_memory(err);
     char commit[EG_COMMIT_TEXT], session[EG_SESSION_TEXT];
@@ -178,7 +178,7 @@ static enum eg_status see_file(void *to, const char *relative, const char *name,
         return EG_OK;
     s->found->temporary++;
     if (s->mode == EG_SETTLE_LOOK) return EG_OK;
-    char *path = eg_layout_path(s->root, relative);
+    char *path = eg_path_join(s->root, relative);
     if (!path) return no_memory(err);
     unlink(path);
     eg_free(path);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The journal: which positions replace which, reading again only what is new, folding, damage. */
+#include "store/journal.h"
+
+#include "scratch.h"
+
+#define A "aaaaaaaaaaaaaaaa"
+#define B "bbbbbbbbbbbbbbbb"
+
+static void marks(void **state) {
+    (void)state;
+    struct eg_journal journal = {0};
+    struct eg_position p = position_at("k", 100), q = position_at("k", 200);
+    must(eg_journal_add_mark(&journal, &q, A, 2, ERR));
+    must(eg_journal_add_mark(&journal, &p, A, 1, ERR)); /* older: read later, changes nothing */
+    assert_int_equal(journal.mark_count, 1);
+    assert_int_equal(journal.marks[0].position->offset, 200);
+    must(eg_journal_add_mark(&journal, &p, B, 1, ERR)); /* another session's stays beside it */
+    assert_int_equal(journal.mark_count, 2);
+    struct eg_position other = q;
+    snprintf(other.table, sizeof other.table, "packets");
+    must(eg_journal_add_mark(&journal, &other, A, 2, ERR));
+    assert_int_equal(journal.mark_count, 3);
+    uint64_t version = journal.version;
+    must(eg_journal_add_mark(&journal, &other, A, 2, ERR)); /* the same again: nothing new */
+    assert_int_equal(journal.version, version);
+    eg_journal_reset(&journal);
+}
+
+static void commit_and_close(const char *root, int times) {
+    struct eg_dataset *ds = open_writer(root);
+    for (int i = 0; i < times; i++) {
+        struct eg_position p = position_at("k", (uint64_t)i + 1);
+        must(try_commit(ds, 2, &p, ERR));
+    }
+    eg_dataset_close(ds);
+}
+
+static void refresh(void **state) {
+    const char *root = *state;
+    struct eg_journal journal = {0};
+    must(eg_journal_refresh(&journal, root, &test_env, ERR)); /* nothing there: nothing */
+    assert_int_equal(journal.file_count, 0);
+    commit_and_close(root, 2);
+    must(eg_journal_refresh(&journal, root, &test_env, ERR));
+    assert_int_equal(journal.file_count, 4);
+    assert_int_equal(journal.mark_count, 1);
+    assert_int_equal(journal.marks[0].position->offset, 2);
+    assert_int_equal(journal.done_count, 2);
+    commit_and_close(root, 1);
+    must(eg_journal_refresh(&journal, root, &test_env, ERR));
+    assert_int_equal(journal.file_count, 6);
+    assert_int_equal(journal.mark_count, 2);
+    eg_journal_reset(&journal);
+}
+
+/* Folded, the journal says the same, whoever reads it and in whatever state the fold was left. */
+static void fold(void **state) {
+    const char *root = *state;
+    commit_and_close(root, 5);
+    struct eg_journal before = {0}, after = {0};
+    must(eg_journal_refresh(&before, root, &test_env, ERR));
+    char kept[600], back[600];
+    snprintf(kept, sizeof kept, "cp -r '%s/_earlgrey/commits' '%s/kept'", root, root);
+    snprintf(back, sizeof back, "cp '%s'/kept/*.done '%s/_earlgrey/commits/'", root, root);
+    assert_int_equal(system(kept), 0);
+    must(eg_journal_fold(&before, root, NOON, ERR));
+    assert_int_equal(scratch_count(root, "_earlgrey/commits/S"), 0);
+    assert_int_equal(scratch_count(root, "_earlgrey/commits/snapshot"), 1);
+    must(eg_journal_refresh(&after, root, &test_env, ERR));
+    assert_int_equal(after.file_count, 10);
+    assert_int_equal(after.mark_count, 1);
+    assert_int_equal(after.marks[0].position->offset, 5);
+    assert_string_equal(after.snapshot, before.snapshot);
+    assert_int_equal(strlen(after.snapshot), 32);
+    eg_journal_reset(&after);
+    assert_int_equal(system(back), 0); /* as a kill before their removal leaves it */
+    must(eg_journal_refresh(&after, root, &test_env, ERR));
+    assert_int_equal(after.file_count, 10);
+    assert_int_equal(after.mark_count, 1);
+    assert_int_equal(after.marks[0].position->offset, 5);
+    eg_journal_reset(&after);
+    eg_journal_reset(&before);
+}
+
+/* A long-lived writer folds by itself; its files and positions are all still there. */
+static void many_commits(void **state) {
+    const char *root = *state;
+    struct eg_dataset *ds = open_writer(root);
+    for (int i = 0; i < 150; i++) {
+        struct eg_position p = position_at("k", (uint64_t)i + 1);
+        must(try_commit(ds, 1, &p, ERR));
+    }
+    eg_dataset_close(ds);
+    assert_true(scratch_count(root, "_earlgrey/commits/S") < 70);
+    struct eg_journal journal = {0};
+    must(eg_journal_refresh(&journal, root, &test_env, ERR));
+    assert_int_equal(journal.file_count, 150);
+    assert_int_equal(journal.mark_count, 1);
+    assert_int_equal(journal.marks[0].position->offset, 150);
+    eg_journal_reset(&journal);
+}
+
+/* One damaged file costs its own commit; nothing is removed, nothing is folded over it. */
+static void damage(void **state) {
+    const char *root = *state;
+    commit_and_close(root, 3);
+    char command[600];
+    snprintf(command, sizeof command,
+             "cd '%s/_earlgrey/commits' && f=$(ls | head -1) && sed -i 's/rows/rowz/' $f", root);
+    assert_int_equal(system(command), 0);
+    struct eg_journal journal = {0};
+    must(eg_journal_refresh(&journal, root, &test_env, ERR));
+    assert_int_equal(journal.file_count, 4);
+    assert_int_equal(journal.damaged, 1);
+    assert_non_null(strstr(last_log, "digest"));
+    must(eg_journal_fold(&journal, root, NOON, ERR));
+    assert_int_equal(scratch_count(root, "_earlgrey/commits/S"), 3);
+    eg_journal_reset(&journal);
+}
+
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(marks), IN_SCRATCH(refresh),
+                                       IN_SCRATCH(fold), IN_SCRATCH(many_commits),
+                                       IN_SCRATCH(damage)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
