@@ -29,7 +29,11 @@ static enum eg_exit read_filter(struct eg_report *report, enum eg_table_id table
         if (i) eg_strbuf_char(&text, ' ');
         eg_strbuf_text(&text, words[i]);
     }
-    struct eg_filter_names names = {saved_filter, (void *)(uintptr_t)report->call->settings};
+    struct eg_filter_names names = {
+        .lookup = saved_filter,
+        .from = (void *)(uintptr_t)report->call->settings,
+        .now_us = report->call->env.now_us(report->call->env.clock),
+    };
     struct eg_error err;
     enum eg_exit code = EG_EXIT_DONE;
     if (eg_filter_parse(&report->filter, text.text ? text.text : "", table, &names, &err) < 0) {
