@@ -12,10 +12,11 @@
 
 struct eg_filter;
 
-/* Texts of saved filters, for "@name". NULL lookup: there are none. */
+/* What a filter may refer to outside itself. NULL lookup: there are no saved filters ("@name"). */
 struct eg_filter_names {
-    const char *(*lookup)(void *from, const char *name);
+    const char *(*lookup)(void *from, const char *name); /* the text, or NULL */
     void *from;
+    int64_t now_us; /* what "now" means; 0: the clock's time */
 };
 
 /* Parses and checks `text` against the columns of `table` (flows or packets). An empty text, "any"
@@ -32,9 +33,12 @@ bool eg_filter_is_all(const struct eg_filter *); /* holds for every row */
 eg_column_set eg_filter_columns(const struct eg_filter *);
 /* The evaluator; lives as long as the filter. Thread-safe. */
 const struct eg_predicate *eg_filter_predicate(const struct eg_filter *);
-/* A SQL condition on the columns of the stored tables (addresses as text), for DuckDB and Spark
- * alike as far as built-in functions go; in_subnet(text, text) is ours on both. */
-void eg_filter_sql(const struct eg_filter *, struct eg_strbuf *to);
+/* A SQL condition on the columns of the stored tables: addresses and MACs as text, times as
+ * TIMESTAMP WITH TIME ZONE; in_subnet(text, text) is ours on every engine. The dialects differ in
+ * how a time is written and taken apart, in the name of the regex function, in quotes. */
+enum eg_sql_dialect { EG_SQL_DUCKDB, EG_SQL_SPARK };
+void eg_filter_sql(const struct eg_filter *, struct eg_strbuf *to); /* DuckDB's */
+void eg_filter_sql_for(const struct eg_filter *, enum eg_sql_dialect, struct eg_strbuf *to);
 /* The normal form: the same filter, fully parenthesised, in field form; parses to itself. */
 void eg_filter_text(const struct eg_filter *, struct eg_strbuf *to);
 /* A caret line for people: the text, and "   ^" under the position. */
