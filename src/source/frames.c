@@ -62,7 +62,7 @@ enum eg_status eg_frames_trouble(const char *name, enum eg_record record,
                          "%s is cut: it ends inside the record that begins at byte %llu; all whole "
                          "packets before it were kept", name, (unsigned long long)place);
     else
-        status = eg_fail(err, EG_E_FORMAT,
+        status = eg_fail(err, EG_E_CUT,
                          "%s is damaged at byte %llu: %s; the packets before it were kept", name,
                          (unsigned long long)place, note->why);
     if (err) err->position = (int64_t)place;

@@ -20,8 +20,9 @@ enum eg_record eg_frames_fill(struct eg_builder *, const struct eg_pcap *, struc
                               struct eg_tally *);
 
 /* What keeps a capture from being read on at `place`: counts it, and fills *err (with its position)
- * for the last answer. `record` is MORE where the capture ends too early: EG_E_CUT; or DAMAGED:
- * EG_E_FORMAT. `bytes` are lost; `time_us` is the lost frame's, or INT64_MIN. */
+ * for the last answer. `record` is MORE where the capture ends too early, or DAMAGED; both are
+ * EG_E_CUT, since what came before is whole and may be vouched for. `bytes` are lost; `time_us` is
+ * the lost frame's, or INT64_MIN. */
 enum eg_status eg_frames_trouble(const char *name, enum eg_record record,
                                  const struct eg_record_note *, uint64_t place, uint64_t bytes,
                                  int64_t time_us, struct eg_tally *, struct eg_error *err);

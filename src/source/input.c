@@ -35,7 +35,8 @@ static char *path_of_uri(const char *rest) {
         int high = *from == '%' ? hex_digit(from[1]) : -1;
         int low = high >= 0 ? hex_digit(from[2]) : -1;
         bool escaped = low >= 0 && (high || low);
-        *to++ = escaped ? (char)(high << 4 | low) : *from;
+        int byte = escaped ? high * 16 + low : *from;
+        *to++ = (char)byte;
         if (escaped) from += 2;
     }
     *to = 0;

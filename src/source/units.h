@@ -18,8 +18,8 @@ EG_MUST_CHECK enum eg_status eg_units_new(struct eg_units **out, const struct eg
 void eg_units_free(struct eg_units *); /* NULL is fine */
 uint64_t eg_units_count(const struct eg_units *);
 
-/* As a source's next(). Errors: EG_E_CUT and EG_E_FORMAT as the last answer of the unit in which
- * the file ends early or is damaged (err->position: where); the units behind it are empty. */
+/* As a source's next(). Errors: EG_E_CUT as the last answer of the unit in which the file ends early
+ * or is damaged (err->position: where); the units behind it are empty. */
 EG_MUST_CHECK enum eg_status eg_units_next(struct eg_units *, uint64_t unit, struct eg_batch **out,
                                            struct eg_tally *, struct eg_error *err);
 /* Where the unit behind `unit` begins: the end of all whole records of the units up to it. */
