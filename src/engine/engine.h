@@ -8,7 +8,7 @@
 #define EG_ENGINE_ENGINE_H
 
 #include "base/strbuf.h"
-#include "table/stage.h"
+#include "table/scan.h"
 
 struct eg_engine;
 struct eg_result;

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rows of batches into the vectors of a DuckDB chunk: fixed widths are copied, texts of at most 12
+ * bytes are written in place, and a longer text that comes again in the same chunk is given out
+ * again instead of copied. Several small batches may fill one chunk. */
+#include "base/alloc.h"
+#include "engine/inside.h"
+#include "table/address.h"
+
+#include <string.h>
+
+#define SEEN 256u /* addresses remembered of a chunk and column; a power of two */
+
+/* In 1.5's library but not yet in 1.4's header: as …assign_string_element_len, without checking that
+ * the text is UTF-8. Texts from outside go through clean() first. */
+void duckdb_unsafe_vector_assign_string_element_len(duckdb_vector vector, idx_t index,
+                                                    const char *str, idx_t str_len);
+
+struct eg_chunk_seen {
+    uint64_t chunk; /* number of the chunk it was seen in */
+    struct eg_addr addr;
+    duckdb_string_t text;
+};
+
+/* ---- columns and types ---- */
+
+duckdb_logical_type eg_column_sql_type(const struct eg_column_info *info,
+                                       enum eg_address_form addresses) {
+    duckdb_type type = DUCKDB_TYPE_VARCHAR;
+    switch (info->type) {
+    case EG_TYPE_TIME: type = DUCKDB_TYPE_TIMESTAMP_TZ; break;
+    case EG_TYPE_I16: type = DUCKDB_TYPE_SMALLINT; break;
+    case EG_TYPE_I32: type = DUCKDB_TYPE_INTEGER; break;
+    case EG_TYPE_I64: type = DUCKDB_TYPE_BIGINT; break;
+    case EG_TYPE_F64: type = DUCKDB_TYPE_DOUBLE; break;
+    case EG_TYPE_BOOL: type = DUCKDB_TYPE_BOOLEAN; break;
+    case EG_TYPE_ADDR:
+        if (addresses == EG_ADDRESS_CODE) type = DUCKDB_TYPE_BIGINT;
+        break;
+    case EG_TYPE_BIN:
+    case EG_TYPE_VIEW: type = DUCKDB_TYPE_BLOB; break;
+    case EG_TYPE_TEXT:
+    case EG_TYPE_NAME:
+    case EG_TYPE_MAC: break;
+    }
+    return duckdb_create_logical_type(type);
+}
+
+duckdb_string_t eg_inline_string(const char *text, size_t size) {
+    EG_ASSERT(size <= EG_INLINE_MAX);
+    duckdb_string_t string;
+    memset(&string, 0, sizeof string);
+    string.value.inlined.length = (uint32_t)size;
+    if (size) memcpy(string.value.inlined.inlined, text, size);
+    return string;
+}
+
+/* ---- the chunk ---- */
+
+enum eg_status eg_chunk_init(struct eg_chunk *chunk, const uint32_t *cols, uint32_t count,
+                             enum eg_address_form addresses, struct eg_address_codes *codes,
+                             struct eg_error *err) {
+    *chunk = (struct eg_chunk){.addresses = addresses,
+                               .codes = codes,
+                               .column_count = count,
+                               .room = (uint32_t)duckdb_vector_size()};
+    chunk->columns = eg_calloc(count ? count : 1, sizeof *chunk->columns);
+    bool made = chunk->columns != NULL;
+    for (uint32_t i = 0; made && i < count; i++) chunk->columns[i].col = cols[i];
+    if (!made) return eg_fail(err, EG_E_NOMEM, "no memory for a chunk of rows");
+    return EG_OK;
+}
+
+void eg_chunk_reset(struct eg_chunk *chunk) {
+    for (uint32_t i = 0; chunk->columns && i < chunk->column_count; i++) {
+        eg_free(chunk->columns[i].names);
+        eg_free(chunk->columns[i].named);
+        eg_free(chunk->columns[i].seen);
+    }
+    eg_free(chunk->columns);
+    eg_strbuf_reset(&chunk->scratch);
+    *chunk = (struct eg_chunk){0};
+}
+
+void eg_chunk_begin(struct eg_chunk *chunk, duckdb_data_chunk given) {
+    chunk->chunk = given;
+    chunk->rows = 0;
+    chunk->number++;
+    for (uint32_t i = 0; i < chunk->column_count; i++) {
+        struct eg_chunk_column *col = &chunk->columns[i];
+        col->vector = duckdb_data_chunk_get_vector(given, i);
+        col->values = duckdb_vector_get_data(col->vector);
+        col->valid = NULL;
+        col->dict = NULL;
+    }
+}
+
+void eg_chunk_end(struct eg_chunk *chunk) { duckdb_data_chunk_set_size(chunk->chunk, chunk->rows); }
+
+/* ---- nulls ---- */
+
+static void bits_copy(uint64_t *to, uint32_t at, const uint64_t *from, uint32_t start,
+                      uint32_t count) {
+    if ((at & 63) == 0 && (start & 63) == 0) {
+        memcpy(to + at / 64, from + start / 64, ((size_t)count + 63) / 64 * 8);
+        return;
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        uint64_t bit = UINT64_C(1) << ((at + k) & 63);
+        if (eg_bit(from, start + k)) to[(at + k) / 64] |= bit;
+        else to[(at + k) / 64] &= ~bit;
+    }
+}
+
+static void bits_set(uint64_t *to, uint32_t at, uint32_t count, bool value) {
+    for (uint32_t k = at; k < at + count;) {
+        uint64_t *word = &to[k / 64];
+        if ((k & 63) == 0 && at + count - k >= 64) {
+            *word = value ? UINT64_MAX : 0;
+            k += 64;
+            continue;
+        }
+        uint64_t bit = UINT64_C(1) << (k & 63);
+        *word = value ? *word | bit : *word & ~bit;
+        k++;
+    }
+}
+
+static uint64_t *validity(struct eg_chunk_column *col) {
+    if (!col->valid) {
+        duckdb_vector_ensure_validity_writable(col->vector);
+        col->valid = duckdb_vector_get_validity(col->vector);
+    }
+    return col->valid;
+}
+
+/* ---- values ---- */
+
+static void put_string(struct eg_chunk_column *col, uint32_t row, const char *text, size_t size) {
+    if (size <= EG_INLINE_MAX)
+        ((duckdb_string_t *)col->values)[row] = eg_inline_string(text, size);
+    else duckdb_unsafe_vector_assign_string_element_len(col->vector, row, text, size);
+}
+
+/* The size of the UTF-8 sequence at `at`, 0 where there is none. Source: RFC 3629 section 4. */
+static size_t utf8_size(const uint8_t *at, size_t left) {
+    if (at[0] < 0x80) return 1;
+    size_t size = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+    if (at[0] < 0xc2 || at[0] > 0xf4 || size > left) return 0;
+    for (size_t i = 1; i < size; i++)
+        if ((at[i] & 0xc0) != 0x80) return 0;
+    if (at[0] == 0xe0 && at[1] < 0xa0) return 0; /* longer than need be */
+    if (at[0] == 0xed && at[1] > 0x9f) return 0; /* a surrogate */
+    if (at[0] == 0xf0 && at[1] < 0x90) return 0;
+    if (at[0] == 0xf4 && at[1] > 0x8f) return 0; /* above U+10FFFF */
+    return size;
+}
+
+static bool is_utf8(const uint8_t *text, size_t size) {
+    for (size_t at = 0; at < size;) {
+        size_t step = utf8_size(text + at, size - at);
+        if (!step) return false;
+        at += step;
+    }
+    return true;
+}
+
+/* A text from outside, as DuckDB may have it: what is no UTF-8 becomes U+FFFD. */
+static struct eg_span clean(struct eg_span text, struct eg_strbuf *scratch) {
+    if (is_utf8(text.at, text.size)) return text;
+    eg_strbuf_clear(scratch);
+    for (size_t at = 0; at < text.size;) {
+        size_t step = utf8_size(text.at + at, text.size - at);
+        if (step) eg_strbuf_add(scratch, text.at + at, step);
+        else eg_strbuf_text(scratch, "\xef\xbf\xbd");
+        at += step ? step : 1;
+    }
+    return eg_span(scratch->failed ? "" : scratch->text, scratch->failed ? 0 : scratch->size);
+}
+
+static bool add_bytes(struct eg_chunk *chunk, struct eg_chunk_column *col,
+                      const struct eg_column *from, uint32_t at, uint32_t start, uint32_t count) {
+    for (uint32_t k = 0; k < count; k++) {
+        if (from->valid && !eg_bit(from->valid, start + k)) continue;
+        struct eg_span text = eg_col_text(from, start + k);
+        if (from->type == EG_TYPE_TEXT) text = clean(text, &chunk->scratch);
+        put_string(col, at + k, (const char *)text.at, text.size);
+    }
+    return !chunk->scratch.failed;
+}
+
+static bool names_room(struct eg_chunk_column *col, uint32_t need) {
+    if (need <= col->name_room) return true;
+    uint32_t room = col->name_room ? col->name_room : 16;
+    while (room < need) room *= 2;
+    duckdb_string_t *names = eg_realloc(col->names, room, sizeof *names);
+    if (names) col->names = names;
+    uint8_t *named = eg_realloc(col->named, room, 1);
+    if (named) col->named = named;
+    if (!names || !named) return false;
+    memset(named + col->name_room, 0, room - col->name_room);
+    col->name_room = room;
+    return true;
+}
+
+static bool add_names(struct eg_chunk *chunk, struct eg_chunk_column *col,
+                      const struct eg_column *from, uint32_t at, uint32_t start, uint32_t count) {
+    duckdb_string_t *to = (duckdb_string_t *)col->values + at;
+    if (col->dict != from->dict) {
+        if (col->named) memset(col->named, 0, col->name_room);
+        col->dict = from->dict;
+    }
+    const int32_t *index = eg_col_i32(from) + start;
+    for (uint32_t k = 0; k < count; k++) {
+        if (from->valid && !eg_bit(from->valid, start + k)) continue;
+        uint32_t name = (uint32_t)index[k];
+        if (!names_room(col, name + 1)) return false;
+        if (!col->named[name]) {
+            const struct eg_dict_entry *entry = &from->dict->entries[name];
+            struct eg_span text = clean(eg_span(entry->text, entry->size), &chunk->scratch);
+            put_string(col, at + k, (const char *)text.at, text.size);
+            col->names[name] = to[k];
+            col->named[name] = 1;
+        } else {
+            to[k] = col->names[name];
+        }
+    }
+    return true;
+}
+
+static uint32_t seen_slot(const struct eg_addr *addr) {
+    uint64_t word;
+    memcpy(&word, addr->bytes + 8, 8);
+    return (uint32_t)((word * UINT64_C(0x9E3779B97F4A7C15)) >> 56) & (SEEN - 1);
+}
+
+static bool add_address_texts(struct eg_chunk *chunk, struct eg_chunk_column *col,
+                              const struct eg_column *from, uint32_t at, uint32_t start,
+                              uint32_t count) {
+    if (!col->seen && !(col->seen = eg_calloc(SEEN, sizeof *col->seen))) return false;
+    duckdb_string_t *to = (duckdb_string_t *)col->values + at;
+    const struct eg_addr *addrs = eg_col_addr(from) + start;
+    for (uint32_t k = 0; k < count; k++) {
+        if (from->valid && !eg_bit(from->valid, start + k)) continue;
+        struct eg_chunk_seen *seen = &col->seen[seen_slot(&addrs[k])];
+        if (seen->chunk == chunk->number && memcmp(&seen->addr, &addrs[k], sizeof *addrs) == 0) {
+            to[k] = seen->text;
+            continue;
+        }
+        char text[EG_ADDR_TEXT];
+        put_string(col, at + k, text, eg_addr_text(&addrs[k], text));
+        *seen = (struct eg_chunk_seen){chunk->number, addrs[k], to[k]};
+    }
+    return true;
+}
+
+static bool add_address_codes(struct eg_chunk *chunk, struct eg_chunk_column *col,
+                              const struct eg_column *from, uint32_t at, uint32_t start,
+                              uint32_t count) {
+    int64_t *to = (int64_t *)col->values + at;
+    const struct eg_addr *addrs = eg_col_addr(from) + start;
+    for (uint32_t k = 0; k < count; k++) {
+        if (from->valid && !eg_bit(from->valid, start + k)) continue;
+        to[k] = eg_address_code(chunk->codes, &addrs[k]);
+        if (to[k] < 0) return false;
+    }
+    return true;
+}
+
+static void add_macs(struct eg_chunk_column *col, const struct eg_column *from, uint32_t at,
+                     uint32_t start, uint32_t count) {
+    for (uint32_t k = 0; k < count; k++) {
+        if (from->valid && !eg_bit(from->valid, start + k)) continue;
+        char text[EG_MAC_TEXT];
+        put_string(col, at + k, text, eg_mac_text(eg_col_i64(from)[start + k], text));
+    }
+}
+
+static void add_column(struct eg_chunk *chunk, struct eg_chunk_column *col,
+                       const struct eg_column *from, uint32_t start, uint32_t count) {
+    uint32_t at = chunk->rows;
+    if (!from->values) {
+        bits_set(validity(col), at, count, false);
+        return;
+    }
+    if (from->valid && from->nulls) bits_copy(validity(col), at, from->valid, start, count);
+    else if (col->valid) bits_set(col->valid, at, count, true);
+    uint32_t width = eg_type_width(from->type);
+    bool fits = true;
+    switch (from->type) {
+    case EG_TYPE_BOOL:
+        for (uint32_t k = 0; k < count; k++)
+            ((bool *)col->values)[at + k] = eg_bit(from->values, start + k);
+        break;
+    case EG_TYPE_TEXT:
+    case EG_TYPE_BIN: fits = add_bytes(chunk, col, from, at, start, count); break;
+    case EG_TYPE_NAME: fits = add_names(chunk, col, from, at, start, count); break;
+    case EG_TYPE_MAC: add_macs(col, from, at, start, count); break;
+    case EG_TYPE_ADDR:
+        fits = chunk->addresses == EG_ADDRESS_CODE
+                   ? add_address_codes(chunk, col, from, at, start, count)
+                   : add_address_texts(chunk, col, from, at, start, count);
+        break;
+    case EG_TYPE_VIEW: EG_ASSERT(!"raw batches are not given to SQL"); break;
+    default:
+        memcpy((uint8_t *)col->values + (size_t)at * width,
+               (const uint8_t *)from->values + (size_t)start * width, (size_t)count * width);
+    }
+    if (!fits) chunk->failed = true;
+}
+
+void eg_chunk_add(struct eg_chunk *chunk, const struct eg_batch *batch, uint32_t from,
+                  uint32_t count) {
+    EG_ASSERT(count <= chunk->room - chunk->rows);
+    for (uint32_t i = 0; i < chunk->column_count; i++) {
+        struct eg_chunk_column *col = &chunk->columns[i];
+        if (col->col != UINT32_MAX)
+            add_column(chunk, col, &batch->columns[col->col], from, count);
+    }
+    chunk->rows += count;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The arguments of read_flows, read_packets and read_losses, and the scan they ask for. */
+#include "engine/scan_call.h"
+
+#include "base/alloc.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* ---- reading arguments ---- */
+
+/* The text of a VARCHAR value; NULL: it is null, or no text. Free with duckdb_free. */
+static char *text_of(duckdb_value value) {
+    if (!value || duckdb_is_null_value(value)) return NULL;
+    if (duckdb_get_type_id(duckdb_get_value_type(value)) != DUCKDB_TYPE_VARCHAR) return NULL;
+    return duckdb_get_varchar(value);
+}
+
+static enum eg_status add_path(struct eg_scan_call *call, duckdb_value value,
+                               struct eg_error *err) {
+    char *text = text_of(value);
+    if (!text)
+        return eg_fail(err, EG_E_USAGE,
+                       "the first argument must be a path, or a list of paths, as text");
+    enum eg_status status = eg_paths_expand(&call->engine->allow, text, &call->paths, err);
+    duckdb_free(text);
+    return status;
+}
+
+static enum eg_status read_paths(struct eg_scan_call *call, duckdb_bind_info info,
+                                 struct eg_error *err) {
+    duckdb_value value = duckdb_bind_get_parameter(info, 0);
+    enum eg_status status = EG_OK;
+    if (value && !duckdb_is_null_value(value) &&
+        duckdb_get_type_id(duckdb_get_value_type(value)) == DUCKDB_TYPE_LIST) {
+        idx_t count = duckdb_get_list_size(value);
+        for (idx_t i = 0; status >= 0 && i < count; i++) {
+            duckdb_value child = duckdb_get_list_child(value, i);
+            status = add_path(call, child, err);
+            duckdb_destroy_value(&child);
+        }
+    } else {
+        status = add_path(call, value, err);
+    }
+    duckdb_destroy_value(&value);
+    if (status >= 0 && call->paths.count == 0)
+        status = eg_fail(err, EG_E_USAGE, "the list of paths is empty");
+    return status;
+}
+
+static enum eg_status read_filter(struct eg_scan_call *call, duckdb_bind_info info,
+                                  struct eg_error *err) {
+    duckdb_value value = duckdb_bind_get_named_parameter(info, "filter");
+    char *text = text_of(value);
+    duckdb_destroy_value(&value);
+    if (!text) return EG_OK;
+    enum eg_status status = eg_filter_parse(&call->filter, text, call->table, NULL, err);
+    duckdb_free(text);
+    if (status < 0) {
+        eg_error_prefix(err, "filter");
+        return status;
+    }
+    if (eg_filter_is_all(call->filter)) {
+        eg_filter_free(call->filter);
+        call->filter = NULL;
+    }
+    return EG_OK;
+}
+
+static enum eg_status read_ports(struct eg_scan_call *call, duckdb_bind_info info,
+                                 struct eg_error *err) {
+    duckdb_value value = duckdb_bind_get_named_parameter(info, "netflow_ports");
+    if (!value || duckdb_is_null_value(value)) {
+        duckdb_destroy_value(&value);
+        return EG_OK;
+    }
+    idx_t count = duckdb_get_list_size(value);
+    enum eg_status status = EG_OK;
+    call->ports = eg_calloc(count ? count : 1, sizeof *call->ports);
+    if (!call->ports) status = eg_fail(err, EG_E_NOMEM, "no memory for a list of ports");
+    for (idx_t i = 0; status >= 0 && i < count; i++) {
+        duckdb_value child = duckdb_get_list_child(value, i);
+        int64_t port = duckdb_is_null_value(child) ? -1 : duckdb_get_int64(child);
+        duckdb_destroy_value(&child);
+        if (port < 0 || port > 65535)
+            status = eg_fail(err, EG_E_USAGE, "netflow_ports must be numbers from 0 to 65535");
+        else call->ports[call->port_count++] = (uint16_t)port;
+    }
+    duckdb_destroy_value(&value);
+    return status;
+}
+
+static enum eg_status read_addresses(struct eg_scan_call *call, duckdb_bind_info info,
+                                     struct eg_error *err) {
+    duckdb_value value = duckdb_bind_get_named_parameter(info, "addresses");
+    char *text = text_of(value);
+    duckdb_destroy_value(&value);
+    enum eg_status status = EG_OK;
+    if (!text || strcmp(text, "text") == 0) call->addresses = EG_ADDRESS_TEXT;
+    else if (strcmp(text, "code") == 0) call->addresses = EG_ADDRESS_CODE;
+    else status = eg_fail(err, EG_E_USAGE, "addresses := '%s' is neither 'text' nor 'code'", text);
+    duckdb_free(text);
+    return status;
+}
+
+static bool read_flag(duckdb_bind_info info, const char *name) {
+    duckdb_value value = duckdb_bind_get_named_parameter(info, name);
+    bool set = value && !duckdb_is_null_value(value) && duckdb_get_bool(value);
+    duckdb_destroy_value(&value);
+    return set;
+}
+
+/* ---- the call ---- */
+
+void eg_scan_call_parameters(duckdb_table_function function) {
+    const struct {
+        const char *name;
+        duckdb_type type;
+        bool list;
+    } named[] = {
+        {"filter", DUCKDB_TYPE_VARCHAR, false},    {"netflow_ports", DUCKDB_TYPE_INTEGER, true},
+        {"addresses", DUCKDB_TYPE_VARCHAR, false}, {"keep_going", DUCKDB_TYPE_BOOLEAN, false},
+        {"notes", DUCKDB_TYPE_BOOLEAN, false},
+    };
+    duckdb_logical_type any = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
+    duckdb_table_function_add_parameter(function, any); /* a text, or a list of texts */
+    duckdb_destroy_logical_type(&any);
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        duckdb_logical_type type = duckdb_create_logical_type(named[i].type);
+        duckdb_logical_type list = named[i].list ? duckdb_create_list_type(type) : NULL;
+        duckdb_table_function_add_named_parameter(function, named[i].name, list ? list : type);
+        duckdb_destroy_logical_type(&list);
+        duckdb_destroy_logical_type(&type);
+    }
+}
+
+static void call_release(struct eg_owner *);
+
+struct eg_scan_call *eg_scan_call_bind(duckdb_bind_info info, enum eg_table_id table) {
+    struct eg_engine *engine = duckdb_bind_get_extra_info(info);
+    struct eg_error err = {.status = EG_OK};
+    struct eg_scan_call *call = eg_calloc(1, sizeof *call);
+    enum eg_status status = call ? EG_OK : eg_fail(&err, EG_E_NOMEM, "no memory for a call");
+    if (status >= 0) {
+        atomic_init(&call->owner.refs, 1);
+        call->owner.release = call_release;
+        call->engine = engine;
+        call->table = table;
+        call->keep_going = read_flag(info, "keep_going");
+        call->notes = read_flag(info, "notes");
+        status = read_paths(call, info, &err);
+    }
+    if (status >= 0 && table != EG_TABLE_LOSSES) status = read_filter(call, info, &err);
+    if (status >= 0) status = read_ports(call, info, &err);
+    if (status >= 0) status = read_addresses(call, info, &err);
+    if (status >= 0) return call;
+    eg_engine_blame(engine, &err);
+    duckdb_bind_set_error(info, err.message);
+    eg_scan_call_free(call);
+    return NULL;
+}
+
+void eg_scan_call_free(void *given) {
+    if (given) eg_owner_unref(&((struct eg_scan_call *)given)->owner);
+}
+
+static void call_release(struct eg_owner *owner) {
+    struct eg_scan_call *call = (struct eg_scan_call *)(void *)owner;
+    eg_path_list_reset(&call->paths);
+    eg_filter_free(call->filter);
+    eg_free(call->ports);
+    eg_free(call);
+}
+
+/* ---- the scan ---- */
+
+const struct eg_extract_type *eg_scan_extract(enum eg_table_id table) {
+    const struct eg_stage *stage =
+        eg_registry_find(EG_STAGE_extract, table == EG_TABLE_PACKETS ? "packets" : "exports");
+    return stage ? stage->type : NULL;
+}
+
+idx_t eg_scan_call_threads(const struct eg_engine *engine) {
+    if (engine->threads) return engine->threads;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 0 ? (idx_t)cores : 1;
+}
+
+static enum eg_status scan_open(struct eg_engine_scan *scan, const struct eg_scan_call *call,
+                                const struct eg_scan_part *parts, uint32_t part_count,
+                                struct eg_error *err) {
+    const struct eg_stage *stage = eg_registry_find(EG_STAGE_source, "file");
+    if (!stage || !stage->type) return eg_fail(err, EG_E_USAGE, "built without capture files");
+    const struct eg_source_type *source = stage->type;
+    struct eg_scan_request request = {
+        .source = source,
+        .inputs = (const char *const *)call->paths.paths,
+        .input_count = call->paths.count,
+        .part_count = part_count,
+        .claim = part_count > 1,
+        .netflow_ports = call->ports,
+        .netflow_port_count = call->port_count,
+        .keep_going = call->keep_going,
+    };
+    memcpy(request.parts, parts, part_count * sizeof *parts);
+    if (call->filter) request.parts[0].predicate = eg_filter_predicate(call->filter);
+    void *options = eg_calloc(1, source->options_size ? source->options_size : 1);
+    if (!options) return eg_fail(err, EG_E_NOMEM, "no memory to begin reading");
+    request.source_options = options;
+    enum eg_status status = eg_options_preset(source->options, options, err);
+    if (status >= 0) status = eg_scan_open(&scan->scan, &scan->env, &request, err);
+    eg_options_reset(source->options, options);
+    eg_free(options);
+    return status;
+}
+
+enum eg_status eg_scan_call_open(struct eg_scan_call *call, const struct eg_scan_part *parts,
+                                 uint32_t part_count, struct eg_engine_scan **out,
+                                 struct eg_error *err) {
+    struct eg_engine_scan *scan = eg_calloc(1, sizeof *scan);
+    if (!scan) return eg_fail(err, EG_E_NOMEM, "no memory to begin reading");
+    scan->engine = call->engine;
+    scan->env = call->engine->env;
+    uint32_t room = (uint32_t)duckdb_vector_size();
+    if (!scan->env.batch_rows || scan->env.batch_rows > room) scan->env.batch_rows = room;
+    atomic_init(&scan->refs, 1);
+    enum eg_status status = scan_open(scan, call, parts, part_count, err);
+    if (status < 0) {
+        eg_free(scan);
+        return status;
+    }
+    scan->call = eg_owner_ref(&call->owner);
+    eg_engine_scan_enlist(call->engine, scan);
+    *out = scan;
+    return EG_OK;
+}
