@@ -6,8 +6,8 @@
 #include "table/stage.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
-#include <string.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES 65536
@@ -43,7 +43,8 @@ static enum eg_status stdout_open(const struct eg_env *env, const char *uri, con
     return EG_OK;
 }
 
-static enum eg_status write_out(const char *bytes, size_t size, struct eg_error *err) {
+static enum eg_status write_out(struct eg_sink *sink, const char *bytes, size_t size,
+                                struct eg_error *err) {
     while (size) {
         ssize_t written = write(STDOUT_FILENO, bytes, size);
         if (written >= 0) {
@@ -52,7 +53,9 @@ static enum eg_status write_out(const char *bytes, size_t size, struct eg_error 
         } else if (errno == EPIPE) {
             return eg_fail(err, EG_E_CANCELLED, "standard output was closed by its reader");
         } else if (errno == EAGAIN) { /* somebody made it non-blocking */
-            usleep(1000);
+            struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+            (void)poll(&out, 1, 100);
+            if (eg_env_cancelled(sink->env)) return eg_fail(err, EG_E_CANCELLED, "interrupted");
         } else if (errno != EINTR) {
             return eg_fail_errno(err, errno, "cannot write to standard output");
         }
@@ -63,7 +66,7 @@ static enum eg_status write_out(const char *bytes, size_t size, struct eg_error 
 static enum eg_status buffer_out(struct eg_sink *sink, struct eg_error *err) {
     size_t size = sink->size;
     sink->size = 0;
-    return write_out(sink->buffer, size, err);
+    return write_out(sink, sink->buffer, size, err);
 }
 
 static enum eg_status stdout_write(struct eg_sink *sink, struct eg_batch *batch,
@@ -73,7 +76,7 @@ static enum eg_status stdout_write(struct eg_sink *sink, struct eg_batch *batch,
         struct eg_span record = eg_col_text(&batch->columns[0], row);
         if (record.size > BUFFER_BYTES - sink->size) EG_TRY(buffer_out(sink, err));
         if (record.size > BUFFER_BYTES) {
-            EG_TRY(write_out((const char *)record.at, record.size, err));
+            EG_TRY(write_out(sink, (const char *)record.at, record.size, err));
             continue;
         }
         eg_span_copy(record, 0, sink->buffer + sink->size, record.size);

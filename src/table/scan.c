@@ -254,28 +254,34 @@ static void input_next(struct eg_scan *scan) {
     *at = input;
 }
 
-/* Reads the next unit of a stream. With the lock, which is given up meanwhile. */
-static void stream_take(struct eg_scan_worker *worker, struct egi_input *input) {
+static void unit_given(struct eg_scan_worker *worker, struct egi_unit *unit) {
+    unit->input->taken++;
+    worker->scan->open_units++;
+    worker->unit = unit;
+}
+
+/* Reads the next unit of a stream, or learns that it is over. With the lock, which is given up
+ * meanwhile. `ahead`: the unit is kept for later, with the position before it. */
+static void stream_read(struct eg_scan_worker *worker, struct egi_input *input, bool ahead) {
     struct eg_scan *scan = worker->scan;
+    const struct eg_source_type *source = scan->request.source;
     struct egi_unit *unit = NULL;
     struct eg_error err = {0};
     scan->reading = true;
     pthread_mutex_unlock(&scan->lock);
     enum eg_status status = egi_unit_new(&unit, input, input->taken, &err);
     bool of_source = status >= 0;
-    if (of_source) {
-        status = scan->request.source->next(input->source, unit->number, &unit->raw,
-                                            &unit->tally, &err);
-        if (status != EG_OK) unit->raw = NULL;
-    }
+    if (of_source && ahead)
+        status = source->position(input->source, input->taken - 1, &input->before, &err);
+    if (of_source && status >= 0)
+        status = source->next(input->source, unit->number, &unit->raw, &unit->tally, &err);
     pthread_mutex_lock(&scan->lock);
     scan->reading = false;
     pthread_cond_broadcast(&scan->changed);
-    if (status == EG_OK && unit->raw) {
-        input->taken++;
-        scan->open_units++;
+    if (status == EG_OK) {
         stream_note(scan, input, unit->raw);
-        worker->unit = unit;
+        if (ahead) input->ahead = unit;
+        else unit_given(worker, unit);
         return;
     }
     if (unit) { /* what the source counted at its end is settled behind the last unit */
@@ -292,15 +298,30 @@ static void stream_take(struct eg_scan_worker *worker, struct egi_input *input) 
     joins_run(worker, input);
 }
 
+static void stream_take(struct eg_scan_worker *worker, struct egi_input *input) {
+    struct egi_unit *unit = input->ahead;
+    input->ahead = NULL;
+    if (unit) unit_given(worker, unit);
+    else stream_read(worker, input, false);
+}
+
+/* Whether a held stream may be at its end without knowing it. Its position would say that all of it
+ * is known, while join(NULL) has not been run; so one unit is read ahead. Not where the size is not
+ * known: there the next unit may be long in coming. */
+static bool end_is_near(const struct eg_scan *scan, const struct egi_input *input) {
+    return input && input->plan.units == EG_UNITS_STREAM && input->plan.bytes &&
+           !input->exhausted && !input->ahead && !scan->reading && input->taken &&
+           input->joined == input->taken;
+}
+
 static void unit_take(struct eg_scan_worker *worker, struct egi_input *input) {
-    struct eg_scan *scan = worker->scan;
+    struct egi_unit *unit;
     struct eg_error err = {0};
-    if (egi_unit_new(&worker->unit, input, input->taken, &err) < 0) {
-        scan_fail(scan, EG_E_NOMEM, &err);
+    if (egi_unit_new(&unit, input, input->taken, &err) < 0) {
+        scan_fail(worker->scan, EG_E_NOMEM, &err);
         return;
     }
-    input->taken++;
-    scan->open_units++;
+    unit_given(worker, unit);
     if (input->taken == input->plan.units) input->exhausted = true;
 }
 
@@ -341,6 +362,8 @@ static enum eg_status work_take(struct eg_scan_worker *worker) {
         if ((worker->unit = unit_unpark(scan, worker, full || none))) break;
         if (input && drainable(input) && !input->joining)
             joins_run(worker, input); /* it had no unit at all */
+        else if (none && end_is_near(scan, input))
+            stream_read(worker, input, true);
         else if (none) status = EG_END;
         else if (scan->reading || full) pthread_cond_wait(&scan->changed, &scan->lock);
         else if (over) input_next(scan);
@@ -474,6 +497,10 @@ enum eg_status eg_scan_position(struct eg_scan *scan, struct eg_position *out,
     uint64_t behind = input->joined, failed = atomic_load(&input->failed_at);
     if (failed < behind) behind = failed;
     if (behind == 0) return EG_END;
+    if (input->ahead) {
+        *out = input->before;
+        return EG_OK;
+    }
     return scan->request.source->position(input->source, behind - 1, out, err);
 }
 

@@ -180,6 +180,7 @@ void egi_input_free(struct egi_input *input) {
         unit->placed = unit->muted = true; /* its rows have no taker: only its memory matters */
         (void)!egi_unit_join(unit, &scratch, &nothing, &counts, NULL);
     }
+    egi_unit_free(input->ahead);
     egi_batches_reset(&nothing);
     egi_scratch_reset(&scratch);
     for (uint32_t i = 0; i < input->request->part_count; i++)
@@ -200,6 +201,14 @@ enum eg_status egi_unit_new(struct egi_unit **out, struct egi_input *input, uint
     unit->number = number;
     *out = unit;
     return EG_OK;
+}
+
+void egi_unit_free(struct egi_unit *unit) {
+    if (!unit) return;
+    for (uint32_t i = 0; i < unit->input->request->part_count; i++) out_end(&unit->outs[i]);
+    eg_batch_unref(unit->raw);
+    eg_tally_reset(&unit->tally);
+    eg_free(unit);
 }
 
 static enum eg_status unit_begin(struct egi_unit *unit, struct eg_error *err) {
@@ -307,13 +316,6 @@ void egi_unit_pend(struct egi_unit *unit) {
     *at = unit;
 }
 
-static void unit_free(struct egi_unit *unit) {
-    for (uint32_t i = 0; i < unit->input->request->part_count; i++) out_end(&unit->outs[i]);
-    eg_batch_unref(unit->raw);
-    eg_tally_reset(&unit->tally);
-    eg_free(unit);
-}
-
 enum eg_status egi_unit_join(struct egi_unit *unit, struct egi_scratch *scratch,
                              struct egi_batches *ready, struct egi_counts *counts,
                              struct eg_error *err) {
@@ -338,7 +340,7 @@ enum eg_status egi_unit_join(struct egi_unit *unit, struct egi_scratch *scratch,
         if (part < 0 && status >= 0) status = part;
     }
     if (!unit->muted) eg_tally_merge(&input->tally, &unit->tally);
-    unit_free(unit);
+    egi_unit_free(unit);
     return status;
 }
 

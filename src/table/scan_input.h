@@ -55,6 +55,8 @@ struct egi_input {
     struct eg_tally tally;     /* the joiner's */
     struct eg_tally end_tally; /* counted where a stream ended, behind its last unit */
     uint64_t bytes_done;       /* (lock) of plan.bytes */
+    struct egi_unit *ahead;    /* (lock) a stream's next unit, read while the scan was held */
+    struct eg_position before; /* where the stream stood before that */
     struct egi_input *next;    /* (lock) */
 };
 
@@ -68,6 +70,7 @@ void egi_input_free(struct egi_input *);
 
 enum eg_status egi_unit_new(struct egi_unit **out, struct egi_input *, uint64_t number,
                             struct eg_error *);
+void egi_unit_free(struct egi_unit *); /* one that was not begun; else it is joined */
 /* Scratch that a worker lends: grows, never shrinks. */
 struct egi_scratch {
     uint32_t *rows;

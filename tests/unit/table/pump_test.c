@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The pump: every row once in the sink, whatever stops it; losses, positions, commits, the account. */
+#include "table/pump.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "base/strbuf.h"
+#include "table/scan_fake.h"
+#include "torture.h"
+
+static uint64_t seed = 20261122;
+static uint32_t random_below(uint32_t n) {
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (uint32_t)(seed >> 20) % n;
+}
+
+/* ---- a sink that remembers, as a disk would ---- */
+
+#define PLACES 64
+
+struct eg_sink {
+    /* durable */
+    struct fake_rows rows;
+    struct eg_position places[PLACES]; /* one a key and table */
+    size_t place_count;
+    /* written, not flushed */
+    struct fake_rows written;
+    int64_t lost_packets, loss_rows;
+    char extra[64];
+    struct eg_strbuf text;
+    /* what is to go wrong */
+    int fail_write_after, fail_flush_after, retriable; /* < 0: never */
+    int writes, flushes;
+    atomic_int inside;
+};
+
+static enum eg_status remember_write(struct eg_sink *sink, struct eg_batch *batch,
+                                     struct eg_error *err) {
+    assert_int_equal(atomic_fetch_add(&sink->inside, 1), 0); /* never two at once */
+    enum eg_status status = EG_OK;
+    sink->writes++;
+    if (sink->retriable > 0) {
+        sink->retriable--;
+        status = eg_fail(err, EG_E_IO, "memory: busy");
+        err->retriable = true;
+    } else if (sink->fail_write_after >= 0 && sink->fail_write_after-- == 0) {
+        status = eg_fail(err, EG_E_NOSPACE, "memory: full");
+    } else if (batch->table_id == EG_TABLE_LOSSES) {
+        for (uint32_t i = 0; i < batch->rows; i++) {
+            sink->loss_rows++;
+            sink->lost_packets += fake_value(batch, EG_COL(LOSSES, packets), i);
+            struct eg_span extra = eg_col_text(&batch->columns[EG_COL(LOSSES, extra)], i);
+            snprintf(sink->extra, sizeof sink->extra, "%.*s", (int)extra.size,
+                     (const char *)extra.at);
+        }
+    } else if (batch->table_id == EG_TABLE_COUNT) {
+        for (uint32_t i = 0; i < batch->rows; i++) {
+            struct eg_span record = eg_col_text(&batch->columns[0], i);
+            eg_strbuf_add(&sink->text, record.at, record.size);
+        }
+    } else {
+        fake_add_batch(&sink->written, batch);
+    }
+    atomic_fetch_sub(&sink->inside, 1);
+    return status;
+}
+
+static enum eg_status remember_flush(struct eg_sink *sink, const struct eg_position *positions,
+                                     size_t count, struct eg_error *err) {
+    if (sink->fail_flush_after >= 0 && sink->fail_flush_after-- == 0)
+        return eg_fail(err, EG_E_NOSPACE, "memory: full at the barrier");
+    sink->flushes++;
+    for (size_t i = 0; i < sink->written.count; i++) fake_add(&sink->rows, sink->written.rows[i]);
+    sink->written.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < sink->place_count && (strcmp(sink->places[at].key, positions[i].key) != 0 ||
+                                          strcmp(sink->places[at].table, positions[i].table) != 0))
+            at++;
+        if (at == sink->place_count) sink->place_count++;
+        else assert_true(positions[i].offset >= sink->places[at].offset);
+        assert_in_range(at, 0, PLACES - 1);
+        sink->places[at] = positions[i];
+    }
+    return EG_OK;
+}
+
+static enum eg_status remember_positions(struct eg_sink *sink, struct eg_position **out,
+                                         size_t *count, struct eg_error *err) {
+    *count = sink->place_count;
+    *out = eg_calloc(sink->place_count + 1, sizeof **out);
+    if (!*out) return eg_fail(err, EG_E_NOMEM, "no memory");
+    memcpy(*out, sink->places, sink->place_count * sizeof **out);
+    return EG_OK;
+}
+
+/* The contract's other slots are the test's own business. */
+static enum eg_status remember_open(const struct eg_env *env, const char *uri, const void *options,
+                                    struct eg_sink **out, struct eg_error *err) {
+    (void)env;
+    (void)uri;
+    (void)options;
+    (void)out;
+    return eg_fail(err, EG_E_USAGE, "not here");
+}
+static void remember_close(struct eg_sink *sink) { /* also what a kill does */
+    sink->written.count = 0;
+    sink->fail_write_after = sink->fail_flush_after = -1;
+}
+
+static const struct eg_sink_type memory = {
+    .abi = EG_STAGE_ABI, .name = "memory", .help = "", .options = fake_options, .options_size = 1,
+    .takes = EG_TAKES_BATCH, .open = remember_open, .write = remember_write,
+    .flush = remember_flush, .positions = remember_positions, .close = remember_close,
+};
+
+static struct eg_sink_type text_memory(void) {
+    struct eg_sink_type type = memory;
+    type.takes = EG_TAKES_RECORDS;
+    return type;
+}
+
+static void sink_reset(struct eg_sink *sink) {
+    fake_rows_reset(&sink->rows);
+    fake_rows_reset(&sink->written);
+    eg_strbuf_reset(&sink->text);
+    *sink = (struct eg_sink){.fail_write_after = -1, .fail_flush_after = -1};
+}
+
+static struct eg_pump_request request_of(struct eg_pump_sink *sinks, size_t sink_count,
+                                         const char *const *inputs, size_t count) {
+    return (struct eg_pump_request){
+        .scan = {.source = &fake_source,
+                 .inputs = inputs,
+                 .input_count = count,
+                 .parts = {{.extract = &fake_exports, .columns = EG_COLUMNS_ALL},
+                           {.extract = &fake_packets, .columns = EG_COLUMNS_ALL}},
+                 .part_count = 2,
+                 .claim = true,
+                 .keep_going = true},
+        .sinks = sinks,
+        .sink_count = sink_count,
+        .threads = 2,
+    };
+}
+
+static struct eg_env env_of(uint32_t batch_rows) {
+    struct eg_env env = eg_env_plain;
+    env.batch_rows = batch_rows;
+    return env;
+}
+
+static void all_closed(void) {
+    assert_int_equal(fake_open_sources, 0);
+    assert_int_equal(fake_open_extracts, 0);
+    assert_int_equal(fake_open_units, 0);
+}
+
+static void rows_are(struct fake_rows *got, struct fake_rows *expected) {
+    fake_sort(got);
+    fake_sort(expected);
+    assert_int_equal(got->count, expected->count);
+    if (got->count) /* an empty list may have no memory at all */
+        for (size_t i = 0; i < got->count; i++)
+            assert_int_equal(fake_compare(&got->rows[i], &expected->rows[i]), 0);
+    fake_rows_reset(expected);
+}
+
+static const char *const three[] = {"a:1000:70:c", "b:333:5:s", "c:901:900:"};
+static const unsigned long three_records[] = {1000, 333, 901};
+
+static void three_expected(struct fake_rows *expected) {
+    for (int i = 0; i < 3; i++) fake_expect(expected, three_records[i], true, true, true, true);
+}
+
+/* ---- all goes well ---- */
+
+static void rows_and_account(void **state) {
+    (void)state;
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        struct eg_env env = env_of(64);
+        struct eg_sink first, second;
+        memset(&first, 0, sizeof first);
+        memset(&second, 0, sizeof second);
+        sink_reset(&first);
+        sink_reset(&second);
+        struct eg_pump_sink sinks[] = {{&memory, &first, "first", NULL, false},
+                                       {&memory, &second, "second", NULL, false}};
+        struct eg_pump_request request = request_of(sinks, 2, three, 3);
+        request.threads = threads;
+        request.round_bytes = 20000;
+        struct eg_pump_account account;
+        assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+        struct fake_rows expected = {0};
+        three_expected(&expected);
+        size_t total = expected.count;
+        rows_are(&first.rows, &expected);
+        three_expected(&expected);
+        rows_are(&second.rows, &expected);
+        assert_in_range(first.flushes, 3, 30); /* rounds, and this source wants to hear of each input */
+        assert_int_equal(account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS], total);
+        assert_int_equal(account.kept[EG_TABLE_LOSSES], 1);
+        assert_int_equal(account.seen.frames, 1000 + 333 + 901);
+        assert_int_equal(account.inputs, 3);
+        assert_int_equal(account.inputs_known, 0);
+        assert_int_equal(account.inputs_failed, 0);
+        assert_int_equal(account.first_us, 0);
+        assert_int_equal(account.last_us, INT64_C(1) << 40);
+        assert_int_equal(account.trouble_count, 1); /* it is cut */
+        assert_int_equal(account.troubles[0].status, EG_E_CUT);
+        assert_int_equal(eg_tally_sum(&account.tally, EG_CAUSE_capture_cut).packets, 1);
+        assert_int_equal(eg_tally_sum(&account.tally, EG_CAUSE_record_empty).records, 2234);
+        /* only losses become rows, not what is merely noted */
+        assert_int_equal(first.loss_rows, 1);
+        assert_int_equal(first.lost_packets, 1);
+        assert_string_equal(first.extra, "{\"file\":\"a:1000:70:c\"}");
+        /* a position per input and table, and the source was told of the last one */
+        assert_int_equal(first.place_count, 6);
+        for (size_t i = 0; i < 6; i++)
+            assert_int_equal(first.places[i].offset, three_records[i / 2] * 10);
+        assert_int_equal(fake_committed, 9010);
+        eg_pump_account_reset(&account);
+
+        /* again: nothing is new */
+        request.threads = 2;
+        int writes = first.writes, flushes = first.flushes;
+        assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+        assert_int_equal(first.writes, writes);
+        assert_int_equal(first.flushes, flushes);
+        assert_int_equal(account.inputs_known, 3);
+        assert_int_equal(account.trouble_count, 3);
+        assert_string_equal(account.troubles[1].message,
+                            "b:333:5:s: already ingested, nothing in it is new");
+        assert_int_equal(account.kept[EG_TABLE_FLOWS], 0);
+        assert_true(account.first_us > account.last_us);
+        eg_pump_account_reset(&account);
+
+        /* one has grown */
+        const char *const grown[] = {"a:1100:70:", "b:333:5:s"};
+        request.scan.inputs = grown;
+        request.scan.input_count = 2;
+        assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+        assert_int_equal(account.inputs_known, 1);
+        /* the row that drain gave at the first end stands; a second one tells of all */
+        assert_int_equal(account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS], 100 + 2);
+        eg_pump_account_reset(&account);
+        sink_reset(&first);
+        sink_reset(&second);
+        all_closed();
+    }
+}
+
+/* A source that need not hear of commits: small inputs share a flush. */
+static void small_inputs_share(void **state) {
+    (void)state;
+    struct eg_env env = env_of(64);
+    struct eg_source_type quiet = fake_source;
+    quiet.commit = eg_source_commit_nop;
+    struct eg_sink sink;
+    memset(&sink, 0, sizeof sink);
+    sink_reset(&sink);
+    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 1, three, 3);
+    request.scan.source = &quiet;
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    assert_int_equal(sink.flushes, 1);
+    assert_int_equal(sink.place_count, 6);
+    struct fake_rows expected = {0};
+    three_expected(&expected);
+    rows_are(&sink.rows, &expected);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+}
+
+/* ---- and when it does not ---- */
+
+/* Stopped by a sink at a random place, again and again: in the end every row is there once. */
+static void stopped_and_resumed(void **state) {
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        struct eg_env env = env_of(16);
+        struct eg_source_type quiet = fake_source;
+        quiet.commit = eg_source_commit_nop;
+        struct eg_sink sink;
+        memset(&sink, 0, sizeof sink);
+        sink_reset(&sink);
+        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+        struct eg_pump_request request = request_of(sinks, 1, three, 3);
+        if (round % 2) request.scan.source = &quiet;
+        request.threads = 1 + random_below(3);
+        request.round_bytes = 1000 + random_below(20000);
+        uint64_t kept = 0;
+        enum eg_status status = EG_E_IO;
+        for (int life = 0; status < 0; life++) {
+            struct eg_pump_account account;
+            struct eg_error err = {0};
+            if (random_below(2)) sink.fail_write_after = (int)random_below(30 + (uint32_t)life);
+            else sink.fail_flush_after = (int)random_below(4);
+            status = eg_pump_run(&env, &request, &account, &err);
+            if (status < 0) {
+                assert_int_equal(status, EG_E_NOSPACE);
+                assert_non_null(strstr(err.message, "memory: full"));
+            }
+            kept += account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS];
+            eg_pump_account_reset(&account);
+            remember_close(&sink);
+            all_closed();
+            assert_in_range(life, 0, 1000);
+        }
+        struct fake_rows expected = {0};
+        three_expected(&expected);
+        assert_int_equal(kept, expected.count);
+        rows_are(&sink.rows, &expected);
+        sink_reset(&sink);
+    }
+}
+
+/* The first sink, whose positions count, is never ahead of the others. */
+static void first_sink_is_last(void **state) {
+    (void)state;
+    struct eg_env env = env_of(16);
+    struct eg_sink first, second;
+    memset(&first, 0, sizeof first);
+    memset(&second, 0, sizeof second);
+    sink_reset(&first);
+    sink_reset(&second);
+    second.fail_flush_after = 2;
+    struct eg_pump_sink sinks[] = {{&memory, &first, "first", NULL, false},
+                                   {&memory, &second, "second", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 2, three, 3);
+    request.round_bytes = 5000;
+    struct eg_pump_account account;
+    struct eg_error err;
+    assert_int_equal(eg_pump_run(&env, &request, &account, &err), EG_E_NOSPACE);
+    assert_string_equal(err.message, "memory: full at the barrier");
+    assert_int_equal(first.flushes, 2);
+    assert_int_equal(second.flushes, 2);
+    assert_int_equal(account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS],
+                     first.rows.count);
+    eg_pump_account_reset(&account);
+    sink_reset(&first);
+    sink_reset(&second);
+    all_closed();
+}
+
+static void tried_again(void **state) {
+    (void)state;
+    for (int busy = 3; busy <= 5; busy += 2) {
+        struct eg_env env = env_of(64);
+        struct eg_sink sink;
+        memset(&sink, 0, sizeof sink);
+        sink_reset(&sink);
+        sink.retriable = busy;
+        const char *const input[] = {"a:10:10:"};
+        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+        struct eg_pump_request request = request_of(sinks, 1, input, 1);
+        struct eg_pump_account account;
+        struct eg_error err = {0};
+        enum eg_status status = eg_pump_run(&env, &request, &account, &err);
+        if (busy == 3) {
+            struct fake_rows expected = {0};
+            fake_expect(&expected, 10, true, true, true, true);
+            assert_int_equal(status, EG_OK);
+            rows_are(&sink.rows, &expected);
+        } else {
+            assert_int_equal(status, EG_E_IO);
+            assert_string_equal(err.message, "memory: busy");
+            assert_int_equal(sink.rows.count, 0);
+        }
+        eg_pump_account_reset(&account);
+        sink_reset(&sink);
+    }
+}
+
+static void inputs_that_fail(void **state) {
+    (void)state;
+    const char *const inputs[] = {"gone:1:1:o", "a:10:10:", "b:100:10:sf"};
+    struct eg_env env = env_of(64);
+    struct eg_sink sink;
+    memset(&sink, 0, sizeof sink);
+    sink_reset(&sink);
+    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 1, inputs, 3);
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    assert_int_equal(account.inputs_failed, 2);
+    assert_int_equal(account.trouble_count, 2);
+    struct fake_rows expected = {0};
+    fake_expect(&expected, 10, true, true, true, true);
+    fake_expect(&expected, 40, true, true, true, true);
+    rows_are(&sink.rows, &expected);
+    for (size_t i = 0; i < sink.place_count; i++)
+        assert_int_equal(sink.places[i].offset, i < 2 ? 100 : 400);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+
+    request = request_of(sinks, 1, inputs, 1);
+    request.scan.keep_going = false;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_E_NOENT);
+    assert_int_equal(sink.writes + sink.flushes, 0);
+    eg_pump_account_reset(&account);
+    all_closed();
+}
+
+static void cancel_it(void *to, const struct eg_scan_progress *seen) {
+    if (seen->frames > 1000) atomic_store((atomic_bool *)to, true);
+}
+
+static void cancelled(void **state) {
+    (void)state;
+    const char *const inputs[] = {"a:200000000:400000:"};
+    atomic_bool cancel = false;
+    struct eg_env env = env_of(64);
+    env.cancel = &cancel;
+    struct eg_sink sink;
+    memset(&sink, 0, sizeof sink);
+    sink_reset(&sink);
+    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 1, inputs, 1);
+    request.round_bytes = 1 << 20;
+    request.progress = cancel_it;
+    request.progress_to = &cancel;
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_E_CANCELLED);
+    assert_int_equal(account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS],
+                     sink.rows.count);
+    assert_true(account.seen.frames > 1000);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+    all_closed();
+}
+
+/* Positions count only where they cover every table asked for. */
+static void positions_of_all_tables(void **state) {
+    (void)state;
+    struct eg_env env = env_of(64);
+    struct eg_sink sink;
+    memset(&sink, 0, sizeof sink);
+    sink_reset(&sink);
+    sink.places[0] = (struct eg_position){.key = "b", .offset = 3330, .table = "packets"};
+    sink.places[1] = (struct eg_position){.key = "a", .offset = 10000, .table = "flows"};
+    sink.places[2] = (struct eg_position){.key = "c", .offset = 9010, .table = "packets"};
+    sink.places[3] = (struct eg_position){.key = "c", .offset = 9010, .table = "flows"};
+    sink.place_count = 4;
+    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 1, three, 3);
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    assert_int_equal(account.inputs_known, 1);
+    assert_int_equal(account.seen.frames, 1000 + 333);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+}
+
+/* ---- records ---- */
+
+static char *document(const char *format, uint32_t batch_rows, const char *const *inputs,
+                      size_t input_count, uint32_t part_count, bool bare) {
+    struct eg_env env = env_of(batch_rows);
+    struct eg_sink_type type = text_memory();
+    struct eg_sink sink;
+    memset(&sink, 0, sizeof sink);
+    sink_reset(&sink);
+    struct eg_pump_sink sinks[] = {{&type, &sink, "text", format, bare}};
+    struct eg_pump_request request = request_of(sinks, 1, inputs, input_count);
+    request.scan.parts[0].columns = EG_SET(FLOWS, start_time) | EG_SET(FLOWS, bytes);
+    request.scan.parts[1].columns = EG_SET(PACKETS, length);
+    request.scan.part_count = part_count;
+    request.threads = 1;
+    struct eg_pump_account account;
+    struct eg_error err = {0};
+    enum eg_status status = eg_pump_run(&env, &request, &account, &err);
+    if (status < 0) print_message("%s\n", err.message);
+    assert_int_equal(status, EG_OK);
+    assert_int_equal(sink.loss_rows, 0);
+    char *text = strdup(sink.text.text ? sink.text.text : "");
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+    return text;
+}
+
+static void documents(void **state) {
+    (void)state;
+    const char *const two[] = {"a:40:7:c", "b:20:5:s"};
+    const char *const none[] = {"empty:0:10:"};
+    const char *const formats[] = {"csv", "tsv", "json", "jsonl"};
+    for (int f = 0; f < 4; f++) {
+        char *whole = document(formats[f], 4096, two, 2, 1, false);
+        char *sevens = document(formats[f], 7, two, 2, 1, false);
+        /* rows may stand in another order, so lengths are compared, and the ends */
+        assert_int_equal(strlen(whole), strlen(sevens));
+        assert_int_equal(memcmp(whole, sevens, 8), 0);
+        size_t size = strlen(whole);
+        assert_string_equal(whole + size - 2, sevens + size - 2);
+        free(whole);
+        free(sevens);
+    }
+    char *text = document("json", 1, none, 1, 1, false);
+    assert_string_equal(text, "[\n{\"start_time\":\"1970-01-13T17:25:11.627776Z\",\"bytes\":0}\n]\n");
+    free(text);
+    text = document("csv", 4096, none, 1, 1, false);
+    assert_string_equal(text, "start_time,bytes\n1970-01-13T17:25:11.627776Z,0\n");
+    free(text);
+    text = document("csv", 4096, none, 1, 1, true);
+    assert_string_equal(text, "1970-01-13T17:25:11.627776Z,0\n");
+    free(text);
+    text = document("jsonl", 4096, none, 1, 2, false); /* the one format that mixes tables */
+    assert_non_null(strstr(text, "{\"length\":0}\n"));
+    free(text);
+}
+
+static void formats_refused(void **state) {
+    (void)state;
+    struct eg_env env = env_of(64);
+    struct eg_sink_type type = text_memory();
+    struct eg_sink sink;
+    memset(&sink, 0, sizeof sink);
+    sink_reset(&sink);
+    struct eg_pump_sink sinks[] = {{&type, &sink, "-", "csv", false}};
+    struct eg_pump_request request = request_of(sinks, 1, three, 3);
+    struct eg_pump_account account;
+    struct eg_error err;
+    assert_int_equal(eg_pump_run(&env, &request, &account, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "csv holds one table"));
+    eg_pump_account_reset(&account);
+    sinks[0].format = "yaml";
+    assert_int_equal(eg_pump_run(&env, &request, &account, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "yaml"));
+    assert_int_equal(sink.writes + sink.flushes, 0);
+    eg_pump_account_reset(&account);
+}
+
+/* ---- memory ---- */
+
+static void torture(void **state) {
+    (void)state;
+    const char *const inputs[] = {"a:60:20:c", "b:20:5:s", "gone:1:1:o"};
+    bool more = true;
+    for (long n = 0; more; n++) {
+        struct eg_env env = env_of(8);
+        struct eg_sink_type type = text_memory();
+        struct eg_sink sink, text;
+        memset(&sink, 0, sizeof sink);
+        memset(&text, 0, sizeof text);
+        sink_reset(&sink);
+        sink_reset(&text);
+        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
+                                       {&type, &text, "t", "jsonl", false}};
+        struct eg_pump_request request = request_of(sinks, 2, inputs, 3);
+        request.threads = 1;
+        struct eg_pump_account account;
+        fake_add(&sink.rows, (struct fake_row){0}); /* the test's own lists are not to fail */
+        sink.rows.count = 0;
+        fake_add(&sink.written, (struct fake_row){0});
+        sink.written.count = 0;
+        eg_strbuf_reserve(&text.text, 1 << 16);
+        torture_fail_after(n);
+        enum eg_status status = eg_pump_run(&env, &request, &account, NULL);
+        more = torture_off();
+        if (status < 0) assert_int_equal(status, EG_E_NOMEM);
+        else if (sink.rows.count != 84)
+            assert_true(eg_tally_sum(&account.tally, EG_CAUSE_no_memory).records +
+                            eg_tally_sum(&account.tally, EG_CAUSE_no_memory).packets +
+                            account.tally.lost > 0);
+        eg_pump_account_reset(&account);
+        sink_reset(&sink);
+        sink_reset(&text);
+        all_closed();
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_and_account),    cmocka_unit_test(small_inputs_share),
+        cmocka_unit_test(stopped_and_resumed), cmocka_unit_test(first_sink_is_last),
+        cmocka_unit_test(tried_again),         cmocka_unit_test(inputs_that_fail),
+        cmocka_unit_test(cancelled),           cmocka_unit_test(positions_of_all_tables),
+        cmocka_unit_test(documents),           cmocka_unit_test(formats_refused),
+        cmocka_unit_test(torture),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
