@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad usage: one clear line that names the thing, the place and the remedy, the right exit code, and
+nothing changed."""
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+
+def snapshot(folder):
+    """Every file below a folder with its content."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in pathlib.Path(folder).rglob("*") if p.is_file()}
+
+
+def refused(earlgrey, code, *words, says=(), **more):
+    """Runs it; exactly one line of complaint (a hint or a caret may follow), the code, no change."""
+    before = snapshot(earlgrey.home)
+    done = earlgrey.run(*words, **more)
+    assert done.returncode == code, f"exit {done.returncode}: {done.stderr}"
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert sum(line.startswith("earlgrey: ") for line in lines) == 1, done.stderr
+    for text in says:
+        assert text in done.stderr, f"{text!r} is not in {done.stderr!r}"
+    assert snapshot(earlgrey.home) == before
+    return done.stderr
+
+
+def test_missing_file(earlgrey):
+    for words in (["top", "-r", "gone.pcap"], ["ingest", "gone.pcap"], ["inspect", "gone.pcap"]):
+        refused(earlgrey, 1, *words, says=["gone.pcap", "No such file or directory"])
+
+
+def test_missing_dataset(earlgrey):
+    refused(earlgrey, 1, "top", "-d", "nowhere", says=["nowhere"])
+    refused(earlgrey, 1, "flows", says=["earlgrey-data"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
+def test_directory_without_permission(earlgrey, exports, tmp_path):
+    # root may write anywhere, so the program runs as nobody (65534)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o005 != 0o005 and str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    capture = tmp_path / "c.pcap"
+    capture.write_bytes(exports[0].read_bytes())
+    capture.chmod(0o644)
+    from conftest import EARLGREY
+    if subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", str(EARLGREY), "--version"],
+                      capture_output=True, check=False).returncode:
+        pytest.skip("nobody cannot reach the build directory")
+    done = subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", str(EARLGREY), "ingest", str(capture),
+                           "-d", str(closed / "data")], capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 1, done.stderr
+    assert str(closed) in done.stderr and "Permission denied" in done.stderr
+    assert list(closed.iterdir()) == []
+
+
+def test_not_a_capture(earlgrey, tmp_path):
+    (tmp_path / "page.html").write_text("<html><body>not a capture</body></html>")
+    (tmp_path / "empty.pcap").write_bytes(b"")
+    refused(earlgrey, 1, "top", "-r", "page.html", says=["page.html", "not a capture"])
+    refused(earlgrey, 1, "ingest", "page.html", says=["page.html", "not a capture"])
+    refused(earlgrey, 1, "ingest", "empty.pcap", says=["empty.pcap", "empty"])
+
+
+def test_dataset_of_a_newer_version(earlgrey, exports, tmp_path):
+    earlgrey.ok("ingest", exports[0], "-d", "data")
+    about = tmp_path / "data" / "_earlgrey" / "dataset.json"
+    text = json.loads(about.read_text())
+    text["schema"] = 99
+    about.write_text(json.dumps(text))
+    for words in (["top", "-d", "data"], ["ingest", exports[0], "-d", "data"]):
+        refused(earlgrey, 1, *words, says=["data", "99"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
+def test_full_disk(earlgrey, exports, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", small], check=False).returncode:
+        pytest.skip("cannot mount a tmpfs here")
+    try:
+        done = earlgrey.run("ingest", exports[0], "-d", "small/data")
+        assert done.returncode == 1, done.stderr
+        assert "No space left on device" in done.stderr or "full" in done.stderr
+        assert "small" in done.stderr
+        assert not list(small.rglob("*.parquet")) and not list(small.rglob("*.tmp"))
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_source_that_another_process_ingests(earlgrey, exports, tmp_path):
+    import fcntl
+    earlgrey.ok("ingest", exports[0], "-d", "data")
+    held = []
+    for lock in (tmp_path / "data" / "_earlgrey" / "locks").glob("*"):
+        held.append(open(lock, "r+", encoding="utf-8"))
+        fcntl.flock(held[-1], fcntl.LOCK_EX)
+    if not held:
+        pytest.fail("an ingest leaves no lock file to hold")
+    grown = tmp_path / "grown.pcap"
+    grown.write_bytes(exports[0].read_bytes() * 1 + exports[0].read_bytes()[24:])
+    before = {k: v for k, v in snapshot(tmp_path / "data").items() if k.startswith("flows")}
+    done = earlgrey.run("ingest", grown, "-d", "data")
+    assert done.returncode == 1, done.stderr
+    assert "grown.pcap" in done.stderr or "ingest" in done.stderr
+    assert {k: v for k, v in snapshot(tmp_path / "data").items() if k.startswith("flows")} == before
+
+
+def test_filter_with_an_unknown_field(earlgrey, exports):
+    text = refused(earlgrey, 2, "flows", "-r", exports[0], "src_adr = 10.0.0.1", says=["src_adr", "did you mean"])
+    assert "\n" in text and "^" in text
+    refused(earlgrey, 2, "top", "-r", exports[0], "bytes > > 5")
+    refused(earlgrey, 2, "ingest", exports[0], "-f", "nonsense here")
+
+
+def test_sql_that_writes(earlgrey, exports):
+    earlgrey.ok("ingest", exports[0], "-d", "data")
+    for statement in ("create table t as select 1", "copy (select 1) to 'out.csv'", "set threads = 1",
+                      "insert into flows values (1)", "attach 'x.db'", "select 1; select 2", "drop view flows",
+                      "install httpfs", "pragma database_list", "call pragma_version()",
+                      "copy flows to 'data/x.parquet'", "export database 'x'"):
+        refused(earlgrey, 2, "sql", "-d", "data", statement)
+
+
+def test_sql_that_reads_elsewhere(earlgrey, exports, tmp_path):
+    earlgrey.ok("ingest", exports[0], "-d", "data")
+    outside = tmp_path.parent / f"outside-{tmp_path.name}.csv"
+    outside.write_text("secret\n1\n")
+    for statement in (f"select * from read_csv('{outside}')", "select * from read_text('/etc/hostname')",
+                      f"select * from '{outside}'", f"select * from read_flows('{exports[0]}')",
+                      "select * from read_packets('data/../../' || 'x')", "select * from glob('/etc/*')"):
+        done = earlgrey.run("sql", "-d", "data", statement)
+        assert done.returncode in (1, 2), f"{statement}: {done.stdout}{done.stderr}"
+        assert "secret" not in done.stdout
+
+
+def test_unknown_words(earlgrey, exports):
+    assert "did you mean 'top'" in earlgrey.run("topp").stderr
+    assert earlgrey.run("topp").returncode == 2
+    refused(earlgrey, 2, "top", "--metrik", "bytes", says=["--metric"])
+    refused(earlgrey, 2, "top", "-n", "many", says=["number"])
+    refused(earlgrey, 2, "top", "-m", "stars", "-r", exports[0], says=["stars", "bytes"])
+    refused(earlgrey, 2, "top", "-s", "src_adr", "-r", exports[0], says=["src_adr", "src_"])
+    refused(earlgrey, 2, "flows", "-r", exports[0], "-t", "yesterday-ish", says=["yesterday-ish"])
+    refused(earlgrey, 2, "ingest", exports[0], "--to", "nowhere:x", says=["nowhere"])
+    refused(earlgrey, 2, "ingest", says=["capture"])
+
+
+def test_configuration_errors_have_a_place(earlgrey, tmp_path):
+    config = tmp_path / "bad.yaml"
+    config.write_text("top:\n  numbr: 3\n")
+    refused(earlgrey, 2, "config", "check", "--config", config, says=["bad.yaml:2:", "numbr", "number"])
+    config.write_text("top:\n  number: lots\n")
+    refused(earlgrey, 2, "top", "--config", config, says=["bad.yaml:2:", "lots"])
+    config.write_text("top: [1, 2\n")
+    refused(earlgrey, 2, "config", "check", "--config", config, says=["bad.yaml:"])
+    refused(earlgrey, 2, "top", "--config", "gone.yaml", says=["gone.yaml"])
+
+
+def test_cut_capture_is_partial(earlgrey, exports, tmp_path):
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(exports[0].read_bytes()[:-100])
+    for words in (["top", "-r", "cut.pcap"], ["ingest", "cut.pcap", "-d", "data"], ["inspect", "cut.pcap"]):
+        done = earlgrey.run(*words)
+        assert done.returncode == 3, (words, done.stderr)
+    account = json.loads(earlgrey.run("ingest", "cut.pcap", "-d", "data2", "--json", "-q").stdout)
+    assert account["kept"]["flows"] == exports[1]["records"] - 30 or \
+        exports[1]["records"] - 30 < account["kept"]["flows"] < exports[1]["records"]
+    assert account["lost"]["capture_cut"]
+
+
+def test_one_bad_input_among_good_ones(earlgrey, exports, tmp_path):
+    (tmp_path / "bad.pcap").write_text("not a capture at all")
+    done = earlgrey.run("ingest", exports[0], "bad.pcap", "-d", "data", "--json", "-q")
+    assert done.returncode == 3
+    account = json.loads(done.stdout)
+    assert account["kept"]["flows"] == exports[1]["records"]
+    assert account["inputs_failed"] == 1 and "bad.pcap" in account["errors"][0]["message"]
