@@ -84,6 +84,7 @@ static uint32_t loopback(struct eg_rest *rest, struct eg_layers *out) {
 }
 
 static uint32_t ppp_protocol(struct eg_rest *rest, struct eg_layers *out) {
+    if (!eg_rest_has(rest, eg_u8(rest->span, 0) == 0xff ? 2 : 1, out)) return TYPE_NONE;
     if (eg_be16(rest->span, 0) == 0xff03) eg_rest_skip(rest, 2); /* address and control */
     if (!eg_rest_has(rest, 1, out)) return TYPE_NONE;
     uint32_t protocol = eg_u8(rest->span, 0);
@@ -191,6 +192,7 @@ static uint32_t mpls_labels(struct eg_rest *rest, struct eg_layers *out) {
         eg_rest_skip(rest, 4);
         if (entry & 0x100) break; /* bottom of stack */
     }
+    if (!eg_rest_has(rest, 1, out)) return TYPE_NONE;
     uint8_t version = eg_u8(rest->span, 0) >> 4;
     return version == 4 ? TYPE_IPV4 : version == 6 ? TYPE_IPV6 : TYPE_NONE;
 }

@@ -125,7 +125,10 @@ static uint32_t jumbo_length(struct eg_span header) {
 static uint32_t long_length(struct eg_span s, uint8_t next, uint32_t wire) {
     if ((next == NEXT_TCP && wire >= 20) || (next == NEXT_UDP && wire >= 8)) return wire;
     if (next != NEXT_HOP_BY_HOP) return 0;
-    return jumbo_length(eg_span_sub(s, 40, (eg_u8(s, 41) + 1u) * 8));
+    struct eg_span header = eg_span_from(s, 40);
+    size_t size = (eg_u8(header, 1) + 1u) * 8;
+    if (!eg_span_has(header, 0, size)) return wire; /* cut: the option may have stood there */
+    return jumbo_length(eg_span_sub(header, 0, size));
 }
 
 static bool is_extension(uint8_t next) {
