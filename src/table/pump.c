@@ -224,12 +224,13 @@ static bool positions_reserve(struct pump *pump, size_t more) {
     return true;
 }
 
-/* Notes how far the current input was read, once for each table. */
+/* Notes how far the current input was read, once for each table. An input that cannot be found again
+ * (standard input) has no key, and nobody could use its position. */
 static enum eg_status positions_note(struct pump *pump, struct eg_position *reached,
                                      struct eg_error *err) {
     const struct eg_scan_request *scan = &pump->request->scan;
     enum eg_status status = eg_scan_position(pump->scan, reached, err);
-    if (status != EG_OK) return status;
+    if (status != EG_OK || !reached->key[0]) return status;
     if (!positions_reserve(pump, scan->part_count))
         return eg_fail(err, EG_E_NOMEM, "no memory for positions");
     for (uint32_t i = 0; i < scan->part_count; i++) {
