@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -378,11 +379,8 @@ static bool bytes_reserve(struct eg_builder *b, struct eg_column *col, size_t us
     return true;
 }
 
-void eg_put_text(struct eg_builder *b, uint32_t i, const void *text, size_t size) {
-    EG_ASSERT(eg_builder_room(b) > 0);
-    if (!column_open(b, i)) return;
+static void put_bytes(struct eg_builder *b, uint32_t i, const void *text, size_t size) {
     struct eg_column *col = &b->columns[i];
-    EG_ASSERT(has_bytes(col->type));
     size_t used = (size_t)col->offsets[b->rows];
     if (!bytes_reserve(b, col, used, size)) return;
     if (size) memcpy((uint8_t *)col->values + used, text, size);
@@ -390,9 +388,27 @@ void eg_put_text(struct eg_builder *b, uint32_t i, const void *text, size_t size
     mark_valid(b, i, 1);
 }
 
-int32_t eg_builder_intern(struct eg_builder *b, uint32_t i, const char *text, size_t size) {
-    if (!eg_builder_wants(b, i)) return -1;
-    EG_ASSERT(b->table->columns[i].type == EG_TYPE_NAME);
+/* What is not UTF-8 becomes so here, at the one gate: every reader of texts relies on it. */
+static bool is_mended(struct eg_builder *b, const void *text, size_t size, struct eg_strbuf *to) {
+    eg_utf8_mend(eg_span(text, size), to);
+    if (to->failed) b->failed = true;
+    return !to->failed;
+}
+
+void eg_put_text(struct eg_builder *b, uint32_t i, const void *text, size_t size) {
+    EG_ASSERT(eg_builder_room(b) > 0);
+    if (!column_open(b, i)) return;
+    EG_ASSERT(has_bytes(b->columns[i].type));
+    if (b->columns[i].type == EG_TYPE_BIN || eg_utf8_good(eg_span(text, size)) == size) {
+        put_bytes(b, i, text, size);
+        return;
+    }
+    struct eg_strbuf mended = {0};
+    if (is_mended(b, text, size, &mended)) put_bytes(b, i, mended.text, mended.size);
+    eg_strbuf_reset(&mended);
+}
+
+static int32_t intern(struct eg_builder *b, uint32_t i, const char *text, size_t size) {
     if (!b->dicts[i] && !(b->dicts[i] = dict_new(8))) goto no_memory;
     uint32_t found = b->dicts[i]->slots[dict_slot(b->dicts[i], text, size)];
     if (found) return (int32_t)found - 1;
@@ -407,6 +423,17 @@ int32_t eg_builder_intern(struct eg_builder *b, uint32_t i, const char *text, si
 no_memory:
     b->failed = true;
     return -1;
+}
+
+int32_t eg_builder_intern(struct eg_builder *b, uint32_t i, const char *text, size_t size) {
+    if (!eg_builder_wants(b, i)) return -1;
+    EG_ASSERT(b->table->columns[i].type == EG_TYPE_NAME);
+    if (eg_utf8_good(eg_span(text, size)) == size) return intern(b, i, text, size);
+    struct eg_strbuf mended = {0};
+    int32_t index = -1;
+    if (is_mended(b, text, size, &mended)) index = intern(b, i, mended.text, mended.size);
+    eg_strbuf_reset(&mended);
+    return index;
 }
 
 void eg_put_name(struct eg_builder *b, uint32_t i, const char *text, size_t size) {

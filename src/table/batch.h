@@ -136,7 +136,8 @@ void eg_builder_keep(struct eg_builder *, struct eg_owner *owner);
 /* One value into the row that is being built; the last put into a column wins. */
 void eg_put_int(struct eg_builder *, uint32_t col, int64_t value); /* TIME I16 I32 I64 MAC BOOL */
 void eg_put_f64(struct eg_builder *, uint32_t col, double value);
-void eg_put_text(struct eg_builder *, uint32_t col, const void *text, size_t size); /* TEXT, BIN */
+/* TEXT, BIN; in a TEXT what is not UTF-8 becomes U+FFFD, as in names. */
+void eg_put_text(struct eg_builder *, uint32_t col, const void *text, size_t size);
 void eg_put_addr(struct eg_builder *, uint32_t col, const struct eg_addr *);
 void eg_put_view(struct eg_builder *, uint32_t col, struct eg_span);
 /* A NAME value by its text; looks it up each time. For a value many rows share, intern it once. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The formats by name, and values as text. Source: RFC 3629 (UTF-8), RFC 4648 (base64). */
+ * The formats by name, and values as text. Source: RFC 4648 (base64). */
 #include "table/encode.h"
 
 #include "base/alloc.h"
@@ -161,28 +161,6 @@ struct eg_span eg_value_bytes(const struct eg_column *col, uint32_t row) {
     return col->type == EG_TYPE_VIEW ? eg_col_view(col)[row] : eg_col_text(col, row);
 }
 
-int32_t eg_utf8_next(struct eg_span s, size_t *size) {
-    uint32_t first = eg_u8(s, 0);
-    size_t more = first < 0x80                     ? 0
-                  : first >= 0xc2 && first <= 0xdf ? 1
-                  : (first & 0xf0) == 0xe0         ? 2
-                  : first >= 0xf0 && first <= 0xf4 ? 3
-                                                   : 9;
-    *size = 1;
-    if (more == 0) return (int32_t)first;
-    if (more == 9) return -1;
-    uint32_t point = first & (0x3fu >> more);
-    for (size_t i = 1; i <= more; i++) {
-        uint32_t next = eg_u8(s, i); /* 0 behind the end: no continuation */
-        if ((next & 0xc0) != 0x80) return -1;
-        point = point << 6 | (next & 0x3f);
-    }
-    bool overlong = (more == 2 && point < 0x800) || (more == 3 && point < 0x10000);
-    if (overlong || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return -1;
-    *size = more + 1;
-    return (int32_t)point;
-}
-
 static const char hex_digits[] = "0123456789abcdef";
 
 /* Bytes that stand for themselves, up to the first that does not. */
@@ -204,7 +182,7 @@ void eg_add_plain(struct eg_strbuf *to, struct eg_span text) {
         char *at = eg_strbuf_room(to, 16);
         if (!at) return;
         if (point < 0) {
-            memcpy(at, "\xef\xbf\xbd", 3); /* U+FFFD */
+            memcpy(at, EG_UTF8_REPLACEMENT, 3);
             at += 3;
         } else if (point < 0xa0) { /* C0, DEL and C1 */
             memcpy(at, "\\x", 2);

@@ -29,7 +29,7 @@ static size_t add_character(struct eg_strbuf *to, struct eg_span text) {
     const char *shorts =
         point > 0 && point < 0x80 ? strchr("\"\"\\\\\nn\rr\tt\bb\ff", point) : NULL;
     if (point < 0) {
-        memcpy(at, "\xef\xbf\xbd", 3); /* U+FFFD */
+        memcpy(at, EG_UTF8_REPLACEMENT, 3);
         at += 3;
     } else if (point < 0xa0 && shorts && !islower(point)) {
         *at++ = '\\';

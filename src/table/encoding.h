@@ -4,6 +4,7 @@
 #ifndef EG_TABLE_ENCODING_H
 #define EG_TABLE_ENCODING_H
 
+#include "base/utf8.h"
 #include "table/encode.h"
 
 #define EG_VALUE_TEXT 64 /* no value of fixed width takes more bytes as text, quotes included */
@@ -64,8 +65,6 @@ static inline bool eg_type_fixed(enum eg_type type) {
 /* The bytes of a TEXT, NAME, BIN or VIEW value. */
 struct eg_span eg_value_bytes(const struct eg_column *, uint32_t row);
 
-/* The code point that starts at s.at, its bytes in *size (1 for what is not UTF-8: then -1). */
-int32_t eg_utf8_next(struct eg_span s, size_t *size);
 /* A text for people and line formats: control characters as \xNN, U+FFFD for what is not UTF-8. */
 void eg_add_plain(struct eg_strbuf *to, struct eg_span text);
 void eg_add_hex(struct eg_strbuf *to, struct eg_span bytes);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * UTF-8: what is, what is not, and how to make it so. Source: RFC 3629. */
+#ifndef EG_BASE_UTF8_H
+#define EG_BASE_UTF8_H
+
+#include "base/cursor.h"
+#include "base/strbuf.h"
+
+#define EG_UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* The code point at the start of `s`, its bytes in *size; -1, and 1, for what is not UTF-8. */
+int32_t eg_utf8_next(struct eg_span s, size_t *size);
+/* How many bytes at the start of `s` are whole UTF-8 characters; s.size: all of it. */
+size_t eg_utf8_good(struct eg_span s);
+/* Adds `s` with U+FFFD for every byte that is no part of a character. */
+void eg_utf8_mend(struct eg_span s, struct eg_strbuf *to);
+
+#endif
