@@ -306,7 +306,8 @@ static bool take_frame(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t
     }
     if (layers.proto != UDP || !(layers.has & EG_HAS_PORTS)) return false;
     /* Cut before the UDP length: whatever it was, it was not captured. */
-    if (!(layers.has & EG_HAS_PAYLOAD)) layers.datagram_length = HEADER_MIN;
+    bool cut = !(layers.has & EG_HAS_PAYLOAD) && (layers.remarks & EG_REMARK_FRAME_CUT);
+    if (cut) layers.datagram_length = HEADER_MIN;
     struct eg_datagram d = {layers.payload, layers.datagram_length, time_us, layers.src,
                             layers.src_port, layers.dst_port};
     return take_datagram(u, raw, &d, port_known(u->x, d.local_port), out);

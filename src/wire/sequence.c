@@ -161,16 +161,16 @@ static void step_elsewhere(struct stream *s, const struct step *step, struct eg_
     uint32_t near = EG_SEQUENCE_WINDOW * s->step_max;
     uint32_t back = s->next - step->first;
     bool behind = back <= UINT32_MAX / 2;
-    if (behind && gaps_fill(s, step->first, step->count, tally)) return;
-    bool rebooted = s->has_boot && step->has_boot &&
+    bool late = behind && gaps_fill(s, step->first, step->count, tally);
+    bool rebooted = !late && s->has_boot && step->has_boot &&
                     (uint32_t)(step->boot_ms - s->boot_ms + BOOT_SLACK) > 2 * BOOT_SLACK;
     if (rebooted) {
         restart(s, step->first, step->time_us, tally);
         accept(s, step);
     } else if (behind && back < step->count) {
         accept(s, step); /* counts something else than we think: as much as it moves is there */
-    } else if (behind && back <= near) {
-        return; /* a repeated datagram */
+    } else if (late || (behind && back <= near)) {
+        return; /* what was missing, or repeated */
     } else if (s->suspect && step->first - s->suspect_next <= near) {
         restart(s, s->suspect_next, s->suspect_us, tally);
         skip_to(s, step, tally);
