@@ -139,7 +139,8 @@ static enum eg_exit look_at_captures(struct eg_report *report) {
         return eg_complain(report->call, &err);
     if (!kind.has_exports) {
         report->origin.from_packets = true;
-        eg_note(report->call, "earlgrey: %s: no flow exports in it; answered from its packets "
+        if (kind.frames) /* else the query says what is wrong with it */
+            eg_note(report->call, "earlgrey: %s: no flow exports in it; answered from its packets "
                 "(bytes are those on the wire)",
                 report->capture_count == 1 ? report->captures[0] : "captures");
     }
