@@ -334,7 +334,7 @@ static enum eg_status threads_make(struct pump *pump, struct eg_error *err) {
         t->pump = pump;
         t->first_us = INT64_MAX;
         t->last_us = INT64_MIN;
-        snprintf(t->name, sizeof t->name, "eg-read-%u", i);
+        snprintf(t->name, sizeof t->name, "eg-read-%u", i % 1000);
         EG_TRY(eg_scan_worker_new(&t->worker, pump->scan, err));
         pump->thread_count++;
     }
