@@ -64,7 +64,7 @@ static bool schema_child(const struct eg_column_info *info, enum eg_arrow_style 
 
 static uint32_t set_count(const struct eg_table *table, eg_column_set columns) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < table->count; i++) count += columns >> i & 1;
+    for (uint32_t i = 0; i < table->count; i++) count += (uint32_t)(columns >> i & 1);
     return count;
 }
 
