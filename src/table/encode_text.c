@@ -54,11 +54,12 @@ static void add_cell(const struct eg_encoder *e, uint32_t i, const struct eg_bat
         add_time(e, eg_col_i64(col)[row], to);
         return;
     }
-    if (e->style.human && e->style.format == EG_FORMAT_TABLE && is_number(info->type)) {
+    if (e->style.format == EG_FORMAT_TABLE && is_number(info->type)) {
         char text[EG_HUMAN_TEXT];
-        double value =
-            info->type == EG_TYPE_F64 ? eg_col_f64(col)[row] : (double)eg_col_int(col, row);
-        size_t size = eg_human_text(value, info->unit, text);
+        bool is_real = info->type == EG_TYPE_F64;
+        double value = is_real ? eg_col_f64(col)[row] : (double)eg_col_int(col, row);
+        size_t size = e->style.human ? eg_human_text(value, info->unit, text) : 0;
+        if (!size && is_real) size = eg_rounded_text(value, text);
         eg_strbuf_add(to, text, size);
         if (size) return;
     }
@@ -211,6 +212,7 @@ static void markdown_begin(struct eg_encoder *e, struct eg_strbuf *to) {
         eg_strbuf_char(to, ' ');
         add_marked(to, eg_span(e->parts.text, e->parts.size));
         eg_strbuf_text(to, " |");
+        if (e->parts.failed) to->failed = true;
     }
     eg_strbuf_text(to, "\n|");
     for (uint32_t i = 0; i < e->column_count; i++)

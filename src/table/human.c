@@ -32,6 +32,13 @@ static char *write_decimals(char *at, double value, int decimals) {
     return at;
 }
 
+size_t eg_rounded_text(double value, char text[EG_HUMAN_TEXT]) {
+    if (!(fabs(value) < 1e15)) return 0;
+    char *end = write_decimals(text, value, value == floor(value) ? 0 : 2);
+    *end = 0;
+    return (size_t)(end - text);
+}
+
 /* "1.23 G" and the word; below 1000 a whole number stays whole. */
 static char *write_scaled(char *at, double value, const char *word) {
     static const char prefixes[] = " kMGTPEZY";

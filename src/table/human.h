@@ -14,5 +14,7 @@
 size_t eg_human_text(double value, const char *unit, char text[EG_HUMAN_TEXT]);
 /* 1234567 -> "1,234,567". */
 size_t eg_thousands_text(int64_t value, char text[EG_HUMAN_TEXT]);
+/* With two decimals, none where they are zero; 0: too large for that. */
+size_t eg_rounded_text(double value, char text[EG_HUMAN_TEXT]);
 
 #endif
