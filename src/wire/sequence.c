@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define GAPS_MAX 32     /* open at once in a stream; beyond, the oldest is closed */
+#define GAPS_MAX 64     /* open at once in a stream; beyond, the oldest is closed */
 #define BOOT_SLACK 10000 /* ms a boot time may move while the exporter runs on */
 
 struct gap { /* numbers [first, first + count) never came */

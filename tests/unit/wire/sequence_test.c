@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sequence accounts: what was exported is what was decoded and the gap, whatever the network did. */
+#include "exports_make.h"
+#include "torture.h"
+#include "wire/sequence.h"
+
+static uint64_t seed = 1;
+static uint32_t chance(uint32_t below) {
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (uint32_t)(seed >> 16) % below;
+}
+
+static struct eg_sequences *all;
+static struct eg_tally tally;
+
+static int begin(void **state) {
+    (void)state;
+    all = eg_sequences_new();
+    return all ? 0 : -1;
+}
+static int end(void **state) {
+    (void)state;
+    eg_sequences_free(all);
+    eg_tally_reset(&tally);
+    return 0;
+}
+
+static void feed(uint32_t first, uint32_t count, uint32_t boot_ms) {
+    struct eg_datagram d = {.time_us = BASE_US, .exporter = {{1}}};
+    struct eg_sequence_note note = {"netflow5", 1, first, count, boot_ms, true, true};
+    struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+    eg_sequences_feed(all, &run, &tally);
+}
+static void feed_plain(uint32_t first, uint32_t count) {
+    struct eg_datagram d = {.time_us = BASE_US, .exporter = {{1}}};
+    struct eg_sequence_note note = {"netflow9", 1, first, count, 0, true, false};
+    struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+    eg_sequences_feed(all, &run, &tally);
+}
+static int64_t records(enum eg_cause cause) { return eg_tally_sum(&tally, cause).records; }
+static int64_t packets(enum eg_cause cause) { return eg_tally_sum(&tally, cause).packets; }
+static void expect(int64_t gap, int64_t late, int64_t resets) {
+    eg_sequences_drain(all, &tally);
+    assert_int_equal(records(EG_CAUSE_sequence_gap), gap);
+    assert_int_equal(records(EG_CAUSE_sequence_late), late);
+    assert_int_equal(packets(EG_CAUSE_sequence_reset), resets);
+}
+
+static void counts_what_never_came(void **state) {
+    (void)state;
+    feed(1000, 30, 0);
+    feed(1030, 30, 0);
+    feed(1100, 30, 0); /* 40 are missing */
+    feed(1130, 5, 0);
+    assert_int_equal(records(EG_CAUSE_sequence_gap), 0); /* it may still come */
+    expect(40, 0, 0);
+    struct eg_tally_entry sum = eg_tally_sum(&tally, EG_CAUSE_sequence_gap);
+    assert_int_equal(sum.start_us, BASE_US);
+    assert_int_equal(tally.entries[0].domain, 1);
+    assert_string_equal(tally.entries[0].source, "netflow5");
+    assert_int_equal(tally.entries[0].exporter.bytes[0], 1);
+}
+
+static void late_ones_are_taken_off(void **state) {
+    (void)state;
+    feed(0, 30, 0);
+    feed(90, 30, 0);
+    feed(60, 30, 0); /* the second half of the gap */
+    feed(60, 30, 0); /* and again: nothing */
+    feed(120, 30, 0);
+    expect(30, 30, 0);
+}
+
+static void after_the_window_a_gap_is_final(void **state) {
+    (void)state;
+    feed(0, 10, 0);
+    feed(20, 10, 0);
+    for (uint32_t i = 0; i < EG_SEQUENCE_WINDOW; i++) feed(30 + 10 * i, 10, 0);
+    feed(10, 10, 0); /* the 66th after it was noticed */
+    assert_int_equal(records(EG_CAUSE_sequence_gap), 10);
+    feed(30 + 10 * EG_SEQUENCE_WINDOW, 10, 0);
+    expect(10, 0, 0);
+}
+
+static void numbers_wrap(void **state) {
+    (void)state;
+    feed(UINT32_MAX - 29, 30, 0); /* next: 0 */
+    feed(0, 30, 0);
+    expect(0, 0, 0);
+    feed(UINT32_MAX - 9, 30, 0); /* next: 20 */
+    feed(50, 30, 0);
+    expect(30, 0, 0);
+    feed(UINT32_MAX - 9, 5, 0);
+    feed(10, 5, 0); /* [UINT32_MAX - 4, 10) is missing */
+    feed(UINT32_MAX - 4, 10, 0);
+    expect(30 + 5, 10, 0);
+}
+
+static void a_reboot_is_no_loss(void **state) {
+    (void)state;
+    feed(5000, 30, 0);
+    feed(5030, 30, 3);
+    feed(0, 30, 700000);
+    feed(30, 30, 700001);
+    feed(90, 30, 700001); /* but after it, gaps count */
+    expect(30, 0, 1);
+}
+
+/* Without a boot time, two datagrams must agree that the numbers began anew. */
+static void new_numbers_need_two_witnesses(void **state) {
+    (void)state;
+    feed_plain(500000, 1);
+    feed_plain(500001, 1);
+    feed_plain(17, 1); /* a stray */
+    feed_plain(500002, 1);
+    feed_plain(3, 1);
+    feed_plain(4, 1);
+    feed_plain(6, 1);
+    expect(1, 0, 1);
+    feed_plain(1, 1);
+    feed_plain(2, 1);
+    feed_plain(0x7fffffff, 1); /* far ahead */
+    feed_plain(0x80000000, 1);
+    expect(1, 0, 2);
+}
+
+static void repeated_datagrams_change_nothing(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 40; i++) {
+        feed(30 * i, 30, 0);
+        feed(30 * i, 30, 0);
+        if (i % 8 == 7)
+            for (uint32_t k = 6; k > 0; k--) feed(30 * (i - k), 30, 0);
+    }
+    expect(0, 0, 0);
+}
+
+static void exporters_without_numbers_lose_nothing(void **state) {
+    (void)state;
+    for (int i = 0; i < 300; i++) feed(0, 1 + (uint32_t)i % 30, (uint32_t)i * 1000000);
+    expect(0, 0, 0);
+    assert_int_equal(tally.count, 0);
+    for (int i = 0; i < 300; i++) feed(77, 1, 0); /* nor those whose number stands still */
+    expect(0, 0, 0);
+}
+
+static void streams_are_apart(void **state) {
+    (void)state;
+    struct eg_datagram d = {.time_us = BASE_US};
+    for (uint32_t i = 0; i < 3000; i++) {
+        d.exporter.bytes[0] = (uint8_t)(i % 100);
+        uint32_t engine = i % 3, round = i / 300;
+        struct eg_sequence_note note = {"netflow5", engine, engine * 1000 + 30 * round, 30, 0, true, true};
+        struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+        eg_sequences_feed(all, &run, &tally);
+    }
+    expect(0, 0, 0);
+    assert_int_equal(tally.count, 0);
+}
+
+static void more_streams_than_are_kept(void **state) {
+    (void)state;
+    struct eg_datagram d = {.time_us = BASE_US};
+    struct eg_sequence_note note = {"netflow5", 0, 5, 1, 0, true, true};
+    for (int64_t i = 0; i < EG_SEQUENCE_STREAMS_MAX + 10; i++) {
+        note.domain = i;
+        note.first = 5;
+        struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+        eg_sequences_feed(all, &run, &tally);
+        note.first = 7;
+        run = eg_sequence_run_of(&d, &note);
+        eg_sequences_feed(all, &run, &tally);
+    }
+    assert_int_equal(records(EG_CAUSE_sequence_gap), EG_SEQUENCE_STREAMS_MAX); /* closed, none lost */
+    expect(EG_SEQUENCE_STREAMS_MAX + 10, 0, 0);
+}
+
+/* exported = decoded + gap, exactly: drops, repetitions, reordering inside the window, wraps. */
+static void the_account_is_exact(void **state) {
+    (void)state;
+    for (uint64_t round = 1; round <= 400; round++) {
+        seed = round * UINT64_C(0x9e3779b97f4a7c15);
+        uint32_t count = 50 + chance(400), dropped = 0;
+        uint32_t first = chance(2) ? UINT32_MAX - chance(3000) : 1 + chance(UINT32_MAX / 2);
+        uint32_t *starts = zeroed(count * 2, 4), *sizes = zeroed(count * 2, 4), n = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t size = 1 + chance(30);
+            bool edge = i == 0 || i == count - 1; /* what is lost there nobody can know */
+            if (!edge && chance(8) == 0) {
+                dropped += size;
+            } else {
+                uint32_t late = n > 1 && chance(5) == 0 && !edge ? chance(n < 20 ? n : 20) : 0;
+                memmove(starts + n - late + 1, starts + n - late, late * 4);
+                memmove(sizes + n - late + 1, sizes + n - late, late * 4);
+                starts[n - late] = first;
+                sizes[n - late] = size;
+                n++;
+                if (chance(10) == 0) { /* twice */
+                    starts[n] = first;
+                    sizes[n] = size;
+                    n++;
+                }
+            }
+            first += size;
+        }
+        for (uint32_t i = 0; i < n; i++) feed(starts[i], sizes[i], 0);
+        eg_sequences_drain(all, &tally);
+        assert_int_equal(records(EG_CAUSE_sequence_gap), dropped);
+        assert_int_equal(packets(EG_CAUSE_sequence_reset), 0);
+        eg_tally_reset(&tally);
+        free(starts);
+        free(sizes);
+    }
+}
+
+static void runs_say_what_their_datagrams_say(void **state) {
+    (void)state;
+    struct eg_datagram d = {.time_us = BASE_US};
+    struct eg_sequence_note note = {"netflow5", 0, 100, 30, 9, true, true};
+    struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+    assert_false(eg_sequence_run_extend(&run, &note)); /* the same again does not follow */
+    note.first = 130;
+    note.boot_ms = 10;
+    assert_false(eg_sequence_run_extend(&run, &note));
+    note.boot_ms = 9;
+    assert_true(eg_sequence_run_extend(&run, &note));
+    note.first = 160;
+    note.count = 7;
+    assert_true(eg_sequence_run_extend(&run, &note));
+    note.first = 167;
+    assert_false(eg_sequence_run_extend(&run, &note)); /* a shorter one ends it */
+    assert_int_equal(run.datagrams, 3);
+    feed(100, 1, 9);
+    eg_sequences_feed(all, &run, &tally);
+    feed(200, 1, 9);
+    assert_int_equal(tally.count, 0);
+}
+
+static void memory_may_run_out(void **state) {
+    (void)state;
+    for (long n = 0;; n++) {
+        torture_fail_after(n);
+        for (uint32_t i = 0; i < 60; i++) {
+            struct eg_datagram d = {.time_us = BASE_US, .exporter = {{(uint8_t)i}}};
+            struct eg_sequence_note note = {"netflow5", 0, i, 1, 0, true, true};
+            struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+            eg_sequences_feed(all, &run, &tally);
+        }
+        bool failed = torture_off();
+        assert_int_equal(tally.lost > 0, failed);
+        tally.lost = 0;
+        if (!failed) break;
+        eg_sequences_free(all);
+        all = eg_sequences_new();
+    }
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {
+        TEST(counts_what_never_came),
+        TEST(late_ones_are_taken_off),
+        TEST(after_the_window_a_gap_is_final),
+        TEST(numbers_wrap),
+        TEST(a_reboot_is_no_loss),
+        TEST(new_numbers_need_two_witnesses),
+        TEST(repeated_datagrams_change_nothing),
+        TEST(exporters_without_numbers_lose_nothing),
+        TEST(streams_are_apart),
+        TEST(more_streams_than_are_kept),
+        TEST(the_account_is_exact),
+        TEST(runs_say_what_their_datagrams_say),
+        TEST(memory_may_run_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
