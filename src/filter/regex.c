@@ -6,42 +6,10 @@
 #include "filter/regex.h"
 
 #include "base/alloc.h"
+#include "filter/regex_code.h"
 #include "filter/tree.h"
 
 #include <string.h>
-
-enum op {
-    OP_SET,   /* one character, of the ranges [first, first + count) */
-    OP_SPLIT, /* go on at x and at y */
-    OP_JUMP,  /* go on at x */
-    OP_BEGIN,
-    OP_END,
-    OP_FOUND,
-};
-
-struct inst {
-    enum op op;
-    bool inverted;
-    uint16_t x, y;
-    uint32_t first, count;
-};
-
-struct range {
-    uint32_t low, high;
-};
-
-#define INSTS_MAX (4 * EG_REGEX_STATES_MAX)
-#define RANGES_MAX 4096
-
-struct eg_regex {
-    struct eg_span source;
-    struct inst *insts;
-    uint32_t inst_count;
-    struct range *ranges;
-    uint32_t range_count;
-    char *portable;
-    size_t portable_size;
-};
 
 struct compiler {
     struct eg_regex *re;
@@ -54,26 +22,6 @@ struct compiler {
     size_t wrong_at;
     const char *wrong;
 };
-
-/* Bytes that are not UTF-8 count as U+FFFD each. */
-static uint32_t next_char(const uint8_t *text, size_t size, size_t *at) {
-    uint8_t lead = text[(*at)++];
-    if (lead < 0x80) return lead;
-    size_t more = lead >= 0xc2 && lead < 0xe0   ? 1
-                  : lead >= 0xe0 && lead < 0xf0 ? 2
-                  : lead >= 0xf0 && lead < 0xf5 ? 3
-                                                : 0;
-    if (!more || size - *at < more) return 0xfffd;
-    uint32_t c = lead & (0x3fu >> more);
-    for (size_t i = 0; i < more; i++) {
-        if ((text[*at + i] & 0xc0) != 0x80) return 0xfffd;
-        c = c << 6 | (text[*at + i] & 0x3f);
-    }
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0xfffd;
-    *at += more;
-    return c;
-}
 
 static bool fail(struct compiler *c, size_t at, const char *wrong) {
     if (!c->wrong) {
@@ -91,17 +39,17 @@ static void put(struct compiler *c, const char *text) {
 
 /* ---- instructions ---- */
 
-static struct inst *emit(struct compiler *c, enum op op) {
-    if (c->re->inst_count >= INSTS_MAX) {
+static struct eg_inst *emit(struct compiler *c, enum eg_op op) {
+    if (c->re->inst_count >= EG_REGEX_INSTS_MAX) {
         fail(c, c->at, "the expression is too large");
         return NULL;
     }
-    struct inst *inst = &c->re->insts[c->re->inst_count++];
-    *inst = (struct inst){.op = op};
+    struct eg_inst *inst = &c->re->insts[c->re->inst_count++];
+    *inst = (struct eg_inst){.op = op};
     return inst;
 }
 
-static struct inst *emit_state(struct compiler *c, enum op op) {
+static struct eg_inst *emit_state(struct compiler *c, enum eg_op op) {
     if (++c->states > EG_REGEX_STATES_MAX) {
         fail(c, c->at, "the expression is too large");
         return NULL;
@@ -109,24 +57,25 @@ static struct inst *emit_state(struct compiler *c, enum op op) {
     return emit(c, op);
 }
 
-static bool add_range(struct compiler *c, struct inst *set, uint32_t low, uint32_t high) {
-    if (c->re->range_count >= RANGES_MAX) return fail(c, c->at, "the expression is too large");
-    c->re->ranges[c->re->range_count++] = (struct range){low, high};
+static bool add_range(struct compiler *c, struct eg_inst *set, uint32_t low, uint32_t high) {
+    if (c->re->range_count >= EG_REGEX_RANGES_MAX)
+        return fail(c, c->at, "the expression is too large");
+    c->re->ranges[c->re->range_count++] = (struct eg_range){low, high};
     set->count++;
     return true;
 }
 
 /* Makes room for one instruction at `from`, moving what follows it; jumps inside move along. */
-static bool insert(struct compiler *c, uint32_t from, enum op op) {
+static bool insert(struct compiler *c, uint32_t from, enum eg_op op) {
     if (!emit(c, op)) return false;
-    struct inst *insts = c->re->insts;
+    struct eg_inst *insts = c->re->insts;
     uint32_t last = c->re->inst_count - 1;
     memmove(insts + from + 1, insts + from, (last - from) * sizeof *insts);
-    insts[from] = (struct inst){.op = op};
+    insts[from] = (struct eg_inst){.op = op};
     for (uint32_t i = from + 1; i <= last; i++) {
-        if (insts[i].op != OP_SPLIT && insts[i].op != OP_JUMP) continue;
+        if (insts[i].op != EG_OP_SPLIT && insts[i].op != EG_OP_JUMP) continue;
         if (insts[i].x >= from) insts[i].x++;
-        if (insts[i].op == OP_SPLIT && insts[i].y >= from) insts[i].y++;
+        if (insts[i].op == EG_OP_SPLIT && insts[i].y >= from) insts[i].y++;
     }
     return true;
 }
@@ -159,11 +108,11 @@ static void put_char(struct compiler *c, uint32_t ch) {
     eg_strbuf_text(&c->portable, text);
 }
 
-static void put_set(struct compiler *c, const struct inst *set) {
+static void put_set(struct compiler *c, const struct eg_inst *set) {
     if (!c->writing) return;
     eg_strbuf_text(&c->portable, set->inverted ? "[^" : "[");
     for (uint32_t i = 0; i < set->count; i++) {
-        const struct range *range = &c->re->ranges[set->first + i];
+        const struct eg_range *range = &c->re->ranges[set->first + i];
         put_char(c, range->low);
         if (range->high == range->low) continue;
         eg_strbuf_char(&c->portable, '-');
@@ -201,7 +150,7 @@ static const char *posix_class(const char *name, size_t size) {
     return NULL;
 }
 
-static bool add_pairs(struct compiler *c, struct inst *set, const char *pairs) {
+static bool add_pairs(struct compiler *c, struct eg_inst *set, const char *pairs) {
     for (; *pairs; pairs += 2)
         if (!add_range(c, set, (uint8_t)pairs[0], (uint8_t)pairs[1])) return false;
     return true;
@@ -238,11 +187,11 @@ static bool bracket_char(struct compiler *c, uint32_t *out) {
         return fail(
             c, c->at,
             "inside [ ] write \\[, \\& and \\^: the engines read the bare ones differently");
-    *out = next_char(c->text, c->size, &c->at);
+    *out = eg_regex_char(c->text, c->size, &c->at);
     return true;
 }
 
-static bool bracket_class(struct compiler *c, struct inst *set) {
+static bool bracket_class(struct compiler *c, struct eg_inst *set) {
     size_t begin = c->at + 2, end = begin;
     while (end + 1 < c->size && c->text[end] != ':') end++;
     if (end + 1 >= c->size || c->text[end + 1] != ']')
@@ -256,7 +205,7 @@ static bool bracket_class(struct compiler *c, struct inst *set) {
     return add_pairs(c, set, pairs);
 }
 
-static bool bracket_item(struct compiler *c, struct inst *set) {
+static bool bracket_item(struct compiler *c, struct eg_inst *set) {
     size_t begin = c->at;
     if (peek(c) == '[' && c->at + 1 < c->size && c->text[c->at + 1] == ':')
         return bracket_class(c, set);
@@ -279,7 +228,7 @@ static bool bracket_item(struct compiler *c, struct inst *set) {
 
 static bool bracket(struct compiler *c) {
     size_t begin = c->at++;
-    struct inst *set = emit_state(c, OP_SET);
+    struct eg_inst *set = emit_state(c, EG_OP_SET);
     if (!set) return false;
     set->first = c->re->range_count;
     if (peek(c) == '^') {
@@ -297,7 +246,7 @@ static bool bracket(struct compiler *c) {
 }
 
 static bool one_char(struct compiler *c, uint32_t ch) {
-    struct inst *set = emit_state(c, OP_SET);
+    struct eg_inst *set = emit_state(c, EG_OP_SET);
     if (!set) return false;
     set->first = c->re->range_count;
     put_char(c, ch);
@@ -305,7 +254,7 @@ static bool one_char(struct compiler *c, uint32_t ch) {
 }
 
 static bool class_of(struct compiler *c, const char *pairs, bool inverted) {
-    struct inst *set = emit_state(c, OP_SET);
+    struct eg_inst *set = emit_state(c, EG_OP_SET);
     if (!set) return false;
     set->first = c->re->range_count;
     set->inverted = inverted;
@@ -342,7 +291,7 @@ static bool atom(struct compiler *c, bool *anchor) {
         c->at++;
         *anchor = true;
         put(c, ch == '^' ? "^" : "\\z");
-        return emit_state(c, ch == '^' ? OP_BEGIN : OP_END) != NULL;
+        return emit_state(c, ch == '^' ? EG_OP_BEGIN : EG_OP_END) != NULL;
     case '*':
     case '+':
     case '?':
@@ -357,7 +306,7 @@ static bool atom(struct compiler *c, bool *anchor) {
         uint32_t sign;
         return escaped(c, &sign) && one_char(c, sign);
     }
-    default: return one_char(c, next_char(c->text, c->size, &c->at));
+    default: return one_char(c, eg_regex_char(c->text, c->size, &c->at));
     }
 }
 
@@ -415,9 +364,9 @@ static bool repeat_of(struct compiler *c, struct repeat *out) {
 
 /* The atom in [from, end of the instructions) may be left out, and repeated when `loops`. */
 static bool make_optional(struct compiler *c, uint32_t from, bool loops) {
-    if (!insert(c, from, OP_SPLIT)) return false;
+    if (!insert(c, from, EG_OP_SPLIT)) return false;
     if (loops) {
-        struct inst *jump = emit(c, OP_JUMP);
+        struct eg_inst *jump = emit(c, EG_OP_JUMP);
         if (!jump) return false;
         jump->x = (uint16_t)from;
     }
@@ -447,7 +396,7 @@ static bool repeated(struct compiler *c, size_t begin, uint32_t from, struct rep
         if (!again(c, begin)) return false;
     }
     if (endless && times.least > 0) {
-        struct inst *split = emit(c, OP_SPLIT);
+        struct eg_inst *split = emit(c, EG_OP_SPLIT);
         if (!split) return false;
         split->x = (uint16_t)last;
         split->y = (uint16_t)c->re->inst_count;
@@ -491,9 +440,9 @@ static bool alternatives(struct compiler *c) {
     c->at++;
     put(c, "|");
     /* split → first → jump over the rest; the rest */
-    if (!insert(c, from, OP_SPLIT)) return false;
+    if (!insert(c, from, EG_OP_SPLIT)) return false;
     uint32_t jump = c->re->inst_count;
-    if (!emit(c, OP_JUMP)) return false;
+    if (!emit(c, EG_OP_JUMP)) return false;
     c->re->insts[from].x = (uint16_t)(from + 1);
     c->re->insts[from].y = (uint16_t)c->re->inst_count;
     if (c->depth >= 200) return fail(c, c->at, "too many alternatives");
@@ -507,7 +456,7 @@ static bool alternatives(struct compiler *c) {
 static enum eg_status compile(struct compiler *c, struct eg_error *err) {
     bool good = alternatives(c);
     if (good && c->at < c->size) good = fail(c, c->at, "a ) that closes nothing");
-    if (good) good = emit(c, OP_FOUND) != NULL;
+    if (good) good = emit(c, EG_OP_FOUND) != NULL;
     if (good) return EG_OK;
     eg_fail(err, EG_E_USAGE, "in the expression: %s", c->wrong);
     if (err) err->position = (int64_t)c->wrong_at;
@@ -519,8 +468,8 @@ static enum eg_status keep(const struct compiler *c, struct eg_arena *arena, str
                            struct eg_error *err) {
     const struct eg_regex *made = c->re;
     struct eg_regex *re = eg_arena_get(arena, 1, sizeof *re);
-    struct inst *insts = eg_arena_get(arena, made->inst_count, sizeof *insts);
-    struct range *ranges = eg_arena_get(arena, made->range_count + 1, sizeof *ranges);
+    struct eg_inst *insts = eg_arena_get(arena, made->inst_count, sizeof *insts);
+    struct eg_range *ranges = eg_arena_get(arena, made->range_count + 1, sizeof *ranges);
     char *portable = eg_arena_get(arena, c->portable.size + 1, 1);
     char *source = eg_arena_get(arena, c->size + 1, 1);
     if (!re || !insts || !ranges || !portable || !source || c->portable.failed)
@@ -542,8 +491,8 @@ static enum eg_status keep(const struct compiler *c, struct eg_arena *arena, str
 
 enum eg_status eg_regex_parse(struct eg_regex **out, const char *text, size_t size,
                               struct eg_arena *arena, struct eg_error *err) {
-    struct eg_regex scratch = {.insts = eg_calloc(INSTS_MAX, sizeof(struct inst)),
-                               .ranges = eg_calloc(RANGES_MAX, sizeof(struct range))};
+    struct eg_regex scratch = {.insts = eg_calloc(EG_REGEX_INSTS_MAX, sizeof(struct eg_inst)),
+                               .ranges = eg_calloc(EG_REGEX_RANGES_MAX, sizeof(struct eg_range))};
     struct compiler c = {
         .re = &scratch, .text = (const uint8_t *)text, .size = size, .writing = true};
     enum eg_status status = EG_E_NOMEM;
@@ -564,87 +513,4 @@ struct eg_span eg_regex_source(const struct eg_regex *re) {
 
 void eg_regex_portable(const struct eg_regex *re, struct eg_strbuf *to) {
     eg_strbuf_add(to, re->portable, re->portable_size);
-}
-
-/* ---- matching ---- */
-
-struct states {
-    uint16_t list[INSTS_MAX];
-    uint32_t count;
-    uint64_t seen[(INSTS_MAX + 63) / 64];
-};
-
-struct walk {
-    const struct eg_regex *re;
-    bool begin, end; /* where in the text */
-    bool found;
-};
-
-static void states_clear(const struct eg_regex *re, struct states *set) {
-    set->count = 0;
-    memset(set->seen, 0, (re->inst_count + 63) / 64 * sizeof *set->seen);
-}
-
-/* Adds a state and all that can be reached from it without a character. The list itself is the
- * queue of what is left to follow. */
-static void states_add(struct walk *walk, struct states *set, uint16_t state) {
-    uint32_t from = set->count;
-    if (set->seen[state >> 6] >> (state & 63) & 1) return;
-    set->seen[state >> 6] |= UINT64_C(1) << (state & 63);
-    set->list[set->count++] = state;
-    for (; from < set->count; from++) {
-        const struct inst *inst = &walk->re->insts[set->list[from]];
-        uint16_t next[2];
-        unsigned ways = 0;
-        switch (inst->op) {
-        case OP_SET: break;
-        case OP_SPLIT: next[ways++] = inst->y; /* fall through */
-        case OP_JUMP: next[ways++] = inst->x; break;
-        case OP_BEGIN:
-            if (walk->begin) next[ways++] = (uint16_t)(set->list[from] + 1);
-            break;
-        case OP_END:
-            if (walk->end) next[ways++] = (uint16_t)(set->list[from] + 1);
-            break;
-        case OP_FOUND: walk->found = true; break;
-        }
-        while (ways--) {
-            uint16_t to = next[ways];
-            if (set->seen[to >> 6] >> (to & 63) & 1) continue;
-            set->seen[to >> 6] |= UINT64_C(1) << (to & 63);
-            set->list[set->count++] = to;
-        }
-    }
-}
-
-static bool holds(const struct eg_regex *re, const struct inst *set, uint32_t c) {
-    for (uint32_t i = 0; i < set->count; i++) {
-        const struct range *range = &re->ranges[set->first + i];
-        if (c >= range->low && c <= range->high) return !set->inverted;
-    }
-    return set->inverted;
-}
-
-bool eg_regex_match(const struct eg_regex *re, struct eg_span text) {
-    struct states sets[2];
-    struct states *now = &sets[0], *next = &sets[1];
-    struct walk walk = {.re = re, .begin = true, .end = text.size == 0};
-    states_clear(re, now);
-    states_add(&walk, now, 0);
-    for (size_t at = 0; at < text.size && !walk.found;) {
-        uint32_t c = next_char(text.at, text.size, &at);
-        walk.begin = false;
-        walk.end = at == text.size;
-        states_clear(re, next);
-        for (uint32_t i = 0; i < now->count; i++) {
-            const struct inst *inst = &re->insts[now->list[i]];
-            if (inst->op == OP_SET && holds(re, inst, c))
-                states_add(&walk, next, (uint16_t)(now->list[i] + 1));
-        }
-        states_add(&walk, next, 0);
-        struct states *old = now;
-        now = next;
-        next = old;
-    }
-    return walk.found;
 }

@@ -4,6 +4,7 @@
 
 #include "base/option.h"
 #include "base/timetext.h"
+#include "base/utf8.h"
 #include "filter/words.h"
 
 #include <math.h>
@@ -95,8 +96,8 @@ static bool whole(int64_t *out, const struct eg_field *field, const char *text) 
         if (strcmp(text, "0") != 0 && text[size - 1] >= '0' && text[size - 1] <= '9') return false;
         return eg_duration_parse(out, text, NULL) == EG_OK;
     case EG_MEASURE_MICROS:
-        if (eg_quantity_parse(out, text)) return true;
-        return eg_duration_parse(out, text, NULL) == EG_OK;
+        return hex(out, text) || eg_quantity_parse(out, text) ||
+               eg_duration_parse(out, text, NULL) == EG_OK;
     default: break;
     }
     if (named >= 0)
@@ -179,26 +180,6 @@ static bool joined(struct eg_item *out, const struct eg_field *field, char *text
 
 /* ---- texts ---- */
 
-static bool is_utf8(const char *text, size_t size) {
-    for (size_t i = 0; i < size;) {
-        uint8_t lead = (uint8_t)text[i++];
-        if (lead < 0x80) continue;
-        size_t more = lead >= 0xc2 && lead < 0xe0   ? 1
-                      : lead >= 0xe0 && lead < 0xf0 ? 2
-                      : lead >= 0xf0 && lead < 0xf5 ? 3
-                                                    : 0;
-        if (!more || size - i < more) return false;
-        uint8_t second = (uint8_t)text[i];
-        if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-            (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f))
-            return false;
-        for (size_t k = 0; k < more; k++)
-            if (((uint8_t)text[i + k] & 0xc0) != 0x80) return false;
-        i += more;
-    }
-    return true;
-}
-
 /* The text between the quotes, those inside single again. */
 static char *unquoted(const struct eg_token *token, struct eg_arena *arena, size_t *size) {
     char *copy = eg_arena_get(arena, token->size + 1, 1);
@@ -217,7 +198,8 @@ static enum eg_status text_value(struct eg_item *out, const struct eg_token *tok
     size_t size;
     char *copy = unquoted(token, arena, &size);
     if (!copy) return eg_fail(err, EG_E_NOMEM, "no memory for a filter");
-    if (!is_utf8(copy, size)) return eg_fail(err, EG_E_USAGE, "the text is not UTF-8");
+    if (eg_utf8_good(eg_span(copy, size)) != size)
+        return eg_fail(err, EG_E_USAGE, "the text is not UTF-8");
     out->low.text = copy;
     out->low.size = size;
     out->high = out->low;

@@ -3,7 +3,7 @@
  *
  *   input    COLUMN<tab>COLUMN…, a row a line (\N is null; \t \n \\ are escapes), an empty line,
  *            then a filter a line (the same escapes)
- *   output   for each filter a line: "rows<tab>1,5,9<tab>SQL<tab>NORMAL FORM", or
+ *   output   for each filter a line: "rows<tab>1,5,9<tab>SQL<0x1f>NORMAL FORM", or
  *            "error<tab>POSITION<tab>MESSAGE" */
 #include "base/alloc.h"
 #include "filter/filter.h"
@@ -135,7 +135,7 @@ static void show(struct rows *r, const char *text, enum eg_table_id table) {
     struct eg_strbuf sql = {0}, normal = {0};
     eg_filter_sql(filter, &sql);
     eg_filter_text(filter, &normal);
-    printf("\t%s\t%s\n", sql.text, normal.text);
+    printf("\t%s\x1f%s\n", sql.text, normal.text);
     eg_strbuf_reset(&sql);
     eg_strbuf_reset(&normal);
     eg_filter_free(filter);
