@@ -22,10 +22,13 @@ static inline void eg_rest_bound(struct eg_rest *rest, uint32_t wire) {
     rest->wire = wire;
     rest->span = eg_span_sub(rest->span, 0, wire);
 }
-/* Are `size` bytes there? If not: the frame was cut, or it never had them and a length lied. */
+/* Are `size` bytes there? If not: the frame was cut, or it never had them and a length lied (but a
+ * fragment may be as small as it likes). */
 static inline bool eg_rest_has(const struct eg_rest *rest, uint32_t size, struct eg_layers *out) {
     if (__builtin_expect(rest->span.size >= size, 1)) return true;
-    out->remarks |= rest->wire < size ? EG_REMARK_HEADER_BAD : EG_REMARK_FRAME_CUT;
+    bool cut = rest->wire > rest->span.size;
+    if (rest->wire >= size || (cut && out->fragment)) out->remarks |= EG_REMARK_FRAME_CUT;
+    else if (!out->fragment) out->remarks |= EG_REMARK_HEADER_BAD;
     return false;
 }
 
