@@ -100,21 +100,18 @@ static enum eg_status stream_fill(struct eg_stream *s, size_t want, struct eg_er
 static enum eg_status head_read(struct eg_stream *s, struct eg_error *err) {
     EG_TRY(stream_fill(s, EG_STREAM_HEAD, err));
     struct eg_span head = stream_rest(s);
-    if (head.size == 0 && s->trouble.status != EG_OK) {
-        if (err) *err = s->trouble;
-        eg_error_prefix(err, "%s is not a capture", s->input->name);
-        return EG_E_FORMAT;
-    }
+    if (head.size == 0 && s->trouble.status != EG_OK)
+        return eg_fail(err, EG_E_FORMAT, "%s is not a capture: %s", s->input->name,
+                       s->trouble.message);
     s->format = EG_CAPTURE_PCAPNG;
     if (eg_pcapng_is(head)) return EG_OK;
     if (!eg_pcap_is(head)) return eg_refuse(err, s->input->name, s->input->packing, head);
     s->format = EG_CAPTURE_PCAP;
     enum eg_status status = eg_pcap_open(&s->pcap, head, err);
-    if (status < 0) {
-        eg_error_prefix(err, "%s cannot be read", s->input->name);
-        return EG_E_FORMAT;
-    }
-    return EG_OK;
+    if (status == EG_OK) return EG_OK;
+    eg_error_prefix(err, "%s cannot be read", s->input->name);
+    if (err) err->status = EG_E_FORMAT;
+    return EG_E_FORMAT;
 }
 
 /* The first section header must be whole and sound before anything is promised. */
