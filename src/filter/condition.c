@@ -58,7 +58,9 @@ static struct eg_node *items_test(struct eg_parser *p, const struct eg_target *t
 /* ---- values ---- */
 
 bool eg_condition_value(struct eg_parser *p, const struct eg_target *target, struct eg_item *out) {
-    const struct eg_field *field = &target->fields[0];
+    struct eg_field called = target->fields[0];
+    if (target->word) called.name = target->word;
+    const struct eg_field *field = &called;
     if (!eg_token_is_value(&p->token)) {
         eg_parser_expected(p, "a value");
         return false;
@@ -340,7 +342,8 @@ static struct eg_node *bare_test(struct eg_parser *p, const struct eg_target *ta
         return eg_condition_spread(p, target, &leaf, true);
     }
     char what[160];
-    snprintf(what, sizeof what, "an operator or a value behind %s", field->name);
+    snprintf(what, sizeof what, "an operator or a value behind %s",
+             target->word ? target->word : field->name);
     eg_parser_expected(p, what);
     return NULL;
 }

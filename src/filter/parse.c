@@ -44,8 +44,10 @@ void eg_parser_expected(struct eg_parser *p, const char *what) {
     else if (token->kind == EG_TOKEN_END)
         eg_parser_fail(p, token->begin, "expected %s, but the filter ends here", what);
     else
-        eg_parser_fail(p, token->begin, "expected %s, not '%.*s'", what, size,
-                       p->lexer.text + token->begin);
+        eg_parser_fail(p, token->begin,
+                       token->kind == EG_TOKEN_QUOTED ? "expected %s, not %.*s"
+                                                      : "expected %s, not '%.*s'",
+                       what, size, p->lexer.text + token->begin);
 }
 
 /* ---- tokens ---- */
@@ -269,29 +271,33 @@ static void unknown(struct eg_parser *p, const struct eg_token *word) {
         eg_parser_fail(p, word->begin, "unknown field '%.*s' (did you mean '%s'?)", size, word->at,
                        near);
     else
-        eg_parser_fail(p, word->begin, "unknown field '%.*s' in the table %s", size, word->at,
-                       eg_table_name(p->table));
+        eg_parser_fail(p, word->begin, "unknown field '%.*s' (earlgrey fields %s lists them)", size,
+                       word->at, eg_table_name(p->table));
 }
 
 /* A value with nothing before it: an address is a host; else it goes on from the word before. */
 static struct eg_node *bare_value(struct eg_parser *p) {
     struct eg_target target;
     struct eg_item scratch;
-    bool follows = p->last.count && p->token.kind == EG_TOKEN_WORD;
-    if (follows &&
-        eg_value_parse(&scratch, &p->last.fields[0], &p->token, p->last.by_net, p->now_us, p->arena,
-                       NULL) == EG_OK &&
-        !eg_type_is_text(p->last.fields[0].type)) {
+    const struct eg_token *token = &p->token;
+    if (p->last.count && token->kind == EG_TOKEN_WORD && !eg_type_is_text(p->last.fields[0].type) &&
+        eg_value_parse(&scratch, &p->last.fields[0], token, p->last.by_net, p->now_us, p->arena,
+                       NULL) == EG_OK) {
         target = p->last;
         return eg_condition(p, &target);
     }
-    if (p->token.kind == EG_TOKEN_WORD && eg_target_pair(&target, p->table, EG_WORD_HOST, 0) &&
-        eg_value_parse(&scratch, &target.fields[0], &p->token, false, 0, p->arena, NULL) == EG_OK)
-        return eg_condition(p, &target);
-    if (p->token.kind == EG_TOKEN_QUOTED || (*p->token.at >= '0' && *p->token.at <= '9'))
+    bool digit = *token->at >= '0' && *token->at <= '9';
+    if (token->kind == EG_TOKEN_WORD && eg_target_pair(&target, p->table, EG_WORD_HOST, 0)) {
+        bool fits =
+            eg_value_parse(&scratch, &target.fields[0], token, false, 0, p->arena, NULL) == EG_OK;
+        bool meant =
+            digit && (memchr(token->at, '.', token->size) || memchr(token->at, ':', token->size));
+        if (fits || meant) return eg_condition(p, &target);
+    }
+    if (token->kind == EG_TOKEN_QUOTED || digit)
         eg_parser_expected(p, "a field or a word such as host, port, tcp before a value");
     else
-        unknown(p, &p->token);
+        unknown(p, token);
     return NULL;
 }
 

@@ -71,8 +71,8 @@ static void sql_value(const struct writer *w, const struct eg_field *field,
         eg_value_text(field, value, w->to);
         eg_strbuf_char(w->to, '\'');
         return;
-    case EG_TYPE_BOOL:
-    case EG_TYPE_F64: eg_value_text(field, value, w->to); return;
+    case EG_TYPE_BOOL: eg_value_text(field, value, w->to); return;
+    case EG_TYPE_F64: eg_real_text(value->real, w->to); return;
     default: eg_strbuf_i64(w->to, value->number);
     }
 }

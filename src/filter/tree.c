@@ -163,6 +163,8 @@ static bool covers(enum eg_type type, struct eg_item *a, const struct eg_item *b
     case EG_TYPE_ADDR:
         return eg_item_is_v4(a) == eg_item_is_v4(b) && a->bits <= b->bits &&
                eg_prefix_holds(&a->low.addr, a->bits, &b->low.addr);
+    case EG_TYPE_MAC: /* no ranges of these */
+    case EG_TYPE_BOOL: return a->low.number == b->low.number;
     case EG_TYPE_F64:
         if (b->low.real > a->high.real) return false;
         if (b->high.real > a->high.real) a->high = b->high;
@@ -181,6 +183,9 @@ void eg_items_settle(enum eg_type type, struct eg_item *items, uint32_t *count) 
                                                : eg_type_is_text(type) ? by_text
                                                : type == EG_TYPE_F64   ? by_real
                                                                        : by_number;
+    for (uint32_t i = 0; i < *count; i++)
+        if (items[i].range && eg_value_order(type, &items[i].low, &items[i].high) == 0)
+            items[i].range = false;
     if (*count < 2) return;
     qsort(items, *count, sizeof *items, order);
     uint32_t kept = 1;

@@ -245,6 +245,20 @@ void eg_real_text(double value, struct eg_strbuf *to) {
     eg_strbuf_text(to, text);
 }
 
+/* The same for people: an exponent only where it helps. */
+static void plain_real_text(double value, struct eg_strbuf *to) {
+    if (value == 0 || (fabs(value) < 1e15 && value == floor(value))) {
+        eg_strbuf_i64(to, (int64_t)value);
+        return;
+    }
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    eg_strbuf_text(to, text);
+}
+
 void eg_quoted_text(const char *text, size_t size, char quote, struct eg_strbuf *to) {
     eg_strbuf_char(to, quote);
     for (size_t i = 0; i < size; i++) {
@@ -272,7 +286,7 @@ void eg_value_text(const struct eg_field *field, const struct eg_value *value,
         eg_quoted_text(text, strlen(text), '\'', to);
         return;
     case EG_TYPE_BOOL: eg_strbuf_text(to, value->number ? "true" : "false"); return;
-    case EG_TYPE_F64: eg_real_text(value->real, to); return;
+    case EG_TYPE_F64: plain_real_text(value->real, to); return;
     case EG_TYPE_TEXT:
     case EG_TYPE_NAME: eg_quoted_text(value->text, value->size, '\'', to); return;
     default: break;

@@ -295,16 +295,21 @@ bool eg_target_pair(struct eg_target *out, enum eg_table_id table, enum eg_word 
                     unsigned direction) {
     static const struct {
         enum eg_word what;
-        const char *src, *dst;
+        const char *word, *src, *dst;
     } pairs[] = {
-        {EG_WORD_HOST, "src_ip", "dst_ip"},     {EG_WORD_NET, "src_ip", "dst_ip"},
-        {EG_WORD_PORT, "src_port", "dst_port"}, {EG_WORD_PORTRANGE, "src_port", "dst_port"},
-        {EG_WORD_AS, "src_as", "dst_as"},       {EG_WORD_MAC, "src_mac", "dst_mac"},
-        {EG_WORD_IF, "in_if", "out_if"},        {EG_WORD_MASK, "src_mask", "dst_mask"},
+        {EG_WORD_HOST, "host", "src_ip", "dst_ip"},
+        {EG_WORD_NET, "net", "src_ip", "dst_ip"},
+        {EG_WORD_PORT, "port", "src_port", "dst_port"},
+        {EG_WORD_PORTRANGE, "portrange", "src_port", "dst_port"},
+        {EG_WORD_AS, "as", "src_as", "dst_as"},
+        {EG_WORD_MAC, "mac", "src_mac", "dst_mac"},
+        {EG_WORD_IF, "if", "in_if", "out_if"},
+        {EG_WORD_MASK, "mask", "src_mask", "dst_mask"},
     };
     *out = (struct eg_target){.proto = -1, .both = direction == 3, .by_net = what == EG_WORD_NET};
     for (size_t i = 0; i < COUNT(pairs); i++) {
         if (pairs[i].what != what) continue;
+        out->word = pairs[i].word;
         if (direction != 2 && !eg_field_named(&out->fields[out->count++], table, pairs[i].src))
             return false;
         if (direction != 1 && !eg_field_named(&out->fields[out->count++], table, pairs[i].dst))

@@ -11,9 +11,10 @@
 struct eg_target {
     struct eg_field fields[2];
     unsigned count;
-    bool both;   /* "src and dst" */
-    int proto;   /* and the protocol is this one; -1: any */
-    bool by_net; /* "net 10.1": parts of an address may be left out */
+    bool both;        /* "src and dst" */
+    int proto;        /* and the protocol is this one; -1: any */
+    const char *word; /* what the user called it, where that is no field's name; else NULL */
+    bool by_net;      /* "net 10.1": parts of an address may be left out */
 };
 
 enum eg_word {
