@@ -4,6 +4,7 @@
 #include "wire/pcapng.h"
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 
 #define BLOCK_SECTION 0x0a0d0d0au
 #define BLOCK_INTERFACE 1u
@@ -59,25 +60,6 @@ int64_t eg_pcapng_time(const struct eg_pcapng_interface *interface, uint64_t sta
 
 /* ---- sections and interfaces ---- */
 
-/* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates. */
-static bool is_utf8(struct eg_span text) {
-    size_t i = 0;
-    while (i < text.size) {
-        uint8_t first = eg_u8(text, i);
-        size_t more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-        if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || !eg_span_has(text, i, more + 1))
-            return false;
-        for (size_t k = 1; k <= more; k++)
-            if ((eg_u8(text, i + k) & 0xc0) != 0x80) return false;
-        uint8_t second = eg_u8(text, i + 1);
-        if (more && ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-                     (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)))
-            return false;
-        i += more + 1;
-    }
-    return true;
-}
-
 /* Takes one option of an interface; false: it has an impossible value. */
 static bool option_take(struct eg_pcapng_interface *interface, const struct eg_pcapng *ng,
                         uint16_t code, struct eg_span value, bool *no_memory) {
@@ -93,7 +75,7 @@ static bool option_take(struct eg_pcapng_interface *interface, const struct eg_p
     } else if (code == OPTION_IF_NAME && !interface->name) {
         const void *nul = value.size ? memchr(value.at, 0, value.size) : NULL;
         if (nul) value.size = (size_t)((const uint8_t *)nul - value.at);
-        if (value.size > EG_PCAPNG_NAME_MAX || !is_utf8(value)) return false;
+        if (value.size > EG_PCAPNG_NAME_MAX || eg_utf8_good(value) < value.size) return false;
         if (value.size == 0) return true;
         interface->name = eg_strndup((const char *)value.at, value.size);
         *no_memory = !interface->name;
