@@ -74,6 +74,9 @@ EG_MUST_CHECK enum eg_status eg_journal_fold(struct eg_journal *, const char *ro
 /* Whether there are enough .done files to be worth it: the more the snapshot holds, the later. */
 bool eg_journal_wants_fold(const struct eg_journal *);
 
+struct json_t; /* jansson's */
+/* The position in a JSON object of the journal or a note. False: it is none. */
+bool eg_journal_position(struct json_t *object, struct eg_position *out);
 /* A commit's position in words any reader of the file alone can use: the Parquet metadata. */
 EG_MUST_CHECK enum eg_status eg_journal_note(const char *commit, const struct eg_position *,
                                              size_t count, struct eg_strbuf *to,

@@ -126,18 +126,24 @@ static enum eg_status parse_file(struct eg_journal *journal, json_t *line, struc
     return eg_journal_add_file(journal, &file, err);
 }
 
+bool eg_journal_position(json_t *object, struct eg_position *out) {
+    int64_t offset;
+    if (!copy_text(object, "key", out->key, sizeof out->key) ||
+        !copy_text(object, "digest", out->digest, sizeof out->digest) ||
+        !copy_text(object, "table", out->table, sizeof out->table) ||
+        !copy_name(object, out->name, sizeof out->name) || !get_i64(object, "offset", &offset))
+        return false;
+    out->offset = (uint64_t)offset;
+    return true;
+}
+
 static enum eg_status parse_mark(struct eg_journal *journal, json_t *line, struct eg_error *err) {
     struct eg_position position = {0};
     char session[EG_SESSION_TEXT];
-    int64_t offset, commit;
-    if (!copy_text(line, "key", position.key, sizeof position.key) ||
-        !copy_text(line, "digest", position.digest, sizeof position.digest) ||
-        !copy_text(line, "table", position.table, sizeof position.table) ||
-        !copy_name(line, position.name, sizeof position.name) ||
-        !copy_text(line, "session", session, sizeof session) ||
-        !get_i64(line, "offset", &offset) || !get_i64(line, "commit", &commit))
+    int64_t commit;
+    if (!eg_journal_position(line, &position) ||
+        !copy_text(line, "session", session, sizeof session) || !get_i64(line, "commit", &commit))
         return bad(err, "a position's line");
-    position.offset = (uint64_t)offset;
     return eg_journal_add_mark(journal, &position, session, (uint32_t)commit, err);
 }
 

@@ -113,24 +113,24 @@ static void remove_at(const char *root, const char *relative, bool directory) {
     eg_free(path);
 }
 
-static bool alone(const char *root) {
-    char *locks = eg_path_join(root, EG_LAYOUT_LOCKS);
+/* Whether a directory holds nothing but these names. */
+static bool holds_only(const char *root, const char *relative, const char *one, const char *two) {
+    char *path = eg_path_join(root, relative);
     struct eg_names names = {0};
-    bool others = !locks || eg_names_read(&names, locks, NULL) < 0;
+    bool only = path && eg_names_read(&names, path, NULL) >= 0;
     for (size_t i = 0; i < names.count; i++)
-        if (strcmp(names.names[i], "dataset.lock") != 0 &&
-            strcmp(names.names[i], "upkeep.lock") != 0)
-            others = true;
+        if (strcmp(names.names[i], one) != 0 && strcmp(names.names[i], two) != 0) only = false;
     eg_names_reset(&names);
-    eg_free(locks);
-    return !others;
+    eg_free(path);
+    return only;
 }
 
 /* Nobody else is there and nothing was ever put in: as if we had not been here. */
 static void remove_empty(struct eg_dataset *ds) {
     struct eg_lock upkeep;
     if (eg_upkeep_begin(&upkeep, ds->path, NULL) < 0) return;
-    if (!alone(ds->path)) {
+    if (!holds_only(ds->path, EG_LAYOUT_LOCKS, "dataset.lock", "upkeep.lock") ||
+        !holds_only(ds->path, "", EG_LAYOUT_OWN, "lost+found")) {
         eg_lock_give(&upkeep, false);
         return;
     }

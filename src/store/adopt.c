@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The journal made again out of Parquet footers. */
+#include "store/adopt.h"
+
+#include "base/alloc.h"
+#include "base/durable.h"
+#include "engine/engine.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct search {
+    struct eg_dataset *ds;
+    const struct eg_journal *known;
+    struct eg_names found; /* relative paths */
+    enum eg_table_id *tables;
+    enum eg_table_id table; /* being walked */
+};
+
+static enum eg_status no_memory(struct eg_error *err) {
+    return eg_fail(err, EG_E_NOMEM, "no memory to look for files");
+}
+
+static enum eg_status see(void *to, const char *relative, const char *name, int64_t hour_us,
+                          struct eg_error *err) {
+    (void)hour_us;
+    struct search *s = to;
+    if (!eg_layout_ends(name, ".parquet")) return EG_OK;
+    if (eg_index_find(&s->known->file_index, relative) != EG_INDEX_NONE) return EG_OK;
+    size_t count = s->found.count;
+    if (count == s->found.room) {
+        size_t room = count ? count * 2 : 16;
+        char **names = eg_realloc(s->found.names, room, sizeof *names);
+        if (names) s->found.names = names;
+        enum eg_table_id *tables = eg_realloc(s->tables, room, sizeof *tables);
+        if (tables) s->tables = tables;
+        if (!names || !tables) return no_memory(err);
+        s->found.room = room;
+    }
+    s->found.names[count] = eg_strdup(relative);
+    if (!s->found.names[count]) return no_memory(err);
+    s->tables[count] = s->table;
+    s->found.count++;
+    return EG_OK;
+}
+
+static enum eg_status search(struct search *s, struct eg_error *err) {
+    for (int table = 0; table < EG_TABLE_RAW; table++) {
+        struct eg_layout_walk walk = {see, s, INT64_MAX, false};
+        s->table = (enum eg_table_id)table;
+        EG_TRY(eg_layout_walk(s->ds->path, s->table, &walk, err));
+        walk.quarantine = true;
+        EG_TRY(eg_layout_walk(s->ds->path, s->table, &walk, err));
+    }
+    return EG_OK;
+}
+
+/* ---- footers ---- */
+
+/* One row: rows, first start, last end, our note. */
+static void footer_sql(const char *path, struct eg_strbuf *sql) {
+    eg_strbuf_text(sql, "select (select sum(num_rows)::bigint from parquet_file_metadata(");
+    eg_sql_quote(path, sql);
+    eg_strbuf_text(sql, ")), (select min(epoch_us(stats_min_value::timestamptz)) from "
+                        "parquet_metadata(");
+    eg_sql_quote(path, sql);
+    eg_strbuf_text(sql, ") where path_in_schema in ('start_time', 'time')), "
+                        "(select max(epoch_us(stats_max_value::timestamptz)) from parquet_metadata(");
+    eg_sql_quote(path, sql);
+    eg_strbuf_text(sql, ") where path_in_schema in ('start_time', 'end_time', 'time')), "
+                        "(select any_value(decode(value)) from parquet_kv_metadata(");
+    eg_sql_quote(path, sql);
+    eg_strbuf_text(sql, ") where key = 'earlgrey'::blob)");
+}
+
+/* The positions of a note, under the commit that the note names. A note that is not ours says
+ * nothing. */
+static enum eg_status read_note(struct eg_span note, struct eg_journal *to, struct eg_error *err) {
+    json_t *json = json_loadb((const char *)note.at, note.size, 0, NULL);
+    const char *id = json_string_value(json_object_get(json, "commit"));
+    char commit[EG_COMMIT_TEXT], session[EG_SESSION_TEXT], name[EG_COMMIT_TEXT + 2];
+    snprintf(name, sizeof name, "%.31s.", id ? id : "");
+    enum eg_status status = EG_OK;
+    size_t i;
+    json_t *entry;
+    if (eg_layout_commit_of(name, commit, session)) {
+        uint32_t number = 0;
+        sscanf(commit + EG_SESSION_TEXT, "%u", &number);
+        json_array_foreach(json_object_get(json, "positions"), i, entry) {
+            struct eg_position position = {0};
+            if (status >= 0 && eg_journal_position(entry, &position))
+                status = eg_journal_add_mark(to, &position, session, number, err);
+        }
+    }
+    json_decref(json);
+    return status;
+}
+
+static enum eg_status read_row(const struct eg_batch *row, struct eg_journal_file *file,
+                               struct eg_journal *to, struct eg_error *err) {
+    file->start_us = INT64_MAX;
+    file->end_us = INT64_MIN;
+    if (eg_batch_valid(row, 0, 0)) file->rows = (uint64_t)eg_col_int(&row->columns[0], 0);
+    if (eg_batch_valid(row, 1, 0) && eg_batch_valid(row, 2, 0)) {
+        file->start_us = eg_col_int(&row->columns[1], 0);
+        file->end_us = eg_col_int(&row->columns[2], 0);
+    }
+    EG_TRY(eg_journal_add_file(to, file, err));
+    if (!eg_batch_valid(row, 3, 0)) return EG_OK;
+    return read_note(eg_col_text(&row->columns[3], 0), to, err);
+}
+
+static enum eg_status read_footer(struct eg_engine *engine, const char *root, const char *relative,
+                                  enum eg_table_id table, struct eg_journal *to,
+                                  struct eg_error *err) {
+    char *path = eg_path_join(root, relative);
+    struct stat is;
+    if (!path) return no_memory(err);
+    struct eg_journal_file file = {.path = (char *)(uintptr_t)relative, .table = table};
+    if (stat(path, &is) == 0) file.bytes = (uint64_t)is.st_size;
+    struct eg_strbuf sql = {0};
+    footer_sql(path, &sql);
+    struct eg_result *result = NULL;
+    struct eg_batch *row = NULL;
+    enum eg_status status =
+        sql.failed ? no_memory(err) : eg_engine_query(engine, sql.text, &result, err);
+    if (status >= 0) status = eg_result_next(result, &row, err);
+    if (status == EG_OK) status = read_row(row, &file, to, err);
+    eg_batch_unref(row);
+    eg_result_free(result);
+    eg_strbuf_reset(&sql);
+    eg_free(path);
+    return status;
+}
+
+/* ---- into the journal ---- */
+
+static enum eg_status write_record(struct eg_dataset *ds, const struct eg_journal *record,
+                                   struct eg_error *err) {
+    char commit[EG_COMMIT_TEXT];
+    eg_layout_commit(ds->session, ++ds->commits, commit);
+    struct eg_strbuf text = {0}, path = {0};
+    eg_strbuf_printf(&path, "%s/%s/%s.done", ds->path, EG_LAYOUT_COMMITS, commit);
+    enum eg_status status =
+        path.failed ? no_memory(err)
+                    : eg_journal_text(record, commit, ds->env->now_us(ds->env->clock), &text, err);
+    if (status >= 0) status = eg_file_replace(path.text, text.text, text.size, err);
+    eg_strbuf_reset(&text);
+    eg_strbuf_reset(&path);
+    return status;
+}
+
+static enum eg_status adopt(struct search *s, struct eg_strays *out, struct eg_error *err) {
+    struct eg_engine *engine = NULL;
+    struct eg_engine_options plain = {0};
+    EG_TRY(eg_engine_open(&engine, s->ds->env, &plain, err));
+    struct eg_journal record = {0};
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; status >= 0 && i < s->found.count; i++) {
+        status = read_footer(engine, s->ds->path, s->found.names[i], s->tables[i], &record, err);
+        if (status != EG_E_ENGINE && status != EG_E_USAGE && status != EG_E_FORMAT) continue;
+        if (!out->broken++)
+            snprintf(out->first_broken, sizeof out->first_broken, "%s", s->found.names[i]);
+        status = EG_OK; /* one file that is not Parquet costs that file */
+    }
+    if (status >= 0 && record.file_count) status = write_record(s->ds, &record, err);
+    if (status >= 0) out->adopted = record.file_count;
+    eg_journal_reset(&record);
+    eg_engine_close(engine);
+    return status < 0 ? status : EG_OK;
+}
+
+enum eg_status eg_strays(struct eg_dataset *ds, const struct eg_journal *known, bool take,
+                         struct eg_strays *out, struct eg_error *err) {
+    *out = (struct eg_strays){0};
+    struct search s = {.ds = ds, .known = known};
+    enum eg_status status = search(&s, err);
+    out->count = s.found.count;
+    if (status >= 0 && take && s.found.count) status = adopt(&s, out, err);
+    eg_names_reset(&s.found);
+    eg_free(s.tables);
+    return status;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What is to be said about a dataset, one line a finding; and, asked to, putting it in order. */
+#include "store/adopt.h"
+#include "store/catalog.h"
+
+#include "base/alloc.h"
+#include "base/durable.h"
+#include "base/timetext.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct report {
+    struct eg_finding *list;
+    size_t count, room;
+    bool failed;
+};
+
+static void say(struct report *report, int level, const char *format, ...) EG_PRINTF(3, 4);
+
+static void say(struct report *report, int level, const char *format, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (report->count == report->room) {
+        size_t room = report->room ? report->room * 2 : 16;
+        struct eg_finding *grown = eg_realloc(report->list, room, sizeof *grown);
+        if (!grown) {
+            report->failed = true;
+            return;
+        }
+        report->list = grown;
+        report->room = room;
+    }
+    char *copy = eg_strdup(text);
+    if (!copy) report->failed = true;
+    else report->list[report->count++] = (struct eg_finding){level, copy};
+}
+
+void eg_findings_free(struct eg_finding *findings, size_t count) {
+    for (size_t i = 0; i < count; i++) eg_free(findings[i].text);
+    eg_free(findings);
+}
+
+/* ---- what there is ---- */
+
+static enum eg_status say_tables(struct report *report, struct eg_dataset *ds,
+                                 const struct eg_journal *journal, struct eg_error *err) {
+    for (int table = 0; table < EG_TABLE_RAW; table++) {
+        struct eg_dataset_file *files;
+        size_t count;
+        EG_TRY(eg_dataset_files(ds, (enum eg_table_id)table, INT64_MIN, INT64_MAX, &files, &count,
+                                err));
+        uint64_t rows = 0, bytes = 0;
+        int64_t start = INT64_MAX, end = INT64_MIN;
+        for (size_t i = 0; i < count; i++) {
+            rows += files[i].rows;
+            bytes += files[i].bytes;
+            if (files[i].start_us > files[i].end_us || files[i].end_us == INT64_MAX) continue;
+            if (files[i].start_us < start) start = files[i].start_us;
+            if (files[i].end_us > end) end = files[i].end_us;
+        }
+        eg_dataset_files_free(files, count);
+        char from[40] = "no times", to[40] = "";
+        if (start <= end) {
+            eg_time_text(start, from);
+            eg_time_text(end, to);
+        }
+        if (count)
+            say(report, 6, "%s: %" PRIu64 " rows in %zu files of %" PRIu64 " bytes, %s%s%s",
+                eg_table_name((enum eg_table_id)table), rows, count, bytes, from,
+                to[0] ? " to " : "", to);
+    }
+    uint64_t aside = 0;
+    size_t files = 0;
+    for (size_t i = 0; i < journal->file_count; i++) {
+        if (strncmp(journal->files[i].path, "quarantine/", 11) != 0) continue;
+        aside += journal->files[i].rows;
+        files++;
+    }
+    if (files)
+        say(report, 4, "quarantine: %" PRIu64 " rows without a usable time, in %zu files", aside,
+            files);
+    return EG_OK;
+}
+
+static void say_leftovers(struct report *report, const char *path, const struct eg_leftovers *found,
+                          bool settled) {
+    if (found->writers_alive)
+        say(report, 6, "%zu process%s writing now", found->writers_alive,
+            found->writers_alive == 1 ? " is" : "es are");
+    const char *remedy = settled ? "" : "; the next ingest, or doctor --rebuild, does that";
+    if (found->intents)
+        say(report, 4, "%zu commits of writers that were cut off %s completed%s", found->intents,
+            settled ? "were" : "are to be", remedy);
+    if (found->temporary)
+        say(report, 4, "%zu unfinished files %s removed%s", found->temporary,
+            settled ? "were" : "are to be", remedy);
+    if (found->damaged)
+        say(report, 3,
+            "%zu commits under way are damaged; nothing of them was touched: look at the .intent "
+            "files in %s/%s, and ingest their sources again",
+            found->damaged, path, EG_LAYOUT_COMMITS);
+    if (found->lost_files)
+        say(report, 3, "%zu files of a commit are gone: ingest their sources into a new dataset",
+            found->lost_files);
+}
+
+static void say_missing(struct report *report, const char *path, const struct eg_journal *journal) {
+    size_t gone = 0;
+    for (size_t i = 0; i < journal->file_count; i++) {
+        char *file = eg_path_join(path, journal->files[i].path);
+        if (file && access(file, F_OK) != 0) gone++;
+        eg_free(file);
+    }
+    if (gone)
+        say(report, 4, "%zu files that were committed are not there any more (removed by hand?)",
+            gone);
+    if (journal->damaged)
+        say(report, 3,
+            "%zu files of the journal in %s/%s are damaged; doctor --rebuild reads what they said "
+            "from the Parquet files",
+            journal->damaged, path, EG_LAYOUT_COMMITS);
+}
+
+static void say_strays(struct report *report, const struct eg_strays *strays, bool adopted) {
+    size_t readable = strays->count - strays->broken;
+    if (adopted && readable)
+        say(report, 4, "%zu files that no commit names were read and written down", readable);
+    if (!adopted && strays->count)
+        say(report, 4,
+            "%zu files that no commit names (put there by hand?); doctor --rebuild reads and "
+            "writes them down",
+            strays->count);
+    if (strays->broken)
+        say(report, 3, "%zu files cannot be read as Parquet, %s for one: move them out of the dataset",
+            strays->broken, strays->first_broken);
+}
+
+static enum eg_status say_catalog(struct report *report, const char *path, struct eg_error *err) {
+    enum eg_catalog_state state;
+    EG_TRY(eg_catalog_files(path, EG_TABLE_FLOWS, NULL, &state, err));
+    if (state != EG_CATALOG_FRESH) {
+        say(report, 4, "the catalog is %s; the next ingest, or doctor --rebuild, makes it again",
+            eg_catalog_state_name(state));
+        return EG_OK;
+    }
+    struct eg_strbuf when = {0};
+    enum eg_status status = eg_catalog_remade(path, &when, err);
+    if (status >= 0 && when.size)
+        say(report, 6, "the catalog is fresh (made again %s)", when.text);
+    else if (status >= 0)
+        say(report, 6, "the catalog is fresh");
+    eg_strbuf_reset(&when);
+    return status;
+}
+
+/* ---- putting it in order ---- */
+
+static enum eg_status remake_catalog(struct eg_dataset *ds, const struct eg_journal *journal,
+                                     struct eg_error *err) {
+    char *path = eg_path_join(ds->path, EG_LAYOUT_CATALOG);
+    if (!path) return eg_fail(err, EG_E_NOMEM, "no memory to look at the dataset");
+    unlink(path);
+    eg_free(path);
+    return eg_catalog_update(ds->path, journal, ds->env, err);
+}
+
+/* Under the lock for upkeep. */
+static enum eg_status rebuild(struct eg_dataset *ds, struct eg_journal *journal,
+                              struct eg_leftovers *leftovers, struct eg_strays *strays,
+                              struct eg_error *err) {
+    EG_TRY(eg_settle(ds->path, ds->session, EG_SETTLE_WHOLE, ds->env, leftovers, err));
+    EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
+    EG_TRY(eg_strays(ds, journal, true, strays, err));
+    EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
+    return remake_catalog(ds, journal, err);
+}
+
+static enum eg_status examine(struct report *report, struct eg_dataset *ds, bool repair,
+                              struct eg_journal *journal, struct eg_error *err) {
+    int schema;
+    char program[64];
+    struct eg_leftovers leftovers;
+    struct eg_strays strays;
+    EG_TRY(eg_dataset_about(ds->path, &schema, program, err));
+    say(report, 6, "dataset %s: schema version %d, made by earlgrey %s", ds->path, schema, program);
+    if (repair) {
+        struct eg_lock upkeep;
+        EG_TRY(eg_upkeep_begin(&upkeep, ds->path, err));
+        enum eg_status status = rebuild(ds, journal, &leftovers, &strays, err);
+        eg_lock_give(&upkeep, false);
+        EG_TRY(status);
+    } else {
+        EG_TRY(eg_settle(ds->path, "", EG_SETTLE_LOOK, ds->env, &leftovers, err));
+        EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
+        EG_TRY(eg_strays(ds, journal, false, &strays, err));
+    }
+    EG_TRY(say_tables(report, ds, journal, err));
+    say_leftovers(report, ds->path, &leftovers, repair);
+    say_missing(report, ds->path, journal);
+    say_strays(report, &strays, repair);
+    return say_catalog(report, ds->path, err);
+}
+
+enum eg_status eg_dataset_doctor(const char *path, bool repair, const struct eg_env *env,
+                                 struct eg_finding **out, size_t *count, struct eg_error *err) {
+    struct eg_dataset *ds = NULL;
+    EG_TRY(eg_dataset_open(&ds, path, EG_DATASET_READ, env, err));
+    struct report report = {0};
+    struct eg_journal journal = {0};
+    enum eg_status status = examine(&report, ds, repair, &journal, err);
+    eg_journal_reset(&journal);
+    eg_dataset_close(ds);
+    if (status >= 0 && report.failed)
+        status = eg_fail(err, EG_E_NOMEM, "no memory to tell about the dataset");
+    if (status < 0) {
+        eg_findings_free(report.list, report.count);
+        return status;
+    }
+    *out = report.list;
+    *count = report.count;
+    return EG_OK;
+}
