@@ -29,6 +29,8 @@ struct eg_origin {
     int64_t from_us, to_us;        /* INT64_MIN/MAX: open */
     const char *match;             /* overlaps|start|end|inside */
     const struct eg_filter *filter; /* NULL: all */
+    bool codes; /* captures only: address columns as numbers that ip_text() turns into text, which
+                   group many times as fast; for questions that know of it */
 };
 
 struct eg_top_request {
@@ -83,6 +85,9 @@ void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql);
 /* The condition that a row's times match [from, to]; nothing where the range is open. Starts with
  * " AND ". */
 void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);
+/* EG_E_USAGE for a field that flows do not have, with the nearest of its columns and of `more`. */
+enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
+                                    struct eg_error *err);
 /* "['a', 'b']": the captures as a list literal, and ", netflow_ports := […]" behind it. */
 void eg_sql_captures(const struct eg_origin *, struct eg_strbuf *sql);
 

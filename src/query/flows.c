@@ -35,14 +35,9 @@ static enum eg_status add_field(const char *name, bool raw, struct eg_strbuf *sq
         }
         return EG_OK;
     }
-    const char *names[EG_COLUMNS_MAX + 4];
-    size_t count = 0;
-    for (uint32_t i = 0; i < flows->count; i++) names[count++] = flows->columns[i].name;
-    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++) names[count++] = derived[i].name;
-    const char *near = eg_nearest(name, names, count);
-    if (near)
-        return eg_fail(err, EG_E_USAGE, "unknown field '%s' (did you mean '%s'?)", name, near);
-    return eg_fail(err, EG_E_USAGE, "unknown field '%s'; 'earlgrey fields flows' lists them", name);
+    const char *more[sizeof derived / sizeof *derived];
+    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++) more[i] = derived[i].name;
+    return eg_sql_unknown_field(name, more, sizeof more / sizeof *more, err);
 }
 
 static enum eg_status add_fields(const char *fields, bool raw, struct eg_strbuf *sql,

@@ -19,6 +19,19 @@ void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql) {
                      column, column);
 }
 
+enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
+                                    struct eg_error *err) {
+    const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
+    const char *names[EG_COLUMNS_MAX + 16];
+    size_t known = 0;
+    for (uint32_t i = 0; i < flows->count; i++) names[known++] = flows->columns[i].name;
+    for (size_t i = 0; i < count && i < 16; i++) names[known++] = more[i];
+    const char *near = eg_nearest(name, names, known);
+    if (near)
+        return eg_fail(err, EG_E_USAGE, "unknown field '%s' (did you mean '%s'?)", name, near);
+    return eg_fail(err, EG_E_USAGE, "unknown field '%s'; 'earlgrey fields flows' lists them", name);
+}
+
 static void time_literal(int64_t time_us, struct eg_strbuf *sql) {
     char text[40];
     eg_time_text(time_us, text);
@@ -131,6 +144,7 @@ static enum eg_status base_rows(const struct eg_origin *origin, struct eg_strbuf
             eg_sql_quote(text.text ? text.text : "", sql);
             eg_strbuf_reset(&text);
         }
+        if (origin->codes) eg_strbuf_text(sql, ", addresses := 'code'");
         eg_strbuf_char(sql, ')');
     }
     eg_strbuf_reset(&packets);

@@ -4,17 +4,18 @@
 
 #include <string.h>
 
-/* Groupings that are no columns. `sides`: a row counts for both its ends. */
+/* Groupings that are no columns. A row counts for both its ends where there is a right side. */
 static const struct grouping {
     const char *name;
-    const char *columns;   /* names in the result */
-    const char *left, *right; /* expression per side; right NULL: one side */
+    const char *keys[3];           /* names in the result */
+    const char *left[3], *right[3]; /* expression of each, per side */
+    bool address;
 } groupings[] = {
-    {"pair", "ip_a, ip_b", "least(src_ip, dst_ip) AS ip_a, greatest(src_ip, dst_ip) AS ip_b", NULL},
-    {"ip", "ip", "src_ip AS ip", "dst_ip AS ip"},
-    {"host", "ip", "src_ip AS ip", "dst_ip AS ip"},
-    {"port", "port", "src_port AS port", "dst_port AS port"},
-    {"as", "asn", "src_as AS asn", "dst_as AS asn"},
+    {"pair", {"ip_a", "ip_b"}, {"least(src_ip, dst_ip)", "greatest(src_ip, dst_ip)"}, {NULL}, true},
+    {"ip", {"ip"}, {"src_ip"}, {"dst_ip"}, true},
+    {"host", {"ip"}, {"src_ip"}, {"dst_ip"}, true},
+    {"port", {"port"}, {"src_port"}, {"dst_port"}, false},
+    {"as", {"asn"}, {"src_as"}, {"dst_as"}, false},
 };
 
 static const struct grouping *grouping_find(const char *name) {
@@ -24,91 +25,114 @@ static const struct grouping *grouping_find(const char *name) {
 }
 
 static enum eg_status unknown_field(const char *name, struct eg_error *err) {
+    const char *names[sizeof groupings / sizeof *groupings];
+    size_t count = sizeof groupings / sizeof *groupings;
+    for (size_t i = 0; i < count; i++) names[i] = groupings[i].name;
+    return eg_sql_unknown_field(name, names, count, err);
+}
+
+/* What is grouped by: keys and the expressions that make them. */
+struct keys {
+    size_t count;
+    const char *name[EG_COLUMNS_MAX];
+    const char *left[EG_COLUMNS_MAX], *right[EG_COLUMNS_MAX];
+    bool address[EG_COLUMNS_MAX];
+    bool both_sides, pair;
+};
+
+static enum eg_status find_keys(const struct eg_top_request *request, struct keys *keys,
+                                struct eg_error *err) {
+    const struct grouping *g = request->by_count == 1 ? grouping_find(request->by[0]) : NULL;
+    if (g) {
+        keys->pair = strcmp(g->name, "pair") == 0;
+        keys->both_sides = g->right[0] != NULL;
+        for (; g->keys[keys->count]; keys->count++) {
+            keys->name[keys->count] = g->keys[keys->count];
+            keys->left[keys->count] = g->left[keys->count];
+            keys->right[keys->count] = g->right[keys->count];
+            keys->address[keys->count] = g->address;
+        }
+        return EG_OK;
+    }
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
-    const char *names[EG_COLUMNS_MAX + 8];
-    size_t count = 0;
-    for (uint32_t i = 0; i < flows->count; i++) names[count++] = flows->columns[i].name;
-    for (size_t i = 0; i < sizeof groupings / sizeof *groupings; i++)
-        names[count++] = groupings[i].name;
-    const char *near = eg_nearest(name, names, count);
-    if (near)
-        return eg_fail(err, EG_E_USAGE, "unknown field '%s' (did you mean '%s'?)", name, near);
-    return eg_fail(err, EG_E_USAGE, "unknown field '%s'; 'earlgrey fields' lists them", name);
+    for (size_t i = 0; i < request->by_count && i < EG_COLUMNS_MAX; i++) {
+        int column = eg_column_find(flows, request->by[i]);
+        if (column < 0 && grouping_find(request->by[i]))
+            return eg_fail(err, EG_E_USAGE, "'%s' cannot be combined with other fields",
+                           request->by[i]);
+        if (column < 0) return unknown_field(request->by[i], err);
+        keys->name[i] = keys->left[i] = flows->columns[column].name;
+        keys->address[i] = flows->columns[column].type == EG_TYPE_ADDR;
+        keys->count++;
+    }
+    return EG_OK;
 }
 
-static void counters(const struct eg_top_request *request, struct eg_strbuf *sql) {
-    eg_strbuf_text(sql, ", ");
+/* One side: SELECT keys and counters FROM rows. */
+static enum eg_status side(const struct eg_top_request *request, const struct keys *keys,
+                           bool right, struct eg_strbuf *sql, struct eg_error *err) {
+    eg_strbuf_text(sql, "SELECT ");
+    for (size_t i = 0; i < keys->count; i++)
+        eg_strbuf_printf(sql, "%s AS k%zu, ", right ? keys->right[i] : keys->left[i], i);
     eg_sql_counter("packets", request->raw, sql);
-    eg_strbuf_text(sql, " AS packets_, ");
+    eg_strbuf_text(sql, " AS p, ");
     eg_sql_counter("bytes", request->raw, sql);
-    eg_strbuf_text(sql, " AS bytes_ FROM ");
-}
-
-static enum eg_status group_rows(const struct eg_top_request *request,
-                                 const struct grouping *grouping, const char *columns,
-                                 struct eg_strbuf *sql, struct eg_error *err) {
-    eg_strbuf_printf(sql, "(SELECT %s", grouping ? grouping->left : columns);
-    counters(request, sql);
+    eg_strbuf_text(sql, " AS b FROM ");
     EG_TRY(eg_sql_rows(&request->origin, sql, err));
-    eg_strbuf_text(sql, " AS left_");
-    if (grouping && grouping->right) {
-        /* a row whose two ends are the same counts once */
-        const char *space = strchr(grouping->left, ' ');
-        int name = (int)(space - grouping->left);
-        const char *end = strchr(grouping->right, ' ');
-        eg_strbuf_printf(sql, " UNION ALL SELECT %s", grouping->right);
-        counters(request, sql);
-        EG_TRY(eg_sql_rows(&request->origin, sql, err));
-        eg_strbuf_printf(sql, " AS right_ WHERE %.*s IS DISTINCT FROM %.*s", name, grouping->left,
-                         (int)(end - grouping->right), grouping->right);
-    }
-    eg_strbuf_text(sql, ") AS grouped_");
+    eg_strbuf_text(sql, right ? " AS r" : " AS l");
+    /* a row whose two ends are the same counts once */
+    if (right)
+        eg_strbuf_printf(sql, " WHERE %s IS DISTINCT FROM %s", keys->left[0], keys->right[0]);
     return EG_OK;
 }
 
-static enum eg_status join_columns(const struct eg_top_request *request, struct eg_strbuf *to,
-                                   struct eg_error *err) {
-    for (size_t i = 0; i < request->by_count; i++) {
-        if (eg_column_find(eg_table_get(EG_TABLE_FLOWS), request->by[i]) < 0) {
-            if (grouping_find(request->by[i]))
-                return eg_fail(err, EG_E_USAGE, "'%s' cannot be combined with other fields",
-                               request->by[i]);
-            return unknown_field(request->by[i], err);
-        }
-        eg_strbuf_printf(to, "%s%s", i ? ", " : "", request->by[i]);
+/* The keys as they are shown: codes as text, and the pair in the order of its texts. */
+static void shown_keys(const struct keys *keys, bool codes, struct eg_strbuf *sql) {
+    for (size_t i = 0; i < keys->count; i++) {
+        if (keys->pair && codes)
+            eg_strbuf_printf(sql, "%s(ip_text(k0), ip_text(k1)) AS %s, ",
+                             i ? "greatest" : "least", keys->name[i]);
+        else if (keys->address[i] && codes)
+            eg_strbuf_printf(sql, "ip_text(k%zu) AS %s, ", i, keys->name[i]);
+        else
+            eg_strbuf_printf(sql, "k%zu AS %s, ", i, keys->name[i]);
     }
-    return EG_OK;
 }
 
-enum eg_status eg_sql_top(const struct eg_top_request *request, struct eg_strbuf *sql,
+static void key_names(const struct keys *keys, bool internal, struct eg_strbuf *sql) {
+    for (size_t i = 0; i < keys->count; i++) {
+        if (i) eg_strbuf_text(sql, ", ");
+        if (internal) eg_strbuf_printf(sql, "k%zu", i);
+        else eg_strbuf_text(sql, keys->name[i]);
+    }
+}
+
+enum eg_status eg_sql_top(const struct eg_top_request *asked, struct eg_strbuf *sql,
                           struct eg_error *err) {
-    const struct grouping *grouping =
-        request->by_count == 1 ? grouping_find(request->by[0]) : NULL;
-    struct eg_strbuf columns = {0};
-    enum eg_status status = EG_OK;
-    if (grouping) eg_strbuf_text(&columns, grouping->columns);
-    else status = join_columns(request, &columns, err);
-    if (status >= 0 && strcmp(request->metric, "bytes") != 0 &&
-        strcmp(request->metric, "packets") != 0 && strcmp(request->metric, "flows") != 0)
-        status = eg_fail(err, EG_E_USAGE, "unknown metric '%s'; there are bytes, packets and flows",
-                         request->metric);
-    if (status >= 0) {
-        eg_strbuf_printf(sql,
-                         "SELECT %s, CAST(count(*) AS BIGINT) AS flows, "
-                         "CAST(sum(packets_) AS BIGINT) AS packets, "
-                         "CAST(sum(bytes_) AS BIGINT) AS bytes FROM ",
-                         columns.text);
-        status = group_rows(request, grouping, columns.text, sql, err);
+    struct eg_top_request request = *asked;
+    struct keys keys = {0};
+    EG_TRY(find_keys(&request, &keys, err));
+    if (strcmp(request.metric, "bytes") != 0 && strcmp(request.metric, "packets") != 0 &&
+        strcmp(request.metric, "flows") != 0)
+        return eg_fail(err, EG_E_USAGE, "unknown metric '%s'; there are bytes, packets and flows",
+                       request.metric);
+    request.origin.codes = !request.origin.dataset && !request.origin.from_packets;
+    eg_strbuf_text(sql, "SELECT ");
+    shown_keys(&keys, request.origin.codes, sql);
+    eg_strbuf_text(sql, "CAST(count(*) AS BIGINT) AS flows, CAST(sum(p) AS BIGINT) AS packets, "
+                        "CAST(sum(b) AS BIGINT) AS bytes FROM (");
+    EG_TRY(side(&request, &keys, false, sql, err));
+    if (keys.both_sides) {
+        eg_strbuf_text(sql, " UNION ALL ");
+        EG_TRY(side(&request, &keys, true, sql, err));
     }
-    if (status >= 0) {
-        eg_strbuf_printf(sql, " GROUP BY %s ORDER BY %s DESC NULLS LAST, %s", columns.text,
-                         request->metric, columns.text);
-        if (request->limit > 0) {
-            eg_strbuf_text(sql, " LIMIT ");
-            eg_strbuf_i64(sql, request->limit);
-        }
-        if (sql->failed) status = eg_fail(err, EG_E_NOMEM, "no memory for a query");
+    eg_strbuf_text(sql, ") AS g GROUP BY ");
+    key_names(&keys, true, sql);
+    eg_strbuf_printf(sql, " ORDER BY %s DESC NULLS LAST, ", request.metric);
+    key_names(&keys, false, sql);
+    if (request.limit > 0) {
+        eg_strbuf_text(sql, " LIMIT ");
+        eg_strbuf_i64(sql, request.limit);
     }
-    eg_strbuf_reset(&columns);
-    return status;
+    return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }
