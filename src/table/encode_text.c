@@ -50,8 +50,9 @@ static void add_cell(const struct eg_encoder *e, uint32_t i, const struct eg_bat
     const struct eg_column *col = &batch->columns[e->columns[i]];
     const struct eg_column_info *info = eg_encoder_column(e, i);
     if (!eg_batch_valid(batch, e->columns[i], row)) return;
-    if (info->type == EG_TYPE_TIME && !e->style.epoch) {
-        add_time(e, eg_col_i64(col)[row], to);
+    if (info->type == EG_TYPE_TIME) {
+        if (e->style.epoch) eg_strbuf_i64(to, eg_col_i64(col)[row]);
+        else add_time(e, eg_col_i64(col)[row], to);
         return;
     }
     if (e->style.format == EG_FORMAT_TABLE && is_number(info->type)) {
