@@ -131,7 +131,7 @@ static uint32_t gaps_fill(struct stream *s, uint32_t first, uint32_t count, stru
 
 /* ---- a datagram of a stream ---- */
 
-struct step { /* one datagram: moves the number from `first` by `count` */
+struct step { /* one datagram: moves the number from `first` by `count`; `time_us` is that of the run */
     uint32_t first, count, boot_ms;
     bool has_boot;
     int64_t time_us;
@@ -144,8 +144,9 @@ static void accept(struct stream *s, const struct step *step) {
     s->suspect = false;
 }
 
-static void skip_to(struct stream *s, const struct step *step, struct eg_tally *tally) {
-    struct gap gap = {s->next, step->first - s->next, s->datagrams, step->time_us};
+static void skip_to(struct stream *s, const struct step *step, int64_t time_us,
+                    struct eg_tally *tally) {
+    struct gap gap = {s->next, step->first - s->next, s->datagrams, time_us};
     if (gap.count) gap_insert(s, s->gap_count, gap, tally);
     accept(s, step);
 }
@@ -173,7 +174,7 @@ static void step_elsewhere(struct stream *s, const struct step *step, struct eg_
         return; /* what was missing, or repeated */
     } else if (s->suspect && step->first - s->suspect_next <= near) {
         restart(s, s->suspect_next, s->suspect_us, tally);
-        skip_to(s, step, tally);
+        skip_to(s, step, s->suspect_us, tally);
     } else {
         s->suspect = true;
         s->suspect_next = step->first + step->count;
@@ -188,7 +189,7 @@ static void step_take(struct stream *s, const struct step *step, struct eg_tally
     s->zeros = false;
     uint32_t ahead = step->first - s->next;
     bool nearer = s->suspect && step->first - s->suspect_next < ahead;
-    if (ahead <= EG_SEQUENCE_AHEAD_MAX && !nearer) skip_to(s, step, tally);
+    if (ahead <= EG_SEQUENCE_AHEAD_MAX && !nearer) skip_to(s, step, step->time_us, tally);
     else step_elsewhere(s, step, tally);
 }
 
