@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents show, run: the README's tour, the filter page's examples, the generated pages,
+and the house rules' own test."""
+import pathlib
+import re
+import subprocess
+
+import pytest
+from conftest import EARLGREY
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(scope="module", name="demo")
+def _demo(tmp_path_factory):
+    """The demonstration as `make demo` runs it; its folder."""
+    done = subprocess.run([ROOT / "tools" / "demo", str(EARLGREY)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "ip_a" in done.stdout and "start_time" in done.stdout
+    return ROOT / "build" / "demo"
+
+
+def tour():
+    """The shell blocks of the README between the tour's marks."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = text.split("<!-- tour -->")[1].split("<!-- /tour -->")[0]
+    return re.findall(r"```sh\n(.*?)```", part, re.S)
+
+
+def test_readme_tour(demo):
+    commands = [line for block in tour() for line in block.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(commands) >= 8
+    subprocess.run(["rm", "-rf", "data"], cwd=demo, check=True)
+    for command in commands:
+        if command.startswith(("git ", "make ", "cd ")):
+            continue
+        done = subprocess.run(["bash", "-c", command], cwd=demo, capture_output=True, text=True, check=False,
+                              env={"PATH": f"{EARLGREY.parent}:{ROOT}/build/venv/bin:/usr/bin:/bin", "HOME": str(demo),
+                                   "LC_ALL": "C.UTF-8", "TZ": "UTC"})
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        assert done.stdout or done.stderr, command
+
+
+def filters_of_page():
+    """The filters in the code blocks tagged `filter` of docs/filter.md."""
+    text = (ROOT / "docs" / "filter.md").read_text(encoding="utf-8")
+    return [line for block in re.findall(r"```filter\n(.*?)```", text, re.S) for line in block.splitlines()
+            if line.strip() and not line.strip().startswith("--")]
+
+
+def test_filter_page_examples(earlgrey, exports):
+    filters = filters_of_page()
+    assert len(filters) >= 10
+    for text in filters:
+        done = earlgrey.run("top", "-r", exports[0], "--explain", text)
+        assert done.returncode == 0, f"{text}: {done.stderr}"
+
+
+def test_generated_pages_are_fresh():
+    done = subprocess.run([ROOT / "tools" / "generate", str(EARLGREY), "--check"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_verb_examples_are_understood(earlgrey):
+    """Every example in a verb's help names options that exist."""
+    overview = earlgrey.ok("help")
+    for verb in [line.split()[0] for line in overview.split("Verbs:\n")[1].split("\n\n")[0].splitlines()]:
+        text = earlgrey.ok(verb, "-h")
+        known = set(re.findall(r"--[a-z-]+", text.split("Options:\n")[-1])) | {"--config"}
+        examples = text.split("Examples:\n")[1].split("\n\n")[0] if "Examples:" in text else ""
+        for option in re.findall(r"(?<!\S)--[a-z-]+", examples):
+            assert option in known or option == "--", (verb, option)
