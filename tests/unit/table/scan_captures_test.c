@@ -170,7 +170,7 @@ static void write_frame(FILE *to, const struct bytes *frame, uint32_t seconds, u
 /* Exporters 1–4 send v5, numbered with gaps and late ones, to ports nobody told us of; one in eight
  * datagrams comes in fragments, often far apart. Exporter 5 numbers from anew twice. */
 static char *make_capture(void) {
-    char *path = strdup("./earlgrey-scan-XXXXXX");
+    char *path = strdup(P_tmpdir "/earlgrey-scan-XXXXXX");
     int fd = mkstemp(path);
     FILE *to = fdopen(fd, "wb");
     const uint32_t head[] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, EG_LINK_RAW};
