@@ -330,6 +330,33 @@ static void names_keep_their_index(void **state) {
     eg_batch_unref(batch);
 }
 
+/* Texts and names are mended on their way in; bytes are not. */
+static void texts_are_utf8(void **state) {
+    (void)state;
+    struct eg_builder *b = builder_new(2, EG_COLUMNS_ALL);
+    struct eg_batch *batch;
+    eg_put_text(b, TEXT, "a\xff\xc3\xa9", 4);
+    eg_put_text(b, BIN, "a\xff", 2);
+    eg_put_name(b, NAME, "eth\x80", 4);
+    assert_int_equal(eg_builder_intern(b, NAME, "eth\xef\xbf\xbd", 6), 0); /* the same, mended */
+    eg_builder_row(b, 1);
+    assert_int_equal(eg_builder_seal(b, &batch, NULL), EG_OK);
+    same_text(&batch->columns[TEXT], 0, "a\xef\xbf\xbd\xc3\xa9", 6);
+    same_text(&batch->columns[BIN], 0, "a\xff", 2);
+    same_text(&batch->columns[NAME], 0, "eth\xef\xbf\xbd", 6);
+    eg_batch_unref(batch);
+    for (long n = 0; n < 4; n++) {
+        torture_fail_after(n);
+        eg_put_text(b, TEXT, "\xff", 1);
+        bool failed = torture_off();
+        assert_int_equal(b->failed, failed);
+        eg_builder_row(b, 1);
+        assert_int_equal(eg_builder_seal(b, &batch, NULL), failed ? EG_E_NOMEM : EG_OK);
+        eg_batch_unref(batch);
+    }
+    eg_builder_free(b);
+}
+
 /* With the n-th request failed, for every n: no leak, the failure is told, what is sealed is whole,
  * and the builder goes on as new. */
 static void memory_runs_out(void **state) {
@@ -384,6 +411,7 @@ int main(void) {
         cmocka_unit_test(pick),
         cmocka_unit_test(owners_live_as_long_as_batches),
         cmocka_unit_test(names_keep_their_index),
+        cmocka_unit_test(texts_are_utf8),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
