@@ -220,9 +220,9 @@ static void netflow5_decode(struct eg_decoder *self, const struct eg_datagram *d
     uint32_t captured = (uint32_t)d->payload.size - HEADER;
     uint32_t body = d->length < d->payload.size ? captured : d->length - HEADER;
     uint32_t sent = MIN(h.count, body / RECORD), whole = MIN(sent, captured / RECORD);
+    uint32_t moved = h.count > COUNT_MAX ? sent : h.count; /* the sequence number, by this one */
     if (h.count != body / RECORD) {
-        int64_t missing = h.count > COUNT_MAX ? 0 : (int64_t)h.count - sent;
-        eg_tally_add(&out->tally, EG_CAUSE_count_mismatch, &blame, d->time_us, missing, 1, 0);
+        eg_tally_add(&out->tally, EG_CAUSE_count_mismatch, &blame, d->time_us, moved - sent, 1, 0);
     } else if (body % RECORD) {
         eg_tally_add(&out->tally, EG_CAUSE_trailing_bytes, &blame, d->time_us, 0, 1, body % RECORD);
     }
@@ -234,7 +234,7 @@ static void netflow5_decode(struct eg_decoder *self, const struct eg_datagram *d
         room = eg_out_room(out, MIN(whole - done, PIECE));
         put_rows(out, eg_span_sub(d->payload, HEADER + RECORD * done, RECORD * room), &h, d, &blame);
     }
-    *note = (struct eg_sequence_note){"netflow5", h.engine, h.sequence, sent, 0, true, true};
+    *note = (struct eg_sequence_note){"netflow5", h.engine, h.sequence, moved, 0, true, true};
     note->boot_ms = h.seconds * 1000 + h.nanoseconds / 1000000 - h.uptime_ms;
 }
 

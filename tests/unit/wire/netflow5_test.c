@@ -214,7 +214,8 @@ static void expect_rows(uint32_t there, uint32_t claimed, uint32_t more, uint32_
     struct eg_sequence_note note;
     struct result r = decode(&d, &note);
     assert_int_equal(r.row_count, rows);
-    assert_int_equal(note.count, rows);
+    /* what is missing is counted here, so it is no gap; what nobody sends moves nothing */
+    assert_int_equal(note.count, claimed > 30 ? rows : claimed);
     assert_int_equal(r.tally.count, cause != EG_CAUSE_COUNT);
     if (r.tally.count) {
         assert_int_equal(r.tally.entries[0].cause, cause);
@@ -258,7 +259,7 @@ static void cut_at_every_byte(void **state) {
                                               : EG_CAUSE_count_mismatch;
             if (r.tally.count) assert_int_equal(r.tally.entries[0].cause, cause);
             assert_int_equal(note.present, size >= 24);
-            if (note.present) assert_int_equal(note.count, captured ? 5 : rows);
+            if (note.present) assert_int_equal(note.count, 5);
             result_reset(&r);
             free(copy);
         }
