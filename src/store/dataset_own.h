@@ -18,8 +18,7 @@ struct eg_dataset {
     enum eg_dataset_mode mode;
     const struct eg_env *env;
     bool ready;     /* a writer that has its locks; until then nothing was changed on disk */
-    bool made_here; /* the directory was not a dataset before; given up again if nothing comes */
-    bool made_directory; /* not even the directory was there */
+    bool made_directory; /* it was not there before; goes again if nothing is put in */
     bool committed; /* at least one commit of this session was finished */
     bool unsettled; /* a commit failed after it was decided: the next writer settles it */
     char session[EG_SESSION_TEXT];

@@ -58,7 +58,6 @@ static enum eg_status about_and_locks(struct eg_dataset *ds, struct eg_error *er
     enum eg_status status = eg_dataset_about(ds->path, &schema, program, err);
     if (status == EG_E_NOENT) {
         EG_TRY(write_about(ds, err));
-        ds->made_here = true;
     } else {
         EG_TRY(status);
     }
@@ -125,7 +124,8 @@ static bool holds_only(const char *root, const char *relative, const char *one, 
     return only;
 }
 
-/* Nobody else is there and nothing was ever put in: as if we had not been here. */
+/* Nobody else is there and nothing was ever put in (a directory of commits that holds any stays):
+ * as if no writer had been here. */
 static void remove_empty(struct eg_dataset *ds) {
     struct eg_lock upkeep;
     if (eg_upkeep_begin(&upkeep, ds->path, NULL) < 0) return;
@@ -157,6 +157,6 @@ void eg_dataset_unready(struct eg_dataset *ds) {
     eg_lock_give(&ds->shared, false);
     /* The file of a writer that leaves something undecided stays, and is found by the next one. */
     eg_lock_give(&ds->writer, !ds->unsettled);
-    if (ds->made_here && !ds->committed && !ds->unsettled) remove_empty(ds);
+    if (!ds->committed && !ds->unsettled) remove_empty(ds);
     ds->ready = false;
 }
