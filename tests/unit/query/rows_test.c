@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where rows come from: exports, packets, times, sources. */
+#include "little_capture.h"
+
+static char path[] = "/tmp/eg-rows-XXXXXX";
+static const char *const paths[] = {path};
+
+static void count(const struct eg_origin *origin, const char *answer) {
+    struct eg_strbuf sql = {0};
+    eg_strbuf_text(&sql, "SELECT count(*) AS n, CAST(sum(bytes) AS BIGINT) AS b FROM ");
+    assert_int_equal(eg_sql_rows(origin, &sql, NULL), EG_OK);
+    eg_strbuf_text(&sql, " AS r");
+    little_expect(&sql, answer);
+}
+
+static void exports_or_packets(void **state) {
+    (void)state;
+    struct eg_filter *none;
+    struct eg_origin origin = little_origin(paths, &none, NULL);
+    count(&origin, "n\tb\n4\t5180\n");
+    origin.from_packets = true;
+    count(&origin, "n\tb\n1\t258\n"); /* the datagram itself: 42 + 24 + 4 * 48 bytes */
+    origin.from_packets = false;
+    origin.source = "netflow5";
+    count(&origin, "n\tb\n4\t5180\n");
+    origin.source = "sflow";
+    count(&origin, "n\tb\n0\t\n");
+}
+
+static void times_match_as_asked(void **state) {
+    (void)state;
+    struct eg_filter *none;
+    struct eg_origin origin = little_origin(paths, &none, NULL);
+    int64_t end = (int64_t)LITTLE_EXPORT_S * 1000000;
+    origin.from_us = end - 12000000;
+    origin.to_us = end - 8000000;
+    count(&origin, "n\tb\n3\t5120\n"); /* all but the one five seconds before the end */
+    origin.match = "end";
+    count(&origin, "n\tb\n2\t5000\n");
+    origin.match = "start";
+    count(&origin, "n\tb\n0\t\n");
+    origin.from_us = end - 20000000;
+    count(&origin, "n\tb\n2\t5000\n");
+    origin.match = "inside";
+    count(&origin, "n\tb\n2\t5000\n");
+}
+
+static void a_known_port_is_passed_on(void **state) {
+    (void)state;
+    struct eg_filter *none;
+    static const uint16_t ports[] = {2055, 9995};
+    struct eg_origin origin = little_origin(paths, &none, NULL);
+    origin.netflow_ports = ports;
+    origin.netflow_port_count = 2;
+    count(&origin, "n\tb\n4\t5180\n");
+}
+
+static void filters_reach_packets_too(void **state) {
+    (void)state;
+    struct eg_filter *filter;
+    struct eg_origin origin = little_origin(paths, &filter, "dst port 2055 and proto udp");
+    origin.from_packets = true;
+    count(&origin, "n\tb\n1\t258\n");
+    eg_filter_free(filter);
+}
+
+static int setup(void **state) {
+    (void)state;
+    little_capture(path, 1);
+    return 0;
+}
+static int teardown(void **state) {
+    (void)state;
+    return unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exports_or_packets),
+        cmocka_unit_test(times_match_as_asked),
+        cmocka_unit_test(a_known_port_is_passed_on),
+        cmocka_unit_test(filters_reach_packets_too),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Top talkers: groupings, metrics, both sides, scaling, errors. */
+#include "little_capture.h"
+
+static char path[] = "/tmp/eg-top-XXXXXX";
+static const char *const paths[] = {path};
+
+static void ask(const char *by1, const char *by2, const char *metric, bool raw, const char *filter,
+                const char *answer) {
+    struct eg_filter *parsed;
+    const char *by[] = {by1, by2};
+    struct eg_top_request request = {.origin = little_origin(paths, &parsed, filter), .by = by,
+                                     .by_count = by2 ? 2 : 1, .metric = metric, .limit = 10, .raw = raw};
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    if (eg_sql_top(&request, &sql, &err) < 0) fail_msg("%s", err.message);
+    little_expect(&sql, answer);
+    eg_filter_free(parsed);
+}
+
+static void pairs_merge_both_directions(void **state) {
+    (void)state;
+    ask("pair", NULL, "bytes", false, NULL,
+        "ip_a\tip_b\tflows\tpackets\tbytes\n10.0.0.1\t10.0.0.2\t2\t18\t5000\n"
+        "10.0.0.3\t10.0.0.3\t1\t2\t120\n10.0.0.3\t192.168.0.1\t1\t1\t60\n");
+}
+
+static void an_address_counts_for_both_sides_once(void **state) {
+    (void)state;
+    ask("ip", NULL, "bytes", false, NULL,
+        "ip\tflows\tpackets\tbytes\n10.0.0.1\t2\t18\t5000\n10.0.0.2\t2\t18\t5000\n"
+        "10.0.0.3\t2\t3\t180\n192.168.0.1\t1\t1\t60\n");
+    ask("port", NULL, "flows", false, "proto udp",
+        "port\tflows\tpackets\tbytes\n7\t1\t2\t120\n53\t1\t1\t60\n5353\t1\t1\t60\n");
+}
+
+static void columns_and_metrics(void **state) {
+    (void)state;
+    ask("proto", "dst_port", "packets", false, NULL,
+        "proto\tdst_port\tflows\tpackets\tbytes\n6\t80\t1\t10\t1000\n6\t1000\t1\t8\t4000\n"
+        "17\t7\t1\t2\t120\n17\t53\t1\t1\t60\n");
+    ask("src_ip", NULL, "flows", false, "dst net 10.0.0.0/8",
+        "src_ip\tflows\tpackets\tbytes\n10.0.0.1\t1\t10\t1000\n10.0.0.2\t1\t8\t4000\n10.0.0.3\t1\t2\t120\n");
+}
+
+static void sampling_scales_unless_raw(void **state) {
+    (void)state;
+    char sampled[] = "/tmp/eg-top-XXXXXX";
+    little_capture(sampled, 10);
+    const char *const one[] = {sampled};
+    static const char *const by[] = {"proto"};
+    for (int raw = 0; raw < 2; raw++) {
+        struct eg_filter *parsed;
+        struct eg_top_request request = {.origin = little_origin(one, &parsed, "proto tcp"), .by = by,
+                                         .by_count = 1, .metric = "bytes", .raw = raw != 0};
+        struct eg_strbuf sql = {0};
+        assert_int_equal(eg_sql_top(&request, &sql, NULL), EG_OK);
+        little_expect(&sql, raw ? "proto\tflows\tpackets\tbytes\n6\t2\t18\t500\n"
+                                : "proto\tflows\tpackets\tbytes\n6\t2\t180\t5000\n");
+        eg_filter_free(parsed);
+    }
+    unlink(sampled);
+}
+
+static void what_is_unknown_is_named(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"src_adr"}, *const mixed[] = {"pair", "proto"};
+    struct eg_top_request request = {.origin = {.captures = paths, .capture_count = 1}, .by = wrong,
+                                     .by_count = 1, .metric = "bytes"};
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    assert_int_equal(eg_sql_top(&request, &sql, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "src_adr"));
+    assert_non_null(strstr(err.message, "did you mean"));
+    request.by = mixed;
+    request.by_count = 2;
+    assert_int_equal(eg_sql_top(&request, &sql, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "pair"));
+    request.by_count = 1;
+    request.metric = "stars";
+    assert_int_equal(eg_sql_top(&request, &sql, &err), EG_E_USAGE);
+    eg_strbuf_reset(&sql);
+}
+
+static int setup(void **state) {
+    (void)state;
+    little_capture(path, 1);
+    return 0;
+}
+static int teardown(void **state) {
+    (void)state;
+    return unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pairs_merge_both_directions),
+        cmocka_unit_test(an_address_counts_for_both_sides_once),
+        cmocka_unit_test(columns_and_metrics),
+        cmocka_unit_test(sampling_scales_unless_raw),
+        cmocka_unit_test(what_is_unknown_is_named),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Traffic over time: spreading adds up, idle intervals are zero, in and out of a host. */
+#include "little_capture.h"
+
+static char path[] = "/tmp/eg-trend-XXXXXX";
+static const char *const paths[] = {path};
+
+static void ask(int64_t by_us, const char *host, bool spread, const char *filter, const char *answer) {
+    struct eg_filter *parsed;
+    struct eg_trend_request request = {.origin = little_origin(paths, &parsed, filter), .host = host,
+                                       .by_us = by_us, .spread = spread};
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    if (eg_sql_trend(&request, &sql, &err) < 0) fail_msg("%s", err.message);
+    little_expect(&sql, answer);
+    eg_filter_free(parsed);
+}
+
+#define MINUTE INT64_C(60000000)
+
+static void a_long_flow_is_spread(void **state) {
+    (void)state;
+    /* 120 bytes over 3599 s, in quarters of an hour: floors of 30.008, 60.017, 90.025, 120 */
+    ask(15 * MINUTE, NULL, true, "src port 7",
+        "time\tbytes\tpackets\tflows\n2026-01-01T00:00:00.000000Z\t30\t0\t1\n"
+        "2026-01-01T00:15:00.000000Z\t30\t1\t0\n2026-01-01T00:30:00.000000Z\t30\t0\t0\n"
+        "2026-01-01T00:45:00.000000Z\t30\t1\t0\n");
+    ask(15 * MINUTE, NULL, false, "src port 7",
+        "time\tbytes\tpackets\tflows\n2026-01-01T00:45:00.000000Z\t120\t2\t1\n");
+}
+
+static void idle_intervals_are_zero(void **state) {
+    (void)state;
+    ask(1000000, NULL, false, "port 53 or dst port 80",
+        "time\tbytes\tpackets\tflows\n2026-01-01T00:59:50.000000Z\t1000\t10\t1\n"
+        "2026-01-01T00:59:51.000000Z\t0\t0\t0\n2026-01-01T00:59:52.000000Z\t0\t0\t0\n"
+        "2026-01-01T00:59:53.000000Z\t0\t0\t0\n2026-01-01T00:59:54.000000Z\t0\t0\t0\n"
+        "2026-01-01T00:59:55.000000Z\t60\t1\t1\n");
+}
+
+static void in_and_out_of_a_host(void **state) {
+    (void)state;
+    const char *head = "time\tin_bytes\tin_packets\tout_bytes\tout_packets\tflows\n";
+    char answer[200];
+    snprintf(answer, sizeof answer, "%s2026-01-01T00:00:00.000000Z\t4000\t8\t1000\t10\t2\n", head);
+    ask(60 * MINUTE, "10.0.0.1", true, NULL, answer);
+    snprintf(answer, sizeof answer, "%s2026-01-01T00:00:00.000000Z\t60\t1\t0\t0\t1\n", head);
+    ask(60 * MINUTE, "192.168.0.0/16", true, NULL, answer);
+}
+
+static void bad_requests_are_told(void **state) {
+    (void)state;
+    struct eg_trend_request request = {.origin = {.captures = paths, .capture_count = 1}, .by_us = 1,
+                                       .spread = true};
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    assert_int_equal(eg_sql_trend(&request, &sql, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "1ms"));
+    request.by_us = MINUTE;
+    request.host = "ten";
+    assert_int_equal(eg_sql_trend(&request, &sql, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "ten"));
+    eg_strbuf_reset(&sql);
+}
+
+static int setup(void **state) {
+    (void)state;
+    little_capture(path, 1);
+    return 0;
+}
+static int teardown(void **state) {
+    (void)state;
+    return unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_long_flow_is_spread),
+        cmocka_unit_test(idle_intervals_are_zero),
+        cmocka_unit_test(in_and_out_of_a_host),
+        cmocka_unit_test(bad_requests_are_told),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
