@@ -8,7 +8,7 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.path.join(os.environ.get("EG_SHARED", os.path.join(ROOT, "..", "shared")), "data")
 ROWS = os.environ.get("EG_CONFORMANCE_ROWS") or os.path.join(
-    os.environ.get("EG_BUILD", os.path.join(ROOT, "build", "release")),
+    ROOT, "build", os.environ.get("EG_PRESET", "release"),
     "tests", "conformance", "conformance-rows")
 
 
@@ -39,6 +39,16 @@ def with_golden(kind):
         for file in files:
             inside = os.path.relpath(os.path.join(directory, file), base)
             names.append(inside.removesuffix(".gz").removesuffix(".tsv"))
+    return sorted(names)
+
+
+def all_captures():
+    """Names of all files that are captures by their name (results of tools stand beside them)."""
+    names = []
+    for folder in ("packets", "flow-export"):
+        for directory, _, files in os.walk(os.path.join(SHARED, folder)):
+            names += [os.path.relpath(os.path.join(directory, file), SHARED) for file in files
+                      if file.endswith((".pcap", ".pcapng", ".pcapnano", ".cap", ".trace"))]
     return sorted(names)
 
 

@@ -1,4 +1,154 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where packets rows and tshark differ, and why."""
-DIFFERENCES = {}
-NOT_COMPARED = {}
+"""Where `packets` rows and tshark differ, and why. The lists are exact: a difference that is gone,
+or one more, fails the test.
+
+DIFFERENCES   capture -> {column: (frames that differ, reason)}
+OTHER_LINKS   captures with frames of a link type that is not taken apart: rows of times and lengths
+UNREADABLE    captures that tshark cannot open, so that there is no golden
+"""
+
+
+def because(reason, **counts):
+    return {column: (count, reason) for column, count in counts.items()}
+
+
+def ip_columns(frames, reason, **more):
+    """An IP packet that only tshark gets at."""
+    names = ("ip_version", "src_ip", "dst_ip", "proto", "ttl", "tos", "ip_id", "fragment_offset",
+             "more_fragments", "dont_fragment")
+    return because(reason, **{name: frames for name in names}, **more)
+
+
+def ports(frames, **more):
+    return {"src_port": frames, "dst_port": frames, "payload_length": frames, **more}
+
+
+LABELLED = "tshark looks behind the %s header; here the frame has no IP columns"
+SERVICE_TAG = "tshark shows the outer tag of 802.1ad as ieee8021ad.id and the inner one as vlan.id"
+OVER_LENGTH = "the record holds more bytes than its length says: the length was raised"
+UDP_LENGTH = "payload_length goes by the IP length, udp.length says something else"
+CUT_HEADER = "tshark shows no field of a header that is cut; those in front of the cut are kept"
+
+DIFFERENCES = {
+    "flow-export/tcpdump/sflow_print-segv.pcap": because(UDP_LENGTH, payload_length=1),
+    "packets/arkime/dot1ad.pcap": because(SERVICE_TAG, vlan=2),
+    "packets/arkime/pppoe.pcap": ip_columns(10, LABELLED % "PPPoE",
+                                            **ports(10, tcp_flags=10, tcp_seq=10)),
+    "packets/brimcap/bad-caplen.pcap": because(OVER_LENGTH, length=1),
+    "packets/libpcap-filter/slip-compressed_sl_print-oobr.pcap": because(OVER_LENGTH, length=1),
+    "packets/libpcap-filter/slip-sliplink_print-oobr.pcap": because(OVER_LENGTH, length=1),
+    "packets/ndpi/fuzz-2006-06-26-2594.pcap": because(UDP_LENGTH, payload_length=32)
+    | because("the IP packet ends inside the TCP header; what is there of it is kept", tcp_seq=1),
+    "packets/ndpi/fuzz-2021-06-07-c6c72a0a56.pcap": because(
+        "the fraction of the second is more than a second: there is no time", time=1, time_ns=1)
+    | because("tshark takes lengths above 2 GiB for 2 GiB less one", length=1)
+    | because(UDP_LENGTH, payload_length=1),
+    "packets/ndpi/ip_fragmented_garbage.pcap": because(
+        "the flags stand in the first fragment, the rest of the TCP header does not", tcp_flags=2),
+    "packets/tcpdump/802.1ad_QinQ.pcap": because(SERVICE_TAG, vlan=2),
+    "packets/tcpdump/arista_ether.pcap": ip_columns(12, LABELLED % "Arista vendor", mpls_labels=7,
+                                                    vlan=5),
+    "packets/tcpdump/bigtcp-ipv6.pcap": because(
+        "tshark 4.0 does not know segments of over 64 KiB; tcpdump's result is the same as this",
+        src_port=1, dst_port=1, tcp_flags=1, tcp_seq=1),
+    "packets/tcpdump/macsec-short-valid.pcap": ip_columns(1, LABELLED % "MACsec", **ports(1)),
+    "packets/tcpdump/nsh.pcap": ip_columns(1, LABELLED % "NSH", **ports(1)),
+    "packets/tcpdump/tcp_header_heapoverflow.pcap": because(CUT_HEADER, tcp_seq=1),
+    "packets/tcpdump/timestamp_invalid_micro.pcap": because(
+        "a fraction of a second or more is no time; tshark carries it over", time=2, time_ns=2),
+    "packets/tcpdump/timestamp_invalid_nano.pcap": because(
+        "a fraction of a second or more is no time; tshark carries it over", time=2, time_ns=2),
+    "packets/zeek/pbb.pcap": ip_columns(10, LABELLED % "802.1ah",
+                                        **ports(8, tcp_flags=8, tcp_seq=8)),
+    "packets/zeek/pppoe.pcap": because(
+        LABELLED % "PPPoE", ip_version=25, src_ip=25, dst_ip=25, proto=25, ttl=25, tos=25,
+        icmp_type=21, icmp_code=21, **ports(4)),
+    "packets/zeek/trunc/ip4-trunc.pcap": because(CUT_HEADER, ip_version=1),
+    "packets/zeek/trunc/ip6-trunc.pcap": because(
+        "the header is cut in front of the addresses; what follows them is not believed", proto=1),
+    "packets/zeek/trunc/ipv4-truncated-broken-header.pcap": because(CUT_HEADER, ip_version=1),
+    "packets/zeek/trunc/trunc-hdr.pcap": because(CUT_HEADER, dst_mac=1),
+    "packets/zeek/vntag.pcap": ip_columns(3, LABELLED % "VN-Tag", vlan=3),
+}
+
+# LINKTYPE_ numbers whose frames are rows of times and lengths
+OTHER_LINK_NAMES = {
+    8: "SLIP",
+    104: "Cisco HDLC",
+    105: "802.11",
+    107: "Frame Relay",
+    127: "802.11 with radiotap",
+    129: "ARCnet",
+    140: "MTP2",
+    160: "private",
+    165: "BACnet MS/TP",
+    178: "Juniper",
+    192: "PPI",
+    195: "802.15.4",
+    226: "IPNET",
+    231: "D-Bus",
+    239: "NFLOG",
+    242: "IP over InfiniBand",
+    253: "netlink",
+    258: "PKTAP",
+    271: "vsock",
+}
+
+OTHER_LINKS = {
+    "packets/arkime/80211http.pcap": 127,
+    "packets/arkime/icmp-frame-relay.pcap": 107,
+    "packets/arkime/nflog.pcap": 239,
+    "packets/libpcap-filter/ISIS_p2p_adjacency.pcap": 104,
+    "packets/libpcap-filter/arcnet-rfc1051-arp-icmp-http.pcap": 129,
+    "packets/libpcap-filter/arcnet-rfc1201-arp-icmp-http.pcap": 129,
+    "packets/libpcap-filter/bacnet-arcnet-linux.pcap": 129,
+    "packets/libpcap-filter/http_PPI.pcap": 192,
+    "packets/libpcap-filter/ieee802.11_exthdr.pcap": 127,
+    "packets/libpcap-filter/isup_load_generator.pcap": 140,
+    "packets/libpcap-filter/mstp_20140225214217.pcap": 165,
+    "packets/libpcap-filter/slip-bad-direction.pcap": 8,
+    "packets/libpcap-filter/slip-compressed_sl_print-oobr.pcap": 8,
+    "packets/libpcap-filter/slip-sliplink_print-oobr.pcap": 8,
+    "packets/libpcap-filter/wpa-Induction.pcap": 127,
+    "packets/libpcap-filter/wpa2linkuppassphraseiswireshark.pcap": 127,
+    "packets/ndpi/someip_sd_sample.pcap": 192,
+    "packets/pcapplusplus/microsecs_big_endian.pcap": 253,
+    "packets/tcpdump/802_15_4_beacon.pcap": 195,
+    "packets/tcpdump/HDLC.pcap": 104,
+    "packets/tcpdump/ISIS_p2p_adjacency.pcap": 104,
+    "packets/tcpdump/LINKTYPE_PKTAP.pcap": 258,
+    "packets/tcpdump/OSPFv3_NBMA_adjacencies.pcap": 107,
+    "packets/tcpdump/arcnet-rfc1201-arp-icmp-http.pcap": 129,
+    "packets/tcpdump/chdlc-slarp.pcap": 104,
+    "packets/tcpdump/cve2015-0261-ipv6.pcap": 8,
+    "packets/tcpdump/e1000g.pcap": 226,
+    "packets/tcpdump/hdlc_slarp.pcapng": 104,
+    "packets/tcpdump/hoobr_chdlc_print.pcap": 104,
+    "packets/tcpdump/ieee802.11_exthdr.pcap": 127,
+    "packets/tcpdump/ipoib.pcap": 242,
+    "packets/tcpdump/isis_poi.pcap": 178,
+    "packets/tcpdump/juniper_header-heapoverflow.pcap": 178,
+    "packets/tcpdump/nflog.pcap": 239,
+    "packets/tcpdump/radiotap-heapoverflow.pcap": 127,
+    "packets/tcpdump/slip-bad-direction.pcap": 8,
+    "packets/tcpdump/unsupported-link-type-160.pcap": 160,
+    "packets/tcpdump/unsupported-link-type-dbus.pcap": 231,
+    "packets/tcpdump/vsock-1.pcapng": 271,
+    "packets/zeek/nflog-bad-tlv-len.pcap": 239,
+    "packets/zeek/nflog-http.pcap": 239,
+    "packets/zeek/radiotap.pcap": 127,
+    "packets/zeek/wlanmon.pcap": 105,
+}
+
+UNREADABLE = {
+    "packets/libpcap-filter/brcm-tag-stp.pcap": "link type 281 is unknown to tshark",
+    "packets/libpcap-filter/dsa.pcap": "link type 284 is unknown to tshark",
+    "packets/libpcap-invalid/linktype-reserved-field-not-zero.pcap": "not a capture",
+    "packets/libpcap-invalid/pcap-invalid-version-1.pcap": "not a capture",
+    "packets/libpcap-invalid/pcapng-invalid-vers-1.pcapng": "not a capture",
+    "packets/libpcap-invalid/shb-option-too-long.pcapng": "not a capture",
+    "packets/tcpdump/brcm-tag.pcap": "link type 281 is unknown to tshark",
+    "packets/tcpdump/dsa.pcap": "link type 284 is unknown to tshark",
+    "packets/tcpdump/edsa.pcap": "link type 285 is unknown to tshark",
+    "packets/tcpdump/kday6.pcap": "link type 182 is unknown to tshark",
+}

@@ -114,7 +114,10 @@ int main(int argc, char **argv) {
     };
     struct eg_scan *scan;
     status = eg_scan_open(&scan, &env, &request, &err);
-    if (status < 0) return trouble(status, &err);
+    if (status < 0) {
+        free(options);
+        return trouble(status, &err);
+    }
     const struct eg_table *columns = eg_table_get(table);
     for (uint32_t col = 0; col < columns->count; col++)
         printf("%s%c", columns->columns[col].name, col + 1 < columns->count ? '\t' : '\n');
