@@ -4,6 +4,7 @@
  * again instead of copied. Several small batches may fill one chunk. */
 #include "base/alloc.h"
 #include "engine/inside.h"
+#include "engine/utf8.h"
 #include "table/address.h"
 
 #include <string.h>
@@ -141,39 +142,11 @@ static void put_string(struct eg_chunk_column *col, uint32_t row, const char *te
     else duckdb_unsafe_vector_assign_string_element_len(col->vector, row, text, size);
 }
 
-/* The size of the UTF-8 sequence at `at`, 0 where there is none. Source: RFC 3629 section 4. */
-static size_t utf8_size(const uint8_t *at, size_t left) {
-    if (at[0] < 0x80) return 1;
-    size_t size = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-    if (at[0] < 0xc2 || at[0] > 0xf4 || size > left) return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((at[i] & 0xc0) != 0x80) return 0;
-    if (at[0] == 0xe0 && at[1] < 0xa0) return 0; /* longer than need be */
-    if (at[0] == 0xed && at[1] > 0x9f) return 0; /* a surrogate */
-    if (at[0] == 0xf0 && at[1] < 0x90) return 0;
-    if (at[0] == 0xf4 && at[1] > 0x8f) return 0; /* above U+10FFFF */
-    return size;
-}
-
-static bool is_utf8(const uint8_t *text, size_t size) {
-    for (size_t at = 0; at < size;) {
-        size_t step = utf8_size(text + at, size - at);
-        if (!step) return false;
-        at += step;
-    }
-    return true;
-}
-
 /* A text from outside, as DuckDB may have it: what is no UTF-8 becomes U+FFFD. */
 static struct eg_span clean(struct eg_span text, struct eg_strbuf *scratch) {
-    if (is_utf8(text.at, text.size)) return text;
+    if (eg_utf8_whole(text)) return text;
     eg_strbuf_clear(scratch);
-    for (size_t at = 0; at < text.size;) {
-        size_t step = utf8_size(text.at + at, text.size - at);
-        if (step) eg_strbuf_add(scratch, text.at + at, step);
-        else eg_strbuf_text(scratch, "\xef\xbf\xbd");
-        at += step ? step : 1;
-    }
+    eg_utf8_mend(text, scratch);
     return eg_span(scratch->failed ? "" : scratch->text, scratch->failed ? 0 : scratch->size);
 }
 

@@ -140,7 +140,6 @@ static enum eg_status set_up(struct eg_engine *engine, const struct eg_engine_op
     EG_TRY(eg_engine_run(engine, "SET GLOBAL errors_as_json = true; SET GLOBAL TimeZone = 'UTC';",
                          err));
     EG_TRY(eg_register_scans(engine, err));
-    EG_TRY(eg_register_batch_table(engine, err));
     EG_TRY(eg_register_addresses(engine, err));
     EG_TRY(eg_register_identities(engine, err));
     EG_TRY(eg_register_words(engine, err));

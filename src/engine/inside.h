@@ -63,19 +63,6 @@ void eg_engine_scan_enlist(struct eg_engine *, struct eg_engine_scan *);
 /* Drops what is kept of the last query. */
 void eg_engine_forget(struct eg_engine *);
 
-/* ---- batches in memory as a table (batch_function.c) ------------------------------------------- */
-
-/* While it is enlisted, earlgrey_batches(ticket) gives the rows of the batches. */
-struct eg_batch_job {
-    struct eg_batch_job *next;
-    int64_t ticket;
-    enum eg_table_id table;
-    struct eg_batch *const *batches;
-    size_t count;
-};
-void eg_batch_job_enlist(struct eg_engine *, struct eg_batch_job *);
-void eg_batch_job_strike(struct eg_engine *, struct eg_batch_job *);
-
 /* ---- engine.c --------------------------------------------------------------------------------- */
 
 struct eg_engine {
@@ -94,7 +81,6 @@ struct eg_engine {
     pthread_cond_t wake;
     pthread_t watcher;
     bool watching, busy, closing;
-    struct eg_batch_job *jobs;    /* batches that COPY reads (batch_function.c) */
     struct eg_engine_scan *scans; /* of the query that runs or ran last */
     struct eg_error fault;        /* the first error of a table function; status EG_OK: none */
 
@@ -128,7 +114,6 @@ EG_MUST_CHECK enum eg_status eg_statement_prepare(struct eg_engine *, const char
 
 EG_MUST_CHECK enum eg_status eg_register_scans(struct eg_engine *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_register_losses(struct eg_engine *, struct eg_error *err);
-EG_MUST_CHECK enum eg_status eg_register_batch_table(struct eg_engine *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_register_addresses(struct eg_engine *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_register_identities(struct eg_engine *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_register_words(struct eg_engine *, struct eg_error *err);

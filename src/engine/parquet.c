@@ -1,75 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Finished Parquet files: of batches in memory, and of a query's rows. The file is complete and
  * fsynced, or removed; the caller gives it its final name. */
-#include "base/durable.h"
+#include "base/alloc.h"
 #include "engine/inside.h"
+#include "engine/parquet_file.h"
 
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define OPTIONS "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
-
-/* Runs one COPY on a connection of its own, so that an open result is not disturbed. */
-static enum eg_status copy(struct eg_engine *engine, const char *sql, struct eg_error *err) {
-    duckdb_connection connection = NULL;
-    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
-        return eg_fail(err, EG_E_ENGINE, "the SQL engine takes no connection");
-    duckdb_result result = {0};
-    enum eg_status status = EG_OK;
-    if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
-        status = eg_engine_fault(engine, duckdb_result_error(&result), 0, err);
-    duckdb_destroy_result(&result);
-    duckdb_disconnect(&connection);
-    return status;
-}
-
-/* Runs the COPY, makes the file durable, or removes it. */
-static enum eg_status finish(struct eg_engine *engine, struct eg_strbuf *sql, const char *path,
-                             struct eg_error *err) {
-    enum eg_status status = sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory to write %s", path)
-                                        : copy(engine, sql->text, err);
-    eg_strbuf_reset(sql);
-    if (status < 0) eg_error_prefix(err, "%s", path);
-    else status = eg_file_sync(path, err);
-    if (status < 0) (void)unlink(path);
-    return status;
+static struct eg_parquet_setup setup_for(const struct eg_engine *engine,
+                                         const struct eg_table *table) {
+    long cores = engine->threads ? (long)engine->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    return (struct eg_parquet_setup){
+        .table = table, .threads = cores > 0 ? (uint32_t)cores : 1, .env = &engine->env};
 }
 
 enum eg_status eg_parquet_write(struct eg_engine *engine, const char *path, enum eg_table_id table,
                                 struct eg_batch *const *batches, size_t batch_count,
                                 const char *note, struct eg_parquet_stats *out,
                                 struct eg_error *err) {
-    struct eg_batch_job job = {.table = table, .batches = batches, .count = batch_count};
-    eg_batch_job_enlist(engine, &job);
-    struct eg_strbuf sql = {0};
-    eg_strbuf_printf(&sql, "COPY (SELECT * FROM earlgrey_batches(%lld)) TO ",
-                     (long long)job.ticket);
-    eg_sql_quote(path, &sql);
-    eg_strbuf_text(&sql, " (" OPTIONS ", KV_METADATA {earlgrey: ");
-    eg_sql_quote(note ? note : "", &sql);
-    eg_strbuf_text(&sql, "})");
-    enum eg_status status = finish(engine, &sql, path, err);
-    eg_batch_job_strike(engine, &job);
-    EG_TRY(status);
-    struct stat st;
-    if (stat(path, &st) != 0) return eg_fail(err, EG_E_IO, "%s is gone", path);
-    *out = (struct eg_parquet_stats){.bytes = (uint64_t)st.st_size};
-    for (size_t i = 0; i < batch_count; i++) out->rows += batches[i]->rows;
+    struct eg_parquet_setup setup = setup_for(engine, eg_table_get(table));
+    if (table == EG_TABLE_FLOWS) setup.blooms = EG_SET(FLOWS, src_ip) | EG_SET(FLOWS, dst_ip);
+    if (table == EG_TABLE_PACKETS) setup.blooms = EG_SET(PACKETS, src_ip) | EG_SET(PACKETS, dst_ip);
+    struct eg_parquet_file *file = NULL;
+    EG_TRY(eg_parquet_file_new(&file, path, &setup, err));
+    enum eg_status status = eg_parquet_file_rows(file, batches, batch_count, err);
+    if (status >= 0) status = eg_parquet_file_finish(file, note ? note : "", out, err);
+    eg_parquet_file_free(file);
+    return status;
+}
+
+/* Rows of a query gathered until they make a row group. */
+struct gathered {
+    struct eg_batch **batches;
+    size_t count, room;
+    uint64_t rows, bytes;
+};
+
+static void gathered_clear(struct gathered *g) {
+    for (size_t i = 0; i < g->count; i++) eg_batch_unref(g->batches[i]);
+    g->count = 0;
+    g->rows = g->bytes = 0;
+}
+
+static enum eg_status gather(struct gathered *g, struct eg_batch *batch, struct eg_error *err) {
+    if (g->count == g->room) {
+        size_t room = g->room ? g->room * 2 : 64;
+        struct eg_batch **batches = eg_realloc(g->batches, room, sizeof(struct eg_batch *));
+        if (!batches) {
+            eg_batch_unref(batch);
+            return eg_fail(err, EG_E_NOMEM, "no memory for the rows of a file");
+        }
+        g->batches = batches;
+        g->room = room;
+    }
+    g->batches[g->count++] = batch;
+    g->rows += batch->rows;
+    g->bytes += eg_batch_bytes(batch);
     return EG_OK;
+}
+
+static enum eg_status copy_rows(struct eg_result *result, struct eg_parquet_file *file,
+                                struct eg_error *err) {
+    struct gathered g = {0};
+    enum eg_status status = EG_OK;
+    while (status == EG_OK) {
+        struct eg_batch *batch = NULL;
+        status = eg_result_next(result, &batch, err);
+        if (status == EG_OK) status = gather(&g, batch, err);
+        bool full = g.rows >= EG_PARQUET_GROUP_ROWS || g.bytes > (UINT64_C(256) << 20);
+        if (status < 0 || !(full || status == EG_END)) continue;
+        enum eg_status written = eg_parquet_file_rows(file, g.batches, g.count, err);
+        gathered_clear(&g);
+        if (written < 0) status = written;
+    }
+    gathered_clear(&g);
+    eg_free(g.batches);
+    return status < 0 ? status : EG_OK;
 }
 
 enum eg_status eg_parquet_copy(struct eg_engine *engine, const char *sql, const char *path,
                                struct eg_error *err) {
-    duckdb_prepared_statement checked = NULL; /* a locked engine takes one SELECT, here too */
-    if (engine->locks) EG_TRY(eg_engine_lock(engine, err));
-    EG_TRY(eg_statement_prepare(engine, sql, &checked, err));
-    bool select = duckdb_prepared_statement_type(checked) == DUCKDB_STATEMENT_TYPE_SELECT;
-    duckdb_destroy_prepare(&checked);
-    if (!select) return eg_fail(err, EG_E_USAGE, "only the rows of a SELECT can be written");
-    struct eg_strbuf text = {0};
-    eg_strbuf_printf(&text, "COPY (%s\n) TO ", sql);
-    eg_sql_quote(path, &text);
-    eg_strbuf_text(&text, " (" OPTIONS ")");
-    return finish(engine, &text, path, err);
+    struct eg_result *result = NULL;
+    EG_TRY(eg_engine_query(engine, sql, &result, err));
+    struct eg_parquet_setup setup = setup_for(engine, eg_result_table(result));
+    struct eg_parquet_file *file = NULL;
+    enum eg_status status = eg_parquet_file_new(&file, path, &setup, err);
+    if (status >= 0) status = copy_rows(result, file, err);
+    if (status >= 0) status = eg_parquet_file_finish(file, NULL, NULL, err);
+    eg_parquet_file_free(file);
+    eg_result_free(result);
+    return status;
 }
