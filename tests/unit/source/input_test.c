@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Inputs: names, reading on, at a place, anew; pipes that wait, and being interrupted. */
+#include "source/input.h"
+
+#include "source/read_source.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static char path[] = "/tmp/earlgrey-input-XXXXXX";
+static uint8_t bytes[700000];
+
+static int setup(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+    int fd = mkstemp(path);
+    if (fd < 0) return -1;
+    close(fd);
+    file_write(path, bytes, sizeof bytes);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    return unlink(path);
+}
+
+static size_t read_all(struct eg_input *in, uint8_t *to, size_t piece) {
+    size_t total = 0, got;
+    do {
+        assert_int_equal(eg_input_read(in, to + total, piece, &got, NULL), EG_OK);
+        total += got;
+    } while (got);
+    return total;
+}
+
+static void reads_on_anew_and_anywhere(void **state) {
+    (void)state;
+    struct eg_input in;
+    assert_int_equal(eg_input_open(&in, &eg_env_plain, path, NULL), EG_OK);
+    assert_true(in.regular && in.identified);
+    assert_int_equal(in.size, sizeof bytes);
+    assert_int_equal(in.packing, EG_PACKING_NONE);
+    uint8_t *to = malloc(sizeof bytes + 100000);
+    for (size_t piece = 1000; piece < 1 << 20; piece *= 10) {
+        assert_int_equal(read_all(&in, to, piece < 100000 ? piece : 100000), sizeof bytes);
+        assert_memory_equal(to, bytes, sizeof bytes);
+        assert_int_equal(eg_input_rewind(&in, NULL), EG_OK);
+    }
+    size_t got;
+    assert_int_equal(eg_input_pread(&in, to, 1000, sizeof bytes - 400, &got, NULL), EG_OK);
+    assert_int_equal(got, 400);
+    assert_memory_equal(to, bytes + sizeof bytes - 400, 400);
+    assert_int_equal(eg_input_pread(&in, to, 10, sizeof bytes + 5, &got, NULL), EG_OK);
+    assert_int_equal(got, 0);
+    assert_true(eg_input_ready(&in, 0));
+    eg_input_reset(&in);
+    free(to);
+}
+
+static void errors_name_what_and_why(void **state) {
+    (void)state;
+    struct eg_input in;
+    struct eg_error err;
+    assert_int_equal(eg_input_open(&in, &eg_env_plain, "/nowhere/to/be/found", &err), EG_E_NOENT);
+    assert_string_equal(err.message, "cannot open /nowhere/to/be/found: No such file or directory");
+    assert_int_equal(eg_input_open(&in, &eg_env_plain, "/tmp", &err), EG_E_FORMAT);
+    assert_non_null(strstr(err.message, "/tmp is a directory"));
+    assert_int_equal(eg_input_open(&in, &eg_env_plain, "/dev/null", &err), EG_E_FORMAT);
+    assert_string_equal(err.message, "/dev/null is empty");
+    assert_int_equal(eg_input_open(&in, &eg_env_plain, "file:///with%20blank%zz", &err), EG_E_NOENT);
+    assert_non_null(strstr(err.message, "cannot open /with blank%zz: "));
+}
+
+static void a_pipe_has_no_identity(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    char name[64];
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    assert_int_equal(write(ends[1], "0123456789", 10), 10);
+    struct eg_input in;
+    assert_int_equal(eg_input_open(&in, &eg_env_plain, name, NULL), EG_OK);
+    assert_false(in.regular || in.identified);
+    uint8_t to[64];
+    size_t got;
+    assert_true(eg_input_ready(&in, 0)); /* what was looked at to tell the packing */
+    assert_int_equal(eg_input_read(&in, to, 4, &got, NULL), EG_OK);
+    assert_int_equal(got, 4);
+    assert_int_equal(eg_input_read(&in, to + 4, 60, &got, NULL), EG_OK);
+    assert_int_equal(got, 6);
+    assert_memory_equal(to, "0123456789", 10);
+    assert_false(eg_input_ready(&in, 0));
+    assert_int_equal(write(ends[1], "ab", 2), 2);
+    assert_true(eg_input_ready(&in, 0));
+    assert_int_equal(eg_input_read(&in, to, 60, &got, NULL), EG_OK);
+    assert_int_equal(got, 2);
+    close(ends[1]);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(eg_input_read(&in, to, 60, &got, NULL), EG_OK);
+        assert_int_equal(got, 0);
+    }
+    eg_input_reset(&in);
+    close(ends[0]);
+}
+
+static void waiting_can_be_interrupted(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    char name[64];
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    assert_int_equal(write(ends[1], "0123456789", 10), 10);
+    atomic_bool cancel = false;
+    struct eg_env env = eg_env_plain;
+    env.cancel = &cancel;
+    struct eg_input in;
+    assert_int_equal(eg_input_open(&in, &env, name, NULL), EG_OK);
+    uint8_t to[64];
+    size_t got;
+    assert_int_equal(eg_input_read(&in, to, 64, &got, NULL), EG_OK);
+    atomic_store(&cancel, true);
+    assert_int_equal(eg_input_read(&in, to, 64, &got, NULL), EG_E_CANCELLED);
+    eg_input_reset(&in);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_on_anew_and_anywhere),
+        cmocka_unit_test(errors_name_what_and_why),
+        cmocka_unit_test(a_pipe_has_no_identity),
+        cmocka_unit_test(waiting_can_be_interrupted),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
