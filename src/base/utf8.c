@@ -45,7 +45,7 @@ size_t eg_utf8_good(struct eg_span s) {
     }
 }
 
-void eg_utf8_mend(struct eg_span s, struct eg_strbuf *to) {
+void eg_utf8_repair(struct eg_span s, struct eg_strbuf *to) {
     for (;;) {
         size_t good = eg_utf8_good(s);
         eg_strbuf_add(to, s.at, good);

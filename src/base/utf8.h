@@ -13,6 +13,6 @@ int32_t eg_utf8_next(struct eg_span s, size_t *size);
 /* How many bytes at the start of `s` are whole UTF-8 characters; s.size: all of it. */
 size_t eg_utf8_good(struct eg_span s);
 /* Adds `s` with U+FFFD for every byte that is no part of a character. */
-void eg_utf8_mend(struct eg_span s, struct eg_strbuf *to);
+void eg_utf8_repair(struct eg_span s, struct eg_strbuf *to);
 
 #endif

@@ -334,8 +334,8 @@ static void put_bytes(struct eg_builder *b, uint32_t i, const void *text, size_t
 }
 
 /* What is not UTF-8 becomes so here, at the one gate: every reader of texts relies on it. */
-static bool is_mended(struct eg_builder *b, const void *text, size_t size, struct eg_strbuf *to) {
-    eg_utf8_mend(eg_span(text, size), to);
+static bool mend(struct eg_builder *b, const void *text, size_t size, struct eg_strbuf *to) {
+    eg_utf8_repair(eg_span(text, size), to);
     if (to->failed) b->failed = true;
     return !to->failed;
 }
@@ -349,7 +349,7 @@ void eg_put_text(struct eg_builder *b, uint32_t i, const void *text, size_t size
         return;
     }
     struct eg_strbuf mended = {0};
-    if (is_mended(b, text, size, &mended)) put_bytes(b, i, mended.text, mended.size);
+    if (mend(b, text, size, &mended)) put_bytes(b, i, mended.text, mended.size);
     eg_strbuf_reset(&mended);
 }
 
@@ -365,7 +365,7 @@ int32_t eg_builder_intern(struct eg_builder *b, uint32_t i, const char *text, si
     if (eg_utf8_good(eg_span(text, size)) == size) return intern(b, i, text, size);
     struct eg_strbuf mended = {0};
     int32_t index = -1;
-    if (is_mended(b, text, size, &mended)) index = intern(b, i, mended.text, mended.size);
+    if (mend(b, text, size, &mended)) index = intern(b, i, mended.text, mended.size);
     eg_strbuf_reset(&mended);
     return index;
 }

@@ -76,7 +76,7 @@ static void mended(void **state) {
         }
         seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407U;
         struct eg_strbuf to = {0};
-        eg_utf8_mend(eg_span(bytes, size), &to);
+        eg_utf8_repair(eg_span(bytes, size), &to);
         assert_int_equal(eg_utf8_good(eg_span(to.text, to.size)), to.size);
         size_t good = eg_utf8_good(eg_span(bytes, size));
         assert_true(good <= size);
@@ -88,7 +88,7 @@ static void mended(void **state) {
         eg_strbuf_reset(&to);
     }
     struct eg_strbuf to = {0};
-    eg_utf8_mend(eg_span("a\xff\xe2\x82z", 5), &to);
+    eg_utf8_repair(eg_span("a\xff\xe2\x82z", 5), &to);
     assert_string_equal(to.text, "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz");
     eg_strbuf_reset(&to);
 }
