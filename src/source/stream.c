@@ -32,6 +32,7 @@ struct eg_stream {
     /* the batch that is being built */
     struct eg_builder *builder;
     size_t batch_bytes;
+    bool viewed;           /* some of its rows look into the buffer */
     int32_t *names;        /* interface -> index in the builder's dictionary; -1 unnamed, -2 new */
     uint32_t names_room, names_section;
     /* what is vouched for */
@@ -61,7 +62,7 @@ static enum eg_status buffer_turn(struct eg_stream *s, struct eg_error *err) {
     stream_hash(s);
     struct eg_span rest = stream_rest(s);
     memcpy(fresh->bytes, rest.at, rest.size);
-    if (s->builder->rows) {
+    if (s->viewed) {
         eg_builder_keep(s->builder, &s->buffer->owner);
         s->batch_bytes += s->buffer->size;
     }
@@ -70,6 +71,7 @@ static enum eg_status buffer_turn(struct eg_stream *s, struct eg_error *err) {
     s->base += s->at;
     s->end = rest.size;
     s->at = s->hashed = 0;
+    s->viewed = false;
     return EG_OK;
 }
 
@@ -241,8 +243,10 @@ static enum eg_record pcap_step(struct eg_stream *s, struct eg_record_note *note
     if (s->resume > s->base + s->at && s->resume < s->base + s->end)
         until = (size_t)(s->resume - s->base);
     struct eg_span have = eg_span(s->buffer->bytes, s->end);
+    size_t before = s->at;
     enum eg_record record = eg_frames_fill(s->builder, &s->pcap, have, &s->at, until, s->base, note,
                                            tally);
+    s->viewed = s->viewed || s->at > before;
     whole_mark(s);
     if (record != EG_RECORD_OTHER || s->at < s->end) return record;
     note->size = s->pcap.header_size; /* used up: go on with the next header */
@@ -315,6 +319,7 @@ static enum eg_status pcapng_step(struct eg_stream *s, enum eg_record *record,
     if (*record != EG_RECORD_FRAME) return EG_OK;
     int32_t name = interface_name(s, (uint32_t)frame.interface);
     eg_frame_put(s->builder, &frame, s->whole, name);
+    s->viewed = true;
     s->at += (size_t)note->size;
     whole_mark(s);
     return EG_OK;
@@ -323,9 +328,10 @@ static enum eg_status pcapng_step(struct eg_stream *s, enum eg_record *record,
 /* ---- batches ---- */
 
 static enum eg_status batch_seal(struct eg_stream *s, struct eg_batch **out, struct eg_error *err) {
-    eg_builder_keep(s->builder, &s->buffer->owner);
+    if (s->viewed) eg_builder_keep(s->builder, &s->buffer->owner);
     EG_TRY(eg_builder_seal(s->builder, out, err));
     s->batch_bytes = 0;
+    s->viewed = false;
     const struct eg_dict *dict = s->builder->dicts[EG_COL(RAW, interface)];
     if (!dict || dict->count < NAMES_MAX) return EG_OK;
     struct eg_builder *fresh;
