@@ -30,20 +30,11 @@ static enum eg_status see(void *to, const char *relative, const char *name, int6
     if (!eg_layout_ends(name, ".parquet")) return EG_OK;
     if (eg_index_find(&s->known->file_index, relative) != EG_INDEX_NONE) return EG_OK;
     size_t count = s->found.count;
-    if (count == s->found.room) {
-        size_t room = count ? count * 2 : 16;
-        char **names = eg_realloc(s->found.names, room, sizeof *names);
-        if (names) s->found.names = names;
-        enum eg_table_id *tables = eg_realloc(s->tables, room, sizeof *tables);
-        if (tables) s->tables = tables;
-        if (!names || !tables) return no_memory(err);
-        s->found.room = room;
-    }
-    s->found.names[count] = eg_strdup(relative);
-    if (!s->found.names[count]) return no_memory(err);
+    enum eg_table_id *tables = eg_realloc(s->tables, count + 1, sizeof *tables);
+    if (!tables) return no_memory(err);
+    s->tables = tables;
     s->tables[count] = s->table;
-    s->found.count++;
-    return EG_OK;
+    return eg_names_add(&s->found, relative) ? EG_OK : no_memory(err);
 }
 
 static enum eg_status search(struct search *s, struct eg_error *err) {

@@ -121,11 +121,11 @@ static void say_missing(struct report *report, const char *path, const struct eg
     if (gone)
         say(report, 4, "%zu files that were committed are not there any more (removed by hand?)",
             gone);
-    if (journal->damaged)
+    if (journal->damaged.count)
         say(report, 3,
             "%zu files of the journal in %s/%s are damaged; doctor --rebuild reads what they said "
             "from the Parquet files",
-            journal->damaged, path, EG_LAYOUT_COMMITS);
+            journal->damaged.count, path, EG_LAYOUT_COMMITS);
 }
 
 static void say_strays(struct report *report, const struct eg_strays *strays, bool adopted) {
@@ -171,6 +171,37 @@ static enum eg_status remake_catalog(struct eg_dataset *ds, const struct eg_jour
     return eg_catalog_update(ds->path, journal, ds->env, err);
 }
 
+/* What the damaged files of the journal said has been read from the Parquet files: they are put
+ * aside, so that the journal is whole again. */
+static enum eg_status put_aside(const char *root, struct eg_journal *journal,
+                                struct eg_error *err) {
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; status >= 0 && i < journal->damaged.count; i++) {
+        struct eg_strbuf from = {0}, to = {0};
+        eg_strbuf_printf(&from, "%s/%s/%s", root, EG_LAYOUT_COMMITS, journal->damaged.names[i]);
+        eg_strbuf_printf(&to, "%s.damaged", from.failed ? "" : from.text);
+        status = from.failed || to.failed
+                     ? eg_fail(err, EG_E_NOMEM, "no memory to look at the dataset")
+                     : eg_file_rename(from.text, to.text, err);
+        eg_strbuf_reset(&from);
+        eg_strbuf_reset(&to);
+    }
+    eg_names_reset(&journal->damaged);
+    return status;
+}
+
+static enum eg_status make_directories(const char *root, struct eg_error *err) {
+    static const char *const needed[] = {EG_LAYOUT_LOCKS, EG_LAYOUT_COMMITS};
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        char *path = eg_path_join(root, needed[i]);
+        enum eg_status status = path ? eg_dir_make(path, err)
+                                     : eg_fail(err, EG_E_NOMEM, "no memory to look at the dataset");
+        eg_free(path);
+        EG_TRY(status);
+    }
+    return EG_OK;
+}
+
 /* Under the lock for upkeep. */
 static enum eg_status rebuild(struct eg_dataset *ds, struct eg_journal *journal,
                               struct eg_leftovers *leftovers, struct eg_strays *strays,
@@ -178,6 +209,7 @@ static enum eg_status rebuild(struct eg_dataset *ds, struct eg_journal *journal,
     EG_TRY(eg_settle(ds->path, ds->session, EG_SETTLE_WHOLE, ds->env, leftovers, err));
     EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
     EG_TRY(eg_strays(ds, journal, true, strays, err));
+    if (!strays->broken) EG_TRY(put_aside(ds->path, journal, err));
     EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
     return remake_catalog(ds, journal, err);
 }
@@ -192,6 +224,7 @@ static enum eg_status examine(struct report *report, struct eg_dataset *ds, bool
     say(report, 6, "dataset %s: schema version %d, made by earlgrey %s", ds->path, schema, program);
     if (repair) {
         struct eg_lock upkeep;
+        EG_TRY(make_directories(ds->path, err));
         EG_TRY(eg_upkeep_begin(&upkeep, ds->path, err));
         enum eg_status status = rebuild(ds, journal, &leftovers, &strays, err);
         eg_lock_give(&upkeep, false);

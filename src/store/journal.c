@@ -24,6 +24,7 @@ void eg_journal_reset(struct eg_journal *journal) {
         eg_free(journal->marks[i].identity);
     }
     for (size_t i = 0; i < journal->done_count; i++) eg_free(journal->done[i]);
+    eg_names_reset(&journal->damaged);
     eg_free(journal->files);
     eg_free(journal->marks);
     eg_free(journal->done);
@@ -119,16 +120,17 @@ static void tell(const struct eg_env *env, const struct eg_error *err) {
     if (env && env->log) env->log(env->log_to, 3, err->message);
 }
 
-/* A damaged file costs its own commit and no other: it is counted, and reading goes on. */
-static enum eg_status read_or_count(struct eg_journal *journal, const char *path, char digest[33],
+/* A damaged file costs its own commit and no other: it is noted, and reading goes on. */
+static enum eg_status read_or_note(struct eg_journal *journal, const char *path, char digest[33],
                                     const struct eg_env *env, struct eg_error *err) {
     struct eg_error own = {0};
     enum eg_status status = eg_journal_read(journal, path, digest, &own);
     if (status == EG_E_NOENT) return EG_END; /* folded meanwhile: the snapshot has it */
     if (status == EG_E_FORMAT) {
-        journal->damaged++;
+        const char *name = strrchr(path, '/') + 1;
+        if (eg_names_hold(&journal->damaged, name)) return EG_END;
         tell(env, &own);
-        return EG_OK;
+        return eg_names_add(&journal->damaged, name) ? EG_END : no_memory(err);
     }
     if (status < 0 && err) *err = own;
     return status;
@@ -159,7 +161,7 @@ static enum eg_status refresh_done(struct eg_journal *journal, const char *root,
         eg_strbuf_printf(&path, "%s/%s/%s", root, EG_LAYOUT_COMMITS, name);
         char digest[33];
         enum eg_status status =
-            path.failed ? no_memory(err) : read_or_count(journal, path.text, digest, env, err);
+            path.failed ? no_memory(err) : read_or_note(journal, path.text, digest, env, err);
         eg_strbuf_reset(&path);
         if (status < 0) return status;
         if (status == EG_OK) EG_TRY(remember_done(journal, name, err));
@@ -177,7 +179,7 @@ enum eg_status eg_journal_refresh(struct eg_journal *journal, const char *root,
     if (status >= 0) status = eg_names_read(&names, commits, err);
     if (status >= 0) status = refresh_done(journal, root, &names, env, err);
     char digest[33] = "";
-    if (status >= 0) status = read_or_count(journal, snapshot, digest, env, err);
+    if (status >= 0) status = read_or_note(journal, snapshot, digest, env, err);
     if (status == EG_OK) memcpy(journal->snapshot, digest, sizeof digest);
     eg_names_reset(&names);
     eg_free(commits);
@@ -203,7 +205,7 @@ static void remove_done(struct eg_journal *journal, const char *root) {
 
 enum eg_status eg_journal_fold(struct eg_journal *journal, const char *root, int64_t now_us,
                                struct eg_error *err) {
-    if (journal->damaged) return EG_OK; /* nothing is thrown away before somebody has looked */
+    if (journal->damaged.count) return EG_OK; /* nothing is thrown away before somebody has looked */
     struct eg_strbuf text = {0};
     char *snapshot = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
     enum eg_status status = snapshot

@@ -41,7 +41,7 @@ struct eg_journal {
     char **done; /* ids of the .done files read */
     size_t done_count, done_room;
     char snapshot[33]; /* digest of the snapshot read; "": none */
-    size_t damaged;    /* files whose digest was wrong; they are left where they are */
+    struct eg_names damaged; /* names of files whose digest was wrong; they are left as they are */
     uint64_t version;
 };
 void eg_journal_reset(struct eg_journal *);

@@ -61,7 +61,7 @@ void eg_names_reset(struct eg_names *names) {
     *names = (struct eg_names){0};
 }
 
-static bool names_add(struct eg_names *names, const char *name) {
+bool eg_names_add(struct eg_names *names, const char *name) {
     if (names->count == names->room) {
         size_t room = names->room ? names->room * 2 : 16;
         char **grown = eg_realloc(names->names, room, sizeof *grown);
@@ -71,6 +71,12 @@ static bool names_add(struct eg_names *names, const char *name) {
     }
     names->names[names->count] = eg_strdup(name);
     return names->names[names->count] && ++names->count;
+}
+
+bool eg_names_hold(const struct eg_names *names, const char *name) {
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->names[i], name) == 0) return true;
+    return false;
 }
 
 static int by_text(const void *a, const void *b) {
@@ -88,7 +94,7 @@ enum eg_status eg_names_read(struct eg_names *out, const char *directory, struct
         const struct dirent *entry = readdir(dir);
         if (!entry) break;
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        if (names_add(out, entry->d_name)) continue;
+        if (eg_names_add(out, entry->d_name)) continue;
         status = eg_fail(err, EG_E_NOMEM, "no memory to list %s", directory);
         break;
     }

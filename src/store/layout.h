@@ -55,6 +55,8 @@ struct eg_names {
 };
 EG_MUST_CHECK enum eg_status eg_names_read(struct eg_names *out, const char *directory,
                                            struct eg_error *err);
+bool eg_names_add(struct eg_names *, const char *name); /* at the end; false: no memory */
+bool eg_names_hold(const struct eg_names *, const char *name);
 void eg_names_reset(struct eg_names *);
 
 #endif

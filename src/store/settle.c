@@ -26,24 +26,8 @@ static enum eg_status no_memory(struct eg_error *err) {
     return eg_fail(err, EG_E_NOMEM, "no memory to settle the dataset");
 }
 
-static bool names_hold(const struct eg_names *names, const char *name) {
-    for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->names[i], name) == 0) return true;
-    return false;
-}
-
-static enum eg_status names_more(struct eg_names *names, const char *name, struct eg_error *err) {
-    char **grown = eg_realloc(names->names, names->count + 1, sizeof *grown);
-    if (!grown) return no_memory(err);
-    names->names = grown;
-    names->names[names->count] = eg_strdup(name);
-    if (!names->names[names->count]) return no_memory(err);
-    names->count++;
-    return EG_OK;
-}
-
 static bool is_alive(const struct settling *s, const char *session) {
-    return strcmp(session, s->session) == 0 || names_hold(&s->alive, session);
+    return strcmp(session, s->session) == 0 || eg_names_hold(&s->alive, session);
 }
 
 /* ---- writers ---- */
@@ -68,7 +52,7 @@ static enum eg_status see_writer(struct settling *s, const char *path, const cha
     }
     if (alive) {
         s->found->writers_alive++;
-        return names_more(&s->alive, session, err);
+        return eg_names_add(&s->alive, session) ? EG_OK : no_memory(err);
     }
     s->found->writers_dead++;
     if (s->mode != EG_SETTLE_LOOK) s->dead[s->dead_count++] = lock;
@@ -123,7 +107,7 @@ static enum eg_status see_intent(struct settling *s, const char *path, const cha
     if (status == EG_E_FORMAT) {
         s->found->damaged++;
         tell(s, 3, own.message);
-        status = names_more(&s->damaged, commit, err);
+        status = eg_names_add(&s->damaged, commit) ? EG_OK : no_memory(err);
     } else if (status == EG_E_NOENT) {
         status = EG_OK; /* its writer finished it while we looked */
     } else if (status < 0) {
@@ -174,7 +158,7 @@ static enum eg_status see_file(void *to, const char *relative, const char *name,
     struct settling *s = to;
     char commit[EG_COMMIT_TEXT], session[EG_SESSION_TEXT];
     if (!eg_layout_ends(name, ".parquet.tmp") || !eg_layout_commit_of(name, commit, session) ||
-        is_alive(s, session) || names_hold(&s->damaged, commit))
+        is_alive(s, session) || eg_names_hold(&s->damaged, commit))
         return EG_OK;
     s->found->temporary++;
     if (s->mode == EG_SETTLE_LOOK) return EG_OK;

@@ -112,7 +112,7 @@ static void damage(void **state) {
     struct eg_journal journal = {0};
     must(eg_journal_refresh(&journal, root, &test_env, ERR));
     assert_int_equal(journal.file_count, 4);
-    assert_int_equal(journal.damaged, 1);
+    assert_int_equal(journal.damaged.count, 1);
     assert_non_null(strstr(last_log, "digest"));
     must(eg_journal_fold(&journal, root, NOON, ERR));
     assert_int_equal(scratch_count(root, "_earlgrey/commits/S"), 3);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The dataset sink: rows reach Parquet once each, with their positions, or not at all. */
+#include "parquet.h"
+
+#include <sys/mount.h>
+
+static void rows_and_positions(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    sink_write_flows(sink, NOON, 1000, 100);
+    sink_write_flows(sink, NOON + HOUR - 5000, 1000, 10); /* five in each hour */
+    sink_write_flows(sink, NOON, HOUR, 3);
+    assert_int_equal(access(root, F_OK), -1); /* nothing yet */
+    struct eg_position p = position_at("k", 100);
+    must(eg_sink_dataset.flush(sink, &p, 1, ERR));
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 113);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "sum(bytes)"), 5050 + 55 + 6);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(distinct hour(start_time))"), 3);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "min(epoch_us(start_time))"), NOON);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*) filter (exporter = '10.0.0.1')"), 113);
+    assert_int_equal(ask(root, EG_TABLE_LOSSES, "count(*)"), 0);
+    struct eg_position *known;
+    size_t count;
+    must(eg_sink_dataset.positions(sink, &known, &count, ERR));
+    assert_int_equal(count, 1);
+    assert_memory_equal(known, &p, sizeof p);
+    eg_free(known);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR)); /* nothing to say */
+    assert_int_equal(scratch_count(root, ".done"), 1);
+    sink_write_flows(sink, NOON, 1000, 5);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    sink_write_flows(sink, NOON, 1000, 5); /* never flushed: dropped */
+    eg_sink_dataset.close(sink);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 118);
+    assert_int_equal(scratch_count(root, ".tmp"), 0);
+    eg_free(root);
+}
+
+/* Each file's partition holds exactly the rows of its hour, and its range is the one of its rows. */
+static void partitions(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    sink_write_flows(sink, NOON + 30 * 60000000LL, 7 * 60000000LL, 60);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    eg_sink_dataset.close(sink);
+    struct eg_dataset *ds = open_reader(root);
+    struct eg_dataset_file *files;
+    size_t count;
+    must(eg_dataset_files(ds, EG_TABLE_FLOWS, INT64_MIN, INT64_MAX, &files, &count, ERR));
+    assert_int_equal(count, 8);
+    uint64_t rows = 0;
+    for (size_t i = 0; i < count; i++) {
+        rows += files[i].rows;
+        assert_true(files[i].start_us / HOUR == NOON / HOUR + (int64_t)i);
+        assert_true(files[i].end_us >= files[i].start_us + 60000000);
+    }
+    assert_int_equal(rows, 60);
+    eg_dataset_files_free(files, count);
+    eg_dataset_close(ds);
+    eg_free(root);
+}
+
+static void quarantine(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    sink_write_flows(sink, EG_LAYOUT_FIRST_US - 3, 1, 5); /* three too early, two in 1990 */
+    sink_write_flows(sink, INT64_C(9000000000000000000), 1, 4); /* the year 287,000 */
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    struct eg_tally_entry seen = eg_tally_sum(eg_dataset_sink_tally(sink), EG_CAUSE_quarantined);
+    assert_int_equal(seen.records, 7);
+    assert_int_equal(seen.packets, 7);
+    assert_int_equal(seen.bytes, 1 + 2 + 3 + 1 + 2 + 3 + 4);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR)); /* told once */
+    eg_sink_dataset.close(sink);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 2);
+    assert_int_equal(ask(root, EG_TABLE_LOSSES, "count(*)"), 1);
+    assert_int_equal(ask(root, EG_TABLE_LOSSES,
+                         "sum(records) filter (cause = 'quarantined' and source = 'netflow5' and "
+                         "exporter = '10.0.0.1' and domain = 7)"), 7);
+    assert_int_equal(scratch_count(root, "quarantine/flows/part-"), 1);
+    assert_int_equal(scratch_count(root, "flows/date="), 1);
+    assert_int_equal(scratch_count(root, "losses/date=2026-01-02/hour=12/"), 1);
+    eg_free(root);
+}
+
+/* The disk fills up under the encoder: one line that says what to do, nothing left behind; with
+ * room again the same rows go in. */
+static void full_disk(void **state) {
+    char *root = eg_path_join(*state, "d");
+    must(eg_dir_make(root, ERR));
+    if (getuid() != 0 || mount("none", root, "tmpfs", 0, "size=400k") != 0) skip();
+    struct eg_sink *sink = sink_open_at(root);
+    sink_write_flows(sink, NOON, 1000, 10);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    char *before = scratch_list(root);
+    for (int i = 0; i < 40; i++) sink_write_flows(sink, NOON + i, 7654321, 100000);
+    struct eg_position p = position_at("k", 100);
+    assert_int_equal(eg_sink_dataset.flush(sink, &p, 1, ERR), EG_E_NOSPACE);
+    assert_non_null(strstr(scratch_err.message, root));
+    assert_non_null(strstr(scratch_err.message, "free some space"));
+    char *after = scratch_list(root);
+    assert_string_equal(after, before);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 10);
+    assert_int_equal(mount("none", root, "tmpfs", MS_REMOUNT, "size=400m"), 0);
+    must(eg_sink_dataset.flush(sink, &p, 1, ERR));
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 10 + 40 * 100000);
+    eg_sink_dataset.close(sink);
+    eg_free(before);
+    eg_free(after);
+    assert_int_equal(umount(root), 0);
+    eg_free(root);
+}
+
+static void claims(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *one = sink_open_at(root), *two = sink_open_at(root);
+    must(eg_dataset_sink_claim(one, "k", "k.pcap", ERR));
+    assert_int_equal(eg_dataset_sink_claim(two, "k", "k.pcap", ERR), EG_E_LOCKED);
+    eg_sink_dataset.close(one);
+    must(eg_dataset_sink_claim(two, "k", "k.pcap", ERR));
+    eg_sink_dataset.close(two);
+    eg_free(root);
+}
+
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+int main(void) {
+    const struct CMUnitTest tests[] = {IN_SCRATCH(rows_and_positions), IN_SCRATCH(partitions),
+                                       IN_SCRATCH(quarantine), IN_SCRATCH(full_disk),
+                                       IN_SCRATCH(claims)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
