@@ -131,7 +131,8 @@ static void markdown_options(const struct eg_option *options, FILE *to) {
             for (const char *c = o->choices; *c; c++) fputs(*c == '|' ? "` `" : (char[2]){*c, 0}, to);
             fputc('`', to);
         } else if (o->type != EG_OPT_FLAG) {
-            fprintf(to, "%s", value_of(o));
+            for (const char *c = value_of(o); *c; c++)
+                fputs(*c == '|' ? "\\|" : (char[2]){*c, 0}, to); /* a bar would end the cell */
         }
         fprintf(to, " | %s | %s |\n", o->preset && o->type != EG_OPT_FLAG ? o->preset : "",
                 o->help);
