@@ -22,16 +22,22 @@ bool eg_addr_is_v4(const struct eg_addr *addr) {
 
 /* ---- out ---- */
 
+static const char digit_pairs[] = "0001020304050607080910111213141516171819"
+                                  "2021222324252627282930313233343536373839"
+                                  "4041424344454647484950515253545556575859"
+                                  "6061626364656667686970717273747576777879"
+                                  "8081828384858687888990919293949596979899";
+
+/* Writes three bytes whatever the octet needs; the next one writes over what is too much. */
 static char *put_octet(char *at, uint32_t octet) {
-    if (octet >= 100) {
-        *at++ = (char)('0' + octet / 100);
-        octet %= 100;
-        *at++ = (char)('0' + octet / 10);
-    } else if (octet >= 10) {
-        *at++ = (char)('0' + octet / 10);
-    }
-    *at++ = (char)('0' + octet % 10);
-    return at;
+    uint32_t hundreds = octet >= 200 ? 2 : octet >= 100;
+    const char *pair = digit_pairs + 2 * (octet - hundreds * 100);
+    *at = (char)('0' + hundreds);
+    at += hundreds != 0;
+    *at = pair[0];
+    at += octet >= 10;
+    *at = pair[1];
+    return at + 1;
 }
 
 static char *put_v4(char *at, const uint8_t octets[4]) {
