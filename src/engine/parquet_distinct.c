@@ -43,11 +43,27 @@ static bool begin(struct eg_distinct *d, uint32_t rows, uint32_t slots) {
     return true;
 }
 
-static uint32_t slots_for(uint32_t values) {
-    uint32_t slots = 1024;
-    while (slots / 2 < values) slots *= 2;
-    return slots;
+/* Every bit of the value reaches the low bits of the answer. */
+static uint32_t mix(uint64_t value) {
+    unsigned __int128 product = (unsigned __int128)value * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)product ^ (uint32_t)(product >> 64) ^ (uint32_t)(product >> 32);
 }
+
+/* When half of the slots are taken there are made four times as many. `hash` of a place. */
+static bool grow(struct eg_distinct *d, uint32_t (*hash)(const struct eg_distinct *, uint32_t)) {
+    if (d->count * 2 < d->slot_count) return true;
+    uint32_t slots = d->slot_count * 4, mask = slots - 1;
+    if (!eg_distinct_room(&d->slots, &d->slot_room, slots, sizeof *d->slots)) return false;
+    memset(d->slots, 0, (size_t)slots * sizeof *d->slots);
+    d->slot_count = slots;
+    for (uint32_t place = 0; place < d->count; place++) {
+        uint32_t slot = hash(d, place) & mask;
+        while (d->slots[slot]) slot = (slot + 1) & mask;
+        d->slots[slot] = place + 1;
+    }
+    return true;
+}
+#define FIRST_SLOTS 4096u
 
 /* ---- integers ---- */
 
@@ -68,29 +84,31 @@ static enum eg_distinct_end narrow(struct eg_distinct *d, const int64_t *values,
     return EG_DISTINCT_FOUND;
 }
 
-static uint64_t mix(uint64_t value) {
-    value *= UINT64_C(0x9E3779B97F4A7C15);
-    return value ^ value >> 32;
+static uint32_t hash_int(const struct eg_distinct *d, uint32_t place) {
+    return mix((uint64_t)d->ints[place]);
 }
 
 static enum eg_distinct_end wide(struct eg_distinct *d, const int64_t *values, uint32_t rows) {
     uint32_t most = rows < INTS_MAX ? rows : INTS_MAX;
-    if (!begin(d, rows, slots_for(most)) ||
+    if (!begin(d, rows, FIRST_SLOTS) ||
         !eg_distinct_room(&d->ints, &d->int_room, most, sizeof *d->ints))
         return EG_DISTINCT_NO_MEMORY;
-    uint32_t mask = d->slot_count - 1, last = 0;
+    uint32_t last = 0;
     for (uint32_t i = 0; i < rows; i++) {
         if (i == SAMPLE && d->count > SAMPLE_MAX) return EG_DISTINCT_MANY;
         if (i && values[i] == values[i - 1]) {
             d->places[i] = last;
             continue;
         }
-        uint32_t slot = (uint32_t)mix((uint64_t)values[i]) & mask;
+        uint32_t mask = d->slot_count - 1, slot = mix((uint64_t)values[i]) & mask;
         while (d->slots[slot] && d->ints[d->slots[slot] - 1] != values[i]) slot = (slot + 1) & mask;
         if (!d->slots[slot]) {
             if (d->count == most) return EG_DISTINCT_MANY;
             d->ints[d->count++] = values[i];
             d->slots[slot] = d->count;
+            d->places[i] = last = d->count - 1;
+            if (!grow(d, hash_int)) return EG_DISTINCT_NO_MEMORY;
+            continue;
         }
         d->places[i] = last = d->slots[slot] - 1;
     }
@@ -153,16 +171,21 @@ static bool sort_v4(struct eg_distinct *d, uint32_t rows) {
     return true;
 }
 
+static uint32_t hash_words(struct words words) { return mix(words.low ^ mix(words.high)); }
+
+static uint32_t hash_addr(const struct eg_distinct *d, uint32_t place) {
+    return hash_words(words_of(&d->addrs[place]));
+}
+
 enum eg_distinct_end eg_distinct_addrs(struct eg_distinct *d, const struct eg_addr *values,
                                        uint32_t rows) {
-    if (!begin(d, rows, slots_for(rows)) ||
+    if (!begin(d, rows, FIRST_SLOTS) ||
         !eg_distinct_room(&d->addrs, &d->addr_room, rows, sizeof *d->addrs))
         return EG_DISTINCT_NO_MEMORY;
-    uint32_t mask = d->slot_count - 1;
     bool all_v4 = true;
     for (uint32_t i = 0; i < rows; i++) {
         struct words words = words_of(&values[i]);
-        uint32_t slot = (uint32_t)mix(words.low ^ words.high * 31) & mask;
+        uint32_t mask = d->slot_count - 1, slot = hash_words(words) & mask;
         while (d->slots[slot]) {
             struct words there = words_of(&d->addrs[d->slots[slot] - 1]);
             if (there.low == words.low && there.high == words.high) break;
@@ -172,6 +195,9 @@ enum eg_distinct_end eg_distinct_addrs(struct eg_distinct *d, const struct eg_ad
             all_v4 &= is_v4(&values[i]);
             d->addrs[d->count++] = values[i];
             d->slots[slot] = d->count;
+            d->places[i] = d->count - 1;
+            if (!grow(d, hash_addr)) return EG_DISTINCT_NO_MEMORY;
+            continue;
         }
         d->places[i] = d->slots[slot] - 1;
     }
@@ -181,20 +207,26 @@ enum eg_distinct_end eg_distinct_addrs(struct eg_distinct *d, const struct eg_ad
 
 /* ---- texts ---- */
 
+static uint32_t hash_span(struct eg_span text) { return (uint32_t)eg_hash64(text.at, text.size, 0); }
+
+static uint32_t hash_text(const struct eg_distinct *d, uint32_t place) {
+    return hash_span(d->texts[place]);
+}
+
 enum eg_distinct_end eg_distinct_texts(struct eg_distinct *d, const struct eg_span *values,
                                        uint32_t rows) {
     uint32_t most = rows < INTS_MAX ? rows : INTS_MAX;
-    if (!begin(d, rows, slots_for(most)) ||
+    if (!begin(d, rows, FIRST_SLOTS) ||
         !eg_distinct_room(&d->texts, &d->text_room, most, sizeof *d->texts))
         return EG_DISTINCT_NO_MEMORY;
-    uint32_t mask = d->slot_count - 1, last = 0;
+    uint32_t last = 0;
     for (uint32_t i = 0; i < rows; i++) {
         if (i == SAMPLE && d->count > SAMPLE_MAX) return EG_DISTINCT_MANY;
         if (i && values[i].at == values[i - 1].at && values[i].size == values[i - 1].size) {
             d->places[i] = last; /* a name of the batch's own dictionary again */
             continue;
         }
-        uint32_t slot = (uint32_t)eg_hash64(values[i].at, values[i].size, 0) & mask;
+        uint32_t mask = d->slot_count - 1, slot = hash_span(values[i]) & mask;
         while (d->slots[slot]) {
             struct eg_span there = d->texts[d->slots[slot] - 1];
             if (there.size == values[i].size && memcmp(there.at, values[i].at, there.size) == 0)
@@ -205,6 +237,9 @@ enum eg_distinct_end eg_distinct_texts(struct eg_distinct *d, const struct eg_sp
             if (d->count == most) return EG_DISTINCT_MANY;
             d->texts[d->count++] = values[i];
             d->slots[slot] = d->count;
+            d->places[i] = last = d->count - 1;
+            if (!grow(d, hash_text)) return EG_DISTINCT_NO_MEMORY;
+            continue;
         }
         d->places[i] = last = d->slots[slot] - 1;
     }

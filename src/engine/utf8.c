@@ -19,6 +19,9 @@ static size_t sequence_size(struct eg_span text) {
 
 bool eg_utf8_whole(struct eg_span text) {
     while (text.size) {
+        while (text.size >= 8 && !(eg_be64(text, 0) & UINT64_C(0x8080808080808080)))
+            text = eg_span_from(text, 8); /* letters of ASCII */
+        if (!text.size) break;
         size_t size = sequence_size(text);
         if (!size) return false;
         text = eg_span_from(text, size);
