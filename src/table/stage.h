@@ -32,7 +32,7 @@ struct eg_env {
     void *log_to;
     const atomic_bool *cancel; /* set: stop soon, answer EG_E_CANCELLED; NULL: never */
     uint32_t batch_rows;       /* capacity of batches; EG_BATCH_ROWS unless a test says otherwise */
-    uint64_t unit_bytes;       /* how much input a unit holds; 0: 16 MiB */
+    uint64_t unit_bytes;       /* how much input a unit holds; 0: what suits the source */
 };
 /* The real clock, a silent log, no cancellation, usual sizes. */
 extern const struct eg_env eg_env_plain;
