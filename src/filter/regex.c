@@ -422,7 +422,9 @@ static bool piece(struct compiler *c) {
     int next = peek(c);
     if (next == '*' || next == '+' || next == '?' || next == '{')
         return fail(c, c->at, "a repeat of a repeat; use ( )");
-    return repeated(c, begin, from, times);
+    if (repeated(c, begin, from, times)) return true;
+    c->wrong_at = sign; /* the repeat is what is too much, not the piece it repeats */
+    return false;
 }
 
 static bool sequence(struct compiler *c) {
