@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The commit protocol (docs/decisions/0004-commit-protocol.md):
  *
- *   1 the data files are finished as NAME.parquet.tmp and fsynced; so are their directories
+ *   1 the data files are finished as _NAME.parquet.tmp and fsynced; so are their directories
  *   2 the intent, which names them and the positions they reach, is made durable: the decision
- *   3 NAME.parquet.tmp -> NAME.parquet, for each
+ *   3 _NAME.parquet.tmp -> NAME.parquet, for each
  *   4 their directories are fsynced
  *   5 SESSION-N.intent -> SESSION-N.done, and its directory is fsynced
  *
@@ -75,7 +75,7 @@ static enum eg_status rename_file(const char *root, const char *relative, size_t
                                   struct eg_error *err) {
     char *to = eg_path_join(root, relative);
     struct eg_strbuf from = {0};
-    eg_strbuf_printf(&from, "%s.tmp", to ? to : "");
+    if (to) eg_layout_tmp(to, &from);
     enum eg_status status = to && !from.failed ? eg_file_rename(from.text, to, err) : no_memory(err);
     if (status == EG_E_NOENT) {
         status = EG_OK; /* renamed before the crash, or gone with its partition */
@@ -152,7 +152,8 @@ enum eg_status eg_commit_file(struct eg_commit *commit, enum eg_table_id table, 
     char *directory = relative.failed ? NULL : eg_path_join(root, relative.text);
     eg_strbuf_char(&relative, '/');
     eg_layout_part(commit->id, (uint32_t)commit->file_count, &relative);
-    eg_strbuf_printf(&tmp, "%s/%s.tmp", root, relative.failed ? "" : relative.text);
+    eg_strbuf_printf(&tmp, "%s/", root);
+    if (!relative.failed) eg_layout_tmp(relative.text, &tmp);
     file->table = table;
     file->made_directory = directory && access(directory, F_OK) != 0;
     file->relative = eg_strbuf_take(&relative);

@@ -54,7 +54,7 @@ EG_MUST_CHECK enum eg_status eg_commit_begin(struct eg_commit **out, struct eg_d
 /* The commit's id, as its files' names carry it. Borrowed until the commit is freed. */
 const char *eg_commit_id(const struct eg_commit *);
 /* Where to write the next file of a table and hour (µs of its start; INT64_MIN: quarantine): a
- * PATH.tmp, its directory made. Borrowed until the commit is freed. */
+ * hidden name that ends in .tmp (layout.h), its directory made. Borrowed until the commit is freed. */
 EG_MUST_CHECK enum eg_status eg_commit_file(struct eg_commit *, enum eg_table_id, int64_t hour_us,
                                             const char **tmp_path, struct eg_error *err);
 /* That file is finished and fsynced. */

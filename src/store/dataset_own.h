@@ -67,7 +67,7 @@ EG_MUST_CHECK enum eg_status eg_settle(const char *root, const char *session, en
                                        const struct eg_env *, struct eg_leftovers *out,
                                        struct eg_error *err);
 
-/* Renames the files of a journal text from PATH.tmp to PATH, makes that durable, and marks the
+/* Renames the files of a journal text from their .tmp to their names, makes that durable, and marks the
  * intent done: the second half of a commit, and all of a recovery. */
 EG_MUST_CHECK enum eg_status eg_roll_forward(const char *root, const char *commit,
                                              const struct eg_journal *, size_t *lost,

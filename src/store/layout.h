@@ -29,6 +29,10 @@ void eg_layout_partition(enum eg_table_id, int64_t hour_us, struct eg_strbuf *to
 void eg_layout_commit(const char *session, uint32_t commit, char text[EG_COMMIT_TEXT]);
 /* "part-SESSION-000001-0003.parquet" */
 void eg_layout_part(const char *commit, uint32_t file, struct eg_strbuf *to);
+/* Where a part stands until it is finished: "DIR/part-X.parquet" -> "DIR/_part-X.parquet.tmp". The
+ * end keeps it out of globs for *.parquet (DuckDB's match hidden names), the underscore out of
+ * readers that take every file of a directory but hidden ones (Arrow, Spark, Hive). */
+void eg_layout_tmp(const char *part, struct eg_strbuf *to);
 /* The commit a part, an intent or their .tmp belongs to: what stands before and behind its id.
  * False: the name is not of that shape. `session` is the id's first part. */
 bool eg_layout_commit_of(const char *name, char commit[EG_COMMIT_TEXT],

@@ -59,7 +59,7 @@ static void healthy(void **state) {
 
 static void leftovers(void **state) {
     char *root = filled(*state);
-    command("cd '%s' && f=$(ls flows/*/hour=14/*) && mv $f $f.tmp && "
+    command("cd '%s' && f=$(ls flows/*/hour=14/*) && mv $f ${f%%/*}/_${f##*/}.tmp && "
             "c=_earlgrey/commits/$(basename $f | cut -d- -f2-3) && mv $c.done $c.intent", root);
     says(root, false, "4 1 commits of writers that were cut off are to be completed; the next ingest");
     says(root, true, "4 1 commits of writers that were cut off were completed\n");

@@ -73,7 +73,7 @@ static void commits_under_way(void **state) {
     fill(root);
     snprintf(command, sizeof command,
              "cd '%s' && for f in _earlgrey/commits/*.done; do mv $f ${f%%done}intent; done && "
-             "f=$(echo flows/*/hour=14/*) && mv $f $f.tmp", root);
+             "f=$(echo flows/*/hour=14/*) && mv $f ${f%%/*}/_${f##*/}.tmp", root);
     assert_int_equal(system(command), 0);
     assert_int_equal(count_of(root, INT64_MIN, INT64_MAX), 0);
     eg_dataset_close(open_writer(root));

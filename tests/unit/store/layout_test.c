@@ -38,6 +38,15 @@ static void names(void **state) {
     assert_true(eg_layout_commit_of(part.text, other, session));
     assert_string_equal(other, commit);
     assert_string_equal(session, "0123456789abcdef");
+    struct eg_strbuf tmp = {0};
+    eg_layout_tmp(part.text, &tmp);
+    assert_string_equal(tmp.text, "_part-0123456789abcdef-000007-0012.parquet.tmp");
+    assert_true(eg_layout_commit_of(tmp.text, other, session));
+    assert_string_equal(other, commit);
+    eg_strbuf_clear(&tmp);
+    eg_layout_tmp("a/b/c.parquet", &tmp);
+    assert_string_equal(tmp.text, "a/b/_c.parquet.tmp");
+    eg_strbuf_reset(&tmp);
     eg_strbuf_reset(&part);
     assert_true(eg_layout_commit_of("0123456789abcdef-000007.intent", other, session));
     assert_true(eg_layout_commit_of("0123456789abcdef-1000007.done", other, session));

@@ -70,7 +70,7 @@ static void make_intent(const char *root) {
     char command[800];
     snprintf(command, sizeof command,
              "cd '%s' && for f in _earlgrey/commits/*.done; do mv $f ${f%%done}intent; done && "
-             "for f in flows/*/*/*.parquet; do mv $f $f.tmp; done", root);
+             "for f in flows/*/*/*.parquet; do mv $f ${f%%/*}/_${f##*/}.tmp; done", root);
     assert_int_equal(system(command), 0);
 }
 
