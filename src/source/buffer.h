@@ -11,7 +11,7 @@ struct eg_pool; /* lives until it is closed and its last buffer is back */
 struct eg_buffer {
     struct eg_owner owner; /* what a batch keeps */
     struct eg_pool *pool;
-    size_t size;           /* bytes at `bytes` */
+    size_t size; /* bytes at `bytes` */
     uint8_t *bytes;
 };
 

@@ -94,8 +94,8 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
         } else if (plan->state == EG_PLAN_CHANGED) {
             snprintf(source->warning, sizeof source->warning,
                      "%.300s begins like %.300s, which is known, but differs from it before byte "
-                     "%llu: it is read as a new capture", source->input.name, identity.like->name,
-                     (unsigned long long)identity.offset);
+                     "%llu: it is read as a new capture",
+                     source->input.name, identity.like->name, (unsigned long long)identity.offset);
             plan->warning = source->warning;
         }
     }
@@ -105,8 +105,8 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
 
 static enum eg_status file_plan(struct eg_source *source, const struct eg_position *known,
                                 size_t known_count, struct eg_plan *out, struct eg_error *err) {
-    struct eg_plan plan = {.state = EG_PLAN_NEW, .units = EG_UNITS_STREAM,
-                           .bytes = source->input.size};
+    struct eg_plan plan = {
+        .state = EG_PLAN_NEW, .units = EG_UNITS_STREAM, .bytes = source->input.size};
     if (source->input.identified) {
         eg_identity_key(plan.key, source_head(source), UINT64_MAX);
         if (known_count) EG_TRY(known_find(source, known, known_count, &plan, err));
@@ -153,8 +153,8 @@ static enum eg_status digest_reach(struct eg_source *source, uint64_t offset,
         status = eg_input_pread(&source->input, chunk, want < DIGEST_CHUNK ? want : DIGEST_CHUNK,
                                 source->hashed, &got, err);
         if (status == EG_OK && got == 0)
-            status = eg_fail(err, EG_E_IO, "%s became shorter while it was read",
-                             source->input.name);
+            status =
+                eg_fail(err, EG_E_IO, "%s became shorter while it was read", source->input.name);
         if (status == EG_OK) eg_hasher_add(source->hasher, chunk, got);
         source->hashed += got;
     }

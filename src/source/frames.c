@@ -9,8 +9,7 @@ enum eg_status eg_frames_builder(struct eg_builder **out, uint32_t rows, struct 
 
 void eg_frame_put(struct eg_builder *b, const struct eg_frame *frame, uint64_t offset,
                   int32_t interface_name) {
-    if (frame->time_ns != EG_FRAME_NO_TIME)
-        eg_put_int(b, EG_COL(RAW, time_ns), frame->time_ns);
+    if (frame->time_ns != EG_FRAME_NO_TIME) eg_put_int(b, EG_COL(RAW, time_ns), frame->time_ns);
     eg_put_int(b, EG_COL(RAW, link_type), frame->link_type);
     eg_put_int(b, EG_COL(RAW, length), (int64_t)frame->length);
     eg_put_view(b, EG_COL(RAW, payload), frame->payload);
@@ -31,8 +30,8 @@ static bool run_open(struct eg_builder *b, struct eg_pcap_run *to) {
 }
 
 enum eg_record eg_frames_fill(struct eg_builder *b, const struct eg_pcap *pcap, struct eg_span have,
-                              size_t *at, size_t until, uint64_t base,
-                              struct eg_record_note *note, struct eg_tally *tally) {
+                              size_t *at, size_t until, uint64_t base, struct eg_record_note *note,
+                              struct eg_tally *tally) {
     while (*at < until) {
         if (eg_builder_room(b) == 0) return EG_RECORD_FRAME;
         struct eg_pcap_run to;
@@ -41,8 +40,7 @@ enum eg_record eg_frames_fill(struct eg_builder *b, const struct eg_pcap *pcap, 
         eg_builder_abandon(b); /* the slots that were not used */
         if (*at >= until || eg_builder_room(b) == 0) continue;
         struct eg_frame frame;
-        enum eg_record record =
-            eg_pcap_record(pcap, eg_span_from(have, *at), &frame, note, tally);
+        enum eg_record record = eg_pcap_record(pcap, eg_span_from(have, *at), &frame, note, tally);
         if (record != EG_RECORD_FRAME) return record;
         eg_frame_put(b, &frame, base + *at, -1);
         *at += note->size;
@@ -60,7 +58,8 @@ enum eg_status eg_frames_trouble(const char *name, enum eg_record record,
     if (cut)
         status = eg_fail(err, EG_E_CUT,
                          "%s is cut: it ends inside the record that begins at byte %llu; all whole "
-                         "packets before it were kept", name, (unsigned long long)place);
+                         "packets before it were kept",
+                         name, (unsigned long long)place);
     else
         status = eg_fail(err, EG_E_CUT,
                          "%s is damaged at byte %llu: %s; the packets before it were kept", name,

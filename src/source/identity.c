@@ -118,7 +118,8 @@ enum eg_status eg_identity_find(struct eg_identity *out, struct eg_input *input,
     struct eg_hasher *hasher = eg_hasher_new();
     enum eg_status status;
     if (!list || !out->rest || !hasher) {
-        status = eg_fail(err, EG_E_NOMEM, "no memory to compare %s with what is known", input->name);
+        status =
+            eg_fail(err, EG_E_NOMEM, "no memory to compare %s with what is known", input->name);
         goto out;
     }
     size_t count = candidates_find(list, head, least, known, known_count);

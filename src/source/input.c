@@ -26,8 +26,10 @@ static int hex_digit(char c) {
 
 /* The path in "file:PATH", "file:///PATH", "file://localhost/PATH" (RFC 8089), %XX resolved. */
 static char *path_of_uri(const char *rest) {
-    if (strncmp(rest, "//localhost/", 12) == 0) rest += 11;
-    else if (strncmp(rest, "///", 3) == 0) rest += 2;
+    if (strncmp(rest, "//localhost/", 12) == 0)
+        rest += 11;
+    else if (strncmp(rest, "///", 3) == 0)
+        rest += 2;
     char *path = eg_strdup(rest);
     if (!path) return NULL;
     char *to = path;
@@ -44,9 +46,12 @@ static char *path_of_uri(const char *rest) {
 }
 
 static enum eg_status name_set(struct eg_input *in, const char *uri, struct eg_error *err) {
-    if (strcmp(uri, "-") == 0) in->name = eg_strdup("standard input");
-    else if (strncmp(uri, "file:", 5) == 0) in->name = path_of_uri(uri + 5);
-    else in->name = eg_strdup(uri);
+    if (strcmp(uri, "-") == 0)
+        in->name = eg_strdup("standard input");
+    else if (strncmp(uri, "file:", 5) == 0)
+        in->name = path_of_uri(uri + 5);
+    else
+        in->name = eg_strdup(uri);
     return in->name ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory to open %.200s", uri);
 }
 
@@ -84,8 +89,8 @@ static enum eg_status packed_fill(struct eg_input *in, size_t want, struct eg_er
     in->packed_at = 0;
     while (in->packed_end < want && !in->stored_over) {
         size_t got;
-        EG_TRY(stored_read(in, in->packed + in->packed_end, PACKED_BYTES - in->packed_end, &got,
-                           err));
+        EG_TRY(
+            stored_read(in, in->packed + in->packed_end, PACKED_BYTES - in->packed_end, &got, err));
         in->packed_end += got;
     }
     return EG_OK;
@@ -231,7 +236,8 @@ bool eg_input_ready(const struct eg_input *in, int wait_ms) {
 
 enum eg_status eg_input_rewind(struct eg_input *in, struct eg_error *err) {
     EG_ASSERT(in->regular);
-    if (lseek(in->fd, 0, SEEK_SET) != 0) return eg_fail_errno(err, errno, "cannot read %s", in->name);
+    if (lseek(in->fd, 0, SEEK_SET) != 0)
+        return eg_fail_errno(err, errno, "cannot read %s", in->name);
     in->packed_at = in->packed_end = 0;
     in->stored_over = in->member_over = false;
     in->trouble.status = EG_OK;

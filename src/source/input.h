@@ -9,20 +9,20 @@
 
 struct eg_input {
     const struct eg_env *env;
-    char *name;         /* the path, or "standard input" */
+    char *name; /* the path, or "standard input" */
     int fd;
-    bool owned;         /* fd is ours to close */
-    bool regular;       /* has a size and can be read at any place, again and again */
-    bool identified;    /* has an identity worth remembering: a regular file, not standard input */
-    uint64_t size;      /* as stored, when it was opened; 0 where not regular */
+    bool owned;      /* fd is ours to close */
+    bool regular;    /* has a size and can be read at any place, again and again */
+    bool identified; /* has an identity worth remembering: a regular file, not standard input */
+    uint64_t size;   /* as stored, when it was opened; 0 where not regular */
     enum eg_packing packing;
     atomic_ullong stored_read; /* stored bytes consumed by eg_input_read */
     /* below: eg_input_read's own */
     struct eg_unpack *unpack;
-    uint8_t *packed;    /* stored bytes not used up yet: [packed_at, packed_end) */
+    uint8_t *packed; /* stored bytes not used up yet: [packed_at, packed_end) */
     size_t packed_at, packed_end;
-    bool stored_over;   /* the descriptor gave its last byte */
-    bool member_over;   /* a compressed member ended; another may follow */
+    bool stored_over;        /* the descriptor gave its last byte */
+    bool member_over;        /* a compressed member ended; another may follow */
     struct eg_error trouble; /* sticks; status EG_OK: none yet */
 };
 

@@ -23,7 +23,9 @@ static const struct look looks[] = {
     {"SQLite format 3", 15, "SQLite"},
     {"SEQ\x06", 4, "a Hadoop sequence file"},
     {"ARROW1", 6, "Arrow"},
-    {"\x7f" "ELF", 4, "a program"},
+    {"\x7f"
+     "ELF",
+     4, "a program"},
     {"%PDF", 4, "PDF"},
     {"snoop\0\0\0", 8, "snoop; editcap -F pcapng converts it"},
     {"\x54\x52\x53\x4e", 4, "a NetXRay capture; editcap -F pcapng converts it"},
@@ -61,14 +63,15 @@ enum eg_status eg_refuse(struct eg_error *err, const char *name, enum eg_packing
     bool packed = packing != EG_PACKING_NONE;
     enum eg_status status;
     if (head.size == 0)
-        status = eg_fail(err, EG_E_FORMAT, "%s is empty inside its %s", name,
-                         eg_packing_name(packing));
+        status =
+            eg_fail(err, EG_E_FORMAT, "%s is empty inside its %s", name, eg_packing_name(packing));
     else
-        status = eg_fail(err, EG_E_FORMAT,
-                         "%s is not a capture: %s%s begins with %s%s%s%s; pcap and pcapng can be "
-                         "read, plain or in gzip, zstd, lz4 or xz", name,
-                         packed ? "inside its " : "it", packed ? eg_packing_name(packing) : "",
-                         bytes, look ? " (" : "", look ? look : "", look ? ")" : "");
+        status =
+            eg_fail(err, EG_E_FORMAT,
+                    "%s is not a capture: %s%s begins with %s%s%s%s; pcap and pcapng can be "
+                    "read, plain or in gzip, zstd, lz4 or xz",
+                    name, packed ? "inside its " : "it", packed ? eg_packing_name(packing) : "",
+                    bytes, look ? " (" : "", look ? look : "", look ? ")" : "");
     if (err) err->position = 0;
     return status;
 }

@@ -10,10 +10,10 @@
 
 #define BUFFER_BYTES (1u << 20) /* at least twice the longest record that is looked at */
 #define SPARE_BUFFERS 16
-#define BATCH_BYTES_MAX (4u << 20)  /* of buffers that one batch keeps */
-#define BATCH_WAIT_MS 200           /* rows do not wait longer than this for others, on a pipe */
+#define BATCH_BYTES_MAX (4u << 20) /* of buffers that one batch keeps */
+#define BATCH_WAIT_MS 200          /* rows do not wait longer than this for others, on a pipe */
 #define NAME_NEW (-2)
-#define NAMES_MAX 1024u             /* a dictionary of interface names is begun anew behind this */
+#define NAMES_MAX 1024u /* a dictionary of interface names is begun anew behind this */
 
 _Static_assert(BUFFER_BYTES >= 2 * EG_PCAPNG_BLOCK_MAX, "a block must fit a buffer");
 
@@ -24,22 +24,22 @@ struct eg_stream {
     struct eg_pcapng ng;
     struct eg_pool *pool;
     struct eg_buffer *buffer;
-    size_t at, end;        /* in the buffer: what is not used up yet */
-    uint64_t base;         /* offset of the buffer in the uncompressed input */
+    size_t at, end; /* in the buffer: what is not used up yet */
+    uint64_t base;  /* offset of the buffer in the uncompressed input */
     uint64_t resume;
-    bool over;             /* the last answer was given */
+    bool over;               /* the last answer was given */
     struct eg_error trouble; /* of the input; the rows before it come first. Status EG_OK: none */
     /* the batch that is being built */
     struct eg_builder *builder;
     size_t batch_bytes;
-    bool viewed;           /* some of its rows look into the buffer */
-    int32_t *names;        /* interface -> index in the builder's dictionary; -1 unnamed, -2 new */
+    bool viewed;    /* some of its rows look into the buffer */
+    int32_t *names; /* interface -> index in the builder's dictionary; -1 unnamed, -2 new */
     uint32_t names_room, names_section;
     /* what is vouched for */
-    struct eg_hasher *hasher; /* NULL where there is no identity */
-    size_t hashed;         /* in the buffer: bytes before it are in the hasher */
-    uint64_t whole;        /* end of the whole records so far */
-    bool skipping;         /* a long block behind `whole` */
+    struct eg_hasher *hasher;        /* NULL where there is no identity */
+    size_t hashed;                   /* in the buffer: bytes before it are in the hasher */
+    uint64_t whole;                  /* end of the whole records so far */
+    bool skipping;                   /* a long block behind `whole` */
     struct eg_digest skipped_digest; /* of everything before it */
 };
 
@@ -82,8 +82,8 @@ static enum eg_status stream_fill(struct eg_stream *s, size_t want, struct eg_er
         if (s->at + want > BUFFER_BYTES || s->end == BUFFER_BYTES) EG_TRY(buffer_turn(s, err));
         size_t got;
         struct eg_error told = {.status = EG_OK, .position = -1};
-        enum eg_status status = eg_input_read(s->input, s->buffer->bytes + s->end,
-                                              BUFFER_BYTES - s->end, &got, &told);
+        enum eg_status status =
+            eg_input_read(s->input, s->buffer->bytes + s->end, BUFFER_BYTES - s->end, &got, &told);
         if (status == EG_E_CUT || status == EG_E_FORMAT) {
             s->trouble = told; /* what was read before it comes first */
         } else if (status < 0) {
@@ -177,7 +177,9 @@ void eg_stream_free(struct eg_stream *s) {
 
 enum eg_capture_format eg_stream_format(const struct eg_stream *s) { return s->format; }
 const struct eg_pcap *eg_stream_pcap(const struct eg_stream *s) { return &s->pcap; }
-struct eg_span eg_stream_head(const struct eg_stream *s) { return stream_rest(s); }
+struct eg_span eg_stream_head(const struct eg_stream *s) {
+    return stream_rest(s);
+}
 
 enum eg_status eg_stream_start(struct eg_stream *s, uint64_t resume, struct eg_error *err) {
     s->resume = resume;
@@ -212,19 +214,20 @@ static enum eg_status stream_over(struct eg_stream *s, enum eg_record record,
     if (record == EG_RECORD_MORE && rest.size == 0 && !packed && !s->skipping) return EG_END;
     if (record == EG_RECORD_DAMAGED || !packed) {
         int64_t time_us = s->format == EG_CAPTURE_PCAP && record == EG_RECORD_MORE
-                              ? eg_pcap_time_us(&s->pcap, rest) : INT64_MIN;
+                              ? eg_pcap_time_us(&s->pcap, rest)
+                              : INT64_MIN;
         return eg_frames_trouble(s->input->name, record, note, s->whole, rest.size, time_us, tally,
                                  err);
     }
     bool cut = s->trouble.status == EG_E_CUT;
     eg_tally_add(tally, cut ? EG_CAUSE_capture_cut : EG_CAUSE_capture_damaged, NULL, INT64_MIN, 1,
                  cut ? 1 : 0, (int64_t)rest.size);
-    enum eg_status status =
-        eg_fail(err, EG_E_CUT,
-                "%s is %s: %.200s, near byte %llu of the file; the packets before byte %llu of "
-                "what it holds were kept", s->input->name, cut ? "cut" : "damaged",
-                s->trouble.message, (unsigned long long)atomic_load(&s->input->stored_read),
-                (unsigned long long)s->whole);
+    enum eg_status status = eg_fail(
+        err, EG_E_CUT,
+        "%s is %s: %.200s, near byte %llu of the file; the packets before byte %llu of "
+        "what it holds were kept",
+        s->input->name, cut ? "cut" : "damaged", s->trouble.message,
+        (unsigned long long)atomic_load(&s->input->stored_read), (unsigned long long)s->whole);
     if (err) err->position = (int64_t)s->whole;
     return status;
 }
@@ -244,8 +247,8 @@ static enum eg_record pcap_step(struct eg_stream *s, struct eg_record_note *note
         until = (size_t)(s->resume - s->base);
     struct eg_span have = eg_span(s->buffer->bytes, s->end);
     size_t before = s->at;
-    enum eg_record record = eg_frames_fill(s->builder, &s->pcap, have, &s->at, until, s->base, note,
-                                           tally);
+    enum eg_record record =
+        eg_frames_fill(s->builder, &s->pcap, have, &s->at, until, s->base, note, tally);
     s->viewed = s->viewed || s->at > before;
     whole_mark(s);
     if (record != EG_RECORD_OTHER || s->at < s->end) return record;
@@ -272,8 +275,8 @@ static int32_t interface_name(struct eg_stream *s, uint32_t index) {
     }
     const char *name = s->ng.interfaces[index].name;
     if (s->names[index] == NAME_NEW)
-        s->names[index] = name ? eg_builder_intern(s->builder, EG_COL(RAW, interface), name,
-                                                   strlen(name)) : -1;
+        s->names[index] =
+            name ? eg_builder_intern(s->builder, EG_COL(RAW, interface), name, strlen(name)) : -1;
     return s->names[index];
 }
 
@@ -358,8 +361,10 @@ enum eg_status eg_stream_next(struct eg_stream *s, struct eg_batch **out, struct
         if (eg_env_cancelled(s->input->env)) return eg_fail(err, EG_E_CANCELLED, "interrupted");
         struct eg_record_note note = {0};
         enum eg_record record;
-        if (s->format == EG_CAPTURE_PCAP) record = pcap_step(s, &note, tally);
-        else EG_TRY(pcapng_step(s, &record, &note, tally, err));
+        if (s->format == EG_CAPTURE_PCAP)
+            record = pcap_step(s, &note, tally);
+        else
+            EG_TRY(pcapng_step(s, &record, &note, tally, err));
         if (record == EG_RECORD_NO_MEMORY || s->builder->failed)
             return eg_fail(err, EG_E_NOMEM, "no memory to read %s", s->input->name);
         if (batch_due(s, record == EG_RECORD_MORE)) return batch_seal(s, out, err);

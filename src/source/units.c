@@ -12,7 +12,7 @@
 
 #include <pthread.h>
 
-#define UNIT_BYTES (UINT64_C(4) << 20)      /* fits the caches of the cores; larger ones are slower */
+#define UNIT_BYTES (UINT64_C(4) << 20) /* fits the caches of the cores; larger ones are slower */
 #define UNIT_BYTES_MAX (UINT64_C(64) << 20)
 #define SPARE_BUFFERS 8
 
@@ -22,9 +22,9 @@ enum unit_state { UNIT_FRESH, UNIT_CLAIMED, UNIT_READ };
 struct unit_reader {
     struct eg_buffer *buffer;
     struct eg_builder *builder;
-    uint64_t base;   /* offset of the buffer in the file */
+    uint64_t base; /* offset of the buffer in the file */
     struct eg_span have;
-    size_t at, end;  /* in the buffer: next record, begin of the next unit */
+    size_t at, end; /* in the buffer: next record, begin of the next unit */
 };
 
 struct eg_units {
@@ -38,16 +38,16 @@ struct eg_units {
     struct unit_reader **readers; /* one a unit; NULL but while it is read */
     pthread_mutex_t lock;         /* guards what follows */
     pthread_cond_t walked;
-    uint8_t *states;      /* enum unit_state */
-    uint64_t *begins;     /* of each unit's first record; known up to and including `front` */
+    uint8_t *states;  /* enum unit_state */
+    uint64_t *begins; /* of each unit's first record; known up to and including `front` */
     uint64_t front;
-    uint64_t stop_unit;   /* the unit in which whole records end before the file does; or `count` */
+    uint64_t stop_unit; /* the unit in which whole records end before the file does; or `count` */
 };
 
 /* Where a unit's range begins. */
 static uint64_t range_begin(const struct eg_units *u, uint64_t unit) {
-    uint64_t begin = unit < u->split ? unit * u->unit_bytes
-                                     : u->split_begin + (unit - u->split) * u->unit_bytes;
+    uint64_t begin =
+        unit < u->split ? unit * u->unit_bytes : u->split_begin + (unit - u->split) * u->unit_bytes;
     if (begin < EG_PCAP_HEAD) begin = EG_PCAP_HEAD;
     return begin < u->size ? begin : u->size;
 }
@@ -57,7 +57,9 @@ enum eg_status eg_units_new(struct eg_units **out, const struct eg_input *input,
     struct eg_units *u = eg_calloc(1, sizeof *u);
     if (!u) return eg_fail(err, EG_E_NOMEM, "no memory to read %s", input->name);
     uint64_t bytes = input->env->unit_bytes ? input->env->unit_bytes : UNIT_BYTES;
-    *u = (struct eg_units){.input = input, .pcap = *pcap, .size = input->size,
+    *u = (struct eg_units){.input = input,
+                           .pcap = *pcap,
+                           .size = input->size,
                            .unit_bytes = bytes < UNIT_BYTES_MAX ? bytes : UNIT_BYTES_MAX};
     u->split_begin = resume > EG_PCAP_HEAD && resume <= u->size ? resume : EG_PCAP_HEAD;
     if (u->split_begin > EG_PCAP_HEAD)
@@ -144,8 +146,10 @@ static enum eg_status front_load(struct eg_units *u, struct eg_error *err) {
 /* Brings the front to `unit`, under the lock. */
 static enum eg_status front_reach(struct eg_units *u, uint64_t unit, struct eg_error *err) {
     while (u->front < unit) {
-        if (u->states[u->front] == UNIT_CLAIMED) pthread_cond_wait(&u->walked, &u->lock);
-        else EG_TRY(front_load(u, err));
+        if (u->states[u->front] == UNIT_CLAIMED)
+            pthread_cond_wait(&u->walked, &u->lock);
+        else
+            EG_TRY(front_load(u, err));
     }
     return EG_OK;
 }
@@ -181,8 +185,10 @@ static enum eg_status unit_open(struct eg_units *u, uint64_t unit, struct eg_err
     unit_mark(u, unit, UNIT_CLAIMED);
     enum eg_status status = unit_load(u, unit, reader, err);
     unit_mark(u, unit, status == EG_OK ? UNIT_READ : UNIT_FRESH);
-    if (status == EG_OK) u->readers[unit] = reader;
-    else reader_free(reader);
+    if (status == EG_OK)
+        u->readers[unit] = reader;
+    else
+        reader_free(reader);
     return status;
 }
 

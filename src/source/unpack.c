@@ -48,8 +48,8 @@ enum eg_status eg_unpack_again(struct eg_unpack *u, struct eg_error *err) {
     switch (u->packing) {
     case EG_PACKING_NONE: break;
     case EG_PACKING_GZIP:
-        ready = u->gzip_open ? inflateReset(&u->gzip) == Z_OK
-                             : inflateInit2(&u->gzip, 15 + 16) == Z_OK;
+        ready =
+            u->gzip_open ? inflateReset(&u->gzip) == Z_OK : inflateInit2(&u->gzip, 15 + 16) == Z_OK;
         u->gzip_open = ready || u->gzip_open;
         break;
     case EG_PACKING_ZSTD:
@@ -60,9 +60,7 @@ enum eg_status eg_unpack_again(struct eg_unpack *u, struct eg_error *err) {
         if (u->lz4) LZ4F_resetDecompressionContext(u->lz4);
         ready = u->lz4 || !LZ4F_isError(LZ4F_createDecompressionContext(&u->lz4, LZ4F_VERSION));
         break;
-    case EG_PACKING_XZ:
-        ready = lzma_stream_decoder(&u->xz, XZ_MEMORY_MAX, 0) == LZMA_OK;
-        break;
+    case EG_PACKING_XZ: ready = lzma_stream_decoder(&u->xz, XZ_MEMORY_MAX, 0) == LZMA_OK; break;
     }
     return ready ? EG_OK
                  : eg_fail(err, EG_E_NOMEM, "no memory to expand %s", eg_packing_name(u->packing));

@@ -7,7 +7,13 @@
 #include "base/cursor.h"
 #include "base/status.h"
 
-enum eg_packing { EG_PACKING_NONE, EG_PACKING_GZIP, EG_PACKING_ZSTD, EG_PACKING_LZ4, EG_PACKING_XZ };
+enum eg_packing {
+    EG_PACKING_NONE,
+    EG_PACKING_GZIP,
+    EG_PACKING_ZSTD,
+    EG_PACKING_LZ4,
+    EG_PACKING_XZ
+};
 
 /* By the first bytes (6 are enough). */
 enum eg_packing eg_packing_of(struct eg_span head);

@@ -18,7 +18,9 @@ static bool is_magic(uint32_t magic) {
     return magic == MAGIC_MICRO || magic == MAGIC_NANO || magic == MAGIC_MODIFIED;
 }
 
-bool eg_pcap_is(struct eg_span head) { return is_magic(eg_le32(head, 0)) || is_magic(eg_be32(head, 0)); }
+bool eg_pcap_is(struct eg_span head) {
+    return is_magic(eg_le32(head, 0)) || is_magic(eg_be32(head, 0));
+}
 
 enum eg_status eg_pcap_open(struct eg_pcap *out, struct eg_span head, struct eg_error *err) {
     if (!eg_pcap_is(head)) return eg_fail(err, EG_E_FORMAT, "no pcap file header");
@@ -33,9 +35,8 @@ enum eg_status eg_pcap_open(struct eg_pcap *out, struct eg_span head, struct eg_
     uint16_t major = eg_u16(head, 4, pcap.big), minor = eg_u16(head, 6, pcap.big);
     /* 543.0 is written by one old program and means 2.4 */
     if (major != 2 && !(major == 543 && minor == 0)) {
-        enum eg_status status = eg_fail(err, EG_E_FORMAT,
-                                        "a pcap file of version %u.%u; only 2.x can be read",
-                                        major, minor);
+        enum eg_status status = eg_fail(
+            err, EG_E_FORMAT, "a pcap file of version %u.%u; only 2.x can be read", major, minor);
         if (err) err->position = 4;
         return status;
     }
@@ -48,7 +49,8 @@ enum eg_status eg_pcap_open(struct eg_pcap *out, struct eg_span head, struct eg_
     if (link & 0x03ff0000u) {
         enum eg_status status = eg_fail(err, EG_E_FORMAT,
                                         "a pcap file whose link type field is 0x%08x, with "
-                                        "reserved bits set", link);
+                                        "reserved bits set",
+                                        link);
         if (err) err->position = 20;
         return status;
     }
@@ -62,7 +64,8 @@ struct header {
     uint32_t seconds, fraction, captured, length;
 };
 
-static inline struct header header_read(const struct eg_pcap *pcap, struct eg_span have, size_t at) {
+static inline struct header header_read(const struct eg_pcap *pcap, struct eg_span have,
+                                        size_t at) {
     struct header h = {eg_u32(have, at, pcap->big), eg_u32(have, at + 4, pcap->big),
                        eg_u32(have, at + 8, pcap->big), eg_u32(have, at + 12, pcap->big)};
     if (__builtin_expect(pcap->swapped || (pcap->unsure && h.captured > h.length), 0)) {
@@ -90,8 +93,10 @@ enum eg_record eg_pcap_record(const struct eg_pcap *pcap, struct eg_span have,
     }
     note->size += h.captured;
     if (have.size < note->size) return EG_RECORD_MORE;
-    *frame = (struct eg_frame){.time_ns = header_time(pcap, &h), .link_type = pcap->link_type,
-                               .interface = -1, .length = h.length,
+    *frame = (struct eg_frame){.time_ns = header_time(pcap, &h),
+                               .link_type = pcap->link_type,
+                               .interface = -1,
+                               .length = h.length,
                                .payload = eg_span_sub(have, pcap->header_size, h.captured)};
     int64_t time_us = (int64_t)h.seconds * 1000000;
     if (h.fraction >= pcap->ticks) {
@@ -139,8 +144,7 @@ size_t eg_pcap_walk(const struct eg_pcap *pcap, struct eg_span have, size_t at, 
     const struct eg_pcap p = *pcap;
     while (at < until && eg_span_has(have, at, p.header_size)) {
         struct header h = header_read(&p, have, at);
-        if (h.captured > EG_FRAME_BYTES_MAX ||
-            !eg_span_has(have, at + p.header_size, h.captured))
+        if (h.captured > EG_FRAME_BYTES_MAX || !eg_span_has(have, at + p.header_size, h.captured))
             break;
         at += p.header_size + h.captured;
     }

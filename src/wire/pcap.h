@@ -6,7 +6,7 @@
 
 #include "wire/capture.h"
 
-#define EG_PCAP_HEAD 24u        /* bytes of the file header */
+#define EG_PCAP_HEAD 24u /* bytes of the file header */
 #define EG_PCAP_RECORD_MAX (EG_FRAME_BYTES_MAX + 24u)
 
 struct eg_pcap {

@@ -22,7 +22,7 @@
 #define RESOLUTION_DECIMAL_MAX 19 /* finer ones leave no whole second in 64 bits */
 #define RESOLUTION_BINARY_MAX 63
 
-#define PACKET_HEAD 28u        /* block header and fixed fields of both packet blocks */
+#define PACKET_HEAD 28u /* block header and fixed fields of both packet blocks */
 #define SIMPLE_HEAD 12u
 #define INTERFACE_HEAD 16u
 
@@ -92,8 +92,8 @@ static bool options_read(struct eg_pcapng_interface *interface, const struct eg_
         uint16_t code = eg_u16(options, at, ng->big), size = eg_u16(options, at + 2, ng->big);
         if (code == OPTION_END) break;
         bool whole = eg_span_has(options, at + 4, size);
-        if (!whole || !option_take(interface, ng, code, eg_span_sub(options, at + 4, size),
-                                   &no_memory))
+        if (!whole ||
+            !option_take(interface, ng, code, eg_span_sub(options, at + 4, size), &no_memory))
             eg_tally_add(tally, EG_CAUSE_capture_option_bad, NULL, INT64_MIN, 1, 0, size);
         if (!whole) break;
         at += 4 + ((size + 3u) & ~3u);
@@ -164,7 +164,8 @@ static enum eg_record packet_read(const struct eg_pcapng *ng, struct eg_span blo
         return packet_damaged(size, tally);
     uint64_t stamp = (uint64_t)eg_u32(block, 12, ng->big) << 32 | eg_u32(block, 16, ng->big);
     *frame = (struct eg_frame){.time_ns = eg_pcapng_time(interface, stamp),
-                               .link_type = interface->link_type, .interface = (int32_t)index,
+                               .link_type = interface->link_type,
+                               .interface = (int32_t)index,
                                .length = length,
                                .payload = eg_span_sub(block, PACKET_HEAD, captured)};
     if (frame->time_ns == EG_FRAME_NO_TIME)
@@ -184,8 +185,10 @@ static enum eg_record simple_read(const struct eg_pcapng *ng, struct eg_span blo
     if (interface->snaplen && captured > interface->snaplen) captured = interface->snaplen;
     if (captured > size - SIMPLE_HEAD - 4) captured = size - SIMPLE_HEAD - 4;
     if (captured > EG_FRAME_BYTES_MAX) return packet_damaged(size, tally);
-    *frame = (struct eg_frame){.time_ns = EG_FRAME_NO_TIME, .link_type = interface->link_type,
-                               .interface = 0, .length = length,
+    *frame = (struct eg_frame){.time_ns = EG_FRAME_NO_TIME,
+                               .link_type = interface->link_type,
+                               .interface = 0,
+                               .length = length,
                                .payload = eg_span_sub(block, SIMPLE_HEAD, captured)};
     return EG_RECORD_FRAME;
 }
@@ -252,8 +255,7 @@ enum eg_record eg_pcapng_block(struct eg_pcapng *ng, struct eg_span have, struct
     case BLOCK_PACKET: record = packet_read(ng, have, size, false, frame, tally); break;
     case BLOCK_PACKET_OLD: record = packet_read(ng, have, size, true, frame, tally); break;
     case BLOCK_PACKET_SIMPLE: record = simple_read(ng, have, size, frame, tally); break;
-    default:
-        eg_tally_add(tally, EG_CAUSE_capture_block_skipped, NULL, INT64_MIN, 1, 0, size);
+    default: eg_tally_add(tally, EG_CAUSE_capture_block_skipped, NULL, INT64_MIN, 1, 0, size);
     }
     if (!whole && record == EG_RECORD_OTHER) {
         ng->trailer = size;

@@ -6,9 +6,9 @@
 
 #include "wire/capture.h"
 
-#define EG_PCAPNG_BLOCK_MAX (512u << 10)  /* what is looked at of a block; a packet's must fit */
-#define EG_PCAPNG_INTERFACES_MAX 65536u   /* of a section; further ones are not known */
-#define EG_PCAPNG_NAME_MAX 255u           /* longer names of interfaces are ignored */
+#define EG_PCAPNG_BLOCK_MAX (512u << 10) /* what is looked at of a block; a packet's must fit */
+#define EG_PCAPNG_INTERFACES_MAX 65536u  /* of a section; further ones are not known */
+#define EG_PCAPNG_NAME_MAX 255u          /* longer names of interfaces are ignored */
 
 struct eg_pcapng_interface {
     int32_t link_type;  /* -1: its description is damaged, its packets are not kept */
@@ -19,9 +19,9 @@ struct eg_pcapng_interface {
 };
 
 struct eg_pcapng {
-    bool big;          /* byte order of the section */
-    uint64_t trailer;  /* a long block was skipped up to its trailer, which must say this; else 0 */
-    uint32_t section;  /* counts the sections; interfaces are numbered anew in each */
+    bool big;         /* byte order of the section */
+    uint64_t trailer; /* a long block was skipped up to its trailer, which must say this; else 0 */
+    uint32_t section; /* counts the sections; interfaces are numbered anew in each */
     struct eg_pcapng_interface *interfaces;
     uint32_t count, room;
 };

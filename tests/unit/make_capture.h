@@ -25,8 +25,10 @@ static inline void made_add(struct made *m, const void *bytes, size_t size) {
         m->bytes = realloc(m->bytes, m->room);
         if (!m->bytes) abort();
     }
-    if (size && bytes) memcpy(m->bytes + m->size, bytes, size);
-    else if (size) memset(m->bytes + m->size, 0, size);
+    if (size && bytes)
+        memcpy(m->bytes + m->size, bytes, size);
+    else if (size)
+        memset(m->bytes + m->size, 0, size);
     m->size += size;
 }
 

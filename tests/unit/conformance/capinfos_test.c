@@ -23,57 +23,54 @@ struct difference {
     const char *why;
 };
 
-#define CLAMPED \
-    "it holds more bytes than its record says the packet had; the length is raised to " \
+#define CLAMPED                                                                                    \
+    "it holds more bytes than its record says the packet had; the length is raised to "            \
     "what is there (B34)"
-#define LINK_TYPE \
+#define LINK_TYPE                                                                                  \
     "Debian's capinfos does not know the link type; a link type is no reason to refuse"
-#define NO_TIME \
-    "simple packets have no time; those of the other packets count, where capinfos " \
+#define NO_TIME                                                                                    \
+    "simple packets have no time; those of the other packets count, where capinfos "               \
     "gives up on all"
-#define FRACTION \
-    "a fraction of more than a second is no time; capinfos prints it as it stands"
+#define FRACTION "a fraction of more than a second is no time; capinfos prints it as it stands"
 static const struct difference differences[] = {
-    {"packets/brimcap/bad-caplen.pcap",
-     "84 bytes, capinfos 68; ", CLAMPED},
-    {"packets/libpcap-filter/brcm-tag-stp.pcap",
-     "4 packets, capinfos cannot read it; ", LINK_TYPE},
-    {"packets/libpcap-filter/dsa.pcap",
-     "8 packets, capinfos cannot read it; ", LINK_TYPE},
-    {"packets/libpcap-filter/slip-compressed_sl_print-oobr.pcap",
-     "255 bytes, capinfos 225; ", CLAMPED},
-    {"packets/libpcap-filter/slip-sliplink_print-oobr.pcap",
-     "255 bytes, capinfos 225; ", CLAMPED},
+    {"packets/brimcap/bad-caplen.pcap", "84 bytes, capinfos 68; ", CLAMPED},
+    {"packets/libpcap-filter/brcm-tag-stp.pcap", "4 packets, capinfos cannot read it; ", LINK_TYPE},
+    {"packets/libpcap-filter/dsa.pcap", "8 packets, capinfos cannot read it; ", LINK_TYPE},
+    {"packets/libpcap-filter/slip-compressed_sl_print-oobr.pcap", "255 bytes, capinfos 225; ",
+     CLAMPED},
+    {"packets/libpcap-filter/slip-sliplink_print-oobr.pcap", "255 bytes, capinfos 225; ", CLAMPED},
     {"packets/pcapng-test-generator/be/test011.pcapng",
      "first 1340954905298858000, capinfos n/a; "
-     "last 1340954905300858000, capinfos n/a; ", NO_TIME},
+     "last 1340954905300858000, capinfos n/a; ",
+     NO_TIME},
     {"packets/pcapng-test-generator/be/test012.pcapng",
      "first 0, capinfos n/a; last 0, capinfos n/a; ", NO_TIME},
     {"packets/pcapng-test-generator/be/test016.pcapng",
      "first 1340954905298858000, capinfos n/a; "
-     "last 1340954905300858000, capinfos n/a; ", NO_TIME},
+     "last 1340954905300858000, capinfos n/a; ",
+     NO_TIME},
     {"packets/pcapng-test-generator/be/test018.pcapng",
      "first 1340954905298858000, capinfos n/a; "
-     "last 1340954905300858000, capinfos n/a; ", NO_TIME},
+     "last 1340954905300858000, capinfos n/a; ",
+     NO_TIME},
     {"packets/pcapng-test-generator/le/test011.pcapng",
      "first 1340954905298858000, capinfos n/a; "
-     "last 1340954905300858000, capinfos n/a; ", NO_TIME},
+     "last 1340954905300858000, capinfos n/a; ",
+     NO_TIME},
     {"packets/pcapng-test-generator/le/test012.pcapng",
      "first 0, capinfos n/a; last 0, capinfos n/a; ", NO_TIME},
     {"packets/pcapng-test-generator/le/test016.pcapng",
      "first 1340954905298858000, capinfos n/a; "
-     "last 1340954905300858000, capinfos n/a; ", NO_TIME},
+     "last 1340954905300858000, capinfos n/a; ",
+     NO_TIME},
     {"packets/pcapng-test-generator/le/test018.pcapng",
      "first 1340954905298858000, capinfos n/a; "
-     "last 1340954905300858000, capinfos n/a; ", NO_TIME},
-    {"packets/tcpdump/brcm-tag.pcap",
-     "23 packets, capinfos cannot read it; ", LINK_TYPE},
-    {"packets/tcpdump/dsa.pcap",
-     "8 packets, capinfos cannot read it; ", LINK_TYPE},
-    {"packets/tcpdump/edsa.pcap",
-     "10 packets, capinfos cannot read it; ", LINK_TYPE},
-    {"packets/tcpdump/kday6.pcap",
-     "1 packets, capinfos cannot read it; ", LINK_TYPE},
+     "last 1340954905300858000, capinfos n/a; ",
+     NO_TIME},
+    {"packets/tcpdump/brcm-tag.pcap", "23 packets, capinfos cannot read it; ", LINK_TYPE},
+    {"packets/tcpdump/dsa.pcap", "8 packets, capinfos cannot read it; ", LINK_TYPE},
+    {"packets/tcpdump/edsa.pcap", "10 packets, capinfos cannot read it; ", LINK_TYPE},
+    {"packets/tcpdump/kday6.pcap", "1 packets, capinfos cannot read it; ", LINK_TYPE},
     {"packets/tcpdump/timestamp_invalid_micro.pcap",
      "last 1418145369999999000, capinfos 1418145370.1000000; ", FRACTION},
     {"packets/tcpdump/timestamp_invalid_nano.pcap",
@@ -86,15 +83,20 @@ static const struct encapsulation {
     const char *name;
     int32_t types[4]; /* ends with -1 where shorter */
 } encapsulations[] = {
-    {"ether", {1, -1}},           {"ppp", {9, 50, 166, -1}},  {"linux-sll", {113, -1}},
-    {"ieee-802-11-radiotap", {127, -1}}, {"null", {0, -1}},   {"slip", {8, -1}},
-    {"chdlc", {104, -1}},         {"nflog", {239, -1}},       {"arcnet_linux", {129, -1}},
-    {"rawip", {101, -1}},         {"rawip4", {228, -1}},      {"rawip6", {229, -1}},
-    {"linux-sll2", {276, -1}},    {"juniper-ether", {178, -1}}, {"frelay", {107, -1}},
-    {"wpan", {195, -1}},          {"user13", {160, -1}},      {"ppi", {192, -1}},
-    {"pktap", {258, -1}},         {"netlink", {253, -1}},     {"mtp2", {140, -1}},
-    {"ipnet", {226, -1}},         {"ip-ib", {242, -1}},       {"ieee-802-11", {105, -1}},
-    {"dbus", {231, -1}},          {"bacnet-ms-tp", {165, -1}}, {"vsock", {271, -1}},
+    {"ether", {1, -1}},          {"ppp", {9, 50, 166, -1}},
+    {"linux-sll", {113, -1}},    {"ieee-802-11-radiotap", {127, -1}},
+    {"null", {0, -1}},           {"slip", {8, -1}},
+    {"chdlc", {104, -1}},        {"nflog", {239, -1}},
+    {"arcnet_linux", {129, -1}}, {"rawip", {101, -1}},
+    {"rawip4", {228, -1}},       {"rawip6", {229, -1}},
+    {"linux-sll2", {276, -1}},   {"juniper-ether", {178, -1}},
+    {"frelay", {107, -1}},       {"wpan", {195, -1}},
+    {"user13", {160, -1}},       {"ppi", {192, -1}},
+    {"pktap", {258, -1}},        {"netlink", {253, -1}},
+    {"mtp2", {140, -1}},         {"ipnet", {226, -1}},
+    {"ip-ib", {242, -1}},        {"ieee-802-11", {105, -1}},
+    {"dbus", {231, -1}},         {"bacnet-ms-tp", {165, -1}},
+    {"vsock", {271, -1}},
 };
 
 struct found {
@@ -198,7 +200,8 @@ static void compare(char *fields[FIELDS], const struct found *f, char *out, size
     if (!type_fits(fields[ENCAPSULATION], f))
         SAY("link type %d, capinfos %s; ", f->link_type, fields[ENCAPSULATION]);
     int64_t first = time_parse(fields[FIRST]), last = time_parse(fields[LAST]);
-    if (f->first_ns != first) SAY("first %lld, capinfos %s; ", (long long)f->first_ns, fields[FIRST]);
+    if (f->first_ns != first)
+        SAY("first %lld, capinfos %s; ", (long long)f->first_ns, fields[FIRST]);
     if (f->last_ns != (last == INT64_MAX ? INT64_MIN : last))
         SAY("last %lld, capinfos %s; ", (long long)f->last_ns, fields[LAST]);
 #undef SAY
@@ -284,7 +287,8 @@ static void agrees_with_the_generator(void **state) {
         assert_int_equal(found.packets,
                          simple + block_count(text, "EPB") + block_count(text, "PB"));
         assert_int_equal(found.timeless, simple);
-        static const char *const others[] = {"NRB", "ISB", "CB", "DCB", "SDJE", "DSB", "UNK", "unk"};
+        static const char *const others[] = {"NRB",  "ISB", "CB",  "DCB",
+                                             "SDJE", "DSB", "UNK", "unk"};
         int64_t skipped = 0;
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
             skipped += block_count(text, others[i]);
@@ -299,8 +303,10 @@ static void agrees_with_the_generator(void **state) {
 static void refuses_what_libpcap_refuses(void **state) {
     (void)state;
     static const char *const files[] = {
-        "linktype-reserved-field-not-zero.pcap", "pcap-invalid-version-1.pcap",
-        "pcapng-invalid-vers-1.pcapng", "shb-option-too-long.pcapng",
+        "linktype-reserved-field-not-zero.pcap",
+        "pcap-invalid-version-1.pcap",
+        "pcapng-invalid-vers-1.pcapng",
+        "shb-option-too-long.pcapng",
     };
     const char *shared = getenv("EG_SHARED");
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

@@ -225,7 +225,8 @@ static void cut_at_every_byte(const struct made *whole, struct reading_how how) 
     /* where each record ends: where the next begins */
     uint64_t ends[64], count = 0;
     const char *line = strchr(reading_text(&all.rows), '\n');
-    for (; line && line[1]; line = strchr(line + 1, '\n')) ends[count++] = strtoull(line + 1, NULL, 10);
+    for (; line && line[1]; line = strchr(line + 1, '\n'))
+        ends[count++] = strtoull(line + 1, NULL, 10);
     ends[count++] = whole->size;
     uint64_t begin = strtoull(reading_text(&all.rows), NULL, 10);
     struct made cut = *whole;
@@ -298,8 +299,8 @@ static void damage_stops_reading_there(void **state) {
         snprintf(text, sizeof text, "capture_damaged 1 0 %zu\n", m.size - place);
         expect_text(&r.account, text);
         /* once read, there is nothing new in it, and nothing to complain about again */
-        struct reading again = reading_of(path, (struct reading_how){
-            .unit_bytes = unit, .known = &r.position, .known_count = 1});
+        struct reading again = reading_of(
+            path, (struct reading_how){.unit_bytes = unit, .known = &r.position, .known_count = 1});
         assert_int_equal(again.plan.state, EG_PLAN_KNOWN);
         reading_reset(&again);
         reading_reset(&r);
@@ -424,7 +425,8 @@ static void pack_lz4(struct made *to, const void *bytes, size_t size) {
 static void pack_xz(struct made *to, const void *bytes, size_t size) {
     size_t room = lzma_stream_buffer_bound(size), used = 0;
     uint8_t *out = malloc(room);
-    if (lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, bytes, size, out, &used, room) != LZMA_OK)
+    if (lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, bytes, size, out, &used, room) !=
+        LZMA_OK)
         abort();
     made_add(to, out, used);
     free(out);
@@ -501,8 +503,8 @@ static void compressed_cuts_keep_whole_packets(void **state) {
             assert_true(r.row_count >= before); /* more bytes never give fewer packets */
             before = r.row_count;
             if (packed.size >= first) assert_true(r.row_count >= 130);
-            assert_int_equal(
-                strncmp(reading_text(&r.rows), reading_text(&plain.rows), r.rows.size), 0);
+            assert_int_equal(strncmp(reading_text(&r.rows), reading_text(&plain.rows), r.rows.size),
+                             0);
             assert_int_equal(r.last, EG_E_CUT);
             assert_non_null(strstr(r.error.message, path));
             assert_int_equal(strncmp(reading_text(&r.account), "capture_cut 1 1 ", 16), 0);
@@ -571,8 +573,8 @@ static void reads_standard_input(void **state) {
         snprintf(command, sizeof command, "cat %s", path);
         FILE *pipe = popen(command, "r");
         dup2(fileno(pipe), STDIN_FILENO);
-        struct reading r = reading_of("-", (struct reading_how){
-            .known = &plain.position, .known_count = 1});
+        struct reading r =
+            reading_of("-", (struct reading_how){.known = &plain.position, .known_count = 1});
         assert_int_equal(r.open, EG_OK);
         assert_int_equal(r.last, EG_END);
         assert_string_equal(reading_text(&r.rows), reading_text(&plain.rows));
@@ -663,8 +665,8 @@ static void knows_what_it_read(void **state) {
         made_record(&m, i, i, 60, 60, NULL);
     }
     for (uint64_t unit = 100; unit <= 1 << 20; unit *= 7)
-        known_grown_changed(&m, part, 170, (struct reading_how){.unit_bytes = unit, .batch_rows = 9},
-                            NULL);
+        known_grown_changed(&m, part, 170,
+                            (struct reading_how){.unit_bytes = unit, .batch_rows = 9}, NULL);
     for (unsigned k = 0; k < 4; k++)
         known_grown_changed(&m, part, 170, (struct reading_how){.batch_rows = 50}, packers[k]);
     made_free(&m);
@@ -704,7 +706,8 @@ static void empty_captures_know_nobody(void **state) {
     struct made m = pcap_make(5, 60, 17), empty = m;
     empty.size = 24;
     struct reading r = read_made(&empty, (struct reading_how){0});
-    struct reading other = read_made(&m, (struct reading_how){.known = &r.position, .known_count = 1});
+    struct reading other =
+        read_made(&m, (struct reading_how){.known = &r.position, .known_count = 1});
     expect_plan(&other, EG_PLAN_NEW, 0, 0);
     reading_reset(&r);
     reading_reset(&other);
@@ -732,8 +735,7 @@ static void survives_lack_of_memory(void **state) {
             struct eg_plan plan = {.units = 0};
             torture_fail_after(n);
             enum eg_status status = eg_source_file.open(&env, path, NULL, &source, &err);
-            if (status == EG_OK)
-                status = eg_source_file.plan(source, &position, 1, &plan, &err);
+            if (status == EG_OK) status = eg_source_file.plan(source, &position, 1, &plan, &err);
             uint64_t rows = 0;
             bool stream = plan.units == EG_UNITS_STREAM;
             for (uint64_t u = 0; status >= 0 && u < (stream ? 1 : plan.units); u++) {
@@ -744,7 +746,8 @@ static void survives_lack_of_memory(void **state) {
                 }
             }
             if (status >= 0)
-                status = eg_source_file.position(source, stream ? 0 : plan.units - 1, &position, &err);
+                status =
+                    eg_source_file.position(source, stream ? 0 : plan.units - 1, &position, &err);
             failed = torture_off();
             if (status < 0) assert_int_equal(status, EG_E_NOMEM);
             if (!failed) assert_int_equal(rows, 200);

@@ -63,8 +63,9 @@ static void troubles_name_file_and_place(void **state) {
     struct eg_tally tally = {0};
     struct eg_error err;
     struct eg_record_note note = {.why = "a reason"};
-    assert_int_equal(eg_frames_trouble("x.pcap", EG_RECORD_MORE, &note, 1234, 56, 7000000, &tally,
-                                       &err), EG_E_CUT);
+    assert_int_equal(
+        eg_frames_trouble("x.pcap", EG_RECORD_MORE, &note, 1234, 56, 7000000, &tally, &err),
+        EG_E_CUT);
     assert_int_equal(err.position, 1234);
     assert_non_null(strstr(err.message, "x.pcap is cut"));
     assert_non_null(strstr(err.message, "at byte 1234;"));
@@ -73,11 +74,13 @@ static void troubles_name_file_and_place(void **state) {
     assert_int_equal(sum.packets, 1);
     assert_int_equal(sum.bytes, 56);
     assert_int_equal(tally.entries[0].start_us, 7000000);
-    assert_int_equal(eg_frames_trouble("x.pcap", EG_RECORD_DAMAGED, &note, 99, 1, INT64_MIN, &tally,
-                                       &err), EG_E_CUT);
+    assert_int_equal(
+        eg_frames_trouble("x.pcap", EG_RECORD_DAMAGED, &note, 99, 1, INT64_MIN, &tally, &err),
+        EG_E_CUT);
     assert_non_null(strstr(err.message, "x.pcap is damaged at byte 99: a reason"));
     assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_capture_damaged).records, 1);
-    assert_int_equal(eg_frames_trouble("x", EG_RECORD_MORE, &note, 0, 0, 0, &tally, NULL), EG_E_CUT);
+    assert_int_equal(eg_frames_trouble("x", EG_RECORD_MORE, &note, 0, 0, 0, &tally, NULL),
+                     EG_E_CUT);
     eg_tally_reset(&tally);
 }
 

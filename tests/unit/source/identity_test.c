@@ -44,7 +44,8 @@ static enum eg_status find(struct eg_identity *out, const struct eg_position *kn
     struct eg_error err;
     assert_int_equal(eg_input_open(&input, &eg_env_plain, path, &err), EG_OK);
     assert_int_equal(eg_input_rewind(&input, &err), EG_OK);
-    enum eg_status status = eg_identity_find(out, &input, eg_span(bytes, 64), 25, known, count, &err);
+    enum eg_status status =
+        eg_identity_find(out, &input, eg_span(bytes, 64), 25, known, count, &err);
     eg_input_reset(&input);
     return status;
 }

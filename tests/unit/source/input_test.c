@@ -71,7 +71,8 @@ static void errors_name_what_and_why(void **state) {
     assert_non_null(strstr(err.message, "/tmp is a directory"));
     assert_int_equal(eg_input_open(&in, &eg_env_plain, "/dev/null", &err), EG_E_FORMAT);
     assert_string_equal(err.message, "/dev/null is empty");
-    assert_int_equal(eg_input_open(&in, &eg_env_plain, "file:///with%20blank%zz", &err), EG_E_NOENT);
+    assert_int_equal(eg_input_open(&in, &eg_env_plain, "file:///with%20blank%zz", &err),
+                     EG_E_NOENT);
     assert_non_null(strstr(err.message, "cannot open /with blank%zz: "));
 }
 

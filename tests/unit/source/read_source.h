@@ -17,15 +17,15 @@
 extern const struct eg_source_type eg_source_file;
 
 struct reading {
-    enum eg_status open;      /* what open() answered */
-    enum eg_status last;      /* EG_END, or the trouble of a unit */
+    enum eg_status open; /* what open() answered */
+    enum eg_status last; /* EG_END, or the trouble of a unit */
     struct eg_error error;
     struct eg_plan plan;
     char warning[2048];
-    struct eg_strbuf rows;    /* a line a row, in the order of the units */
-    struct eg_strbuf account; /* a line a cause */
+    struct eg_strbuf rows;                       /* a line a row, in the order of the units */
+    struct eg_strbuf account;                    /* a line a cause */
     uint64_t row_count, batch_count, known_rows; /* known: in units before resume_offset */
-    size_t rows_max;          /* of a batch */
+    size_t rows_max;                             /* of a batch */
     struct eg_position position;
 };
 
@@ -47,15 +47,16 @@ static inline void reading_rows(struct reading *r, const struct eg_batch *batch)
         eg_strbuf_printf(&r->rows, "%lld ", (long long)offset);
         if (eg_batch_valid(batch, EG_COL(RAW, time_ns), i))
             eg_strbuf_i64(&r->rows, eg_col_int(&c[EG_COL(RAW, time_ns)], i));
-        else eg_strbuf_char(&r->rows, '-');
+        else
+            eg_strbuf_char(&r->rows, '-');
         struct eg_span name = {0};
         if (eg_batch_valid(batch, EG_COL(RAW, interface), i))
             name = eg_col_text(&c[EG_COL(RAW, interface)], i);
         eg_strbuf_printf(&r->rows, " %lld %lld %zu %016llx %.*s\n",
                          (long long)eg_col_int(&c[EG_COL(RAW, link_type)], i),
                          (long long)eg_col_int(&c[EG_COL(RAW, length)], i), payload.size,
-                         (unsigned long long)eg_hash64(payload.at, payload.size, 0),
-                         (int)name.size, name.size ? (const char *)name.at : "");
+                         (unsigned long long)eg_hash64(payload.at, payload.size, 0), (int)name.size,
+                         name.size ? (const char *)name.at : "");
     }
     r->row_count += batch->rows;
     r->batch_count++;
@@ -63,8 +64,8 @@ static inline void reading_rows(struct reading *r, const struct eg_batch *batch)
 }
 
 /* Reads units in the order `order` gives (NULL: theirs); rows come out in the order of the units. */
-static inline void reading_run(struct reading *r, struct eg_source *source,
-                               const uint64_t *order, struct eg_tally *tally) {
+static inline void reading_run(struct reading *r, struct eg_source *source, const uint64_t *order,
+                               struct eg_tally *tally) {
     bool stream = r->plan.units == EG_UNITS_STREAM;
     uint64_t units = stream ? 1 : r->plan.units;
     struct eg_strbuf *parts = calloc(units, sizeof *parts);

@@ -18,7 +18,10 @@ static void says_what_it_looks_like(void **state) {
         {EG_PACKING_NONE, "PK\3\4", 4, "it begins with 50 4b 03 04 (zip);"},
         {EG_PACKING_NONE, "SQLite format 3\0", 16, "(SQLite)"},
         {EG_PACKING_NONE, "snoop\0\0\0\0\0\0\2", 12, "(snoop; editcap"},
-        {EG_PACKING_NONE, "\x7f" "ELF\2", 5, "(a program)"},
+        {EG_PACKING_NONE,
+         "\x7f"
+         "ELF\2",
+         5, "(a program)"},
         {EG_PACKING_NONE, "{\"a\":1}", 7, "(JSON)"},
         {EG_PACKING_NONE, "time,src\n", 9, "74 69 6d 65 (text);"},
         {EG_PACKING_NONE, "\0\1\2\3\4", 5, "it begins with 00 01 02 03;"},
@@ -28,8 +31,9 @@ static void says_what_it_looks_like(void **state) {
     };
     for (unsigned k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct eg_error err;
-        assert_int_equal(eg_refuse(&err, "f", cases[k].packing,
-                                   eg_span(cases[k].bytes, cases[k].size)), EG_E_FORMAT);
+        assert_int_equal(
+            eg_refuse(&err, "f", cases[k].packing, eg_span(cases[k].bytes, cases[k].size)),
+            EG_E_FORMAT);
         assert_int_equal(err.position, 0);
         if (!strstr(err.message, cases[k].text)) fail_msg("%s: %s", cases[k].text, err.message);
         if (cases[k].size)

@@ -77,15 +77,18 @@ static void large_packets_cross_buffers(void **state) {
             }
             places[i] = m.size + (format ? 28 : 16);
             sizes[i] = size;
-            if (format) made_packet(&m, 0, i, size, size, payload, size);
-            else made_record(&m, i, 0, size, size, payload);
+            if (format)
+                made_packet(&m, 0, i, size, size, payload, size);
+            else
+                made_record(&m, i, 0, size, size, payload);
         }
         struct open_stream s;
         stream_open(&s, &m, 0);
         struct eg_batch *batches[100], *batch;
         uint32_t count = 0, packet = 0;
-        while (eg_stream_next(s.stream, &batch, &s.tally, &s.err) == EG_OK) batches[count++] = batch;
-        assert_true(count > 3); /* 17 MiB do not stand in one batch */
+        while (eg_stream_next(s.stream, &batch, &s.tally, &s.err) == EG_OK)
+            batches[count++] = batch;
+        assert_true(count > 3);                /* 17 MiB do not stand in one batch */
         for (uint32_t b = 0; b < count; b++) { /* all are looked at after all were read */
             assert_true(batches[b]->owner_count <= 6);
             const struct eg_span *view = eg_col_view(&batches[b]->columns[EG_COL(RAW, payload)]);

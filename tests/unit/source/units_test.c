@@ -77,8 +77,7 @@ static void *units_read(void *arg) {
         enum eg_status status;
         while ((status = eg_units_next(w->units, unit, &batch, &tally, NULL)) == EG_OK) {
             const int64_t *time = eg_col_i64(&batch->columns[EG_COL(RAW, time_ns)]);
-            for (uint32_t i = 0; i < batch->rows; i++)
-                w->seconds += (uint64_t)time[i] / 1000000000;
+            for (uint32_t i = 0; i < batch->rows; i++) w->seconds += (uint64_t)time[i] / 1000000000;
             w->rows += batch->rows;
             eg_batch_unref(batch);
         }
@@ -152,8 +151,10 @@ static void files_that_change_meanwhile(void **state) {
             troubles += status < 0;
         }
         assert_int_equal(troubles, !grows);
-        if (grows) assert_int_equal(rows, 2000);
-        else assert_in_range(rows, 900, 1100);
+        if (grows)
+            assert_int_equal(rows, 2000);
+        else
+            assert_in_range(rows, 900, 1100);
         assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_capture_cut).records, !grows);
         eg_tally_reset(&tally);
         units_close(&o);

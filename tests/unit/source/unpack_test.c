@@ -21,8 +21,8 @@ static size_t packed_make(enum eg_packing packing, uint8_t *to, size_t room) {
     if (packing == EG_PACKING_ZSTD) return ZSTD_compress(to, room, text, size, 1);
     if (packing == EG_PACKING_LZ4) return LZ4F_compressFrame(to, room, text, size, NULL);
     if (packing == EG_PACKING_XZ) {
-        lzma_ret answer = lzma_easy_buffer_encode(0, LZMA_CHECK_CRC64, NULL,
-                                                  (const uint8_t *)text, size, to, &used, room);
+        lzma_ret answer = lzma_easy_buffer_encode(0, LZMA_CHECK_CRC64, NULL, (const uint8_t *)text,
+                                                  size, to, &used, room);
         return answer == LZMA_OK ? used : 0;
     }
     z_stream z = {0};
@@ -76,8 +76,9 @@ static void damage_is_told(void **state) {
         struct eg_unpack *unpack;
         struct eg_error err = {0};
         assert_int_equal(eg_unpack_new(&unpack, (enum eg_packing)packing, &err), EG_OK);
-        assert_int_equal(eg_unpack_step(unpack, eg_span(packed, size), &took, out, sizeof out,
-                                        &gave, &err), EG_E_FORMAT);
+        assert_int_equal(
+            eg_unpack_step(unpack, eg_span(packed, size), &took, out, sizeof out, &gave, &err),
+            EG_E_FORMAT);
         assert_non_null(strstr(err.message, "damaged"));
         assert_non_null(strstr(err.message, eg_packing_name((enum eg_packing)packing)));
         eg_unpack_free(unpack);
@@ -92,7 +93,10 @@ static void tells_packing_by_content(void **state) {
     assert_int_equal(eg_packing_of(eg_span("\xd4\xc3\xb2\xa1", 4)), EG_PACKING_NONE);
     assert_int_equal(eg_packing_of(eg_span("\x1f", 1)), EG_PACKING_NONE);
     assert_int_equal(eg_packing_of(eg_span("", 0)), EG_PACKING_NONE);
-    assert_int_equal(eg_packing_of(eg_span("\xfd" "7zXZ\1", 6)), EG_PACKING_NONE);
+    assert_int_equal(eg_packing_of(eg_span("\xfd"
+                                           "7zXZ\1",
+                                           6)),
+                     EG_PACKING_NONE);
     assert_string_equal(eg_packing_name(EG_PACKING_NONE), "none");
 }
 

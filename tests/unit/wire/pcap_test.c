@@ -50,8 +50,7 @@ static void reads_every_variant(void **state) {
             struct eg_tally tally = {0};
             assert_int_equal(first(&pcap, &m, &frame, &note, &tally), EG_RECORD_FRAME);
             assert_int_equal(note.size, kinds[k].header + sizeof hello);
-            assert_int_equal(frame.time_ns,
-                             INT64_C(1700000000000000000) + 123456 * kinds[k].tick);
+            assert_int_equal(frame.time_ns, INT64_C(1700000000000000000) + 123456 * kinds[k].tick);
             assert_int_equal(frame.length, 1000);
             assert_int_equal(frame.payload.size, sizeof hello);
             assert_memory_equal(frame.payload.at, hello, sizeof hello);
@@ -66,8 +65,8 @@ static void link_types_are_of_one_kind(void **state) {
     static const struct {
         uint32_t field;
         int32_t type;
-    } cases[] = {{1, 1}, {12, 101}, {14, 101}, {101, 101}, {0x30000001, 1}, {0xf4000071, 113},
-                 {0x300000e5, 229}, {9, 9}};
+    } cases[] = {{1, 1},          {12, 101},         {14, 101},         {101, 101},
+                 {0x30000001, 1}, {0xf4000071, 113}, {0x300000e5, 229}, {9, 9}};
     for (unsigned k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct made m = {0};
         made_pcap_head(&m, 0xa1b2c3d4, 65535, cases[k].field);

@@ -173,11 +173,11 @@ static void clocks(void **state) {
         {10, 0, 17000000000000000019u, 1700000000000000001},
         {12, 0, 1999, 1},
         {19, 0, UINT64_MAX, 1844674407},
-        {0x80, 0, 1700000000, 1700000000000000000},          /* 2^0: seconds */
+        {0x80, 0, 1700000000, 1700000000000000000}, /* 2^0: seconds */
         {0x80 | 1, 0, 3, 1500000000},
         {0x80 | 32, 0, UINT64_C(5) << 32 | 0x80000000, 5500000000},
         {0x80 | 63, 0, UINT64_C(1) << 62, 500000000},
-        {6, -10, 11000000, 1000000000},                      /* B37: a negative offset */
+        {6, -10, 11000000, 1000000000}, /* B37: a negative offset */
         {6, -10, 9000000, -1000000000},
         {6, 1700000000, 1, 1700000000000001000},
         {0, 0, UINT64_MAX, EG_FRAME_NO_TIME},
@@ -286,16 +286,16 @@ static void bad_packets_are_left_out(void **state) {
     (void)state;
     struct made m = {0};
     made_section(&m, false);
-    made_interface(&m, 1, 0xffffffff, NULL); /* B35 */
-    made_packet(&m, 0, 1, 0xffffffff, 60, hello, 20);   /* B33 */
-    made_packet(&m, 0, 2, 21, 60, hello, 20);           /* in the padding there is none */
-    made_packet(&m, 9, 3, 20, 60, hello, 20);           /* B37 */
+    made_interface(&m, 1, 0xffffffff, NULL);          /* B35 */
+    made_packet(&m, 0, 1, 0xffffffff, 60, hello, 20); /* B33 */
+    made_packet(&m, 0, 2, 21, 60, hello, 20);         /* in the padding there is none */
+    made_packet(&m, 9, 3, 20, 60, hello, 20);         /* B37 */
     made_packet(&m, 0xffffffff, 3, 20, 60, hello, 20);
     struct made odd = {0};
     made_u32(&odd, 0);
     made_block(&m, 6, &odd); /* a packet block without its fields */
     made_block(&m, 2, &odd);
-    made_packet(&m, 0, 4, 20, 7, hello, 20);            /* B34 */
+    made_packet(&m, 0, 4, 20, 7, hello, 20); /* B34 */
     made_packet(&m, 0, 5, 20, 20, hello, 20);
     struct seen seen;
     capture_read(&m, &seen);
@@ -336,8 +336,8 @@ static void bad_framing_stops(void **state) {
     static const struct {
         size_t at; /* in the second packet block: 4 its length, -4 the trailing one */
         uint32_t value;
-    } cases[] = {{4, 0}, {4, 4}, {4, 11}, {4, 8}, {4, 53}, {4, 0x80000001}, {4, 52 + 4}, {48, 56},
-                 {48, 0}, {4, EG_PCAPNG_BLOCK_MAX + 4}};
+    } cases[] = {{4, 0},          {4, 4},      {4, 11},  {4, 8},  {4, 53},
+                 {4, 0x80000001}, {4, 52 + 4}, {48, 56}, {48, 0}, {4, EG_PCAPNG_BLOCK_MAX + 4}};
     for (unsigned k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct made m = {0};
         made_section(&m, false);
