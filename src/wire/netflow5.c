@@ -198,7 +198,7 @@ static void put_rows(struct eg_out *out, struct eg_span records, const struct he
     if (empty) eg_tally_add(&out->tally, EG_CAUSE_record_empty, blame, d->time_us, emptied, 0, 0);
     char extra[] = {"{\"sampling_mode\":0}"};
     extra[17] = (char)('0' + h->mode);
-    uint32_t texts = h->mode ? count : 0; /* a text is put into the row being built */
+    uint32_t texts = h->mode && eg_builder_wants(b, EG_COL(FLOWS, extra)) ? count : 0; /* by row: */
     for (uint32_t k = 0; k < texts; k++, eg_builder_row(b, 1))
         eg_put_text(b, EG_COL(FLOWS, extra), extra, sizeof extra - 1);
     eg_builder_row(b, count - texts);

@@ -293,7 +293,7 @@ static void same(const struct result *a, const struct result *b, uint64_t from_s
 static void cuts_change_nothing(void **state) {
     (void)state;
     static const uint32_t capacities[] = {1, 7, 4096};
-    for (uint64_t round = 1; round <= 150; round++) {
+    for (uint64_t round = 1; round <= 50; round++) {
         seed = round * UINT64_C(0x9e3779b97f4a7c15);
         struct frames f = random_frames(20 + chance(400));
         uint16_t port = chance(3) ? 0 : 9995;
@@ -318,6 +318,37 @@ static void cuts_change_nothing(void **state) {
         result_reset(&one);
         free(f.at);
     }
+}
+
+/* ---- limits ---- */
+
+static void only_so_many_wait(void **state) {
+    (void)state;
+    struct frames f = {0};
+    struct v5 doubtful = header(1, 1);
+    doubtful.claimed = 2;
+    for (int i = 0; i < 4096; i++) add(&f, 0x01020304, 5555, doubtful, BASE_US);
+    struct eg_batch *raw = make_raw(f.at, f.count);
+    struct eg_env env = eg_env_plain;
+    struct eg_extract_options options = {.columns = EG_COLUMNS_ALL};
+    struct eg_extract *x;
+    struct eg_extract_unit *u;
+    struct eg_out out;
+    assert_int_equal(eg_extract_exports.open(&env, &options, &x, NULL), EG_OK);
+    assert_int_equal(eg_extract_exports.begin(x, 0, &u, NULL), EG_OK);
+    assert_true(out_new(&out, 4096, EG_COLUMNS_ALL));
+    for (int i = 0; i < 17; i++) /* 16 times as many as may wait, and one more time */
+        assert_int_equal(eg_extract_exports.feed(u, raw, NULL, &out, NULL), EG_OK);
+    assert_int_equal(eg_extract_exports.join(x, u, &out, NULL), EG_OK);
+    struct result r = {0};
+    result_take(&r, &out);
+    assert_int_equal(packets_of(&r, EG_CAUSE_suspect_overflow), 4096);
+    assert_int_equal(r.tally.count, 1);
+    assert_int_equal(r.row_count, 0);
+    result_reset(&r);
+    eg_extract_exports.close(x);
+    eg_batch_unref(raw);
+    free(f.at);
 }
 
 /* ---- memory ---- */
@@ -352,6 +383,7 @@ int main(void) {
         cmocka_unit_test(fragments_are_put_together),
         cmocka_unit_test(fragments_of_known_exporters_are_missed),
         cmocka_unit_test(cuts_change_nothing),
+        cmocka_unit_test(only_so_many_wait),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
