@@ -129,18 +129,22 @@ static void run_whole(const struct eg_step *s, const struct block *b, const uint
 
 /* ---- numbers of any field, row by row ---- */
 
-/* A whole field's value; false: null. A duration that does not fit is null too. */
-static bool whole_at(const struct eg_batch *batch, const struct eg_field *field, uint32_t row,
-                     int64_t *out) {
-    if (field->kind == EG_FIELD_COLUMN) {
-        if (!eg_batch_valid(batch, field->col, row)) return false;
-        *out = eg_col_int(&batch->columns[field->col], row);
-        return true;
-    }
+/* False: null, which a duration that does not fit is too. */
+static bool duration_at(const struct eg_batch *batch, const struct eg_field *field, uint32_t row,
+                        int64_t *out) {
     if (!eg_batch_valid(batch, field->start, row) || !eg_batch_valid(batch, field->end, row))
         return false;
     return !__builtin_sub_overflow(eg_col_i64(&batch->columns[field->end])[row],
                                    eg_col_i64(&batch->columns[field->start])[row], out);
+}
+
+/* A whole field's value; false: null. */
+static bool whole_at(const struct eg_batch *batch, const struct eg_field *field, uint32_t row,
+                     int64_t *out) {
+    if (field->kind != EG_FIELD_COLUMN) return duration_at(batch, field, row, out);
+    if (!eg_batch_valid(batch, field->col, row)) return false;
+    *out = eg_col_int(&batch->columns[field->col], row);
+    return true;
 }
 
 static bool count_at(const struct eg_batch *batch, uint32_t col, uint32_t row, double *out) {
@@ -171,11 +175,9 @@ static bool real_at(const struct eg_batch *batch, const struct eg_field *field, 
         *out = above / below;
         return true;
     }
-    struct eg_field duration = *field;
     int64_t us;
-    duration.kind = EG_FIELD_DURATION;
     bool is_pps = field->kind == EG_FIELD_PPS;
-    if (!whole_at(batch, &duration, row, &us) || us <= 0 ||
+    if (!duration_at(batch, field, row, &us) || us <= 0 ||
         !count_at(batch, is_pps ? field->packets : field->bytes, row, &above))
         return false;
     *out = above * (is_pps ? 1e6 : 8e6) / (double)us;

@@ -540,3 +540,19 @@ def test_normal_forms_select_the_same():
     second = [parse_answer(answer) for answer in run_ours(rows, [f[2] for f in first], 64)]
     for text, a, b in zip(texts, first, second):
         assert a == b, text
+
+
+def test_the_page_tells_the_truth():
+    """Each line of docs/filter.md's blocks is a filter of that table."""
+    page = open(os.path.join(ROOT, "docs", "filter.md"), encoding="utf-8").read()
+    blocks = re.findall(r"^```filter *(\w*)\n(.*?)^```", page, flags=re.M | re.S)
+    assert len(blocks) >= 6
+    for table, block in blocks:
+        filters = block.splitlines()
+        done = subprocess.run([program(), table or "flows", "1"], timeout=60, check=True,
+                              input=("bytes\n\n" if not table else "length\n\n").encode() +
+                              "".join(escape(f) + "\n" for f in filters).encode(),
+                              stdout=subprocess.PIPE)
+        answers = done.stdout.decode().splitlines()
+        assert [a for a in answers if not a.startswith("rows\t")] == []
+        assert len(answers) == len(filters)
