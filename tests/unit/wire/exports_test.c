@@ -337,7 +337,7 @@ static void only_so_many_wait(void **state) {
     assert_int_equal(eg_extract_exports.open(&env, &options, &x, NULL), EG_OK);
     assert_int_equal(eg_extract_exports.begin(x, 0, &u, NULL), EG_OK);
     assert_true(out_new(&out, 4096, EG_COLUMNS_ALL));
-    for (int i = 0; i < 17; i++) /* 16 times as many as may wait, and one more time */
+    for (int i = 0; i < 17; i++) /* 16 times fill what may wait; one is too much */
         assert_int_equal(eg_extract_exports.feed(u, raw, NULL, &out, NULL), EG_OK);
     assert_int_equal(eg_extract_exports.join(x, u, &out, NULL), EG_OK);
     struct result r = {0};
