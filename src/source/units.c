@@ -14,7 +14,7 @@
 
 #define UNIT_BYTES (UINT64_C(4) << 20) /* fits the caches of the cores; larger ones are slower */
 #define UNIT_BYTES_MAX (UINT64_C(64) << 20)
-#define SPARE_BUFFERS 8
+#define SPARE_BYTES (UINT64_C(32) << 20) /* of buffers that wait for their next use */
 
 enum unit_state { UNIT_FRESH, UNIT_CLAIMED, UNIT_READ };
 
@@ -73,7 +73,9 @@ enum eg_status eg_units_new(struct eg_units **out, const struct eg_input *input,
     u->readers = eg_calloc(u->count, sizeof(struct unit_reader *));
     u->states = eg_calloc(u->count, 1);
     u->begins = eg_calloc(u->count + 1, sizeof *u->begins);
-    u->pool = eg_pool_new(u->unit_bytes + EG_PCAP_RECORD_MAX, SPARE_BUFFERS);
+    uint64_t buffer_bytes = u->unit_bytes + EG_PCAP_RECORD_MAX;
+    uint32_t spare = (uint32_t)(SPARE_BYTES / buffer_bytes);
+    u->pool = eg_pool_new(buffer_bytes, spare < 16 ? spare : 16);
     if (!u->readers || !u->states || !u->begins || !u->pool) {
         eg_units_free(u);
         return eg_fail(err, EG_E_NOMEM, "no memory to read %s", input->name);
