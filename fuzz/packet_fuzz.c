@@ -12,9 +12,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static const uint32_t links[] = {
-    EG_LINK_ETHERNET, EG_LINK_NULL, EG_LINK_PPP,  EG_LINK_PPP_HDLC, EG_LINK_RAW,
-    EG_LINK_LOOP,     EG_LINK_SLL,  EG_LINK_IPV4, EG_LINK_IPV6,     EG_LINK_SLL2,
-    EG_LINK_RAW_BSD,  127 /* not taken apart */,
+    EG_LINK_ETHERNET, EG_LINK_NULL, EG_LINK_PPP,     EG_LINK_PPP_HDLC,
+    EG_LINK_RAW,      EG_LINK_LOOP, EG_LINK_SLL,     EG_LINK_IPV4,
+    EG_LINK_IPV6,     EG_LINK_SLL2, EG_LINK_RAW_BSD, 127 /* not taken apart */,
 };
 
 static void span_check(struct eg_span frame, struct eg_span inside) {
@@ -37,14 +37,17 @@ static void layers_check(struct eg_span frame, uint32_t wire, const struct eg_la
 }
 
 static void community_check(const struct eg_layers *layers) {
-    struct eg_community_tuple there = {.src = layers->src, .dst = layers->dst,
-                                       .proto = layers->proto};
+    struct eg_community_tuple there = {
+        .src = layers->src, .dst = layers->dst, .proto = layers->proto};
     there.has_ports = layers->has & EG_HAS_PORTS;
     there.src_port = layers->src_port;
     there.dst_port = layers->dst_port;
     if (there.proto == 1 || there.proto == 58) there.has_ports = false;
-    struct eg_community_tuple back = {.src = there.dst, .dst = there.src, .proto = there.proto,
-                                      .has_ports = there.has_ports, .src_port = there.dst_port,
+    struct eg_community_tuple back = {.src = there.dst,
+                                      .dst = there.src,
+                                      .proto = there.proto,
+                                      .has_ports = there.has_ports,
+                                      .src_port = there.dst_port,
                                       .dst_port = there.src_port};
     char one[EG_COMMUNITY_ID_TEXT], two[EG_COMMUNITY_ID_TEXT];
     size_t size = eg_community_id(&there, 0, false, one);

@@ -78,8 +78,10 @@ size_t eg_community_id(const struct eg_community_tuple *tuple, uint16_t seed, bo
     bool one_way = false;
     if (t.has_ports && (t.proto == PROTO_ICMP || t.proto == PROTO_ICMPV6)) {
         int answer = icmp_counterpart(t.proto, t.src_port);
-        if (answer >= 0) t.dst_port = (uint16_t)answer;
-        else one_way = true; /* both directions are conversations of their own */
+        if (answer >= 0)
+            t.dst_port = (uint16_t)answer;
+        else
+            one_way = true; /* both directions are conversations of their own */
     }
     bool v4 = is_v4(&t.src) && is_v4(&t.dst);
     size_t skip = v4 ? 12 : 0, width = 16 - skip;

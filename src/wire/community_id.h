@@ -11,7 +11,7 @@
 struct eg_community_tuple {
     struct eg_addr src, dst;
     uint8_t proto;
-    bool has_ports; /* else only addresses and protocol count */
+    bool has_ports;              /* else only addresses and protocol count */
     uint16_t src_port, dst_port; /* of ICMP and ICMPv6: type and code */
 };
 

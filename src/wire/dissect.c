@@ -45,22 +45,30 @@ bool eg_link_supported(uint32_t link_type) {
 
 /* ---- link headers: each answers the EtherType of what follows ---- */
 
-static uint64_t mac_at(struct eg_span s, size_t offset) {
+static inline uint64_t mac_at(struct eg_span s, size_t offset) {
     return (uint64_t)eg_be16(s, offset) << 32 | eg_be32(s, offset + 2);
+}
+
+/* A header that is cut: the addresses in front of the cut. */
+static uint32_t ethernet_cut(struct eg_rest *rest, struct eg_layers *out) {
+    (void)eg_rest_has(rest, 14, out);
+    if (rest->span.size >= 6) {
+        out->dst_mac = mac_at(rest->span, 0);
+        out->has |= EG_HAS_DST_MAC;
+    }
+    if (rest->span.size >= 12) {
+        out->src_mac = mac_at(rest->span, 6);
+        out->has |= EG_HAS_SRC_MAC;
+    }
+    return TYPE_NONE;
 }
 
 static uint32_t ethernet(struct eg_rest *rest, struct eg_layers *out) {
     struct eg_span s = rest->span;
-    bool whole = eg_rest_has(rest, 14, out);
-    if (s.size >= 6) {
-        out->dst_mac = mac_at(s, 0);
-        out->has |= EG_HAS_DST_MAC;
-    }
-    if (s.size >= 12) {
-        out->src_mac = mac_at(s, 6);
-        out->has |= EG_HAS_SRC_MAC;
-    }
-    if (!whole) return TYPE_NONE;
+    if (s.size < 14) return ethernet_cut(rest, out);
+    out->dst_mac = mac_at(s, 0);
+    out->src_mac = mac_at(s, 6);
+    out->has |= EG_HAS_DST_MAC | EG_HAS_SRC_MAC;
     eg_rest_skip(rest, 14);
     return eg_be16(s, 12);
 }
@@ -73,11 +81,11 @@ static uint32_t loopback(struct eg_rest *rest, struct eg_layers *out) {
     uint32_t family = stored > UINT16_MAX ? __builtin_bswap32(stored) : stored;
     eg_rest_skip(rest, 4);
     switch (family) {
-    case 2: return TYPE_IPV4; /* AF_INET, everywhere */
-    case 10:                  /* AF_INET6 of Linux, */
-    case 23:                  /* Windows, */
-    case 24:                  /* NetBSD and OpenBSD, */
-    case 28:                  /* FreeBSD, */
+    case 2: return TYPE_IPV4;  /* AF_INET, everywhere */
+    case 10:                   /* AF_INET6 of Linux, */
+    case 23:                   /* Windows, */
+    case 24:                   /* NetBSD and OpenBSD, */
+    case 28:                   /* FreeBSD, */
     case 30: return TYPE_IPV6; /* Darwin */
     default: return type == TYPE_IPV4 || type == TYPE_IPV6 ? type : TYPE_NONE;
     }
@@ -104,7 +112,7 @@ static uint32_t ppp_protocol(struct eg_rest *rest, struct eg_layers *out) {
     }
 }
 
-/* PPP with or without its HDLC address; serial lines of one maker frame their EtherTypes likewise. */
+/* PPP with or without its HDLC address; some serial lines frame EtherTypes likewise. */
 static uint32_t ppp(struct eg_rest *rest, struct eg_layers *out) {
     uint8_t address = eg_u8(rest->span, 0);
     if (address != 0x0f && address != 0x8f) return ppp_protocol(rest, out);
@@ -221,8 +229,10 @@ static void network(struct eg_rest *rest, struct eg_layers *out, uint32_t type) 
         type = version == 4 ? TYPE_IPV4 : version == 6 ? TYPE_IPV6 : TYPE_NONE;
         if (type == TYPE_NONE) out->remarks |= EG_REMARK_HEADER_BAD;
     }
-    if (type == TYPE_IPV4) eg_dissect_ipv4(*rest, out);
-    else if (type == TYPE_IPV6) eg_dissect_ipv6(*rest, out);
+    if (type == TYPE_IPV4)
+        eg_dissect_ipv4(*rest, out);
+    else if (type == TYPE_IPV6)
+        eg_dissect_ipv6(*rest, out);
 }
 
 void eg_dissect(uint32_t link_type, struct eg_span frame, uint32_t wire_length,

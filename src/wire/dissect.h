@@ -39,7 +39,7 @@ enum eg_has {
     EG_HAS_IP_VERSION = 1 << 4,
     EG_HAS_TOS = 1 << 5,
     EG_HAS_IP_ID = 1 << 6,
-    EG_HAS_FRAGMENT = 1 << 7,      /* fragment_offset, more_fragments */
+    EG_HAS_FRAGMENT = 1 << 7, /* fragment_offset, more_fragments */
     EG_HAS_DONT_FRAGMENT = 1 << 8,
     EG_HAS_TTL = 1 << 9,
     EG_HAS_PROTO = 1 << 10,
@@ -50,8 +50,8 @@ enum eg_has {
     EG_HAS_TCP_ACK = 1 << 15,
     EG_HAS_TCP_FLAGS = 1 << 16,
     EG_HAS_TCP_WINDOW = 1 << 17,
-    EG_HAS_ICMP = 1 << 18,         /* icmp_type, icmp_code */
-    EG_HAS_PAYLOAD = 1 << 19,      /* payload, payload_length */
+    EG_HAS_ICMP = 1 << 18,    /* icmp_type, icmp_code */
+    EG_HAS_PAYLOAD = 1 << 19, /* payload, payload_length */
 };
 
 /* What is worth counting about a frame; each becomes the cause of the same name. */
@@ -79,19 +79,19 @@ struct eg_layers {
     uint16_t tcp_flags; /* twelve bits */
     uint16_t tcp_window;
     uint32_t ip_id, tcp_seq, tcp_ack;
-    uint32_t payload_length; /* behind the transport header, by the IP length, bounded by the frame */
+    uint32_t payload_length; /* behind the transport header, by the IP length, at most the frame */
     uint64_t src_mac, dst_mac;
 
     /* For readers of what is inside. Spans are what was captured, padding of the link layer left
      * out; they are empty where the layer was not reached. */
-    struct eg_span ip;           /* the IP packet from its header on */
-    uint32_t ip_length;          /* of it on the wire, bounded by the frame */
-    uint32_t ip_header_length;   /* IPv4 header, or IPv6 header and the extension headers */
-    struct eg_span piece;        /* `fragment`: the data that stands at fragment_offset */
-    uint32_t piece_length;       /* of it on the wire */
-    uint8_t piece_proto;         /* the header that data of offset 0 begins with */
-    struct eg_span payload;      /* behind the transport header; of UDP, no more than its length says */
-    uint32_t datagram_length;    /* UDP: length of the data on the wire, by both lengths */
+    struct eg_span ip;         /* the IP packet from its header on */
+    uint32_t ip_length;        /* of it on the wire, bounded by the frame */
+    uint32_t ip_header_length; /* IPv4 header, or IPv6 header and the extension headers */
+    struct eg_span piece;      /* `fragment`: the data that stands at fragment_offset */
+    uint32_t piece_length;     /* of it on the wire */
+    uint8_t piece_proto;       /* the header that data of offset 0 begins with */
+    struct eg_span payload;    /* behind the transport header; of UDP, only what its length says */
+    uint32_t datagram_length;  /* UDP: length of the data on the wire, by both lengths */
 
     uint32_t mpls[EG_MPLS_LABELS_MAX]; /* labels, top first; only mpls_count of them are set */
 };

@@ -27,8 +27,10 @@ static inline void eg_rest_bound(struct eg_rest *rest, uint32_t wire) {
 static inline bool eg_rest_has(const struct eg_rest *rest, uint32_t size, struct eg_layers *out) {
     if (__builtin_expect(rest->span.size >= size, 1)) return true;
     bool cut = rest->wire > rest->span.size;
-    if (rest->wire >= size || (cut && out->fragment)) out->remarks |= EG_REMARK_FRAME_CUT;
-    else if (!out->fragment) out->remarks |= EG_REMARK_HEADER_BAD;
+    if (rest->wire >= size || (cut && out->fragment))
+        out->remarks |= EG_REMARK_FRAME_CUT;
+    else if (!out->fragment)
+        out->remarks |= EG_REMARK_HEADER_BAD;
     return false;
 }
 

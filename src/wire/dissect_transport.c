@@ -33,10 +33,8 @@ static void payload(struct eg_rest *rest, struct eg_layers *out, uint32_t header
     if (rest->span.size < header) out->remarks |= EG_REMARK_FRAME_CUT;
 }
 
-static void tcp(struct eg_rest *rest, struct eg_layers *out) {
-    struct eg_span s = rest->span;
-    bool whole = eg_rest_has(rest, 20, out);
-    if (!ports(rest, out)) return;
+/* The fields that are there, of a header that is cut or too short. */
+static void tcp_cut(struct eg_span s, struct eg_layers *out) {
     if (s.size >= 8) {
         out->tcp_seq = eg_be32(s, 4);
         out->has |= EG_HAS_TCP_SEQ;
@@ -53,13 +51,27 @@ static void tcp(struct eg_rest *rest, struct eg_layers *out) {
         out->tcp_window = eg_be16(s, 14);
         out->has |= EG_HAS_TCP_WINDOW;
     }
-    if (s.size < 13) return;
-    uint32_t header = (eg_u8(s, 12) >> 4) * 4u;
-    if (header < 20) {
-        out->remarks |= EG_REMARK_HEADER_BAD;
-        return;
+}
+
+static void tcp(struct eg_rest *rest, struct eg_layers *out) {
+    struct eg_span s = rest->span;
+    if (s.size >= 20) {
+        (void)ports(rest, out);
+        out->tcp_seq = eg_be32(s, 4);
+        out->tcp_ack = eg_be32(s, 8);
+        out->tcp_flags = eg_be16(s, 12) & 0x0fff;
+        out->tcp_window = eg_be16(s, 14);
+        out->has |= EG_HAS_TCP_SEQ | EG_HAS_TCP_ACK | EG_HAS_TCP_FLAGS | EG_HAS_TCP_WINDOW;
+    } else {
+        (void)eg_rest_has(rest, 20, out);
+        if (ports(rest, out)) tcp_cut(s, out);
+        if (s.size < 13 || rest->wire < 20) return;
     }
-    if (whole || rest->wire >= 20) payload(rest, out, header);
+    uint32_t header = (eg_u8(s, 12) >> 4) * 4u;
+    if (header >= 20)
+        payload(rest, out, header);
+    else
+        out->remarks |= EG_REMARK_HEADER_BAD;
 }
 
 static void udp(struct eg_rest *rest, struct eg_layers *out, bool lite) {
@@ -90,8 +102,10 @@ static void dccp(struct eg_rest *rest, struct eg_layers *out) {
     if (!eg_rest_has(rest, 12, out) && rest->wire < 12) return;
     if (!ports(rest, out) || rest->span.size < 5) return;
     uint32_t header = eg_u8(rest->span, 4) * 4u;
-    if (header < 12) out->remarks |= EG_REMARK_HEADER_BAD;
-    else payload(rest, out, header);
+    if (header < 12)
+        out->remarks |= EG_REMARK_HEADER_BAD;
+    else
+        payload(rest, out, header);
 }
 
 void eg_dissect_transport(uint8_t proto, struct eg_rest rest, struct eg_layers *out) {

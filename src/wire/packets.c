@@ -42,8 +42,10 @@ struct layer_column {
     uint32_t has;
 };
 #define LAYER(name, bit, member)                                                                   \
-    {EG_COL(PACKETS, name), sizeof ((struct eg_layers *)0)->member,                                \
-     offsetof(struct eg_layers, member), EG_HAS_##bit}
+    {                                                                                              \
+        EG_COL(PACKETS, name), sizeof((struct eg_layers *)0)->member,                              \
+            offsetof(struct eg_layers, member), EG_HAS_##bit                                       \
+    }
 
 static const struct layer_column layer_columns[] = {
     LAYER(src_ip, SRC, src),
@@ -123,7 +125,7 @@ static void put_layer_column(struct eg_builder *rows, const struct layer_column 
     }
     if (block->has_all & col->has) return;
     uint64_t nulls = 0;
-    for (uint32_t k = 0; k < count; k++) nulls |= (uint64_t)!(layers[k].has & col->has) << k;
+    for (uint32_t k = 0; k < count; k++) nulls |= (uint64_t) !(layers[k].has & col->has) << k;
     eg_builder_nulls(rows, col->column, nulls);
 }
 
@@ -131,8 +133,8 @@ static void put_labels(struct eg_builder *rows, const struct eg_layers *layers) 
     char text[EG_MPLS_LABELS_MAX * 8 + 1]; /* 20 bits are at most 7 digits, and a comma */
     int size = 0;
     for (uint8_t i = 0; i < layers->mpls_count; i++)
-        size += snprintf(text + size, sizeof text - (size_t)size, i ? ",%u" : "%u",
-                         layers->mpls[i]);
+        size +=
+            snprintf(text + size, sizeof text - (size_t)size, i ? ",%u" : "%u", layers->mpls[i]);
     if (size) eg_put_text(rows, EG_COL(PACKETS, mpls_labels), text, (size_t)size);
 }
 
@@ -142,9 +144,7 @@ static const struct eg_column *raw_column(const struct block *block, uint32_t co
     return &block->raw->columns[column];
 }
 
-static int64_t floor_div(int64_t value, int64_t by) {
-    return value / by - (value % by < 0);
-}
+static int64_t floor_div(int64_t value, int64_t by) { return value / by - (value % by < 0); }
 
 static void put_times(struct eg_builder *rows, const struct block *block, uint32_t from,
                       uint32_t count) {
@@ -219,8 +219,10 @@ static void put_interfaces(struct eg_builder *rows, const struct block *block, u
             raw_last = eg_col_i32(raw_column(block, raw))[row];
             index_last = eg_builder_intern(rows, column, (const char *)name.at, name.size);
         }
-        if (valid && index_last >= 0) slots[k] = index_last;
-        else nulls |= UINT64_C(1) << k;
+        if (valid && index_last >= 0)
+            slots[k] = index_last;
+        else
+            nulls |= UINT64_C(1) << k;
     }
     eg_builder_nulls(rows, column, nulls);
 }

@@ -96,11 +96,11 @@ int main(int argc, char **argv) {
     enum eg_status status = eg_options_preset(source->options, options, &err);
     if (status < 0) return trouble(status, &err);
     struct eg_env env = eg_env_plain;
-    if (getenv("EG_BATCH_ROWS")) env.batch_rows = (uint32_t)strtoul(getenv("EG_BATCH_ROWS"), NULL, 10);
+    if (getenv("EG_BATCH_ROWS"))
+        env.batch_rows = (uint32_t)strtoul(getenv("EG_BATCH_ROWS"), NULL, 10);
     /* EG_NETFLOW_PORT: one that is known to carry exports */
-    const uint16_t port = getenv("EG_NETFLOW_PORT")
-                              ? (uint16_t)strtoul(getenv("EG_NETFLOW_PORT"), NULL, 10)
-                              : 0;
+    const uint16_t port =
+        getenv("EG_NETFLOW_PORT") ? (uint16_t)strtoul(getenv("EG_NETFLOW_PORT"), NULL, 10) : 0;
     struct eg_scan_request request = {
         .netflow_ports = &port,
         .netflow_port_count = port ? 1 : 0,

@@ -13,8 +13,10 @@
 
 static struct eg_addr addr_of(const char *text) {
     struct eg_addr addr = {.bytes = {[10] = 0xff, [11] = 0xff}};
-    if (strchr(text, ':')) assert_int_equal(inet_pton(AF_INET6, text, addr.bytes), 1);
-    else assert_int_equal(inet_pton(AF_INET, text, addr.bytes + 12), 1);
+    if (strchr(text, ':'))
+        assert_int_equal(inet_pton(AF_INET6, text, addr.bytes), 1);
+    else
+        assert_int_equal(inet_pton(AF_INET, text, addr.bytes + 12), 1);
     return addr;
 }
 
@@ -121,12 +123,9 @@ static void test_baseline_hex(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_directions_are_one),
-        cmocka_unit_test(test_icmp),
-        cmocka_unit_test(test_without_ports),
-        cmocka_unit_test(test_baseline),
-        cmocka_unit_test(test_baseline_seed),
-        cmocka_unit_test(test_baseline_hex),
+        cmocka_unit_test(test_both_directions_are_one), cmocka_unit_test(test_icmp),
+        cmocka_unit_test(test_without_ports),           cmocka_unit_test(test_baseline),
+        cmocka_unit_test(test_baseline_seed),           cmocka_unit_test(test_baseline_hex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,7 +206,8 @@ static void test_ipv6_chains_that_are_too_long_or_cut(void **state) {
 
 static void test_ipv6_fragments(void **state) {
     (void)state;
-    struct eg_layers got = RAW(IP6("0018", "2c") "1100 0001 deadbeef" UDP("0040") "0102030405060708");
+    struct eg_layers got =
+        RAW(IP6("0018", "2c") "1100 0001 deadbeef" UDP("0040") "0102030405060708");
     assert_int_equal(got.remarks, 0);
     assert_int_equal(got.ip_id, 0xdeadbeef);
     assert_true(got.fragment && got.more_fragments);

@@ -118,14 +118,14 @@ static void test_frames_without_ip_are_no_trouble(void **state) {
         uint32_t link_type;
         const char *frame;
     } other[] = {
-        {EG_LINK_NULL, "07000000 4500"},                                /* another family */
-        {EG_LINK_PPP, "ff03 c021 0100"},                                /* LCP */
-        {EG_LINK_SLL, "0004 0338 0000 0000000000000000 0800 4500"},     /* netlink */
-        {EG_LINK_SLL, "0000 0001 0006 010203040506 0000 0001 ffff"},    /* raw 802.3 */
-        {EG_LINK_ETHERNET, MACS "0003 424203"},                         /* spanning tree */
-        {EG_LINK_ETHERNET, MACS "0008 aaaa03 00000c 2000"},             /* somebody's SNAP */
-        {EG_LINK_ETHERNET, MACS "05ee 4500"},                           /* neither length nor type */
-        {EG_LINK_ETHERNET, MACS "8847 00010140 00"},                    /* no IP in the labels */
+        {EG_LINK_NULL, "07000000 4500"},                             /* another family */
+        {EG_LINK_PPP, "ff03 c021 0100"},                             /* LCP */
+        {EG_LINK_SLL, "0004 0338 0000 0000000000000000 0800 4500"},  /* netlink */
+        {EG_LINK_SLL, "0000 0001 0006 010203040506 0000 0001 ffff"}, /* raw 802.3 */
+        {EG_LINK_ETHERNET, MACS "0003 424203"},                      /* spanning tree */
+        {EG_LINK_ETHERNET, MACS "0008 aaaa03 00000c 2000"},          /* somebody's SNAP */
+        {EG_LINK_ETHERNET, MACS "05ee 4500"},                        /* not length, not type */
+        {EG_LINK_ETHERNET, MACS "8847 00010140 00"},                 /* no IP in the labels */
     };
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         struct eg_layers got = layers_of(other[i].link_type, other[i].frame, 0);
@@ -179,8 +179,7 @@ static void test_vlan_tags(void **state) {
 
 static void test_mpls_labels(void **state) {
     (void)state;
-    struct eg_layers got =
-        layers_of(EG_LINK_ETHERNET, MACS "8847 00010040 fffff1ff" UDP4, 0);
+    struct eg_layers got = layers_of(EG_LINK_ETHERNET, MACS "8847 00010040 fffff1ff" UDP4, 0);
     assert_udp4(&got);
     assert_int_equal(got.mpls_count, 2);
     assert_int_equal(got.mpls[0], 16);
@@ -225,7 +224,7 @@ struct sweep {
 static void assert_prefix(const struct eg_layers *part, const struct eg_layers *whole) {
 #define SAME(bit, member)                                                                          \
     if (part->has & EG_HAS_##bit)                                                                  \
-        assert_memory_equal(&part->member, &whole->member, sizeof part->member)
+    assert_memory_equal(&part->member, &whole->member, sizeof part->member)
     assert_int_equal(part->has & ~whole->has, 0);
     SAME(SRC_MAC, src_mac);
     SAME(DST_MAC, dst_mac);
@@ -297,7 +296,8 @@ static void sweep_directory(const char *path, struct sweep *sweep) {
         snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name);
         struct stat is;
         if (stat(inside, &is) != 0) continue;
-        if (S_ISDIR(is.st_mode)) sweep_directory(inside, sweep);
+        if (S_ISDIR(is.st_mode))
+            sweep_directory(inside, sweep);
         else if (strstr(entry->d_name, ".pcap") || strstr(entry->d_name, ".cap"))
             sweep_capture(inside, sweep);
     }

@@ -63,9 +63,9 @@ static void test_tcp_cut(void **state) {
         {"1f900050 00000001 00000002", EG_HAS_PORTS | EG_HAS_TCP_SEQ | EG_HAS_TCP_ACK},
         {"1f900050 00000001 00000002 50",
          EG_HAS_PORTS | EG_HAS_TCP_SEQ | EG_HAS_TCP_ACK | EG_HAS_PAYLOAD},
-        {"1f900050 00000001 00000002 5012 0400",
-         EG_HAS_PORTS | EG_HAS_TCP_SEQ | EG_HAS_TCP_ACK | EG_HAS_TCP_FLAGS | EG_HAS_TCP_WINDOW |
-             EG_HAS_PAYLOAD},
+        {"1f900050 00000001 00000002 5012 0400", EG_HAS_PORTS | EG_HAS_TCP_SEQ | EG_HAS_TCP_ACK |
+                                                     EG_HAS_TCP_FLAGS | EG_HAS_TCP_WINDOW |
+                                                     EG_HAS_PAYLOAD},
     };
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
         struct eg_layers got = carry(6, cuts[i].data, 100);
@@ -152,7 +152,13 @@ static void test_everything_else_is_a_number(void **state) {
     (void)state;
     for (unsigned proto = 0; proto < 256; proto++) {
         switch (proto) {
-        case 1: case 6: case 17: case 33: case 58: case 132: case 136: continue;
+        case 1:
+        case 6:
+        case 17:
+        case 33:
+        case 58:
+        case 132:
+        case 136: continue;
         }
         struct eg_layers got = carry((uint8_t)proto, "1f90 0050 00000001 00000002", 0);
         assert_int_equal(got.remarks, 0);

@@ -51,8 +51,9 @@ static inline struct eg_layers layers_of(uint32_t link_type, const char *hex, ui
 /* Pieces to write frames with. */
 #define MACS "0a0b0c0d0e0f 010203040506 "
 #define IP4(total, proto) "4500" total "1234 4000 40" proto "0000 0a000001 0a000002 "
-#define IP6(length, next) "60000000" length next "40 20010db8000000000000000000000001" \
-                          "20010db8000000000000000000000002 "
+#define IP6(length, next)                                                                          \
+    "60000000" length next "40 20010db8000000000000000000000001"                                   \
+    "20010db8000000000000000000000002 "
 #define UDP(length) "1f90 0035" length "0000 "
 #define TCP "1f90 0050 00000001 00000002 5012 0400 0000 0000 "
 

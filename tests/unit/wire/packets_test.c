@@ -18,7 +18,7 @@ extern const struct eg_extract_type eg_extract_packets;
 #define COL(name) EG_COL(PACKETS, name)
 
 struct given {
-    int64_t time_ns; /* INT64_MIN: none */
+    int64_t time_ns;   /* INT64_MIN: none */
     int32_t link_type; /* -1: a datagram */
     const char *frame;
     int64_t length; /* 0: as many as there are */
@@ -50,8 +50,9 @@ struct raw {
 static struct raw raw_of(const struct given *given, size_t count) {
     struct raw raw = {.count = count};
     struct eg_builder *b;
-    assert_int_equal(eg_builder_new(&b, eg_table_get(EG_TABLE_RAW), EG_TABLE_RAW, 64,
-                                    EG_COLUMNS_ALL, NULL), EG_OK);
+    assert_int_equal(
+        eg_builder_new(&b, eg_table_get(EG_TABLE_RAW), EG_TABLE_RAW, 64, EG_COLUMNS_ALL, NULL),
+        EG_OK);
     for (size_t i = 0; i < count; i++) {
         raw.frames[i] = frame_of(given[i].frame);
         if (given[i].time_ns != INT64_MIN) eg_put_int(b, EG_COL(RAW, time_ns), given[i].time_ns);
@@ -85,14 +86,14 @@ static struct run run_of(const struct raw *raw, uint32_t capacity, eg_column_set
     struct run run = {0};
     struct eg_extract_options options = {.columns = columns, .input_name = "a.pcap"};
     struct eg_extract_unit *unit;
-    assert_int_equal(eg_builder_new(&run.out.rows, eg_table_get(EG_TABLE_PACKETS),
-                                    EG_TABLE_PACKETS, capacity, columns, NULL), EG_OK);
+    assert_int_equal(eg_builder_new(&run.out.rows, eg_table_get(EG_TABLE_PACKETS), EG_TABLE_PACKETS,
+                                    capacity, columns, NULL),
+                     EG_OK);
     run.out.unit = 3;
     assert_int_equal(eg_extract_packets.open(&eg_env_plain, &options, &run.extract, NULL), EG_OK);
     assert_int_equal(eg_extract_packets.begin(run.extract, 3, &unit, NULL), EG_OK);
     for (int i = 0; i < times; i++)
-        assert_int_equal(
-            eg_extract_packets.feed(unit, raw->batch, claimed, &run.out, NULL), EG_OK);
+        assert_int_equal(eg_extract_packets.feed(unit, raw->batch, claimed, &run.out, NULL), EG_OK);
     assert_int_equal(eg_extract_packets.join(run.extract, unit, &run.out, NULL), EG_OK);
     assert_int_equal(eg_extract_packets.join(run.extract, NULL, &run.out, NULL), EG_OK);
     eg_out_seal(&run.out);
@@ -129,11 +130,19 @@ static void test_rows(void **state) {
     assert_int_equal(b->rows, MIXED - 1); /* all but the datagram */
     assert_int_equal(b->unit, 3);
     static const int64_t times[][2] = {
-        {1700000000123456, 789}, {1700000000123457, 0}, {-1, 999}, {NONE, NONE}, {0, 5},
-        {0, 6}, {0, 7}, {0, 8}, {0, 9}, {0, 11},
+        {1700000000123456, 789},
+        {1700000000123457, 0},
+        {-1, 999},
+        {NONE, NONE},
+        {0, 5},
+        {0, 6},
+        {0, 7},
+        {0, 8},
+        {0, 9},
+        {0, 11},
     };
-    static const char *const interfaces[] = {"eth0", "eth0", "eth1", NULL, "eth0", "eth1",
-                                             NULL, NULL, NULL, NULL};
+    static const char *const interfaces[] = {"eth0", "eth0", "eth1", NULL, "eth0",
+                                             "eth1", NULL,   NULL,   NULL, NULL};
     static const int64_t protos[] = {6, 17, 58, NONE, 17, NONE, NONE, NONE, 17, NONE};
     static const int64_t payloads[] = {0, 1, 1, NONE, 1, NONE, NONE, NONE, NONE, NONE};
     for (uint32_t row = 0; row < b->rows; row++) {
@@ -289,7 +298,8 @@ static void test_memory_that_runs_out(void **state) {
         struct run run = {0};
         struct eg_extract_unit *unit;
         assert_int_equal(eg_builder_new(&run.out.rows, eg_table_get(EG_TABLE_PACKETS),
-                                        EG_TABLE_PACKETS, 4, EG_COLUMNS_ALL, NULL), EG_OK);
+                                        EG_TABLE_PACKETS, 4, EG_COLUMNS_ALL, NULL),
+                         EG_OK);
         assert_int_equal(eg_extract_packets.open(&eg_env_plain, &options, &run.extract, NULL),
                          EG_OK);
         assert_int_equal(eg_extract_packets.begin(run.extract, 0, &unit, NULL), EG_OK);
