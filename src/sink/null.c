@@ -15,7 +15,7 @@
 
 /* Everything a sink remembers stands in its own struct: no statics. */
 struct eg_sink {
-    uint64_t rows;   /* written */
+    uint64_t rows; /* written */
     uint64_t rows_max;
 };
 
@@ -25,8 +25,11 @@ struct null_options {
     int64_t fail_after;
 };
 static const struct eg_option options[] = {
-    {.name = "fail-after", .type = EG_OPT_INT, .offset = offsetof(struct null_options, fail_after),
-     .value_name = "ROWS", .help = "Fail once this many rows were written, to try what happens."},
+    {.name = "fail-after",
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct null_options, fail_after),
+     .value_name = "ROWS",
+     .help = "Fail once this many rows were written, to try what happens."},
     EG_OPTION_END,
 };
 _Static_assert(sizeof(((struct null_options *)0)->fail_after) == sizeof(int64_t), "see option.h");
@@ -49,7 +52,8 @@ static enum eg_status null_open(const struct eg_env *env, const char *uri, const
 static enum eg_status null_write(struct eg_sink *sink, struct eg_batch *batch,
                                  struct eg_error *err) {
     if (batch->rows > sink->rows_max - sink->rows)
-        return eg_fail(err, EG_E_NOSPACE, "null: %llu rows were written, as many as fail-after allows",
+        return eg_fail(err, EG_E_NOSPACE,
+                       "null: %llu rows were written, as many as fail-after allows",
                        (unsigned long long)sink->rows);
     sink->rows += batch->rows;
     return EG_OK;

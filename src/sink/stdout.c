@@ -24,10 +24,16 @@ struct stdout_options {
     bool bare;
 };
 static const struct eg_option options[] = {
-    {.name = "format", .type = EG_OPT_CHOICE, .offset = offsetof(struct stdout_options, format),
-     .preset = "jsonl", .choices = "table|wide|csv|tsv|json|jsonl|markdown", .value_name = "FORMAT",
+    {.name = "format",
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct stdout_options, format),
+     .preset = "jsonl",
+     .choices = "table|wide|csv|tsv|json|jsonl|markdown",
+     .value_name = "FORMAT",
      .help = "How rows are written."},
-    {.name = "bare", .type = EG_OPT_FLAG, .offset = offsetof(struct stdout_options, bare),
+    {.name = "bare",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct stdout_options, bare),
      .help = "Write no header line (csv, tsv, table)."},
     EG_OPTION_END,
 };

@@ -61,7 +61,8 @@ void egi_outlet_reset(struct egi_outlet *outlet) {
 
 static void wait_ms(uint64_t ms) {
     struct timespec left = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000L};
-    while (nanosleep(&left, &left) != 0) {}
+    while (nanosleep(&left, &left) != 0) {
+    }
 }
 
 static enum eg_status write_tried(struct egi_outlet *outlet, struct eg_batch *batch,
@@ -94,8 +95,8 @@ static enum eg_status text_write(struct egi_outlet *outlet, struct eg_error *err
     if (text->failed) return eg_fail(err, EG_E_NOMEM, "%s: no memory to encode", outlet->to->name);
     for (size_t at = 0; at < text->size;) {
         size_t size = text->size - at;
-        const char *end = format_has_lines(outlet->format) ? memchr(text->text + at, '\n', size)
-                                                           : NULL;
+        const char *end =
+            format_has_lines(outlet->format) ? memchr(text->text + at, '\n', size) : NULL;
         if (end) size = (size_t)(end + 1 - (text->text + at));
         eg_put_text(outlet->records, 0, text->text + at, size);
         eg_builder_row(outlet->records, 1);

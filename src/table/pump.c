@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "table/outlet.h"
+#include "table/troubles.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -234,10 +235,10 @@ static enum eg_status positions_note(struct pump *pump, struct eg_position *reac
     if (!positions_reserve(pump, scan->part_count))
         return eg_fail(err, EG_E_NOMEM, "no memory for positions");
     for (uint32_t i = 0; i < scan->part_count; i++) {
+        if (!eg_scan_reads(pump->scan, scan->parts[i].extract->table)) continue;
         struct eg_position *at = &pump->positions[pump->position_count++];
         *at = *reached;
-        snprintf(at->table, sizeof at->table, "%s",
-                 eg_table_name(scan->parts[i].extract->table));
+        snprintf(at->table, sizeof at->table, "%s", eg_table_name(scan->parts[i].extract->table));
     }
     return EG_OK;
 }
@@ -275,8 +276,8 @@ static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
             if (pump->request->sinks[i].type->takes == EG_TAKES_RECORDS) pump->dirty = true;
         }
     bool told = pump->request->scan.source->commit != eg_source_commit_nop;
-    bool full = atomic_load(&pump->bytes) >= pump->round_bytes ||
-                pump->position_count >= POSITIONS_MAX;
+    bool full =
+        atomic_load(&pump->bytes) >= pump->round_bytes || pump->position_count >= POSITIONS_MAX;
     if ((last || told || full) && (pump->dirty || pump->position_count)) {
         EG_TRY(sinks_flush(pump, err));
         if (position == EG_OK && told) EG_TRY(eg_scan_commit(pump->scan, &reached, err));
@@ -286,37 +287,6 @@ static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
 }
 
 /* ---- a run ---- */
-
-/* The positions of the first sink that cover all tables asked for: one that some table is behind
- * would leave rows of that table out. */
-static enum eg_status known_read(const struct eg_pump_request *request, struct eg_position **out,
-                                 size_t *count, struct eg_error *err) {
-    *out = NULL;
-    *count = 0;
-    if (!request->sink_count) return EG_OK;
-    const struct eg_pump_sink *sink = &request->sinks[0];
-    size_t all = 0, kept = 0;
-    EG_TRY(sink->type->positions(sink->sink, out, &all, err));
-    struct eg_position *p = *out;
-    const char *first = eg_table_name(request->scan.parts[0].extract->table);
-    for (size_t i = 0; i < all; i++) {
-        bool covers = strcmp(p[i].table, first) == 0;
-        for (uint32_t part = 1; covers && part < request->scan.part_count; part++) {
-            const char *table = eg_table_name(request->scan.parts[part].extract->table);
-            covers = false;
-            for (size_t k = 0; k < all && !covers; k++)
-                covers = strcmp(p[k].table, table) == 0 && strcmp(p[k].key, p[i].key) == 0 &&
-                         p[k].offset == p[i].offset && strcmp(p[k].digest, p[i].digest) == 0;
-        }
-        if (covers) {
-            struct eg_position keep = p[i]; /* those before it keep their places for the search */
-            p[i] = p[kept];
-            p[kept++] = keep;
-        }
-    }
-    *count = kept;
-    return EG_OK;
-}
 
 static uint32_t core_count(void) {
     cpu_set_t cores;
@@ -353,9 +323,12 @@ static enum eg_status outlets_make(struct pump *pump, struct eg_error *err) {
 
 static enum eg_status rounds_run(struct pump *pump, struct eg_error *err) {
     struct eg_scan_request request = pump->request->scan;
-    struct eg_position *known;
+    const struct eg_pump_sink *first = pump->request->sinks;
+    struct eg_position *known = NULL;
     EG_TRY(outlets_make(pump, err));
-    EG_TRY(known_read(pump->request, &known, &request.known_count, err));
+    request.known_count = 0;
+    if (pump->request->sink_count)
+        EG_TRY(first->type->positions(first->sink, &known, &request.known_count, err));
     request.known = known;
     request.pause = true;
     enum eg_status status = eg_scan_open(&pump->scan, pump->env, &request, err);
@@ -370,40 +343,30 @@ static enum eg_status rounds_run(struct pump *pump, struct eg_error *err) {
 
 /* ---- the account ---- */
 
-static bool troubles_copy(struct eg_pump_account *account, struct eg_scan *scan) {
+static enum eg_status troubles_copy(struct eg_pump_account *account, struct eg_scan *scan,
+                                    struct eg_error *err) {
     size_t count;
-    const struct eg_trouble *from = eg_scan_troubles(scan, &count);
-    account->troubles = eg_calloc(count ? count : 1, sizeof *account->troubles);
-    for (size_t i = 0; account->troubles && i < count; i++) {
-        struct eg_trouble *to = &account->troubles[account->trouble_count++];
-        *to = from[i];
-        to->input = eg_strdup(from[i].input);
-        to->message = from[i].message ? eg_strdup(from[i].message) : NULL;
-        if (!to->input || (from[i].message && !to->message)) return false;
-        if (to->status == EG_OK && to->state == EG_PLAN_KNOWN) account->inputs_known++;
-        if (to->status < 0 && to->status != EG_E_CUT) account->inputs_failed++;
+    const struct eg_trouble *all = eg_scan_troubles(scan, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].status == EG_OK && all[i].state == EG_PLAN_KNOWN) account->inputs_known++;
+        if (all[i].status < 0 && all[i].status != EG_E_CUT) account->inputs_failed++;
     }
-    return account->troubles != NULL;
+    return egi_troubles_copy(&account->troubles, &account->trouble_count, all, count, err);
 }
 
 void eg_pump_account_reset(struct eg_pump_account *account) {
-    for (size_t i = 0; i < account->trouble_count; i++) {
-        eg_free(account->troubles[i].input);
-        eg_free(account->troubles[i].message);
-    }
-    eg_free(account->troubles);
+    egi_troubles_free(account->troubles, account->trouble_count);
     eg_tally_reset(&account->tally);
     *account = (struct eg_pump_account){.first_us = INT64_MAX, .last_us = INT64_MIN};
 }
 
 static enum eg_status pump_close(struct pump *pump, enum eg_status status, struct eg_error *err) {
-    for (uint32_t i = 0; i < pump->thread_count; i++)
-        eg_scan_worker_free(pump->threads[i].worker);
+    for (uint32_t i = 0; i < pump->thread_count; i++) eg_scan_worker_free(pump->threads[i].worker);
     if (pump->scan) {
         pump->account->seen = eg_scan_progress(pump->scan);
         eg_scan_losses(pump->scan, &pump->account->tally);
-        if (!troubles_copy(pump->account, pump->scan) && status >= 0)
-            status = eg_fail(err, EG_E_NOMEM, "no memory for the account");
+        enum eg_status copied = troubles_copy(pump->account, pump->scan, status < 0 ? NULL : err);
+        if (status >= 0) status = copied;
     }
     eg_scan_free(pump->scan);
     for (size_t i = 0; pump->outlets && i < pump->request->sink_count; i++)

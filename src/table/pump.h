@@ -17,19 +17,20 @@
 
 struct eg_pump_sink {
     const struct eg_sink_type *type;
-    struct eg_sink *sink;     /* open */
-    const char *name;         /* as the user wrote it */
-    const char *format;       /* for EG_TAKES_RECORDS: "jsonl", … */
-    bool bare;                /* and without a header line */
+    struct eg_sink *sink; /* open */
+    const char *name;     /* as the user wrote it */
+    const char *format;   /* for EG_TAKES_RECORDS: "jsonl", … */
+    bool bare;            /* and without a header line */
 };
 
 struct eg_pump_request {
     struct eg_scan_request scan; /* .known is filled in by the pump from the first sink */
     struct eg_pump_sink *sinks;
     size_t sink_count;
-    uint32_t threads;       /* 0: one per core */
-    uint64_t round_bytes;   /* 0: 192 MiB of batches */
-    void (*progress)(void *to, const struct eg_scan_progress *); /* a few times a second; may be NULL */
+    uint32_t threads;     /* 0: one per core */
+    uint64_t round_bytes; /* 0: 192 MiB of batches */
+    void (*progress)(void *to,
+                     const struct eg_scan_progress *); /* a few times a second; may be NULL */
     void *progress_to;
 };
 
@@ -38,11 +39,12 @@ struct eg_pump_account {
     struct eg_scan_progress seen;
     uint64_t kept[EG_TABLE_COUNT]; /* rows durable in the first sink */
     uint64_t inputs, inputs_known;
-    uint64_t inputs_failed; /* could not be opened or read on; one that is merely cut is not among */
-    struct eg_tally tally;         /* free with eg_tally_reset */
-    struct eg_trouble *troubles;   /* free with eg_pump_account_reset */
+    uint64_t
+        inputs_failed;     /* could not be opened or read on; one that is merely cut is not among */
+    struct eg_tally tally; /* free with eg_tally_reset */
+    struct eg_trouble *troubles; /* free with eg_pump_account_reset */
     size_t trouble_count;
-    int64_t first_us, last_us;     /* range of start times kept; first > last: none */
+    int64_t first_us, last_us; /* range of start times kept; first > last: none */
 };
 void eg_pump_account_reset(struct eg_pump_account *);
 

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "table/scan_input.h"
+#include "table/troubles.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -19,22 +20,23 @@
 
 struct eg_scan {
     struct eg_env env;
-    struct eg_scan_request request; /* a copy, texts included */
+    struct eg_scan_request request; /* a copy, texts included; what is known stands below */
+    struct egi_known known;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* all of these with the lock */
     struct egi_input *inputs;  /* not wholly joined, in order; the last one may be `current` */
     struct egi_input *current; /* the one that units are taken from */
     size_t next_input;
-    struct egi_unit *parked;   /* in no order */
+    egi_parts passes[EG_SCAN_PARTS_MAX]; /* over the input at next_input */
+    uint32_t pass, pass_count;           /* the next of them; equal: not told yet */
+    struct egi_unit *parked;             /* in no order */
     uint64_t open_units;
     uint32_t workers;
     bool reading; /* a worker is opening an input, or reading a stream, without the lock */
     bool held;
     struct eg_tally tally; /* of inputs that are over */
-    struct eg_trouble *troubles;
-    size_t *trouble_inputs; /* their places, by which they are ordered */
-    size_t trouble_count, trouble_room;
+    struct egi_troubles troubles;
     struct eg_error error;
     atomic_bool failed; /* `error` is set; written with the lock */
     /* progress */
@@ -69,52 +71,25 @@ static enum eg_status scan_error(struct eg_scan *scan, struct eg_error *err) {
     return status;
 }
 
-static bool troubles_grow(struct eg_scan *scan) {
-    size_t room = scan->trouble_room ? scan->trouble_room * 2 : 8;
-    void *troubles = eg_realloc(scan->troubles, room, sizeof *scan->troubles);
-    if (!troubles) return false;
-    scan->troubles = troubles;
-    void *places = eg_realloc(scan->trouble_inputs, room, sizeof *scan->trouble_inputs);
-    if (!places) return false;
-    scan->trouble_inputs = places;
-    scan->trouble_room = room;
-    return true;
-}
-
-/* Notes a remark or a trouble of an input; of troubles the first stays. With the lock. */
-static enum eg_status trouble_note(struct eg_scan *scan, size_t index, enum eg_status status,
-                                   enum eg_plan_state state, const char *message,
-                                   struct eg_error *err) {
-    for (size_t i = 0; status < 0 && i < scan->trouble_count; i++)
-        if (scan->trouble_inputs[i] == index && scan->troubles[i].status < 0) return EG_OK;
-    char *input = eg_strdup(scan->request.inputs[index]);
-    char *text = message ? eg_strdup(message) : NULL;
-    if (!input || (message && !text) ||
-        (scan->trouble_count == scan->trouble_room && !troubles_grow(scan))) {
-        eg_free(input);
-        eg_free(text);
-        return eg_fail(err, EG_E_NOMEM, "%s: no memory", scan->request.inputs[index]);
-    }
-    size_t at = scan->trouble_count++;
-    for (; at && scan->trouble_inputs[at - 1] > index; at--) {
-        scan->trouble_inputs[at] = scan->trouble_inputs[at - 1];
-        scan->troubles[at] = scan->troubles[at - 1];
-    }
-    scan->trouble_inputs[at] = index;
-    scan->troubles[at] = (struct eg_trouble){input, status, state, text};
-    return EG_OK;
+/* With the lock. */
+static void trouble_note(struct eg_scan *scan, size_t index, enum eg_status status,
+                         enum eg_plan_state state, const char *message) {
+    struct eg_error err = {0};
+    struct eg_trouble what = {(char *)(uintptr_t)scan->request.inputs[index], status, state,
+                              (char *)(uintptr_t)message};
+    if (egi_troubles_note(&scan->troubles, index, &what, &err) < 0)
+        scan_fail(scan, EG_E_NOMEM, &err);
 }
 
 /* An input's source failed: a trouble of that input, or the end of the scan. With the lock. */
-static enum eg_status source_failed(struct eg_scan *scan, size_t index, enum eg_plan_state state,
-                                    enum eg_status status, const struct eg_error *why) {
-    bool mild = status == EG_E_CUT || (scan->request.keep_going && status != EG_E_CANCELLED &&
-                                       status != EG_E_NOMEM);
-    if (!mild) return scan_fail(scan, status, why);
-    struct eg_error err = {0};
-    if (trouble_note(scan, index, status, state, why->message, &err) < 0)
-        return scan_fail(scan, EG_E_NOMEM, &err);
-    return EG_OK;
+static void source_failed(struct eg_scan *scan, size_t index, enum eg_plan_state state,
+                          enum eg_status status, const struct eg_error *why) {
+    bool mild = status == EG_E_CUT ||
+                (scan->request.keep_going && status != EG_E_CANCELLED && status != EG_E_NOMEM);
+    if (mild)
+        trouble_note(scan, index, status, state, why->message);
+    else
+        scan_fail(scan, status, why);
 }
 
 /* ---- progress ---- */
@@ -143,14 +118,18 @@ static void bytes_note(struct eg_scan *scan, struct egi_input *input, uint64_t d
 /* Where a stream stands: as the source tells it, else as far as its records tell. With the lock. */
 static void stream_note(struct eg_scan *scan, struct egi_input *input, const struct eg_batch *raw) {
     const uint32_t col = EG_COL(RAW, offset);
-    if (input->plan.bytes_read) bytes_note(scan, input, load(input->plan.bytes_read));
+    if (input->plan.bytes_read)
+        bytes_note(scan, input, load(input->plan.bytes_read));
     else if (raw->rows && eg_batch_valid(raw, col, raw->rows - 1))
         bytes_note(scan, input, (uint64_t)eg_col_i64(&raw->columns[col])[raw->rows - 1]);
 }
 
 struct eg_scan_progress eg_scan_progress(const struct eg_scan *scan) {
-    struct eg_scan_progress seen = {load(&scan->bytes_done), load(&scan->bytes_total),
-                                    load(&scan->frames), load(&scan->datagrams), {0}};
+    struct eg_scan_progress seen = {load(&scan->bytes_done),
+                                    load(&scan->bytes_total),
+                                    load(&scan->frames),
+                                    load(&scan->datagrams),
+                                    {0}};
     for (int i = 0; i < EG_TABLE_COUNT; i++) seen.rows[i] = load(&scan->rows[i]);
     return seen;
 }
@@ -212,27 +191,38 @@ static void joins_run(struct eg_scan_worker *worker, struct egi_input *input) {
 
 /* ---- taking ---- */
 
-/* Opens the next input that can be read. With the lock, which is given up meanwhile. */
+/* Opens the next input, or begins the next pass over one. With the lock, which is given up
+ * meanwhile. */
 static void input_next(struct eg_scan *scan) {
-    size_t index = scan->next_input++;
+    size_t index = scan->next_input;
     struct egi_input *input;
     enum eg_plan_state state;
     struct eg_error err = {0};
     scan->reading = true;
     pthread_mutex_unlock(&scan->lock);
-    enum eg_status status =
-        egi_input_open(&input, &scan->env, &scan->request, index, &state, &err);
-    bool claimed = status == EG_OK && scan->request.claim_source && input->plan.key[0];
-    if (claimed) status = scan->request.claim_source(scan->request.claim_to, input->plan.key,
-                                                     input->name, &err);
+    if (scan->pass == scan->pass_count) {
+        scan->pass_count =
+            egi_input_passes(&scan->env, &scan->request, &scan->known, index, scan->passes);
+        scan->pass = 0;
+    }
+    enum eg_status status = egi_input_open(&input, &scan->env, &scan->request, &scan->known, index,
+                                           scan->passes[scan->pass++], &state, &err);
+    bool claimed =
+        status == EG_OK && scan->request.claim_source && input->plan.key[0] && scan->pass == 1;
+    if (claimed)
+        status =
+            scan->request.claim_source(scan->request.claim_to, input->plan.key, input->name, &err);
     pthread_mutex_lock(&scan->lock);
     scan->reading = false;
     pthread_cond_broadcast(&scan->changed);
+    if (scan->pass == scan->pass_count) scan->next_input++;
     scan->current = NULL;
     inputs_settle(scan);
     if (status < 0) {
-        if (claimed) scan_fail(scan, status, &err);
-        else source_failed(scan, index, state, status, &err);
+        if (claimed)
+            scan_fail(scan, status, &err);
+        else
+            source_failed(scan, index, state, status, &err);
         egi_input_free(input);
         return;
     }
@@ -241,8 +231,7 @@ static void input_next(struct eg_scan *scan) {
         eg_fail(&err, EG_OK, "%s: already ingested, nothing in it is new", input->name);
         warning = err.message;
     }
-    if (warning && trouble_note(scan, index, EG_OK, state, warning, &err) < 0)
-        scan_fail(scan, EG_E_NOMEM, &err);
+    if (warning) trouble_note(scan, index, EG_OK, state, warning);
     if (status == EG_END) {
         egi_input_free(input);
         return;
@@ -280,8 +269,10 @@ static void stream_read(struct eg_scan_worker *worker, struct egi_input *input, 
     pthread_cond_broadcast(&scan->changed);
     if (status == EG_OK) {
         stream_note(scan, input, unit->raw);
-        if (ahead) input->ahead = unit;
-        else unit_given(worker, unit);
+        if (ahead)
+            input->ahead = unit;
+        else
+            unit_given(worker, unit);
         return;
     }
     if (unit) { /* what the source counted at its end is settled behind the last unit */
@@ -301,8 +292,10 @@ static void stream_read(struct eg_scan_worker *worker, struct egi_input *input, 
 static void stream_take(struct eg_scan_worker *worker, struct egi_input *input) {
     struct egi_unit *unit = input->ahead;
     input->ahead = NULL;
-    if (unit) unit_given(worker, unit);
-    else stream_read(worker, input, false);
+    if (unit)
+        unit_given(worker, unit);
+    else
+        stream_read(worker, input, false);
 }
 
 /* Whether a held stream may be at its end without knowing it. Its position would say that all of it
@@ -364,11 +357,16 @@ static enum eg_status work_take(struct eg_scan_worker *worker) {
             joins_run(worker, input); /* it had no unit at all */
         else if (none && end_is_near(scan, input))
             stream_read(worker, input, true);
-        else if (none) status = EG_END;
-        else if (scan->reading || full) pthread_cond_wait(&scan->changed, &scan->lock);
-        else if (over) input_next(scan);
-        else if (input->plan.units == EG_UNITS_STREAM) stream_take(worker, input);
-        else unit_take(worker, input);
+        else if (none)
+            status = EG_END;
+        else if (scan->reading || full)
+            pthread_cond_wait(&scan->changed, &scan->lock);
+        else if (over)
+            input_next(scan);
+        else if (input->plan.units == EG_UNITS_STREAM)
+            stream_take(worker, input);
+        else
+            unit_take(worker, input);
     }
     pthread_mutex_unlock(&scan->lock);
     return status;
@@ -396,7 +394,8 @@ static void unit_work(struct eg_scan_worker *worker) {
     struct eg_error err = {0};
     bool of_source = false;
     enum eg_status status = EG_OK;
-    if (eg_env_cancelled(&scan->env)) status = eg_fail(&err, EG_E_CANCELLED, "interrupted");
+    if (eg_env_cancelled(&scan->env))
+        status = eg_fail(&err, EG_E_CANCELLED, "interrupted");
     else
         status = egi_unit_step(unit, &worker->scratch, &worker->ready, &counts, &of_source, &err);
     counts_add(scan, &counts);
@@ -430,8 +429,10 @@ enum eg_status eg_scan_next(struct eg_scan_worker *worker, struct eg_batch **out
             *out = batch;
             return EG_OK;
         }
-        if (worker->unit) unit_work(worker);
-        else if (work_take(worker) == EG_END) return EG_END;
+        if (worker->unit)
+            unit_work(worker);
+        else if (work_take(worker) == EG_END)
+            return EG_END;
     }
     if (worker->unit) unit_park(worker);
     return scan_error(scan, err);
@@ -490,6 +491,16 @@ const char *eg_scan_input(struct eg_scan *scan) {
     return name;
 }
 
+bool eg_scan_reads(struct eg_scan *scan, enum eg_table_id table) {
+    pthread_mutex_lock(&scan->lock);
+    bool reads = false;
+    for (uint32_t i = 0; scan->current && i < scan->request.part_count; i++)
+        if (scan->current->wanted >> i & 1)
+            reads = reads || scan->request.parts[i].extract->table == table;
+    pthread_mutex_unlock(&scan->lock);
+    return reads;
+}
+
 enum eg_status eg_scan_position(struct eg_scan *scan, struct eg_position *out,
                                 struct eg_error *err) {
     struct egi_input *input = scan->current;
@@ -534,8 +545,8 @@ const struct eg_tally *eg_scan_tally(struct eg_scan *scan) {
 }
 
 const struct eg_trouble *eg_scan_troubles(struct eg_scan *scan, size_t *count) {
-    *count = scan->trouble_count;
-    return scan->troubles;
+    *count = scan->troubles.count;
+    return scan->troubles.items;
 }
 
 /* ---- opening ---- */
@@ -552,8 +563,8 @@ static bool request_copy(struct eg_scan_request *to, const struct eg_scan_reques
     to->inputs = (const char *const *)inputs;
     to->netflow_ports =
         copy_of(from->netflow_ports, from->netflow_port_count, sizeof *from->netflow_ports);
-    to->known = copy_of(from->known, from->known_count, sizeof *from->known);
-    bool whole = inputs && to->netflow_ports && to->known;
+    to->known = NULL;
+    bool whole = inputs && to->netflow_ports;
     for (size_t i = 0; whole && i < from->input_count; i++)
         whole = (inputs[i] = eg_strdup(from->inputs[i])) != NULL;
     /* a frame that held an export is claimed before the packets are looked at */
@@ -572,7 +583,6 @@ static void request_reset(struct eg_scan_request *request) {
         eg_free((void *)(uintptr_t)request->inputs[i]);
     eg_free((void *)(uintptr_t)request->inputs);
     eg_free((void *)(uintptr_t)request->netflow_ports);
-    eg_free((void *)(uintptr_t)request->known);
 }
 
 enum eg_status eg_scan_open(struct eg_scan **out, const struct eg_env *env,
@@ -585,7 +595,9 @@ enum eg_status eg_scan_open(struct eg_scan **out, const struct eg_env *env,
     if (scan->env.batch_rows == 0) scan->env.batch_rows = EG_BATCH_ROWS;
     pthread_mutex_init(&scan->lock, NULL);
     pthread_cond_init(&scan->changed, NULL);
-    if (!request_copy(&scan->request, request)) {
+    if (!request_copy(&scan->request, request) ||
+        egi_known_init(&scan->known, &scan->request, request->known, request->known_count, NULL) <
+            0) {
         eg_scan_free(scan);
         return eg_fail(err, EG_E_NOMEM, "no memory for a scan");
     }
@@ -613,13 +625,9 @@ void eg_scan_free(struct eg_scan *scan) {
         scan->inputs = input->next;
         egi_input_free(input);
     }
-    for (size_t i = 0; i < scan->trouble_count; i++) {
-        eg_free(scan->troubles[i].input);
-        eg_free(scan->troubles[i].message);
-    }
-    eg_free(scan->troubles);
-    eg_free(scan->trouble_inputs);
+    egi_troubles_reset(&scan->troubles);
     eg_tally_reset(&scan->tally);
+    egi_known_reset(&scan->known);
     request_reset(&scan->request);
     pthread_cond_destroy(&scan->changed);
     pthread_mutex_destroy(&scan->lock);

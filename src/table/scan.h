@@ -19,7 +19,7 @@ struct eg_predicate {
 
 struct eg_scan_part {
     const struct eg_extract_type *extract;
-    eg_column_set columns;              /* that the caller wants; the predicate's are added */
+    eg_column_set columns;                /* that the caller wants; the predicate's are added */
     const struct eg_predicate *predicate; /* NULL: all rows */
 };
 
@@ -28,18 +28,20 @@ struct eg_scan_part {
 struct eg_scan_request {
     const struct eg_source_type *source;
     const void *source_options; /* not copied: outlives the scan, as the predicates do */
-    const char *const *inputs; /* URIs for the source's open, read one after another */
+    const char *const *inputs;  /* URIs for the source's open, read one after another */
     size_t input_count;
     struct eg_scan_part parts[EG_SCAN_PARTS_MAX];
     uint32_t part_count;
-    bool claim;                /* a frame that held an export is not also a packet row */
+    bool claim; /* a frame that held an export is not also a packet row */
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
-    const struct eg_position *known; /* rows before these positions are not given out again */
+    /* Rows of a position's table before it are not given out again (no table: of all). An input
+     * whose tables are known to different places is read more than once. */
+    const struct eg_position *known;
     size_t known_count;
-    bool pause;                /* workers stop at the end of each input as if held; the next one is
+    bool pause;      /* workers stop at the end of each input as if held; the next one is
                                   begun by eg_scan_hold(scan, false) */
-    bool keep_going;           /* an input that cannot be opened or is damaged is noted (see
+    bool keep_going; /* an input that cannot be opened or is damaged is noted (see
                                   eg_scan_trouble) and the next one read; else it is the error */
     /* Called after plan() and before the first next() of every input that has a key and is not
      * already known whole, so that a sink can lock the source against other processes. A failure
@@ -73,8 +75,10 @@ EG_MUST_CHECK enum eg_status eg_scan_next(struct eg_scan_worker *, struct eg_bat
  * from; eg_scan_losses moves what was counted since the last call into `out` (which is added to).
  * None of these while a worker is inside a call, except eg_scan_hold and eg_scan_stop. */
 void eg_scan_hold(struct eg_scan *, bool hold);
-bool eg_scan_over(struct eg_scan *); /* all inputs are read and joined */
+bool eg_scan_over(struct eg_scan *);         /* all inputs are read and joined */
 const char *eg_scan_input(struct eg_scan *); /* the current one; NULL: none */
+/* Whether the current input is read for this table (its position is one of that table, then). */
+bool eg_scan_reads(struct eg_scan *, enum eg_table_id);
 EG_MUST_CHECK enum eg_status eg_scan_position(struct eg_scan *, struct eg_position *out,
                                               struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_scan_commit(struct eg_scan *, const struct eg_position *,
@@ -98,10 +102,10 @@ const struct eg_tally *eg_scan_tally(struct eg_scan *);
 
 /* What is worth telling about each input. */
 struct eg_trouble {
-    char *input;             /* its URI */
-    enum eg_status status;   /* EG_OK: `message` is a remark (already known, changed) */
+    char *input;           /* its URI */
+    enum eg_status status; /* EG_OK: `message` is a remark (already known, changed) */
     enum eg_plan_state state;
-    char *message;           /* one line, or NULL */
+    char *message; /* one line, or NULL */
 };
 const struct eg_trouble *eg_scan_troubles(struct eg_scan *, size_t *count);
 

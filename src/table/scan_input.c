@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- batches and scratch ---- */
@@ -91,8 +92,7 @@ static enum eg_status batch_select(struct eg_batch **batch, const struct eg_pred
     uint32_t held = predicate->select(predicate, *batch, scratch->rows);
     if (held == (*batch)->rows) return EG_OK;
     struct eg_batch *picked = NULL;
-    enum eg_status status =
-        held ? eg_batch_pick(&picked, *batch, scratch->rows, held, err) : EG_OK;
+    enum eg_status status = held ? eg_batch_pick(&picked, *batch, scratch->rows, held, err) : EG_OK;
     eg_batch_unref(*batch);
     *batch = picked;
     return status;
@@ -120,7 +120,130 @@ static enum eg_status out_collect(struct eg_out *out, const struct eg_scan_part 
     return status;
 }
 
+/* ---- what is known ---- */
+
+static bool has(egi_parts parts, uint32_t part) { return parts >> part & 1; }
+
+static egi_parts parts_all(const struct eg_scan_request *request) {
+    return ((egi_parts)1 << request->part_count) - 1;
+}
+
+/* The parts whose table the position is of; no table: all. */
+static egi_parts position_parts(const struct eg_position *p,
+                                const struct eg_scan_request *request) {
+    egi_parts parts = 0;
+    for (uint32_t i = 0; i < request->part_count; i++)
+        if (!p->table[0] || strcmp(p->table, eg_table_name(request->parts[i].extract->table)) == 0)
+            parts |= (egi_parts)1 << i;
+    return parts;
+}
+
+static int place_order(const void *left, const void *right) {
+    const struct eg_position *a = left, *b = right;
+    int order = strcmp(a->key, b->key);
+    if (order) return order;
+    if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
+    return strcmp(a->digest, b->digest);
+}
+
+enum eg_status egi_known_init(struct egi_known *known, const struct eg_scan_request *request,
+                              const struct eg_position *positions, size_t position_count,
+                              struct eg_error *err) {
+    *known = (struct egi_known){0};
+    known->places = eg_calloc(position_count + 1, sizeof *known->places);
+    known->parts = eg_calloc(position_count + 1, sizeof *known->parts);
+    if (!known->places || !known->parts) {
+        egi_known_reset(known);
+        return eg_fail(err, EG_E_NOMEM, "no memory for positions");
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < position_count; i++)
+        if (position_parts(&positions[i], request)) known->places[count++] = positions[i];
+    qsort(known->places, count, sizeof *known->places, place_order);
+    for (size_t i = 0; i < count; i++) {
+        egi_parts parts = position_parts(&known->places[i], request);
+        size_t last = known->count - 1;
+        if (known->count && place_order(&known->places[last], &known->places[i]) == 0) {
+            known->parts[last] |= parts;
+            continue;
+        }
+        known->places[known->count] = known->places[i];
+        known->parts[known->count++] = parts;
+    }
+    for (size_t i = 0; i < known->count; i++)
+        known->differ = known->differ || known->parts[i] != parts_all(request);
+    return EG_OK;
+}
+
+void egi_known_reset(struct egi_known *known) {
+    eg_free(known->places);
+    eg_free(known->parts);
+    *known = (struct egi_known){0};
+}
+
+/* Plans with the places that are known of all of `parts`: one that some table is behind would leave
+ * rows of that table out. */
+static enum eg_status plan_for(struct eg_source *source, const struct eg_scan_request *request,
+                               const struct egi_known *known, egi_parts parts, struct eg_plan *out,
+                               struct eg_error *err) {
+    if (!known->differ) return request->source->plan(source, known->places, known->count, out, err);
+    struct eg_position *places = eg_calloc(known->count, sizeof *places);
+    size_t count = 0;
+    if (!places) return eg_fail(err, EG_E_NOMEM, "no memory for positions");
+    for (size_t i = 0; i < known->count; i++)
+        if ((known->parts[i] & parts) == parts) places[count++] = known->places[i];
+    enum eg_status status = request->source->plan(source, places, count, out, err);
+    eg_free(places);
+    return status;
+}
+
+/* How far the part's table is known: UINT64_MAX wholly, 0 not at all. */
+static uint64_t known_until(const struct eg_env *env, const struct eg_scan_request *request,
+                            const struct egi_known *known, size_t index, uint32_t part) {
+    struct eg_source *source;
+    struct eg_plan plan = {.resume_offset = 0};
+    enum eg_status status =
+        request->source->open(env, request->inputs[index], request->source_options, &source, NULL);
+    if (status < 0) return 0; /* opening it in earnest will tell */
+    status = plan_for(source, request, known, (egi_parts)1 << part, &plan, NULL);
+    request->source->close(source);
+    if (status < 0) return 0;
+    return plan.state == EG_PLAN_KNOWN ? UINT64_MAX : plan.resume_offset;
+}
+
+uint32_t egi_input_passes(const struct eg_env *env, const struct eg_scan_request *request,
+                          const struct egi_known *known, size_t index,
+                          egi_parts passes[EG_SCAN_PARTS_MAX]) {
+    passes[0] = parts_all(request);
+    if (!known->differ) return 1;
+    uint64_t until[EG_SCAN_PARTS_MAX];
+    bool whole = true;
+    for (uint32_t part = 0; part < request->part_count; part++) {
+        until[part] = known_until(env, request, known, index, part);
+        whole = whole && until[part] == UINT64_MAX;
+    }
+    if (whole) return 1;
+    uint32_t count = 0;
+    for (uint32_t part = 0; part < request->part_count; part++) {
+        uint32_t same = 0;
+        while (same < count && until[__builtin_ctz(passes[same])] != until[part]) same++;
+        if (until[part] == UINT64_MAX) continue;
+        if (same == count) passes[count++] = 0;
+        passes[same] |= (egi_parts)1 << part;
+    }
+    return count;
+}
+
 /* ---- opening ---- */
+
+/* A part that claims frames is fed even where its own rows are not wanted. */
+static egi_parts parts_fed(const struct eg_scan_request *request, egi_parts wanted) {
+    if (!request->claim) return wanted;
+    egi_parts fed = 0;
+    for (uint32_t i = 0; i < request->part_count; i++)
+        if (wanted >> i) fed |= (egi_parts)1 << i;
+    return fed;
+}
 
 static enum eg_status extracts_open(struct egi_input *input, struct eg_error *err) {
     const struct eg_scan_request *request = input->request;
@@ -131,23 +254,25 @@ static enum eg_status extracts_open(struct egi_input *input, struct eg_error *er
             .netflow_port_count = request->netflow_port_count,
             .input_name = input->name,
         };
+        if (!has(input->fed, i)) continue;
         EG_TRY(request->parts[i].extract->open(input->env, &options, &input->extracts[i], err));
     }
     return EG_OK;
 }
 
-static enum eg_status input_plan(struct egi_input *input, struct eg_error *err) {
+static enum eg_status input_plan(struct egi_input *input, const struct egi_known *known,
+                                 struct eg_error *err) {
     const struct eg_scan_request *request = input->request;
     EG_TRY(request->source->open(input->env, input->name, request->source_options, &input->source,
                                  err));
-    EG_TRY(request->source->plan(input->source, request->known, request->known_count, &input->plan,
-                                 err));
+    EG_TRY(plan_for(input->source, request, known, input->wanted, &input->plan, err));
     return input->plan.state == EG_PLAN_KNOWN ? EG_END : EG_OK;
 }
 
 enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *env,
-                              const struct eg_scan_request *request, size_t index,
-                              enum eg_plan_state *state, struct eg_error *err) {
+                              const struct eg_scan_request *request, const struct egi_known *known,
+                              size_t index, egi_parts wanted, enum eg_plan_state *state,
+                              struct eg_error *err) {
     *out = NULL;
     *state = EG_PLAN_NEW;
     struct egi_input *input = eg_calloc(1, sizeof *input);
@@ -156,8 +281,10 @@ enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *env,
     input->request = request;
     input->index = index;
     input->name = request->inputs[index];
+    input->wanted = wanted;
+    input->fed = parts_fed(request, wanted);
     atomic_init(&input->failed_at, UINT64_MAX);
-    enum eg_status status = input_plan(input, err);
+    enum eg_status status = input_plan(input, known, err);
     *state = input->plan.state;
     if (status == EG_OK) status = extracts_open(input, err);
     if (status < 0) {
@@ -214,12 +341,26 @@ void egi_unit_free(struct egi_unit *unit) {
 static enum eg_status unit_begin(struct egi_unit *unit, struct eg_error *err) {
     const struct eg_scan_request *request = unit->input->request;
     for (uint32_t i = 0; i < request->part_count; i++) {
+        if (!has(unit->input->fed, i)) continue;
         EG_TRY(out_begin(&unit->outs[i], unit->input, i, unit->number, err));
         EG_TRY(request->parts[i].extract->begin(unit->input->extracts[i], unit->number,
                                                 &unit->parts[i], err));
     }
     unit->begun = true;
     return EG_OK;
+}
+
+/* The unit's tally goes along with the outs while they are written, so that counts stand in the
+ * order of the input; the counts of a part that is fed for its claims only are its own. */
+static void tally_lend(struct eg_tally *tally, struct eg_out *out, bool wanted) {
+    if (!wanted) return;
+    out->tally = *tally;
+    *tally = (struct eg_tally){0};
+}
+static void tally_return(struct eg_tally *tally, struct eg_out *out, bool wanted) {
+    if (!wanted) return;
+    *tally = out->tally;
+    out->tally = (struct eg_tally){0};
 }
 
 /* Whether the unit is already known is told by where its first row stands. */
@@ -241,15 +382,16 @@ static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
         return eg_fail(err, EG_E_NOMEM, "%s: no memory", unit->input->name);
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_out *out = &unit->outs[i];
+        bool wanted = has(unit->input->wanted, i);
+        if (!unit->parts[i]) continue;
         uint64_t datagrams = out->datagrams;
-        out->tally = unit->tally;
+        tally_lend(&unit->tally, out, wanted);
         enum eg_status status =
             request->parts[i].extract->feed(unit->parts[i], raw, claimed, out, err);
-        unit->tally = out->tally;
-        out->tally = (struct eg_tally){0};
+        tally_return(&unit->tally, out, wanted);
         counts->datagrams += out->datagrams - datagrams;
         if (status < 0) return status;
-        EG_TRY(out_collect(out, &request->parts[i], unit->muted, scratch, ready, err));
+        EG_TRY(out_collect(out, &request->parts[i], unit->muted || !wanted, scratch, ready, err));
     }
     return EG_OK;
 }
@@ -259,12 +401,12 @@ static enum eg_status unit_seal(struct egi_unit *unit, struct egi_scratch *scrat
     const struct eg_scan_request *request = unit->input->request;
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_out *out = &unit->outs[i];
-        if (!out->rows) continue;
-        out->tally = unit->tally;
+        bool wanted = has(unit->input->wanted, i);
+        if (!unit->parts[i]) continue;
+        tally_lend(&unit->tally, out, wanted);
         eg_out_seal(out);
-        unit->tally = out->tally;
-        out->tally = (struct eg_tally){0};
-        EG_TRY(out_collect(out, &request->parts[i], unit->muted, scratch, ready, err));
+        tally_return(&unit->tally, out, wanted);
+        EG_TRY(out_collect(out, &request->parts[i], unit->muted || !wanted, scratch, ready, err));
     }
     return EG_OK;
 }
@@ -322,21 +464,24 @@ enum eg_status egi_unit_join(struct egi_unit *unit, struct egi_scratch *scratch,
     struct egi_input *input = unit->input;
     const struct eg_scan_request *request = input->request;
     enum eg_status status = EG_OK;
-    if (!unit->placed) unit->muted = input->muted; /* no row in it: it stands with the one before */
-    else if (!unit->muted) input->muted = false;
+    if (!unit->placed)
+        unit->muted = input->muted; /* no row in it: it stands with the one before */
+    else if (!unit->muted)
+        input->muted = false;
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_out *out = &unit->outs[i];
+        bool wanted = has(input->wanted, i);
         if (!unit->parts[i]) continue;
         uint64_t datagrams = out->datagrams;
-        out->tally = unit->tally;
+        tally_lend(&unit->tally, out, wanted);
         enum eg_status part =
             request->parts[i].extract->join(input->extracts[i], unit->parts[i], out, err);
         if (part >= 0 && status >= 0) eg_out_seal(out);
-        unit->tally = out->tally;
-        out->tally = (struct eg_tally){0};
+        tally_return(&unit->tally, out, wanted);
         counts->datagrams += out->datagrams - datagrams;
         if (part >= 0 && status >= 0)
-            part = out_collect(out, &request->parts[i], unit->muted, scratch, ready, err);
+            part =
+                out_collect(out, &request->parts[i], unit->muted || !wanted, scratch, ready, err);
         if (part < 0 && status >= 0) status = part;
     }
     if (!unit->muted) eg_tally_merge(&input->tally, &unit->tally);
@@ -353,13 +498,13 @@ enum eg_status egi_input_drain(struct egi_input *input, struct egi_scratch *scra
     enum eg_status status = EG_OK;
     for (uint32_t i = 0; i < request->part_count && status >= 0; i++) {
         struct eg_out out;
+        if (!has(input->wanted, i)) continue; /* there is nothing left that it could claim */
         status = out_begin(&out, input, i, input->taken, err);
         if (status >= 0) {
-            out.tally = tally;
+            tally_lend(&tally, &out, true);
             status = request->parts[i].extract->join(input->extracts[i], NULL, &out, err);
             if (status >= 0) eg_out_seal(&out);
-            tally = out.tally;
-            out.tally = (struct eg_tally){0};
+            tally_return(&tally, &out, true);
             counts->datagrams += out.datagrams;
         }
         if (status >= 0)

@@ -36,10 +36,15 @@ struct egi_unit {
     struct egi_unit *next; /* (lock) parked or pending */
 };
 
+/* Parts of a request, by index: bit i is parts[i]. */
+typedef uint32_t egi_parts;
+
 struct egi_input {
     const struct eg_env *env;
     const struct eg_scan_request *request; /* the scan's copy */
     size_t index;
+    egi_parts wanted; /* whose rows and counts are given out */
+    egi_parts fed;    /* these, and those that claim frames before them */
     const char *name;
     struct eg_source *source;
     struct eg_plan plan;
@@ -60,11 +65,30 @@ struct egi_input {
     struct egi_input *next;    /* (lock) */
 };
 
+/* The known positions, each place once, with the parts whose tables are known up to there. */
+struct egi_known {
+    struct eg_position *places;
+    egi_parts *parts;
+    size_t count;
+    bool differ; /* some place is not known of all parts */
+};
+enum eg_status egi_known_init(struct egi_known *, const struct eg_scan_request *,
+                              const struct eg_position *, size_t count, struct eg_error *);
+void egi_known_reset(struct egi_known *);
+
+/* How often an input must be read: once for all parts, unless its tables are known to different
+ * places; then once for each place. Answers the number of passes and which parts each is for; parts
+ * that are known whole are left out where others are not. */
+uint32_t egi_input_passes(const struct eg_env *, const struct eg_scan_request *,
+                          const struct egi_known *, size_t index,
+                          egi_parts passes[EG_SCAN_PARTS_MAX]);
+
 /* Opens the source, plans it, and opens the extracts. EG_END: all of it is known already (*out is
  * there all the same, for its plan). `state` is set on every answer. */
 enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *,
-                              const struct eg_scan_request *, size_t index,
-                              enum eg_plan_state *state, struct eg_error *);
+                              const struct eg_scan_request *, const struct egi_known *,
+                              size_t index, egi_parts wanted, enum eg_plan_state *state,
+                              struct eg_error *);
 /* Frees it with the units that are still pending (which are joined into nothing). */
 void egi_input_free(struct egi_input *);
 

@@ -17,8 +17,11 @@ static char *capture_of(uint32_t datagrams, const char *rest) {
     const uint32_t head[] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, EG_LINK_RAW};
     if (datagrams) fwrite(head, sizeof head, 1, to);
     for (uint32_t i = 0; i < datagrams; i++) {
-        struct v5 h = {.count = 3, .uptime = 100000, .seconds = BASE_SECONDS + i,
-                       .sequence = i * 3, .engine = 1};
+        struct v5 h = {.count = 3,
+                       .uptime = 100000,
+                       .seconds = BASE_SECONDS + i,
+                       .sequence = i * 3,
+                       .engine = 1};
         struct bytes payload = make_v5(h, 1000 * i);
         struct bytes frame = make_frame(0x0a010001, 9000, 4000, &payload);
         const uint32_t record[] = {BASE_SECONDS + i, 0, frame.size, frame.size};
@@ -107,8 +110,8 @@ static void columns_and_filter(void **state) {
     char *a = capture_of(100, "");
     const char *path = a;
     const char *const columns[] = {"src_ip", "bytes"};
-    struct eg_reader_options options = {.table = EG_TABLE_FLOWS, .columns = columns,
-                                        .column_count = 2, .filter = "proto 6"};
+    struct eg_reader_options options = {
+        .table = EG_TABLE_FLOWS, .columns = columns, .column_count = 2, .filter = "proto 6"};
     struct sums sums = read_paths(&path, 1, &options);
     assert_int_equal(sums.columns, 2); /* what the filter reads is not handed out */
     assert_int_equal(sums.rows, 200);  /* of the three records of each, two are TCP */
@@ -148,7 +151,8 @@ static void errors(void **state) {
     open_fails((const char *const[]){"not-there.pcap", a}, 2, &flows, EG_E_NOENT, "not-there.pcap");
     open_fails((const char *const[]){a, text}, 2, &flows, EG_E_FORMAT, text);
     const char *const wrong[] = {"byte"};
-    struct eg_reader_options unknown = {.table = EG_TABLE_FLOWS, .columns = wrong, .column_count = 1};
+    struct eg_reader_options unknown = {
+        .table = EG_TABLE_FLOWS, .columns = wrong, .column_count = 1};
     open_fails((const char *const[]){a}, 1, &unknown, EG_E_USAGE, "did you mean 'bytes'");
     struct eg_reader_options filter = {.table = EG_TABLE_FLOWS, .filter = "src_ip = = 4"};
     open_fails((const char *const[]){a}, 1, &filter, EG_E_USAGE, "");
@@ -215,9 +219,12 @@ static void torture(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(flows_and_packets), cmocka_unit_test(columns_and_filter),
-        cmocka_unit_test(cut),               cmocka_unit_test(errors),
-        cmocka_unit_test(filters_as_sql),    cmocka_unit_test(not_read),
+        cmocka_unit_test(flows_and_packets),
+        cmocka_unit_test(columns_and_filter),
+        cmocka_unit_test(cut),
+        cmocka_unit_test(errors),
+        cmocka_unit_test(filters_as_sql),
+        cmocka_unit_test(not_read),
         cmocka_unit_test(torture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

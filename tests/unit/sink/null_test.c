@@ -15,9 +15,9 @@ extern const struct eg_sink_type eg_sink_null;
 static struct eg_batch *batch_of(int64_t rows) {
     struct eg_builder *b;
     struct eg_batch *batch;
-    assert_int_equal(eg_builder_new(&b, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, 100,
-                                    EG_COLUMNS_ALL, NULL),
-                     EG_OK);
+    assert_int_equal(
+        eg_builder_new(&b, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, 100, EG_COLUMNS_ALL, NULL),
+        EG_OK);
     for (int64_t i = 0; i < rows; i++) {
         eg_put_int(b, EG_COL(FLOWS, bytes), i);
         eg_builder_row(b, 1);
@@ -44,8 +44,7 @@ static void takes_everything(void **state) {
     struct eg_position *positions;
     size_t count = 7;
     assert_int_equal(open_with(NULL, &sink), EG_OK);
-    for (int i = 0; i < 100; i++)
-        assert_int_equal(eg_sink_null.write(sink, batch, NULL), EG_OK);
+    for (int i = 0; i < 100; i++) assert_int_equal(eg_sink_null.write(sink, batch, NULL), EG_OK);
     assert_int_equal(batch->refs, 1); /* borrowed, not kept */
     assert_int_equal(eg_sink_null.flush(sink, NULL, 0, NULL), EG_OK);
     assert_int_equal(eg_sink_null.positions(sink, &positions, &count, NULL), EG_OK);

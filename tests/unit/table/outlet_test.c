@@ -13,7 +13,7 @@
 #include "table/scan_fake.h"
 
 struct eg_sink {
-    int busy;      /* calls to refuse with `retriable` */
+    int busy; /* calls to refuse with `retriable` */
     int calls;
     int64_t rows;
     atomic_int inside;
@@ -52,14 +52,30 @@ static enum eg_status no_open(const struct eg_env *env, const char *uri, const v
 static void no_close(struct eg_sink *sink) { (void)sink; }
 
 static const struct eg_sink_type batches = {
-    .abi = EG_STAGE_ABI, .name = "note", .help = "", .options = fake_options, .options_size = 1,
-    .takes = EG_TAKES_BATCH, .open = no_open, .write = note_write, .flush = eg_sink_flush_nop,
-    .positions = eg_sink_positions_none, .close = no_close,
+    .abi = EG_STAGE_ABI,
+    .name = "note",
+    .help = "",
+    .options = fake_options,
+    .options_size = 1,
+    .takes = EG_TAKES_BATCH,
+    .open = no_open,
+    .write = note_write,
+    .flush = eg_sink_flush_nop,
+    .positions = eg_sink_positions_none,
+    .close = no_close,
 };
 static const struct eg_sink_type records = {
-    .abi = EG_STAGE_ABI, .name = "note", .help = "", .options = fake_options, .options_size = 1,
-    .takes = EG_TAKES_RECORDS, .open = no_open, .write = note_write, .flush = eg_sink_flush_nop,
-    .positions = eg_sink_positions_none, .close = no_close,
+    .abi = EG_STAGE_ABI,
+    .name = "note",
+    .help = "",
+    .options = fake_options,
+    .options_size = 1,
+    .takes = EG_TAKES_RECORDS,
+    .open = no_open,
+    .write = note_write,
+    .flush = eg_sink_flush_nop,
+    .positions = eg_sink_positions_none,
+    .close = no_close,
 };
 
 static const struct eg_scan_request one_table = {
@@ -71,9 +87,9 @@ static const struct eg_scan_request one_table = {
 static struct eg_batch *flows(int64_t from, int64_t to) {
     struct eg_builder *b;
     struct eg_batch *batch;
-    assert_int_equal(eg_builder_new(&b, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, 64,
-                                    EG_COLUMNS_ALL, NULL),
-                     EG_OK);
+    assert_int_equal(
+        eg_builder_new(&b, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, 64, EG_COLUMNS_ALL, NULL),
+        EG_OK);
     for (int64_t i = from; i < to; i++) {
         eg_put_int(b, EG_COL(FLOWS, bytes), i);
         eg_builder_row(b, 1);

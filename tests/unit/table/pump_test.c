@@ -83,8 +83,10 @@ static enum eg_status remember_flush(struct eg_sink *sink, const struct eg_posit
         while (at < sink->place_count && (strcmp(sink->places[at].key, positions[i].key) != 0 ||
                                           strcmp(sink->places[at].table, positions[i].table) != 0))
             at++;
-        if (at == sink->place_count) sink->place_count++;
-        else assert_true(positions[i].offset >= sink->places[at].offset);
+        if (at == sink->place_count)
+            sink->place_count++;
+        else
+            assert_true(positions[i].offset >= sink->places[at].offset);
         assert_in_range(at, 0, PLACES - 1);
         sink->places[at] = positions[i];
     }
@@ -115,9 +117,17 @@ static void remember_close(struct eg_sink *sink) { /* also what a kill does */
 }
 
 static const struct eg_sink_type memory = {
-    .abi = EG_STAGE_ABI, .name = "memory", .help = "", .options = fake_options, .options_size = 1,
-    .takes = EG_TAKES_BATCH, .open = remember_open, .write = remember_write,
-    .flush = remember_flush, .positions = remember_positions, .close = remember_close,
+    .abi = EG_STAGE_ABI,
+    .name = "memory",
+    .help = "",
+    .options = fake_options,
+    .options_size = 1,
+    .takes = EG_TAKES_BATCH,
+    .open = remember_open,
+    .write = remember_write,
+    .flush = remember_flush,
+    .positions = remember_positions,
+    .close = remember_close,
 };
 
 static struct eg_sink_type text_memory(void) {
@@ -203,7 +213,8 @@ static void rows_and_account(void **state) {
         rows_are(&first.rows, &expected);
         three_expected(&expected);
         rows_are(&second.rows, &expected);
-        assert_in_range(first.flushes, 3, 30); /* rounds, and this source wants to hear of each input */
+        assert_in_range(first.flushes, 3,
+                        30); /* rounds, and this source wants to hear of each input */
         assert_int_equal(account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS], total);
         assert_int_equal(account.kept[EG_TABLE_LOSSES], 1);
         assert_int_equal(account.seen.frames, 1000 + 333 + 901);
@@ -301,8 +312,10 @@ static void stopped_and_resumed(void **state) {
         for (int life = 0; status < 0; life++) {
             struct eg_pump_account account;
             struct eg_error err = {0};
-            if (random_below(2)) sink.fail_write_after = (int)random_below(30 + (uint32_t)life);
-            else sink.fail_flush_after = (int)random_below(4);
+            if (random_below(2))
+                sink.fail_write_after = (int)random_below(30 + (uint32_t)life);
+            else
+                sink.fail_flush_after = (int)random_below(4);
             status = eg_pump_run(&env, &request, &account, &err);
             if (status < 0) {
                 assert_int_equal(status, EG_E_NOSPACE);
@@ -437,26 +450,56 @@ static void cancelled(void **state) {
     all_closed();
 }
 
-/* Positions count only where they cover every table asked for. */
-static void positions_of_all_tables(void **state) {
+/* A table's position is of that table only: where tables are known to different places each one
+ * gets what it lacks, and no row a second time. */
+static void positions_are_of_tables(void **state) {
     (void)state;
-    struct eg_env env = env_of(64);
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
-    sink.places[0] = (struct eg_position){.key = "b", .offset = 3330, .table = "packets"};
-    sink.places[1] = (struct eg_position){.key = "a", .offset = 10000, .table = "flows"};
-    sink.places[2] = (struct eg_position){.key = "c", .offset = 9010, .table = "packets"};
-    sink.places[3] = (struct eg_position){.key = "c", .offset = 9010, .table = "flows"};
-    sink.place_count = 4;
-    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
-    struct eg_pump_request request = request_of(sinks, 1, three, 3);
-    struct eg_pump_account account;
-    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
-    assert_int_equal(account.inputs_known, 1);
-    assert_int_equal(account.seen.frames, 1000 + 333);
-    eg_pump_account_reset(&account);
-    sink_reset(&sink);
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        struct eg_env env = env_of(16);
+        struct eg_sink sink;
+        memset(&sink, 0, sizeof sink);
+        sink_reset(&sink);
+        const char *const inputs[] = {"a:1000:70:", "b:333:5:s", "c:901:900:", "d:500:40:"};
+        const struct eg_position places[] = {{.key = "b", .offset = 3330, .table = "packets"},
+                                             {.key = "a", .offset = 10000, .table = "flows"},
+                                             {.key = "c", .offset = 9010, .table = "packets"},
+                                             {.key = "c", .offset = 9010, .table = "flows"},
+                                             {.key = "d", .offset = 2000, .table = "flows"},
+                                             {.key = "d", .offset = 3000, .table = "packets"}};
+        memcpy(sink.places, places, sizeof places);
+        sink.place_count = 6;
+        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+        struct eg_pump_request request = request_of(sinks, 1, inputs, 4);
+        request.threads = threads;
+        struct eg_pump_account account;
+        assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+        assert_int_equal(account.inputs_known, 1);
+        assert_int_equal(account.inputs, 4);
+        assert_int_equal(account.seen.frames, 1000 + 333 + 2 * 500);
+        struct fake_rows expected = {0}, all = {0};
+        fake_expect(&expected, 1000, false, true, true, true);
+        fake_expect(&expected, 333, true, false, true, true);
+        fake_expect(&all, 500, true, true, true, true);
+        for (size_t i = 0; i < all.count; i++)
+            if (all.rows[i].time_us >= (all.rows[i].table == EG_TABLE_FLOWS ? 200000 : 300000))
+                fake_add(&expected, all.rows[i]);
+        fake_rows_reset(&all);
+        rows_are(&sink.rows, &expected);
+        assert_int_equal(sink.place_count, 8);
+        for (size_t i = 0; i < 8; i++)
+            assert_int_equal(sink.places[i].offset, sink.places[i].key[0] == 'a'   ? 10000
+                                                    : sink.places[i].key[0] == 'b' ? 3330
+                                                    : sink.places[i].key[0] == 'c' ? 9010
+                                                                                   : 5000);
+        eg_pump_account_reset(&account);
+
+        assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK); /* and all is known */
+        assert_int_equal(account.inputs_known, 4);
+        assert_int_equal(account.seen.frames, 0);
+        eg_pump_account_reset(&account);
+        sink_reset(&sink);
+        all_closed();
+    }
 }
 
 /* ---- records ---- */
@@ -503,7 +546,8 @@ static void documents(void **state) {
         free(sevens);
     }
     char *text = document("json", 1, none, 1, 1, false);
-    assert_string_equal(text, "[\n{\"start_time\":\"1970-01-13T17:25:11.627776Z\",\"bytes\":0}\n]\n");
+    assert_string_equal(text,
+                        "[\n{\"start_time\":\"1970-01-13T17:25:11.627776Z\",\"bytes\":0}\n]\n");
     free(text);
     text = document("csv", 4096, none, 1, 1, false);
     assert_string_equal(text, "start_time,bytes\n1970-01-13T17:25:11.627776Z,0\n");
@@ -564,11 +608,13 @@ static void torture(void **state) {
         torture_fail_after(n);
         enum eg_status status = eg_pump_run(&env, &request, &account, NULL);
         more = torture_off();
-        if (status < 0) assert_int_equal(status, EG_E_NOMEM);
+        if (status < 0)
+            assert_int_equal(status, EG_E_NOMEM);
         else if (sink.rows.count != 84)
             assert_true(eg_tally_sum(&account.tally, EG_CAUSE_no_memory).records +
                             eg_tally_sum(&account.tally, EG_CAUSE_no_memory).packets +
-                            account.tally.lost > 0);
+                            account.tally.lost >
+                        0);
         eg_pump_account_reset(&account);
         sink_reset(&sink);
         sink_reset(&text);
@@ -578,11 +624,16 @@ static void torture(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_and_account),    cmocka_unit_test(small_inputs_share),
-        cmocka_unit_test(stopped_and_resumed), cmocka_unit_test(first_sink_is_last),
-        cmocka_unit_test(tried_again),         cmocka_unit_test(inputs_that_fail),
-        cmocka_unit_test(cancelled),           cmocka_unit_test(positions_of_all_tables),
-        cmocka_unit_test(documents),           cmocka_unit_test(formats_refused),
+        cmocka_unit_test(rows_and_account),
+        cmocka_unit_test(small_inputs_share),
+        cmocka_unit_test(stopped_and_resumed),
+        cmocka_unit_test(first_sink_is_last),
+        cmocka_unit_test(tried_again),
+        cmocka_unit_test(inputs_that_fail),
+        cmocka_unit_test(cancelled),
+        cmocka_unit_test(positions_are_of_tables),
+        cmocka_unit_test(documents),
+        cmocka_unit_test(formats_refused),
         cmocka_unit_test(torture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,8 +180,11 @@ static char *make_capture(void) {
     for (uint32_t i = 0; i < 3000; i++) {
         uint32_t seconds = BASE_SECONDS + i * 3, exporter = 1 + random_below(5);
         uint32_t src = 0x0a010000 + exporter, slot = random_below(8);
-        struct v5 h = {.count = 1 + random_below(5), .uptime = 100000 + i * 3000,
-                       .seconds = seconds, .sequence = next[exporter], .engine = 1};
+        struct v5 h = {.count = 1 + random_below(5),
+                       .uptime = 100000 + i * 3000,
+                       .seconds = seconds,
+                       .sequence = next[exporter],
+                       .engine = 1};
         struct bytes payload = make_v5(h, i * 40);
         struct bytes frame = make_frame(src, (uint16_t)(9000 + exporter), 4000, &payload);
         next[exporter] += h.count;
@@ -189,7 +192,8 @@ static char *make_capture(void) {
         if (exporter == 5 && i % 1000 == 999) next[5] = 0;
         if (random_below(8) == 0) { /* in two pieces, the second one later */
             uint32_t cut = 8 * (1 + random_below(payload.size / 8));
-            frame = make_piece(src, (uint16_t)(9000 + exporter), 4000, (uint16_t)i, &payload, 0, cut);
+            frame =
+                make_piece(src, (uint16_t)(9000 + exporter), 4000, (uint16_t)i, &payload, 0, cut);
             if (!late[slot].size)
                 late[slot] = make_piece(src, (uint16_t)(9000 + exporter), 4000, (uint16_t)i,
                                         &payload, cut, UINT32_MAX);

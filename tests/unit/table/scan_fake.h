@@ -33,7 +33,7 @@ struct eg_source {
     char name[32];
     unsigned long records, unit, resume;
     bool stream, fails, cut;
-    unsigned long read;       /* a stream's */
+    unsigned long read;        /* a stream's */
     unsigned long places[512]; /* of units: the next record */
     atomic_ullong commits;
 };
@@ -49,8 +49,8 @@ static inline enum eg_status fake_open(const struct eg_env *env, const char *uri
     struct eg_source *source = eg_calloc(1, sizeof *source);
     if (!source) return eg_fail(err, EG_E_NOMEM, "no memory");
     char flags[16] = "";
-    int read = sscanf(uri, "%31[^:]:%lu:%lu:%15s", source->name, &source->records, &source->unit,
-                      flags);
+    int read =
+        sscanf(uri, "%31[^:]:%lu:%lu:%15s", source->name, &source->records, &source->unit, flags);
     source->env = env;
     source->stream = strchr(flags, 's');
     source->fails = strchr(flags, 'f');
@@ -87,7 +87,9 @@ static inline enum eg_status fake_plan(struct eg_source *s, const struct eg_posi
     unsigned long rest = s->records - s->resume;
     unsigned long units = fake_units_before(s) + (rest + s->unit - 1) / s->unit;
     *out = (struct eg_plan){
-        .state = !s->resume ? EG_PLAN_NEW : rest ? EG_PLAN_GROWN : EG_PLAN_KNOWN,
+        .state = !s->resume ? EG_PLAN_NEW
+                 : rest     ? EG_PLAN_GROWN
+                            : EG_PLAN_KNOWN,
         .resume_offset = s->resume * 10,
         .units = s->stream ? EG_UNITS_STREAM : units,
         .bytes = s->records * 10,
@@ -116,8 +118,10 @@ static inline enum eg_status fake_next(struct eg_source *s, uint64_t unit, struc
                                        struct eg_tally *tally, struct eg_error *err) {
     unsigned long from, to, *at = s->stream ? &s->read : &s->places[unit];
     unsigned long most = s->stream && s->unit < s->env->batch_rows ? s->unit : s->env->batch_rows;
-    if (s->stream) from = 0, to = *at < s->resume ? s->resume : s->records;
-    else fake_unit_range(s, unit, &from, &to);
+    if (s->stream)
+        from = 0, to = *at < s->resume ? s->resume : s->records;
+    else
+        fake_unit_range(s, unit, &from, &to);
     if (*at < from) *at = from;
     if (s->fails && unit == FAKE_FAILS_AT)
         return eg_fail(err, EG_E_IO, "%s: input/output error", s->name);
@@ -158,9 +162,17 @@ static inline void fake_close(struct eg_source *s) {
 
 static const struct eg_option fake_options[] = {EG_OPTION_END};
 static const struct eg_source_type fake_source = {
-    .abi = EG_STAGE_ABI, .name = "fake", .help = "", .options = fake_options, .options_size = 1,
-    .open = fake_open, .plan = fake_plan, .next = fake_next, .position = fake_position,
-    .commit = fake_commit, .close = fake_close,
+    .abi = EG_STAGE_ABI,
+    .name = "fake",
+    .help = "",
+    .options = fake_options,
+    .options_size = 1,
+    .open = fake_open,
+    .plan = fake_plan,
+    .next = fake_next,
+    .position = fake_position,
+    .commit = fake_commit,
+    .close = fake_close,
 };
 
 /* ---- extracts ---- */
@@ -214,7 +226,8 @@ static inline enum eg_status fake_begin(struct eg_extract *extract, uint64_t uni
     if (!u) return eg_fail(err, EG_E_NOMEM, "no memory");
     *u = (struct eg_extract_unit){.extract = extract, .unit = unit, .special = -1};
     int open = ++fake_open_units, most = fake_most_open_units;
-    while (open > most && !atomic_compare_exchange_weak(&fake_most_open_units, &most, open)) {}
+    while (open > most && !atomic_compare_exchange_weak(&fake_most_open_units, &most, open)) {
+    }
     *out = u;
     return EG_OK;
 }
@@ -287,13 +300,25 @@ static inline void fake_extract_close(struct eg_extract *extract) {
 }
 
 static const struct eg_extract_type fake_exports = {
-    .abi = EG_STAGE_ABI, .name = "exports", .help = "", .table = EG_TABLE_FLOWS,
-    .open = fake_exports_open, .begin = fake_begin, .feed = fake_feed, .join = fake_join,
+    .abi = EG_STAGE_ABI,
+    .name = "exports",
+    .help = "",
+    .table = EG_TABLE_FLOWS,
+    .open = fake_exports_open,
+    .begin = fake_begin,
+    .feed = fake_feed,
+    .join = fake_join,
     .close = fake_extract_close,
 };
 static const struct eg_extract_type fake_packets = {
-    .abi = EG_STAGE_ABI, .name = "packets", .help = "", .table = EG_TABLE_PACKETS,
-    .open = fake_packets_open, .begin = fake_begin, .feed = fake_feed, .join = fake_join,
+    .abi = EG_STAGE_ABI,
+    .name = "packets",
+    .help = "",
+    .table = EG_TABLE_PACKETS,
+    .open = fake_packets_open,
+    .begin = fake_begin,
+    .feed = fake_feed,
+    .join = fake_join,
     .close = fake_extract_close,
 };
 
@@ -324,12 +349,12 @@ static inline int64_t fake_value(const struct eg_batch *b, uint32_t col, uint32_
 static inline void fake_add_batch(struct fake_rows *to, const struct eg_batch *b) {
     bool flows = b->table_id == EG_TABLE_FLOWS;
     for (uint32_t i = 0; i < b->rows; i++)
-        fake_add(to, (struct fake_row){
-                         b->table_id,
-                         fake_value(b, flows ? EG_COL(FLOWS, start_time) : EG_COL(PACKETS, time), i),
-                         fake_value(b, flows ? EG_COL(FLOWS, bytes) : EG_COL(PACKETS, length), i),
-                         fake_value(b, flows ? EG_COL(FLOWS, domain) : EG_COL(PACKETS, tunnel_id),
-                                    i)});
+        fake_add(to,
+                 (struct fake_row){
+                     b->table_id,
+                     fake_value(b, flows ? EG_COL(FLOWS, start_time) : EG_COL(PACKETS, time), i),
+                     fake_value(b, flows ? EG_COL(FLOWS, bytes) : EG_COL(PACKETS, length), i),
+                     fake_value(b, flows ? EG_COL(FLOWS, domain) : EG_COL(PACKETS, tunnel_id), i)});
 }
 
 static inline int fake_compare(const void *a, const void *b) {

@@ -12,6 +12,16 @@
 
 static struct eg_env env;
 
+/* As the scan opens it, with one known position or none, for both parts. */
+static enum eg_status open_input(struct egi_input **out, const struct eg_scan_request *request,
+                                 enum eg_plan_state *planned, struct eg_error *err) {
+    struct egi_known known;
+    EG_TRY(egi_known_init(&known, request, request->known, request->known_count, err));
+    enum eg_status status = egi_input_open(out, &env, request, &known, 0, 3, planned, err);
+    egi_known_reset(&known);
+    return status;
+}
+
 static struct eg_scan_request request_of(const char *const *input) {
     env = eg_env_plain;
     env.batch_rows = 16;
@@ -33,8 +43,10 @@ static void queue(void **state) {
     assert_null(egi_batches_pop(&batches));
     size_t in = 0, out = 0;
     while (out < 100) { /* in threes, out in twos */
-        for (int i = 0; i < 3 && in < 100; i++) assert_true(egi_batches_push(&batches, &items[in++]));
-        for (int i = 0; i < 2 && out < in; i++) assert_ptr_equal(egi_batches_pop(&batches), &items[out++]);
+        for (int i = 0; i < 3 && in < 100; i++)
+            assert_true(egi_batches_push(&batches, &items[in++]));
+        for (int i = 0; i < 2 && out < in; i++)
+            assert_ptr_equal(egi_batches_pop(&batches), &items[out++]);
     }
     assert_null(egi_batches_pop(&batches));
     torture_fail_after(0);
@@ -55,7 +67,7 @@ static void opening(void **state) {
     struct eg_error err = {0};
 
     struct eg_scan_request request = request_of(&good);
-    assert_int_equal(egi_input_open(&input, &env, &request, 0, &planned, &err), EG_OK);
+    assert_int_equal(open_input(&input, &request, &planned, &err), EG_OK);
     assert_int_equal(planned, EG_PLAN_NEW);
     assert_int_equal(input->plan.units, 4);
     assert_false(input->muted);
@@ -63,23 +75,61 @@ static void opening(void **state) {
 
     request.known = &known;
     request.known_count = 1;
-    assert_int_equal(egi_input_open(&input, &env, &request, 0, &planned, &err), EG_OK);
+    assert_int_equal(open_input(&input, &request, &planned, &err), EG_OK);
     assert_int_equal(planned, EG_PLAN_GROWN);
     assert_int_equal(input->plan.resume_offset, 500);
     assert_true(input->muted);
     egi_input_free(input);
 
     known.offset = 1000;
-    assert_int_equal(egi_input_open(&input, &env, &request, 0, &planned, &err), EG_END);
+    assert_int_equal(open_input(&input, &request, &planned, &err), EG_END);
     assert_int_equal(planned, EG_PLAN_KNOWN);
     assert_null(input->extracts[0]); /* nothing to extract from */
     egi_input_free(input);
 
     request = request_of(&bad);
-    assert_int_equal(egi_input_open(&input, &env, &request, 0, &planned, &err), EG_E_NOENT);
+    assert_int_equal(open_input(&input, &request, &planned, &err), EG_E_NOENT);
     assert_null(input);
     assert_int_equal(fake_open_sources, 0);
     assert_int_equal(fake_open_extracts, 0);
+}
+
+/* Tables known to different places: one pass for each place, none for what is known whole. */
+static void passes(void **state) {
+    (void)state;
+    const char *const uri = "a:100:30:", *const gone = "gone:1:1:o";
+    const struct {
+        uint64_t flows, packets; /* known up to; 0: not */
+        egi_parts passes[2];     /* bit 0 flows, bit 1 packets */
+    } cases[] = {
+        {0, 0, {3, 0}},    {500, 500, {3, 0}},  {1000, 1000, {3, 0}},
+        {500, 0, {1, 2}},  {0, 500, {1, 2}},    {1000, 0, {2, 0}},
+        {0, 1000, {1, 0}}, {1000, 200, {2, 0}}, {200, 500, {1, 2}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eg_position positions[3] = {{.key = "other", .offset = 10, .table = "losses"}};
+        size_t count = 1;
+        if (cases[i].packets)
+            positions[count++] =
+                (struct eg_position){.key = "a", .offset = cases[i].packets, .table = "packets"};
+        if (cases[i].flows)
+            positions[count++] =
+                (struct eg_position){.key = "a", .offset = cases[i].flows, .table = "flows"};
+        struct eg_scan_request request = request_of(&uri);
+        struct egi_known known;
+        egi_parts got[EG_SCAN_PARTS_MAX] = {0};
+        assert_int_equal(egi_known_init(&known, &request, positions, count, NULL), EG_OK);
+        assert_int_equal(known.differ, cases[i].flows != cases[i].packets);
+        uint32_t expected = cases[i].passes[1] ? 2 : 1;
+        assert_int_equal(egi_input_passes(&env, &request, &known, 0, got), expected);
+        assert_int_equal(got[0], cases[i].passes[0]);
+        if (expected == 2) assert_int_equal(got[1], cases[i].passes[1]);
+        request = request_of(&gone);
+        assert_int_equal(egi_input_passes(&env, &request, &known, 0, got), 1);
+        assert_int_equal(got[0], 3); /* opening it will say what is wrong */
+        egi_known_reset(&known);
+        assert_int_equal(fake_open_sources, 0);
+    }
 }
 
 /* Steps the unit to its end; answers what the last step answered. */
@@ -87,7 +137,8 @@ static enum eg_status step_all(struct egi_unit *unit, struct egi_scratch *scratc
                                struct egi_batches *ready, struct egi_counts *counts,
                                bool *of_source) {
     enum eg_status status;
-    while ((status = egi_unit_step(unit, scratch, ready, counts, of_source, NULL)) == EG_OK) {}
+    while ((status = egi_unit_step(unit, scratch, ready, counts, of_source, NULL)) == EG_OK) {
+    }
     return status;
 }
 
@@ -111,7 +162,7 @@ static void muted_units(void **state) {
     request.known_count = 1;
     struct egi_input *input;
     enum eg_plan_state planned;
-    assert_int_equal(egi_input_open(&input, &env, &request, 0, &planned, NULL), EG_OK);
+    assert_int_equal(open_input(&input, &request, &planned, NULL), EG_OK);
     assert_int_equal(input->plan.units, 4); /* 30, 20 known; 30, 20 new */
     struct egi_scratch scratch = {0};
     struct egi_batches ready = {0};
@@ -155,7 +206,7 @@ static void cut_and_failed_units(void **state) {
     bool of_source = false;
 
     struct eg_scan_request request = request_of(&cut);
-    assert_int_equal(egi_input_open(&input, &env, &request, 0, &planned, NULL), EG_OK);
+    assert_int_equal(open_input(&input, &request, &planned, NULL), EG_OK);
     assert_int_equal(egi_unit_new(&unit, input, 0, NULL), EG_OK);
     assert_int_equal(step_all(unit, &scratch, &ready, &counts, &of_source), EG_E_CUT);
     assert_true(of_source);
@@ -166,7 +217,7 @@ static void cut_and_failed_units(void **state) {
 
     /* behind a unit that failed, nothing is given */
     request = request_of(&failing);
-    assert_int_equal(egi_input_open(&input, &env, &request, 0, &planned, NULL), EG_OK);
+    assert_int_equal(open_input(&input, &request, &planned, NULL), EG_OK);
     atomic_store(&input->failed_at, 2);
     assert_int_equal(egi_unit_new(&unit, input, 3, NULL), EG_OK);
     counts = (struct egi_counts){0};
@@ -198,11 +249,13 @@ static void without_memory(void **state) {
         enum eg_plan_state planned;
         bool of_source = false;
         torture_fail_after(n);
-        enum eg_status status = egi_input_open(&input, &env, &request, 0, &planned, NULL);
+        enum eg_status status = open_input(&input, &request, &planned, NULL);
         if (status == EG_OK) status = egi_unit_new(&unit, input, 0, NULL);
         if (status == EG_OK) status = step_all(unit, &scratch, &ready, &counts, &of_source);
-        if (status == EG_END) status = egi_unit_join(unit, &scratch, &ready, &counts, NULL);
-        else if (unit) egi_unit_pend(unit);
+        if (status == EG_END)
+            status = egi_unit_join(unit, &scratch, &ready, &counts, NULL);
+        else if (unit)
+            egi_unit_pend(unit);
         if (status == EG_OK) status = egi_input_drain(input, &scratch, &ready, &counts, NULL);
         more = torture_off();
         if (status < 0) assert_int_equal(status, EG_E_NOMEM);
@@ -217,8 +270,11 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(queue),       cmocka_unit_test(opening),
-        cmocka_unit_test(muted_units), cmocka_unit_test(cut_and_failed_units),
+        cmocka_unit_test(queue),
+        cmocka_unit_test(opening),
+        cmocka_unit_test(passes),
+        cmocka_unit_test(muted_units),
+        cmocka_unit_test(cut_and_failed_units),
         cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

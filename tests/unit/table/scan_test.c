@@ -337,7 +337,8 @@ static void pauses(void **state) {
 
 static void inputs_that_fail(void **state) {
     (void)state;
-    const char *const inputs[] = {"a:100:10:", "gone:1:1:o", "b:200:10:f", "c:200:10:sf", "d:30:7:"};
+    const char *const inputs[] = {"a:100:10:", "gone:1:1:o", "b:200:10:f", "c:200:10:sf",
+                                  "d:30:7:"};
     for (uint32_t workers = 1; workers <= 4; workers += 3) {
         struct eg_env env = env_of(16);
         struct eg_scan_request request = request_of(inputs, 5);
@@ -494,7 +495,8 @@ static void stopped_from_outside(void **state) {
 
 /* ---- predicates ---- */
 
-static uint32_t select_even(const struct eg_predicate *p, const struct eg_batch *b, uint32_t *rows) {
+static uint32_t select_even(const struct eg_predicate *p, const struct eg_batch *b,
+                            uint32_t *rows) {
     (void)p;
     uint32_t count = 0;
     for (uint32_t i = 0; i < b->rows; i++)
@@ -570,12 +572,18 @@ static void torture(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_thread_any_order), cmocka_unit_test(many_threads),
-        cmocka_unit_test(hold_and_resume),      cmocka_unit_test(known_inputs),
-        cmocka_unit_test(pauses),               cmocka_unit_test(inputs_that_fail),
-        cmocka_unit_test(position_before_failure), cmocka_unit_test(first_error_is_everyones),
-        cmocka_unit_test(cancelled),            cmocka_unit_test(locked),
-        cmocka_unit_test(stopped_from_outside), cmocka_unit_test(predicate),
+        cmocka_unit_test(one_thread_any_order),
+        cmocka_unit_test(many_threads),
+        cmocka_unit_test(hold_and_resume),
+        cmocka_unit_test(known_inputs),
+        cmocka_unit_test(pauses),
+        cmocka_unit_test(inputs_that_fail),
+        cmocka_unit_test(position_before_failure),
+        cmocka_unit_test(first_error_is_everyones),
+        cmocka_unit_test(cancelled),
+        cmocka_unit_test(locked),
+        cmocka_unit_test(stopped_from_outside),
+        cmocka_unit_test(predicate),
         cmocka_unit_test(torture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
