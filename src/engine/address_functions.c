@@ -54,11 +54,12 @@ static void in_subnet(duckdb_function_info info, duckdb_data_chunk input, duckdb
     idx_t rows = duckdb_data_chunk_get_size(input);
     struct network net = {.good = false};
     for (idx_t row = 0; row < rows; row++) {
-        struct eg_addr addr;
+        struct eg_addr addr = {{0}};
         if (!eg_arg_valid(&cidr, row)) {
             eg_out_null(output, row);
             continue;
         }
+        bool known = address_at(&ip, row, &addr);
         struct eg_span text = eg_arg_text(&cidr, row);
         if (!network_parse(&net, text)) {
             struct eg_error err;
@@ -67,7 +68,9 @@ static void in_subnet(duckdb_function_info info, duckdb_data_chunk input, duckdb
             duckdb_scalar_function_set_error(info, err.message);
             return;
         }
-        if (address_at(&ip, row, &addr)) out[row] = eg_prefix_holds(&net.prefix, net.bits, &addr);
+        /* an IPv6 network such as ::/0 holds no IPv4 address, though it is ::ffff:… inside */
+        bool family = net.bits >= 96 || !eg_addr_is_v4(&addr);
+        if (known) out[row] = family && eg_prefix_holds(&net.prefix, net.bits, &addr);
         else eg_out_null(output, row);
     }
 }
