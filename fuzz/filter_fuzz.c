@@ -74,7 +74,7 @@ static void try(const char *text, enum eg_table_id table, const struct eg_batch 
     EG_ASSERT(count <= ROWS);
     enum eg_status status = eg_filter_parse(&again, normal.text, table, NULL, &err);
     /* the normal form of a long text may be longer than a text may be */
-    EG_ASSERT(status == EG_OK || normal.size > 65536);
+    EG_ASSERT(status == EG_OK || normal.size > 262144);
     if (status == EG_OK) {
         eg_filter_text(again, &second);
         EG_ASSERT(strcmp(normal.text, second.text) == 0);

@@ -130,6 +130,10 @@ struct list {
 };
 
 static bool list_add(struct eg_parser *p, struct list *list, const struct eg_item *one) {
+    if (list->count == EG_FILTER_LIST_MAX) {
+        eg_parser_fail(p, p->token.begin, "a list has at most %d entries", EG_FILTER_LIST_MAX);
+        return false;
+    }
     if (list->count == list->room) {
         uint32_t room = list->room ? list->room * 2 : 4;
         struct eg_item *items = eg_arena_get(p->arena, room, sizeof *items);
@@ -142,7 +146,7 @@ static bool list_add(struct eg_parser *p, struct list *list, const struct eg_ite
     return true;
 }
 
-/* ( a, b, c..d ), with commas, "or" or nothing between; the text's size bounds the count. */
+/* ( a, b, c..d ), with commas, "or" or nothing between. */
 static bool list_of(struct eg_parser *p, const struct eg_target *target, struct list *out) {
     *out = (struct list){0};
     char close = *p->token.at == '(' ? ')' : ']';

@@ -7,8 +7,11 @@
 #include "filter/regex.h"
 #include "table/address.h"
 
-#define EG_FILTER_DEPTH_MAX 64         /* of the tree, and of brackets in the text */
-#define EG_FILTER_TEXT_MAX (64 * 1024) /* saved filters it names included */
+#define EG_FILTER_DEPTH_MAX 64 /* of the tree, and of brackets in the text */
+/* Saved filters it names included. More than people write (64 KiB): a normal form, which other
+ * rooms pass on as text, repeats a list for each side. */
+#define EG_FILTER_TEXT_MAX (256 * 1024)
+#define EG_FILTER_LIST_MAX 65536 /* entries */
 
 /* Memory that goes all at once. */
 struct eg_arena {

@@ -303,11 +303,20 @@ static void limits(void **state) {
         {"not (", 65, "tcp", 320},
         {"tcp or ", 9000, "udp", -1},
         {"tcp and not (udp or ", 20, "gre", 403},
-        {" ", 65536, "", -1},
-        {" ", 65537, "", 65536},
+        {" ", 262144, "", -1},
+        {" ", 262145, "", 262144},
         {"application ~ 'x' or ", 64, "tcp", -1},
         {"application ~ 'x' or ", 65, "tcp", 64 * 21 + 14},
     };
+    char *entries = repeat("5 ", 65536, "");
+    struct eg_strbuf list = {0};
+    eg_strbuf_printf(&list, "bytes in (%s)", entries);
+    normal_is(list.text, "bytes = 5", EG_TABLE_FLOWS);
+    eg_strbuf_clear(&list);
+    eg_strbuf_printf(&list, "bytes in (%s5)", entries);
+    wrong_is(list.text, 10 + 2 * 65536 + 1, "a list has at most 65536 entries", EG_TABLE_FLOWS);
+    eg_strbuf_reset(&list);
+    free(entries);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *text = repeat(cases[i].part, cases[i].times, cases[i].end);
         enum eg_status status = test_parse(&filter, text, EG_TABLE_FLOWS, &err);
@@ -364,10 +373,10 @@ static void depth(void **state) {
 }
 
 static const char *doubling(void *from, const char *name) {
-    static const char *const texts[] = {"@b and @b", "@c or @c", "@d and @d", "@e or @e",
-                                        "@f and @f", "@g or @g", "@h and @h", "@i or @i",
-                                        "@j and @j", "@k or @k", "@l and @l", "@m or @m",
-                                        "@n and @n", "@o or @o", "tcp"};
+    static const char *const texts[] = {"@b and @b", "@c or @c", "@d and @d",         "@e or @e",
+                                        "@f and @f", "@g or @g", "@h and @h",         "@i or @i",
+                                        "@j and @j", "@k or @k", "@l and @l",         "@m or @m",
+                                        "@n and @n", "@o or @o", "tcp or udp or icmp"};
     (void)from;
     return name[0] >= 'a' && name[0] <= 'o' ? texts[name[0] - 'a'] : NULL;
 }
@@ -387,7 +396,7 @@ static void saved_limits(void **state) {
     assert_int_equal(eg_filter_parse(&filter, "tcp and @a", EG_TABLE_FLOWS, &names, &err),
                      EG_E_USAGE);
     assert_int_equal(err.position, 8);
-    assert_non_null(strstr(err.message, "longer than 65536 bytes"));
+    assert_non_null(strstr(err.message, "longer than 262144 bytes"));
     char next[64];
     names = (struct eg_filter_names){endless, next, TEST_NOW};
     assert_int_equal(eg_filter_parse(&filter, "@n1", EG_TABLE_FLOWS, &names, &err), EG_E_USAGE);
