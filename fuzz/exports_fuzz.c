@@ -31,8 +31,7 @@ static struct eg_batch *frames_of(struct eg_cursor *c, uint32_t link_type) {
         uint32_t head = eg_take_be16(c), length = head & 0x7fff;
         size_t left = eg_cursor_left(c);
         struct eg_span frame = eg_take(c, length < left ? length : left);
-        eg_put_int(b, EG_COL(RAW, time_ns),
-                   (INT64_C(1700000000) + b->rows) * 1000000000);
+        eg_put_int(b, EG_COL(RAW, time_ns), (INT64_C(1700000000) + b->rows) * 1000000000);
         eg_put_int(b, EG_COL(RAW, link_type), link_type);
         eg_put_int(b, EG_COL(RAW, length), (int64_t)frame.size + (head & 0x8000 ? 700 : 0));
         eg_put_view(b, EG_COL(RAW, payload), frame);
@@ -96,9 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     uint8_t how = eg_take_u8(&c), cut = eg_take_u8(&c);
     struct eg_batch *frames = frames_of(&c, how & 1 ? EG_LINK_ETHERNET : EG_LINK_RAW);
     if (!frames) return 0;
-    struct eg_extract_options options = {.columns = EG_COLUMNS_ALL,
-                                         .netflow_ports = &port,
-                                         .netflow_port_count = how >> 1 & 1};
+    struct eg_extract_options options = {
+        .columns = EG_COLUMNS_ALL, .netflow_ports = &port, .netflow_port_count = how >> 1 & 1};
     struct seen whole = run(frames, FRAMES_MAX, 4096, &options);
     struct seen pieces = run(frames, 1 + cut % 16, capacities[how >> 2 & 3], &options);
     EG_ASSERT(whole.rows == pieces.rows && whole.datagrams == pieces.datagrams);

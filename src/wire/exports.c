@@ -290,17 +290,22 @@ static bool may_hold_udp(uint32_t link_type, struct eg_span frame) {
 }
 
 static bool take_frame(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t link_type,
-                       struct eg_span frame, uint32_t length, int64_t time_us,
-                       struct eg_out *out) {
+                       struct eg_span frame, uint32_t length, int64_t time_us, struct eg_out *out) {
     if (!may_hold_udp(link_type, frame)) return false;
     struct eg_layers layers;
     eg_dissect(link_type, frame, length, &layers);
     if (layers.fragment) {
         if (layers.piece_proto != UDP) return false;
         struct deferred piece = {.is_fragment = true};
-        piece.fragment = (struct eg_fragment){
-            layers.src,    layers.dst, layers.ip_id, UDP, layers.more_fragments, layers.fragment_offset,
-            layers.piece_length, layers.piece, time_us};
+        piece.fragment = (struct eg_fragment){layers.src,
+                                              layers.dst,
+                                              layers.ip_id,
+                                              UDP,
+                                              layers.more_fragments,
+                                              layers.fragment_offset,
+                                              layers.piece_length,
+                                              layers.piece,
+                                              time_us};
         defer(u, raw, &piece, &out->tally);
         return false;
     }
@@ -308,8 +313,8 @@ static bool take_frame(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t
     /* Cut before the UDP length: whatever it was, it was not captured. */
     bool cut = !(layers.has & EG_HAS_PAYLOAD) && (layers.remarks & EG_REMARK_FRAME_CUT);
     if (cut) layers.datagram_length = HEADER_MIN;
-    struct eg_datagram d = {layers.payload, layers.datagram_length, time_us, layers.src,
-                            layers.src_port, layers.dst_port};
+    struct eg_datagram d = {layers.payload, layers.datagram_length, time_us,
+                            layers.src,     layers.src_port,        layers.dst_port};
     return take_datagram(u, raw, &d, port_known(u->x, d.local_port), out);
 }
 
@@ -337,7 +342,9 @@ static bool take_row(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t r
         return take_frame(u, raw, link_type, bytes, length, time_of(raw, row), out);
     }
     if (!eg_batch_valid(raw, EG_COL(RAW, peer), row)) return false;
-    struct eg_datagram d = {bytes, length, time_of(raw, row),
+    struct eg_datagram d = {bytes,
+                            length,
+                            time_of(raw, row),
                             eg_col_addr(&raw->columns[EG_COL(RAW, peer)])[row],
                             port_of(raw, EG_COL(RAW, peer_port), row),
                             port_of(raw, EG_COL(RAW, local_port), row)};
@@ -378,7 +385,10 @@ static void settle_fragment(struct eg_extract *x, const struct eg_fragment *piec
     uint32_t length = eg_be16(whole, 4);
     if (length < UDP_HEADER || length > whole.size) return;
     struct eg_datagram d = {eg_span_sub(whole, UDP_HEADER, length - UDP_HEADER),
-                            length - UDP_HEADER, piece->time_us, piece->src, eg_be16(whole, 0),
+                            length - UDP_HEADER,
+                            piece->time_us,
+                            piece->src,
+                            eg_be16(whole, 0),
                             eg_be16(whole, 2)};
     settle_datagram(x, &d, out);
 }
@@ -419,11 +429,14 @@ static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit 
         const struct deferred *item = i < u->deferred_count ? &u->deferred[i] : NULL;
         uint64_t until = item ? item->at : UINT64_MAX;
         for (; exporter < u->known.count && u->known.items[exporter].at < until; exporter++)
-            known_add(&x->known, &u->known.items[exporter].address, u->known.items[exporter].port, 0);
+            known_add(&x->known, &u->known.items[exporter].address, u->known.items[exporter].port,
+                      0);
         for (; run < u->run_count && u->runs[run].at < until; run++)
             eg_sequences_feed(x->sequences, &u->runs[run].run, &out->tally);
-        if (item && item->is_fragment) settle_fragment(x, &item->fragment, out);
-        else if (item) settle_datagram(x, &item->suspect, out);
+        if (item && item->is_fragment)
+            settle_fragment(x, &item->fragment, out);
+        else if (item)
+            settle_datagram(x, &item->suspect, out);
     }
     unit_free(u);
     return EG_OK;
@@ -455,7 +468,8 @@ static enum eg_status find_types(struct eg_extract *x, struct eg_error *err) {
         x->types[k] = type;
         if (!type->options_size) continue;
         x->options[k] = eg_calloc(1, type->options_size);
-        if (!x->options[k]) return eg_fail(err, EG_E_NOMEM, "no memory for options of %s", type->name);
+        if (!x->options[k])
+            return eg_fail(err, EG_E_NOMEM, "no memory for options of %s", type->name);
         EG_TRY(eg_options_preset(type->options, x->options[k], err));
     }
     return EG_OK;

@@ -14,10 +14,10 @@ struct partial {
     struct eg_addr src, dst;
     uint32_t id;
     uint8_t proto;
-    bool dropped, told;  /* it overlapped; what follows of it is ignored, and its loss was told */
+    bool dropped, told; /* it overlapped; what follows of it is ignored, and its loss was told */
     uint64_t hash;
-    int64_t time_us;     /* of its first fragment */
-    uint32_t total;      /* bytes, once the last fragment came; 0: not known */
+    int64_t time_us; /* of its first fragment */
+    uint32_t total;  /* bytes, once the last fragment came; 0: not known */
     uint32_t blocks_have;
     uint32_t blocks_end; /* behind the last block that came */
     uint32_t head;       /* bytes that the first fragment held */
@@ -144,8 +144,8 @@ static enum fit fit_of(const struct partial *p, const struct eg_fragment *piece,
 /* Puts the fragment into its place. A fragment that the capture cut gives its datagram away (the
  * head is remembered), since no later one can complete it. */
 static void fill(struct partial *p, const struct eg_fragment *piece, uint32_t from, uint32_t to) {
-    uint32_t size = (uint32_t)piece->bytes.size < piece->length ? (uint32_t)piece->bytes.size
-                                                                : piece->length;
+    uint32_t size =
+        (uint32_t)piece->bytes.size < piece->length ? (uint32_t)piece->bytes.size : piece->length;
     eg_span_copy(piece->bytes, 0, p->bytes + piece->offset, size);
     if (piece->offset == 0) p->head = size;
     p->pieces++;
@@ -181,9 +181,13 @@ bool eg_fragments_add(struct eg_fragments *f, const struct eg_fragment *piece,
         return false; /* no fragment of anything */
     uint32_t i = find(f, piece);
     if (i == EG_FRAGMENTS_MAX) {
-        struct eg_fragments_lost lost = {EG_CAUSE_no_memory, piece->src, piece->dst,
+        struct eg_fragments_lost lost = {EG_CAUSE_no_memory,
+                                         piece->src,
+                                         piece->dst,
                                          eg_span_sub(piece->bytes, 0, piece->offset ? 0 : SIZE_MAX),
-                                         piece->time_us, 1, (uint32_t)piece->bytes.size};
+                                         piece->time_us,
+                                         1,
+                                         (uint32_t)piece->bytes.size};
         f->lost(f->to, &lost);
         return false;
     }

@@ -15,19 +15,19 @@ struct eg_fragment {
     struct eg_addr src, dst;
     uint32_t id;
     uint8_t proto;
-    bool more;            /* not the last one */
-    uint32_t offset;      /* of `bytes` in the datagram */
-    uint32_t length;      /* on the wire; more than bytes.size where the capture cut it */
+    bool more;       /* not the last one */
+    uint32_t offset; /* of `bytes` in the datagram */
+    uint32_t length; /* on the wire; more than bytes.size where the capture cut it */
     struct eg_span bytes;
     int64_t time_us;
 };
 
 /* A datagram that will not become whole. */
 struct eg_fragments_lost {
-    enum eg_cause cause;  /* fragment_incomplete, fragment_overlap, fragment_overflow */
+    enum eg_cause cause; /* fragment_incomplete, fragment_overlap, fragment_overflow */
     struct eg_addr src, dst;
-    struct eg_span head;  /* what its first fragment held; empty: that one never came */
-    int64_t time_us;      /* of the first fragment seen */
+    struct eg_span head;    /* what its first fragment held; empty: that one never came */
+    int64_t time_us;        /* of the first fragment seen */
     uint32_t pieces, bytes; /* that came */
 };
 typedef void (*eg_fragments_lost_fn)(void *to, const struct eg_fragments_lost *);

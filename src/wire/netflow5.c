@@ -26,17 +26,17 @@
 #include "table/stage.h"
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
-enum { HEADER = 24, RECORD = 48, COUNT_MAX = 30, PIECE = 64 /* records at a time: bits of a mask */ };
-enum { FLAG_RECEIPT = 1, FLAG_ORDER = 2, FLAG_RANGE = 4 }; /* of the column time_flag */
+enum { HEADER = 24, RECORD = 48, COUNT_MAX = 30, PIECE = 64 }; /* PIECE: bits of a mask */
+enum { FLAG_RECEIPT = 1, FLAG_ORDER = 2, FLAG_RANGE = 4 };     /* of the column time_flag */
 static const int64_t YEAR_1990_US = 631152000 * EG_SECOND_US;
 static const int64_t YEAR_2100_US = 4102444800 * EG_SECOND_US;
-/* How far the header's clock may be off the receipt; old exports are replayed, future ones are not. */
+/* How far the header's clock may be off the receipt: old exports are replayed, never future ones. */
 static const int64_t AHEAD_US = EG_DAY_US, BEHIND_US = 20 * 365 * EG_DAY_US;
 
 struct header {
     uint32_t count, uptime_ms, seconds, nanoseconds, sequence;
     uint16_t engine, mode, interval;
-    int64_t now_us;    /* the wall clock at sysUptime */
+    int64_t now_us; /* the wall clock at sysUptime */
     int16_t time_flag;
 };
 
@@ -77,17 +77,16 @@ static enum eg_probe netflow5_probe(const struct eg_datagram *d) {
 /* ---- columns: `records` holds whole records, at most PIECE ---- */
 
 #define PUT(name, type, read)                                                                      \
-    static inline void name(struct eg_builder *b, uint32_t col, struct eg_span records, size_t at) {  \
-        type *to = eg_builder_slots(b, col, (uint32_t)(records.size / RECORD));                    \
-        for (size_t k = 0; to && k < records.size / RECORD; k++)                                   \
-            to[k] = read(eg_span_record(records, RECORD, k), at);                                  \
+    static inline void name(struct eg_builder *b, uint32_t col, struct eg_span all, size_t at) {   \
+        type *to = eg_builder_slots(b, col, (uint32_t)(all.size / RECORD));                        \
+        for (size_t k = 0; to && k < all.size / RECORD; k++)                                       \
+            to[k] = read(eg_span_record(all, RECORD, k), at);                                      \
     }
 PUT(put_u8_i16, int16_t, eg_u8)
 PUT(put_u8_i32, int32_t, eg_u8)
 PUT(put_u16_i32, int32_t, eg_be16)
 PUT(put_u16_i64, int64_t, eg_be16)
 PUT(put_u32_i64, int64_t, eg_be32)
-
 /* Answers which of them are 0.0.0.0. */
 static inline uint64_t put_address(struct eg_builder *b, uint32_t col, struct eg_span records,
                                    size_t offset) {
@@ -204,14 +203,14 @@ static void put_rows(struct eg_out *out, struct eg_span records, const struct he
     eg_builder_row(b, count - texts);
 }
 
-static void netflow5_decode(struct eg_decoder *self, const struct eg_datagram *d, struct eg_out *out,
-                            struct eg_sequence_note *note) {
+static void netflow5_decode(struct eg_decoder *self, const struct eg_datagram *d,
+                            struct eg_out *out, struct eg_sequence_note *note) {
     (void)self;
     struct eg_blame blame = {"netflow5", &d->exporter, -1};
     *note = (struct eg_sequence_note){.source = "netflow5"};
     if (d->payload.size < HEADER) {
-        eg_tally_add(&out->tally, d->length < HEADER ? EG_CAUSE_short_header : EG_CAUSE_datagram_cut,
-                     &blame, d->time_us, 1, 1, d->length);
+        enum eg_cause cause = d->length < HEADER ? EG_CAUSE_short_header : EG_CAUSE_datagram_cut;
+        eg_tally_add(&out->tally, cause, &blame, d->time_us, 1, 1, d->length);
         return;
     }
     struct header h = header_read(d);
@@ -230,9 +229,9 @@ static void netflow5_decode(struct eg_decoder *self, const struct eg_datagram *d
     if (cut) eg_tally_add(&out->tally, EG_CAUSE_datagram_cut, &blame, d->time_us, cut, 1, 0);
     if (whole && h.time_flag)
         eg_tally_add(&out->tally, EG_CAUSE_time_corrected, &blame, d->time_us, whole, 1, 0);
-    for (uint32_t done = 0, room; done < whole; done += room) {
-        room = eg_out_room(out, MIN(whole - done, PIECE));
-        put_rows(out, eg_span_sub(d->payload, HEADER + RECORD * done, RECORD * room), &h, d, &blame);
+    for (uint32_t done = 0, n; done < whole; done += n) {
+        n = eg_out_room(out, MIN(whole - done, PIECE));
+        put_rows(out, eg_span_sub(d->payload, HEADER + RECORD * done, RECORD * n), &h, d, &blame);
     }
     *note = (struct eg_sequence_note){"netflow5", h.engine, h.sequence, moved, 0, true, true};
     note->boot_ms = h.seconds * 1000 + h.nanoseconds / 1000000 - h.uptime_ms;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define GAPS_MAX 64     /* open at once in a stream; beyond, the oldest is closed */
+#define GAPS_MAX 64      /* open at once in a stream; beyond, the oldest is closed */
 #define BOOT_SLACK 10000 /* ms a boot time may move while the exporter runs on */
 
 struct gap { /* numbers [first, first + count) never came */
@@ -107,7 +107,8 @@ static void gap_insert(struct stream *s, uint32_t i, struct gap gap, struct eg_t
 }
 
 /* Takes [first, first + count) off the open gaps; answers how much of it was missing. */
-static uint32_t gaps_fill(struct stream *s, uint32_t first, uint32_t count, struct eg_tally *tally) {
+static uint32_t gaps_fill(struct stream *s, uint32_t first, uint32_t count,
+                          struct eg_tally *tally) {
     uint32_t filled = 0;
     for (uint32_t i = 0; i < s->gap_count; i++) {
         struct gap *gap = &s->gaps[i];
@@ -122,16 +123,20 @@ static uint32_t gaps_fill(struct stream *s, uint32_t first, uint32_t count, stru
         gap->count = (uint32_t)from;
         filled += (uint32_t)(to - from);
         count_into(tally, EG_CAUSE_sequence_late, s, gap->time_us, (uint32_t)(to - from), 1);
-        if (!gap->count && !rest.count) gap_remove(s, i--);
-        else if (!gap->count) *gap = rest;
-        else if (rest.count) gap_insert(s, i + 1, rest, tally);
+        if (!gap->count && !rest.count)
+            gap_remove(s, i--);
+        else if (!gap->count)
+            *gap = rest;
+        else if (rest.count)
+            gap_insert(s, i + 1, rest, tally);
     }
     return filled;
 }
 
 /* ---- a datagram of a stream ---- */
 
-struct step { /* one datagram: moves the number from `first` by `count`; `time_us` is that of the run */
+struct
+    step { /* one datagram: moves the number from `first` by `count`; `time_us` is that of the run */
     uint32_t first, count, boot_ms;
     bool has_boot;
     int64_t time_us;
@@ -189,8 +194,10 @@ static void step_take(struct stream *s, const struct step *step, struct eg_tally
     s->zeros = false;
     uint32_t ahead = step->first - s->next;
     bool nearer = s->suspect && step->first - s->suspect_next < ahead;
-    if (ahead <= EG_SEQUENCE_AHEAD_MAX && !nearer) skip_to(s, step, step->time_us, tally);
-    else step_elsewhere(s, step, tally);
+    if (ahead <= EG_SEQUENCE_AHEAD_MAX && !nearer)
+        skip_to(s, step, step->time_us, tally);
+    else
+        step_elsewhere(s, step, tally);
 }
 
 /* ---- streams ---- */
@@ -248,7 +255,9 @@ static struct stream *stream_of(struct eg_sequences *all, const struct eg_sequen
     return s;
 }
 
-struct eg_sequences *eg_sequences_new(void) { return eg_calloc(1, sizeof(struct eg_sequences)); }
+struct eg_sequences *eg_sequences_new(void) {
+    return eg_calloc(1, sizeof(struct eg_sequences));
+}
 
 void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *run,
                        struct eg_tally *tally) {

@@ -11,7 +11,7 @@
 
 #include "table/stage.h"
 
-#define EG_SEQUENCE_WINDOW 64                   /* datagrams */
+#define EG_SEQUENCE_WINDOW 64                     /* datagrams */
 #define EG_SEQUENCE_AHEAD_MAX (UINT32_C(1) << 24) /* a longer jump forward is a new numbering */
 #define EG_SEQUENCE_STREAMS_MAX 16384
 
@@ -28,7 +28,8 @@ struct eg_sequence_run {
 };
 
 /* A run of the one datagram. */
-struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *, const struct eg_sequence_note *);
+struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *,
+                                          const struct eg_sequence_note *);
 /* Adds a datagram to the end of a run; false, and nothing changed, where it does not continue it. */
 bool eg_sequence_run_extend(struct eg_sequence_run *, const struct eg_sequence_note *);
 
@@ -37,7 +38,8 @@ struct eg_sequences; /* the accounts of one input */
 struct eg_sequences *eg_sequences_new(void); /* NULL: no memory */
 /* Takes the runs of all streams in the order of the input. What is settled goes into `tally`:
  * sequence_gap, sequence_late (both at the time the gap was noticed), sequence_reset. */
-void eg_sequences_feed(struct eg_sequences *, const struct eg_sequence_run *, struct eg_tally *tally);
+void eg_sequences_feed(struct eg_sequences *, const struct eg_sequence_run *,
+                       struct eg_tally *tally);
 /* Closes all gaps; the accounts begin anew. */
 void eg_sequences_drain(struct eg_sequences *, struct eg_tally *tally);
 void eg_sequences_free(struct eg_sequences *); /* NULL is fine */

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <cmocka.h>
 
 #define BASE_SECONDS 1700000000u
@@ -104,13 +105,13 @@ static inline void frames_add(struct frames *f, const struct bytes *bytes, int64
 
 static inline struct eg_batch *make_raw(const struct frame *frames, uint32_t count) {
     struct eg_builder *b;
-    if (eg_builder_new(&b, eg_table_get(EG_TABLE_RAW), EG_TABLE_RAW, count, EG_COLUMNS_ALL, NULL) < 0)
+    if (eg_builder_new(&b, eg_table_get(EG_TABLE_RAW), EG_TABLE_RAW, count, EG_COLUMNS_ALL, NULL) <
+        0)
         return NULL;
     for (uint32_t i = 0; i < count; i++) {
         eg_put_int(b, EG_COL(RAW, time_ns), frames[i].time_us * 1000);
         eg_put_int(b, EG_COL(RAW, link_type), EG_LINK_RAW);
-        eg_put_int(b, EG_COL(RAW, length),
-                   frames[i].wire ? frames[i].wire : frames[i].bytes.size);
+        eg_put_int(b, EG_COL(RAW, length), frames[i].wire ? frames[i].wire : frames[i].bytes.size);
         eg_put_view(b, EG_COL(RAW, payload), eg_span(frames[i].bytes.at, frames[i].bytes.size));
         eg_builder_row(b, 1);
     }
@@ -151,9 +152,11 @@ static inline char *row_text(const struct eg_batch *batch, uint32_t row) {
                                       eg_col_addr(col)[row].bytes[i]);
         } else if (col->type == EG_TYPE_TEXT || col->type == EG_TYPE_NAME) {
             struct eg_span s = eg_col_text(col, row);
-            n += (size_t)snprintf(text + n, sizeof text - n, "%.*s", (int)s.size, (const char *)s.at);
+            n += (size_t)snprintf(text + n, sizeof text - n, "%.*s", (int)s.size,
+                                  (const char *)s.at);
         } else {
-            n += (size_t)snprintf(text + n, sizeof text - n, "%lld", (long long)eg_col_int(col, row));
+            n += (size_t)snprintf(text + n, sizeof text - n, "%lld",
+                                  (long long)eg_col_int(col, row));
         }
         n += (size_t)snprintf(text + n, sizeof text - n, " ");
     }
@@ -190,8 +193,8 @@ static inline void result_take(struct result *r, struct eg_out *out) {
 
 static inline bool out_new(struct eg_out *out, uint32_t capacity, eg_column_set wanted) {
     *out = (struct eg_out){0};
-    return eg_builder_new(&out->rows, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, capacity, wanted,
-                          NULL) == EG_OK;
+    return eg_builder_new(&out->rows, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, capacity,
+                          wanted, NULL) == EG_OK;
 }
 
 /* The tally as sorted lines. */
@@ -201,7 +204,8 @@ static inline char *tally_text(const struct eg_tally *tally) {
     for (uint32_t i = 0; i < tally->count; i++) {
         const struct eg_tally_entry *e = &tally->entries[i];
         char line[400];
-        uint32_t address = (uint32_t)e->exporter.bytes[12] << 24 | (uint32_t)e->exporter.bytes[13] << 16 |
+        uint32_t address = (uint32_t)e->exporter.bytes[12] << 24 |
+                           (uint32_t)e->exporter.bytes[13] << 16 |
                            (uint32_t)e->exporter.bytes[14] << 8 | e->exporter.bytes[15];
         snprintf(line, sizeof line, "%s %s %x %lld %lld..%lld %lld %lld %lld\n",
                  eg_cause_info(e->cause)->name, e->source, address, (long long)e->domain,
@@ -251,8 +255,10 @@ static inline enum eg_status run_frames(const struct frames *frames, struct run_
             uint32_t n = how.cuts[u + 1] - i < how.batch ? how.cuts[u + 1] - i : how.batch;
             struct eg_batch *raw = make_raw(&frames->at[i], n);
             uint64_t *claimed = zeroed(n / 64 + 1, 8);
-            if (!raw) status = EG_E_NOMEM;
-            else status = eg_extract_exports.feed(units[u], raw, claimed, &out, NULL);
+            if (!raw)
+                status = EG_E_NOMEM;
+            else
+                status = eg_extract_exports.feed(units[u], raw, claimed, &out, NULL);
             for (uint32_t w = 0; w <= n / 64; w++)
                 r->claimed += (uint64_t)__builtin_popcountll(claimed[w]);
             free(claimed);

@@ -56,12 +56,12 @@ static void suspects_wait_for_their_exporter(void **state) {
     (void)state;
     struct frames f = {0};
     struct v5 doubtful = header(2, 100);
-    doubtful.claimed = 4; /* count and length differ */
+    doubtful.claimed = 4;                         /* count and length differ */
     add(&f, 0x01020304, 5555, doubtful, BASE_US); /* before: forgotten */
     add(&f, 0x01020304, 5555, header(2, 100), BASE_US + 1);
     doubtful.sequence = 102;
-    add(&f, 0x01020304, 5555, doubtful, BASE_US + 2);      /* after: decoded */
-    add(&f, 0x01020399, 5555, doubtful, BASE_US + 3);      /* another exporter: forgotten */
+    add(&f, 0x01020304, 5555, doubtful, BASE_US + 2); /* after: decoded */
+    add(&f, 0x01020399, 5555, doubtful, BASE_US + 3); /* another exporter: forgotten */
     struct result r = run_whole(&f, 0);
     assert_int_equal(r.row_count, 4);
     assert_int_equal(packets_of(&r, EG_CAUSE_count_mismatch), 1);
@@ -135,8 +135,9 @@ static void datagrams_need_no_frame(void **state) {
     struct v5 doubtful = header(2, 7);
     doubtful.claimed = 3;
     struct bytes payload = make_v5(doubtful, 7);
-    assert_int_equal(eg_builder_new(&b, eg_table_get(EG_TABLE_RAW), EG_TABLE_RAW, 1, EG_COLUMNS_ALL,
-                                    NULL), EG_OK);
+    assert_int_equal(
+        eg_builder_new(&b, eg_table_get(EG_TABLE_RAW), EG_TABLE_RAW, 1, EG_COLUMNS_ALL, NULL),
+        EG_OK);
     struct eg_addr peer = {{[10] = 0xff, [11] = 0xff, 9, 8, 7, 6}};
     eg_put_addr(b, EG_COL(RAW, peer), &peer);
     eg_put_int(b, EG_COL(RAW, peer_port), 4000);
@@ -167,7 +168,8 @@ static void add_fragments(struct frames *f, uint32_t src, uint16_t id, struct v5
     struct bytes payload = make_v5(h, h.sequence);
     for (int i = 0; i < count; i++) {
         if (order[i] < 0) continue;
-        struct bytes piece = make_piece(src, 4000, 2055, id, &payload, (uint32_t)order[i] * 400, 400);
+        struct bytes piece =
+            make_piece(src, 4000, 2055, id, &payload, (uint32_t)order[i] * 400, 400);
         frames_add(f, &piece, time_us + i);
     }
 }
@@ -232,9 +234,13 @@ static void next_datagram(struct frames *f, struct exporter *e, int64_t time_us)
     h.uptime = chance(8) ? 3600000 : 3600000 + chance(100);
     uint32_t moves = h.count;
     switch (chance(24)) {
-    case 0: h.claimed = h.count + 1; break;            /* a suspect */
-    case 1: e->sequence += moves; return;              /* lost */
-    case 2: h.sequence = 0; h.uptime = 5000; e->sequence = 0; break; /* restarted */
+    case 0: h.claimed = h.count + 1; break; /* a suspect */
+    case 1: e->sequence += moves; return;   /* lost */
+    case 2:
+        h.sequence = 0;
+        h.uptime = 5000;
+        e->sequence = 0;
+        break; /* restarted */
     case 3: h.sequence = chance(1000); break;
     default: break;
     }
@@ -261,7 +267,8 @@ static struct frames random_frames(uint32_t count) {
     struct frames f = {0};
     struct exporter all[5];
     for (uint32_t i = 0; i < 5; i++)
-        all[i] = (struct exporter){0x0a000000 + i / 2, chance(2) ? chance(5000) : UINT32_MAX - chance(500),
+        all[i] = (struct exporter){0x0a000000 + i / 2,
+                                   chance(2) ? chance(5000) : UINT32_MAX - chance(500),
                                    (uint16_t)(4000 + i % 3), (uint16_t)chance(2)};
     int64_t time_us = BASE_US;
     while (f.count < count) {

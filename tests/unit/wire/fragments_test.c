@@ -46,7 +46,9 @@ static struct eg_fragment piece(uint32_t id, uint32_t offset, uint32_t size, boo
                                 .bytes = eg_span(datagram + offset, size),
                                 .time_us = BASE_US};
 }
-static bool add(struct eg_fragment p, struct eg_span *whole) { return eg_fragments_add(parts, &p, whole); }
+static bool add(struct eg_fragment p, struct eg_span *whole) {
+    return eg_fragments_add(parts, &p, whole);
+}
 
 static void any_order_gives_the_datagram(void **state) {
     (void)state;
@@ -187,7 +189,8 @@ static void rubbish_is_bounded(void **state) {
         struct eg_fragment p = piece(chance(300), 8 * chance(60), 8 * chance(30), chance(2));
         p.bytes.size = chance(4) ? p.length : chance(p.length + 1);
         p.time_us += (int64_t)chance(100) * 1000000;
-        if (eg_fragments_add(parts, &p, &whole)) assert_memory_equal(whole.at, datagram, whole.size);
+        if (eg_fragments_add(parts, &p, &whole))
+            assert_memory_equal(whole.at, datagram, whole.size);
     }
 }
 

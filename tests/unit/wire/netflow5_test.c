@@ -13,8 +13,8 @@ static struct eg_datagram datagram(const struct bytes *b) {
                                 .exporter_port = 4000,
                                 .local_port = 2055};
 }
-static struct result decode_into(const struct eg_datagram *d, uint32_t capacity, eg_column_set wanted,
-                                 struct eg_sequence_note *note) {
+static struct result decode_into(const struct eg_datagram *d, uint32_t capacity,
+                                 eg_column_set wanted, struct eg_sequence_note *note) {
     struct eg_out out;
     struct result r = {0};
     assert_true(out_new(&out, capacity, wanted));
@@ -47,15 +47,18 @@ static void every_field_stands_in_its_column(void **state) {
 #define SHARED                                                                                     \
     "src_as=64512 dst_as=64513 src_mask=24 dst_mask=16 in_if=3 out_if=4 "                          \
     "exporter=00000000000000000000ffff01020304 domain=258 sequence=77 source=netflow5 "
-    assert_string_equal(r.rows[0], COMMON
+    assert_string_equal(
+        r.rows[0], COMMON
         "src_ip=00000000000000000000ffff0a000001 dst_ip=00000000000000000000ffffc0a80003 "
         "src_port=1024 dst_port=443 proto=6 packets=1 bytes=5000 sampling_rate=1000 tcp_flags=27 "
         "tos=32 " SHARED);
-    assert_string_equal(r.rows[1], COMMON
-        "src_ip=00000000000000000000ffff0a000002 dst_ip=00000000000000000000ffffc0a80003 "
-        "src_port=1025 dst_port=443 proto=17 packets=2 bytes=5001 sampling_rate=1000 "
-        "tos=32 next_hop=00000000000000000000ffff0a0000fe " SHARED);
-    assert_string_equal(r.rows[4], COMMON /* ICMP echo request: type 8, code 0 */
+    assert_string_equal(
+        r.rows[1],
+        COMMON "src_ip=00000000000000000000ffff0a000002 dst_ip=00000000000000000000ffffc0a80003 "
+               "src_port=1025 dst_port=443 proto=17 packets=2 bytes=5001 sampling_rate=1000 "
+               "tos=32 next_hop=00000000000000000000ffff0a0000fe " SHARED);
+    assert_string_equal(
+        r.rows[4], COMMON /* ICMP echo request: type 8, code 0 */
         "src_ip=00000000000000000000ffff0a000005 dst_ip=00000000000000000000ffffc0a80003 "
         "proto=1 packets=5 bytes=5004 sampling_rate=1000 "
         "tos=32 icmp_type=8 icmp_code=0 next_hop=00000000000000000000ffff0a0000fe " SHARED);
@@ -147,8 +150,9 @@ static struct result timed(uint32_t seconds, uint32_t uptime, uint32_t first, ui
     struct eg_datagram d = datagram(&b);
     d.time_us = received_us;
     struct eg_sequence_note note;
-    return decode_into(&d, 4, EG_SET(FLOWS, start_time) | EG_SET(FLOWS, end_time) |
-                                  EG_SET(FLOWS, time_flag), &note);
+    return decode_into(
+        &d, 4, EG_SET(FLOWS, start_time) | EG_SET(FLOWS, end_time) | EG_SET(FLOWS, time_flag),
+        &note);
 }
 static void expect_times(uint32_t seconds, uint32_t uptime, uint32_t first, uint32_t final,
                          int64_t received_us, const char *row, enum eg_cause cause) {
@@ -178,8 +182,8 @@ static void times_wrap_with_the_uptime(void **state) { /* B46, B47 */
 static void implausible_clocks_give_way_to_the_receipt(void **state) { /* B48, B51 */
     (void)state;
     const char *corrected = "start_time=1699999999000000 end_time=1699999999500000 time_flag=1 ";
-    const uint32_t wrong[] = {3600, 0, 631151999, BASE_SECONDS + 86401, 4102444800,
-                              BASE_SECONDS - 20 * 365 * 86400 - 1};
+    const uint32_t wrong[] = {
+        3600, 0, 631151999, BASE_SECONDS + 86401, 4102444800, BASE_SECONDS - 20 * 365 * 86400 - 1};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         expect_times(wrong[i], 3600000, 3599000, 3599500, BASE_US, corrected,
                      EG_CAUSE_time_corrected);
@@ -271,8 +275,8 @@ static void the_most_that_a_datagram_can_hold(void **state) {
     static uint8_t bytes[65507];
     memset(bytes, 0xff, sizeof bytes);
     bytes[0] = 0, bytes[1] = 5;
-    struct eg_datagram d = {.payload = eg_span(bytes, sizeof bytes), .length = sizeof bytes,
-                            .time_us = BASE_US};
+    struct eg_datagram d = {
+        .payload = eg_span(bytes, sizeof bytes), .length = sizeof bytes, .time_us = BASE_US};
     struct eg_sequence_note note;
     struct result r = decode(&d, &note);
     assert_int_equal(r.row_count, (sizeof bytes - 24) / 48);

@@ -152,7 +152,8 @@ static void streams_are_apart(void **state) {
     for (uint32_t i = 0; i < 3000; i++) {
         d.exporter.bytes[0] = (uint8_t)(i % 100);
         uint32_t engine = i % 3, round = i / 300;
-        struct eg_sequence_note note = {"netflow5", engine, engine * 1000 + 30 * round, 30, 0, true, true};
+        struct eg_sequence_note note = {"netflow5", engine, engine * 1000 + 30 * round, 30, 0,
+                                        true,       true};
         struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
         eg_sequences_feed(all, &run, &tally);
     }
@@ -173,7 +174,8 @@ static void more_streams_than_are_kept(void **state) {
         run = eg_sequence_run_of(&d, &note);
         eg_sequences_feed(all, &run, &tally);
     }
-    assert_int_equal(records(EG_CAUSE_sequence_gap), EG_SEQUENCE_STREAMS_MAX); /* closed, none lost */
+    assert_int_equal(records(EG_CAUSE_sequence_gap),
+                     EG_SEQUENCE_STREAMS_MAX); /* closed, none lost */
     expect(EG_SEQUENCE_STREAMS_MAX + 10, 0, 0);
 }
 
