@@ -3,9 +3,9 @@
 #include "wire/dissect.h"
 
 #include "frames.h"
+#include "table/stage.h"
 
 #include <dirent.h>
-#include <pcap/pcap.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -273,17 +273,35 @@ static void sweep_frame(uint32_t link_type, struct eg_span frame, uint32_t wire,
     }
 }
 
+static void sweep_batch(const struct eg_batch *raw, struct sweep *sweep) {
+    const int32_t *links = eg_col_i32(&raw->columns[EG_COL(RAW, link_type)]);
+    const int64_t *lengths = eg_col_i64(&raw->columns[EG_COL(RAW, length)]);
+    const struct eg_span *frames = eg_col_view(&raw->columns[EG_COL(RAW, payload)]);
+    for (uint32_t row = 0; row < raw->rows && row < 60; row++)
+        sweep_frame((uint32_t)links[row], frames[row], (uint32_t)lengths[row], sweep);
+}
+
+/* The first frames of a capture, read as the program reads it. */
 static void sweep_capture(const char *path, struct sweep *sweep) {
-    char why[PCAP_ERRBUF_SIZE];
-    pcap_t *capture = pcap_open_offline(path, why);
-    if (!capture) return;
-    struct pcap_pkthdr *header;
-    const u_char *bytes;
-    for (int i = 0; i < 60 && pcap_next_ex(capture, &header, &bytes) == 1; i++)
-        sweep_frame((uint32_t)pcap_datalink(capture), eg_span(bytes, header->caplen),
-                    header->len < header->caplen ? header->caplen : header->len, sweep);
-    pcap_close(capture);
-    sweep->captures++;
+    const struct eg_source_type *type = eg_registry_find(EG_STAGE_source, "file")->type;
+    void *options = calloc(1, type->options_size ? type->options_size : 1);
+    assert_int_equal(eg_options_preset(type->options, options, NULL), EG_OK);
+    struct eg_source *source;
+    struct eg_tally tally = {0};
+    if (type->open(&eg_env_plain, path, options, &source, NULL) >= 0) {
+        struct eg_plan plan;
+        struct eg_batch *raw;
+        if (type->plan(source, NULL, 0, &plan, NULL) >= 0 &&
+            type->next(source, 0, &raw, &tally, NULL) == EG_OK) {
+            sweep_batch(raw, sweep);
+            sweep->captures++;
+            eg_batch_unref(raw);
+        }
+        type->close(source);
+    }
+    eg_tally_reset(&tally);
+    eg_options_reset(type->options, options);
+    free(options);
 }
 
 static void sweep_directory(const char *path, struct sweep *sweep) {
