@@ -99,6 +99,17 @@ static const struct encapsulation {
     {"vsock", {271, -1}},
 };
 
+/* The directory of the shared captures. */
+static void shared_find(char place[2048]) {
+    const char *root = getenv("EG_SHARED");
+    snprintf(place, 2048, "%s/data", root ? root : "../shared");
+}
+
+static bool in_ci(void) {
+    const char *ci = getenv("CI");
+    return ci && strcmp(ci, "true") == 0;
+}
+
 struct found {
     enum eg_status open, last;
     char message[800];
@@ -215,11 +226,12 @@ static const struct difference *difference_of(const char *file) {
 
 static void agrees_with_capinfos(void **state) {
     (void)state;
-    const char *shared = getenv("EG_SHARED");
+    char shared[2048];
+    shared_find(shared);
     char path[4096];
-    snprintf(path, sizeof path, "%s/golden-tools/capinfos.tsv", shared ? shared : "../shared/data");
+    snprintf(path, sizeof path, "%s/golden-tools/capinfos.tsv", shared);
     if (access(path, R_OK) != 0) {
-        if (getenv("CI")) fail_msg("%s is missing", path);
+        if (in_ci()) fail_msg("%s is missing", path);
         print_message("the shared captures are not there: %s\n", path);
         skip();
     }
@@ -232,7 +244,7 @@ static void agrees_with_capinfos(void **state) {
         *line_end = 0;
         char *fields[FIELDS] = {0}, *rest = line;
         for (int i = 0; i < FIELDS && rest; i++) fields[i] = strsep(&rest, "\t");
-        snprintf(path, sizeof path, "%s/%s", shared ? shared : "../shared/data", fields[NAME]);
+        snprintf(path, sizeof path, "%s/%s", shared, fields[NAME]);
         char said[1024], again[1024];
         struct found found = capture_find(path, 4096, 0);
         compare(fields, &found, said, sizeof said);
@@ -265,8 +277,8 @@ static int64_t block_count(const char *text, const char *block) {
 /* The generator's own lists of what is in each file. */
 static void agrees_with_the_generator(void **state) {
     (void)state;
-    const char *shared = getenv("EG_SHARED");
-    if (!shared) shared = "../shared/data";
+    char shared[2048];
+    shared_find(shared);
     static const char *const orders[] = {"be", "le"};
     unsigned files = 0;
     for (int k = 0; k < 36; k++) {
@@ -276,7 +288,7 @@ static void agrees_with_the_generator(void **state) {
         char *text;
         size_t size;
         if (eg_file_read(&text, &size, path, 1 << 20, NULL) != EG_OK) {
-            if (getenv("CI")) fail_msg("%s is missing", path);
+            if (in_ci()) fail_msg("%s is missing", path);
             continue;
         }
         memcpy(strrchr(path, '.'), ".pcapng", 8);
@@ -308,12 +320,12 @@ static void refuses_what_libpcap_refuses(void **state) {
         "pcapng-invalid-vers-1.pcapng",
         "shb-option-too-long.pcapng",
     };
-    const char *shared = getenv("EG_SHARED");
+    char shared[2048];
+    shared_find(shared);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/packets/libpcap-invalid/%s",
-                 shared ? shared : "../shared/data", files[i]);
-        if (access(path, R_OK) != 0 && !getenv("CI")) skip();
+        snprintf(path, sizeof path, "%s/packets/libpcap-invalid/%s", shared, files[i]);
+        if (access(path, R_OK) != 0 && !in_ci()) skip();
         struct found found = capture_find(path, 4096, 0);
         assert_int_equal(found.open, EG_E_FORMAT);
         assert_non_null(strstr(found.message, files[i]));
