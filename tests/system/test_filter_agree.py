@@ -556,3 +556,64 @@ def test_the_page_tells_the_truth():
         answers = done.stdout.decode().splitlines()
         assert [a for a in answers if not a.startswith("rows\t")] == []
         assert len(answers) == len(filters)
+
+
+# ---- the program: captures filtered while they are decoded, and by SQL afterwards ----
+
+def sampled(rows):
+    """COLUMNS with values that occur in these rows, so that random filters select some."""
+    columns = dict(COLUMNS)
+    for name, (kind, make) in COLUMNS.items():
+        found = sorted({row[name] for row in rows if row.get(name) is not None})
+        if found and name in WHOLE + ADDRS + TEXTS:
+            columns[name] = (kind, lambda r, found=found: r.choice(found))
+    return columns
+
+
+def both_ways(earlgrey, function, path, table, filters):
+    """Per filter: (what read_…(filter := …) gives, what its SQL gives)."""
+    done = subprocess.run([program(), table, "1"], check=True, stdout=subprocess.PIPE, timeout=60,
+                          input=b"proto\n\n" + "".join(escape(f) + "\n" for f in filters).encode())
+    answers = re.split(r"^(?=rows\t|error\t)", done.stdout.decode(), flags=re.M)[1:]
+    conditions = [parse_answer(answer)[1] for answer in answers]
+    what = "count(*) || ' ' || coalesce(sum(src_port), 0) || ' ' || coalesce(min(src_ip), '')"
+    results = []
+    for begin in range(0, len(filters), 10):
+        parts = []
+        for n in range(begin, min(begin + 10, len(filters))):
+            quote = filters[n].replace("'", "''")
+            parts.append(f"(SELECT {what} FROM {function}('{path}', filter := '{quote}')) AS a{n}")
+            parts.append(f"(SELECT {what} FROM {function}('{path}') WHERE {conditions[n]}) AS b{n}")
+        row = earlgrey.rows("sql", "SELECT " + ", ".join(parts), cwd=os.path.dirname(path))[0]
+        results += [(row[f"a{n}"], row[f"b{n}"]) for n in range(begin, min(begin + 10, len(filters)))]
+    return results
+
+
+def test_flows_of_a_capture(earlgrey, exports, monkeypatch):
+    path = exports[0]
+    rows = earlgrey.rows("flows", "-r", path, "--fields", "all", "-n", "300")
+    columns = sampled(rows)
+    addresses = columns["src_ip"][1]
+    r = random.Random(SEED)
+    some = [addresses(r) for _ in range(8)]
+    monkeypatch.setattr("%s.COLUMNS" % __name__, columns)
+    monkeypatch.setattr("%s.ADDRESSES" % __name__, some)
+    monkeypatch.setattr("%s.NETS" % __name__, [f"{a}/{n}" for a in some for n in (8, 16, 24)])
+    filters = [tree(r, r.choice([0, 1, 2]))[0] for _ in range(100)]
+    results = both_ways(earlgrey, "read_flows", path, "flows", filters)
+    for text, (decoded, queried) in zip(filters, results):
+        assert decoded == queried, text
+    assert len({decoded for decoded, _ in results}) > 30
+
+
+def test_packets_of_a_capture(earlgrey, packets):
+    filters = ["tcp", "not tcp", "flags S and not flags A", "port 80 or 443", "ip", "ip6", "ttl < 64",
+               "bytes > 100", "length = captured", "payload_length = 0 and tcp", "src net 10",
+               "dont_fragment", "not more_fragments", "tcp_window > 1000 and tcp_seq < 0x80000000",
+               "time < now and time > '2000-01-01'", "interface is null", "icmp and icmp-type 8",
+               "offset > 1000", "src_mac = dst_mac", "src_port > dst_port", "file ~ 'made'",
+               "ip_id & 1 = 1", "vlan", "not vlan", "source = packet"]
+    results = both_ways(earlgrey, "read_packets", packets[0], "packets", filters)
+    for text, (decoded, queried) in zip(filters, results):
+        assert decoded == queried, text
+    assert len({decoded for decoded, _ in results}) > 10
