@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the captures Bnn-*.pcap of bad NetFlow v5 and what must come of them (expected_netflow.json).
+"""Makes the captures Bnn-*.pcap of bad NetFlow v5, and expected_netflow.json: what comes of them.
 
-Each case names the row of the reliability list it stands for. Expected rows and counters are written
-down here by hand, beside the input, not computed by the program under test. Nearly every case ends
-with a good datagram, which must decode whatever came before it.
+Each case names the row of the reliability list it stands for. Expected rows and counters are
+written down here by hand, beside the input, not computed by the program under test. Nearly every
+case ends with a good datagram, which must decode whatever came before it.
 
     make_netflow.py [DIRECTORY]     writes all of them (default: where this file is)
 """
@@ -53,7 +53,7 @@ def frame(payload, source=EXPORTER, port=PORT):
 
 
 def fragments(payload, identification, sizes, source=EXPORTER):
-    """The datagram in pieces of these sizes (multiples of 8 but for the last, which is the rest)."""
+    """The datagram in pieces of these sizes (multiples of 8), and a last one of the rest."""
     whole, pieces, at = udp(payload), [], 0
     for size in sizes + [len(whole) - sum(sizes)]:
         pieces.append(ip(whole[at:at + size], source, identification, at, at + size < len(whole)))
@@ -69,7 +69,8 @@ def case(name, frames, rows, counters=None, fields=None, times=None, port=PORT, 
     for number, (time, data) in enumerate(zip(times, frames)):
         kept = data[:(captured or {}).get(number, len(data))]
         micros = round(time * 1000000)
-        out += struct.pack("<IIII", micros // 1000000, micros % 1000000, len(kept), len(data)) + kept
+        out += struct.pack("<IIII", micros // 1000000, micros % 1000000, len(kept), len(data))
+        out += kept
     CASES[name] = (out, {"port": port, "rows": rows, "counters": counters or {},
                          "fields": fields or []})
 
@@ -84,15 +85,18 @@ def headers_and_counts():
          {"short_header": counted(3, 3, 0 + 2 + 23)})
     case("B01-version-unknown", [frame(b"\0\x4d" + bytes(58)), frame(v5(12))], 2,
          {"version_unknown": counted(1, 1, 60)})
-    case("B01-not-on-an-export-port", [frame(b"\0\x4d" + bytes(58), port=53), frame(b"\0\5\0\1", port=53),
-                                       frame(v5(12), port=53)], 2)
+    case("B01-not-on-an-export-port",
+         [frame(b"\0\x4d" + bytes(58), port=53), frame(b"\0\5\0\1", port=53),
+          frame(v5(12), port=53)], 2)
     case("B02-count-0", [frame(v5(10)), frame(v5(12, count=0)), frame(v5(12))], 4,
          {"count_mismatch": counted(0, 1)})
     case("B02-count-65535", [frame(v5(10)), frame(v5(12, count=65535)), frame(v5(14))], 6,
          {"count_mismatch": counted(0, 1)})
-    case("B02-count-too-large", [frame(v5(10)), frame(v5(12, records=5, count=7)), frame(v5(19))], 9,
+    case("B02-count-too-large",
+         [frame(v5(10)), frame(v5(12, records=5, count=7)), frame(v5(19))], 9,
          {"count_mismatch": counted(2, 1)})
-    case("B02-count-too-small", [frame(v5(10)), frame(v5(12, records=5, count=3)), frame(v5(15))], 7,
+    case("B02-count-too-small",
+         [frame(v5(10)), frame(v5(12, records=5, count=3)), frame(v5(15))], 7,
          {"count_mismatch": counted(0, 1)})
     case("B02-trailing-bytes", [frame(v5(10)), frame(v5(12) + bytes(7)), frame(v5(14))], 6,
          {"trailing_bytes": counted(0, 1, 7)})
@@ -109,7 +113,8 @@ def headers_and_counts():
          {"trailing_bytes": counted(0, 1, 1)})
     for cut, rows in (("header", 0), ("record", 1), ("boundary", 2)):
         kept = {"header": 28 + 20, "record": 28 + 24 + 48 + 47, "boundary": 28 + 24 + 96}[cut]
-        lost = {"header": counted(1, 1, len(whole)), "record": counted(2, 1), "boundary": counted(1, 1)}
+        lost = {"header": counted(1, 1, len(whole)), "record": counted(2, 1),
+                "boundary": counted(1, 1)}
         gap = {"sequence_gap": counted(3)} if cut == "header" else {}
         case(f"B22-captured-up-to-{cut}", [frame(v5(10)), frame(whole), frame(v5(15))], 4 + rows,
              {"datagram_cut": lost[cut]} | gap, captured={1: kept})
@@ -132,15 +137,17 @@ def times(start, end, flag=""):
 def clocks():
     us = NOW * 1000000
     usual = times(us - 5000000, us - 1000000)
-    case("B46-uptime-wrapped", [frame(v5(10, uptime=2000, first=2**32 - 3000, last=1000)),
-                                frame(v5(12))], 4,
+    case("B46-uptime-wrapped",
+         [frame(v5(10, uptime=2000, first=2**32 - 3000, last=1000)), frame(v5(12))], 4,
          fields=[times(us - 5000000, us - 1000000)] * 2 + [usual] * 2)
-    case("B47-last-after-the-header", [frame(v5(10, uptime=3600000, first=3599000, last=3600250)),
-                                       frame(v5(12, uptime=2**32 - 1, first=2**32 - 1001, last=249)),
-                                       frame(v5(14))], 6,
+    case("B47-last-after-the-header",
+         [frame(v5(10, uptime=3600000, first=3599000, last=3600250)),
+          frame(v5(12, uptime=2**32 - 1, first=2**32 - 1001, last=249)), frame(v5(14))], 6,
          fields=[times(us - 1000000, us + 250000)] * 4 + [usual] * 2)
-    case("B47-ends-before-it-starts", [frame(v5(10, first=3599000, last=3590000)), frame(v5(12))], 4,
-         {"time_order": counted(2)}, fields=[times(us - 1000000, us - 1000000, 2)] * 2 + [usual] * 2)
+    case("B47-ends-before-it-starts",
+         [frame(v5(10, first=3599000, last=3590000)), frame(v5(12))], 4,
+         {"time_order": counted(2)},
+         fields=[times(us - 1000000, us - 1000000, 2)] * 2 + [usual] * 2)
     case("B48-clock-is-uptime", [frame(v5(10, seconds=3600)), frame(v5(12))], 4,
          {"time_corrected": counted(2, 1)},
          fields=[times(us - 5000000, us - 1000000, 1)] * 2 + [usual] * 2)
@@ -152,7 +159,8 @@ def clocks():
          {"time_corrected": counted(2, 1)},
          fields=[times(us - 5000000, us - 1000000, 1)] * 2 +
                 [times(us + 86395000000, us + 86399000000)] * 2)
-    case("B49-dated-1970", [frame(v5(10, seconds=3600)), frame(v5(12, seconds=3601, uptime=3601000))],
+    case("B49-dated-1970",
+         [frame(v5(10, seconds=3600)), frame(v5(12, seconds=3601, uptime=3601000))],
          4, times=[3600, 3601], fields=[times(3595000000, 3599000000, 4)] * 2
          + [times(3596000000, 3600000000, 4)] * 2)
     case("B49-dated-2106", [frame(v5(10, seconds=2**32 - 1))], 2, times=[4294967295],

@@ -44,7 +44,8 @@ def test_bad_netflow(name, capacity):
 
 
 def test_committed_captures_are_what_the_maker_makes(tmp_path):
-    subprocess.run([sys.executable, os.path.join(HERE, "make_netflow.py"), str(tmp_path)], check=True)
+    maker = os.path.join(HERE, "make_netflow.py")
+    subprocess.run([sys.executable, maker, str(tmp_path)], check=True)
     made = sorted(os.listdir(tmp_path))
     assert made == sorted([name + ".pcap" for name in EXPECTED] + ["expected_netflow.json"])
     _, different, missing = filecmp.cmpfiles(tmp_path, HERE, made, shallow=False)
