@@ -249,6 +249,9 @@ static char *literal_part(const char *pattern) {
 
 static enum eg_status expand_pattern(const struct eg_allow *allow, const char *pattern,
                                      struct eg_path_list *to, struct eg_error *err) {
+    /* "*" and then ".." would tell what exists outside, by what is said about it */
+    const char *wild = pattern + strcspn(pattern, "*?[");
+    if (!allow->any && strstr(wild, "..")) return refuse(pattern, err);
     char *base = literal_part(pattern);
     if (!base) return eg_fail(err, EG_E_NOMEM, "no memory for a pattern");
     char resolved[PATH_MAX];
