@@ -158,6 +158,38 @@ static void same_rows_at_any_capacity(void **state) {
     }
 }
 
+/* Flags 64 at a time, at any place of a word, are as if put one by one. */
+static void flags(void **state) {
+    (void)state;
+    const uint64_t pattern = UINT64_C(0xf0c3a5961e2d7b48);
+    for (uint32_t before = 0; before < 130; before += 13) {
+        for (uint32_t count = 1; count <= 64; count += 7) {
+            struct eg_builder *b = builder_new(200, EG_COLUMNS_ALL);
+            struct eg_batch *batch;
+            for (uint32_t i = 0; i < before; i++) {
+                eg_put_int(b, FLAG, i % 3 == 0);
+                eg_builder_row(b, 1);
+            }
+            eg_builder_bits(b, FLAG, count, UINT64_MAX);
+            eg_builder_bits(b, FLAG, count, pattern); /* the last put wins */
+            eg_builder_nulls(b, FLAG, 2);
+            eg_builder_row(b, count);
+            eg_put_int(b, FLAG, 1);
+            eg_builder_row(b, 1);
+            assert_int_equal(eg_builder_seal(b, &batch, NULL), EG_OK);
+            const struct eg_column *col = &batch->columns[FLAG];
+            for (uint32_t i = 0; i < before; i++) assert_int_equal(eg_col_int(col, i), i % 3 == 0);
+            for (uint32_t i = 0; i < count; i++) {
+                assert_int_equal(eg_batch_valid(batch, FLAG, before + i), i != 1);
+                if (i != 1) assert_int_equal(eg_col_int(col, before + i), pattern >> i & 1);
+            }
+            assert_int_equal(eg_col_int(col, before + count), 1);
+            eg_batch_unref(batch);
+            eg_builder_free(b);
+        }
+    }
+}
+
 /* Columns written in blocks, with gaps between, are as if written one by one. */
 static void slots(void **state) {
     (void)state;
@@ -405,6 +437,7 @@ static void memory_runs_out(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_rows_at_any_capacity),
+        cmocka_unit_test(flags),
         cmocka_unit_test(slots),
         cmocka_unit_test(abandoned_rows_leave_nothing),
         cmocka_unit_test(last_put_wins),
