@@ -233,7 +233,8 @@ static void run_addr(const struct eg_step *s, const struct block *b, const uint6
 }
 
 static unsigned __int128 addr_number(const struct eg_addr *addr) {
-    return (unsigned __int128)eg_load_be64(addr->bytes) << 64 | eg_load_be64(addr->bytes + 8);
+    struct eg_span bytes = eg_span(addr->bytes, sizeof addr->bytes);
+    return (unsigned __int128)eg_be64(bytes, 0) << 64 | eg_be64(bytes, 8);
 }
 
 static bool addr_holds(const struct eg_step *s, const struct eg_addr *addr) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A filter's text as tokens. What a word means (number, address, time, name) is decided later, by
- * the field it stands beside, so a word here is simply a run of the characters those are made of. */
+ * the field it stands beside: a word here is a run of the characters those are made of. */
 #ifndef EG_FILTER_LEX_H
 #define EG_FILTER_LEX_H
 

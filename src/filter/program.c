@@ -77,7 +77,8 @@ static bool reals(struct maker *m, struct eg_step *step, const struct eg_node *n
 /* ---- addresses ---- */
 
 static unsigned __int128 addr_number(const struct eg_addr *addr) {
-    return (unsigned __int128)eg_load_be64(addr->bytes) << 64 | eg_load_be64(addr->bytes + 8);
+    struct eg_span bytes = eg_span(addr->bytes, sizeof addr->bytes);
+    return (unsigned __int128)eg_be64(bytes, 0) << 64 | eg_be64(bytes, 8);
 }
 
 static struct eg_prefix prefix_of(const struct eg_item *item) {

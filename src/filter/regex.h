@@ -17,7 +17,7 @@ struct eg_regex; /* lives in the arena */
 /* Errors: EG_E_USAGE, err->position a byte offset into `text`; EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status eg_regex_parse(struct eg_regex **out, const char *text, size_t size,
                                             struct eg_arena *, struct eg_error *err);
-/* Whether it matches anywhere in `text` (UTF-8; a byte that is not counts as U+FFFD). Thread-safe. */
+/* Whether it matches anywhere in `text` (UTF-8; any other byte counts as U+FFFD). Thread-safe. */
 bool eg_regex_match(const struct eg_regex *, struct eg_span text);
 /* What was written. */
 struct eg_span eg_regex_source(const struct eg_regex *);

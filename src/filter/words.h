@@ -46,7 +46,7 @@ enum eg_word {
 
 enum eg_word eg_word_of(const struct eg_token *);
 
-/* "tcp" -> 6; -1: none. `bare` leaves out the names that mean an IP version when they stand alone. */
+/* "tcp" -> 6; -1: none. `bare` leaves out names that mean an IP version when they stand alone. */
 int eg_proto_number(const char *name, size_t size, bool bare);
 /* "https" -> 443; -1: none. */
 int eg_service_port(const char *name, size_t size);
