@@ -108,6 +108,16 @@ static void a_reboot_is_no_loss(void **state) {
     expect(30, 0, 1);
 }
 
+/* The exporter's clock is set while it runs: a late datagram of before is late, no reboot. */
+static void a_clock_that_is_set_is_no_reboot(void **state) {
+    (void)state;
+    feed(5000, 30, 0);
+    feed(5060, 30, 60000);
+    feed(5030, 30, 0);
+    feed(5090, 30, 60000);
+    expect(0, 30, 0);
+}
+
 /* Without a boot time, two datagrams must agree that the numbers began anew. */
 static void new_numbers_need_two_witnesses(void **state) {
     (void)state;
@@ -267,6 +277,7 @@ int main(void) {
         TEST(after_the_window_a_gap_is_final),
         TEST(numbers_wrap),
         TEST(a_reboot_is_no_loss),
+        TEST(a_clock_that_is_set_is_no_reboot),
         TEST(new_numbers_need_two_witnesses),
         TEST(repeated_datagrams_change_nothing),
         TEST(exporters_without_numbers_lose_nothing),
