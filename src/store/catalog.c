@@ -342,8 +342,16 @@ static struct eg_names names_of(const struct eg_journal *journal) {
     return (struct eg_names){journal->done, journal->done_count, journal->done_count};
 }
 
-static enum eg_status bring_up(sqlite3 *db, const struct eg_journal *journal, bool existed,
-                               const struct eg_env *env, struct eg_error *err) {
+/* A rollback journal that a killed writer left; with the write lock ours it is nobody else's. */
+static bool journal_left(const char *root) {
+    char *path = eg_path_join(root, EG_LAYOUT_CATALOG "-journal");
+    bool left = path && access(path, F_OK) == 0;
+    eg_free(path);
+    return left;
+}
+
+static enum eg_status bring_up(sqlite3 *db, const char *root, const struct eg_journal *journal,
+                               bool existed, const struct eg_env *env, struct eg_error *err) {
     enum eg_catalog_state state = EG_CATALOG_MISSING;
     bool same_base = false;
     struct eg_names commits = names_of(journal);
@@ -357,6 +365,8 @@ static enum eg_status bring_up(sqlite3 *db, const struct eg_journal *journal, bo
     } else if (state != EG_CATALOG_FRESH) {
         bool first = journal->done_count <= 1 && !journal->snapshot[0];
         status = write_all(db, journal, existed || first ? NULL : "missing", env, err);
+    } else if (journal_left(root)) {
+        status = about_put(db, "snapshot", journal->snapshot, err); /* any write removes it */
     }
     if (status >= 0) status = run(db, "commit", err);
     return status;
@@ -397,7 +407,7 @@ enum eg_status eg_catalog_update(const char *root, const struct eg_journal *jour
     enum eg_status status =
         open_catalog(root, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err);
     if (status >= 0) {
-        status = bring_up(db, journal, existed, env, err);
+        status = bring_up(db, root, journal, existed, env, err);
         sqlite3_close(db); /* rolls back what was not committed */
     }
     if (existed && (status == EG_E_FORMAT || status == EG_E_IO))

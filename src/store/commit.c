@@ -206,7 +206,7 @@ static enum eg_status decide(struct eg_commit *commit, struct eg_error *err) {
 }
 
 /* The catalog is a cache, and folding only tidies: neither can fail a commit that is done. */
-static void upkeep(struct eg_dataset *ds) {
+void eg_dataset_tidy(struct eg_dataset *ds) {
     struct eg_error err = {0};
     enum eg_status status = eg_journal_refresh(&ds->journal, ds->path, ds->env, &err);
     if (status >= 0 && eg_journal_wants_fold(&ds->journal)) {
@@ -244,7 +244,7 @@ enum eg_status eg_commit_finish(struct eg_commit *commit, const struct eg_positi
         return status;
     }
     ds->committed = true;
-    upkeep(ds);
+    eg_dataset_tidy(ds);
     return EG_OK;
 }
 

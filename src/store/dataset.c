@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opening a dataset: is it one, may we, is it of our age; its positions, and the locks of sources. */
+#include "store/catalog.h"
 #include "store/dataset_own.h"
 
 #include "base/alloc.h"
@@ -132,6 +133,16 @@ static enum eg_status no_dataset(const char *path, struct eg_error *err) {
                    path, path);
 }
 
+/* Neither behind the journal nor cut off in the middle of a change. */
+static bool catalog_whole(const char *path) {
+    char *left = eg_path_join(path, EG_LAYOUT_CATALOG "-journal");
+    bool cut_off = left && access(left, F_OK) == 0;
+    eg_free(left);
+    enum eg_catalog_state state;
+    return !cut_off && eg_catalog_files(path, EG_TABLE_FLOWS, NULL, &state, NULL) >= 0 &&
+           state == EG_CATALOG_FRESH;
+}
+
 /* Leftovers of dead writers, before anything is read or written. */
 static enum eg_status settle(struct eg_dataset *ds, struct eg_error *err) {
     struct eg_lock upkeep;
@@ -141,6 +152,7 @@ static enum eg_status settle(struct eg_dataset *ds, struct eg_error *err) {
     struct eg_leftovers found;
     status = eg_settle(ds->path, ds->session, EG_SETTLE_DEAD, ds->env, &found, err);
     eg_lock_give(&upkeep, false);
+    if (status >= 0 && !catalog_whole(ds->path)) eg_dataset_tidy(ds);
     return status;
 }
 

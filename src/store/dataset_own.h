@@ -72,5 +72,8 @@ EG_MUST_CHECK enum eg_status eg_settle(const char *root, const char *session, en
 EG_MUST_CHECK enum eg_status eg_roll_forward(const char *root, const char *commit,
                                              const struct eg_journal *, size_t *lost,
                                              struct eg_error *err);
+/* Brings the catalog up to the journal, and folds the journal when it has grown long. A failure is
+ * only logged: nothing depends on either. */
+void eg_dataset_tidy(struct eg_dataset *);
 
 #endif

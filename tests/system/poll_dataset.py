@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a dataset over and over as other programs do, while it is written: any error is told.
+
+    poll_dataset.py duckdb|pyarrow CURRENT STOP      CURRENT is a file that names the dataset
+"""
+import glob
+import pathlib
+import sys
+import time
+
+
+def with_duckdb(dataset):
+    import duckdb
+    if not glob.glob(f"{dataset}/flows/*/*/*.parquet"):
+        return 0
+    sql = f"select count(*), count(distinct src_ip) from read_parquet('{dataset}/flows/**/*.parquet', hive_partitioning=true)"
+    rows, different = duckdb.sql(sql).fetchone()
+    assert rows == different, f"{rows} rows, {different} different"
+    return rows
+
+
+def with_pyarrow(dataset):
+    import pyarrow.dataset
+    if not glob.glob(f"{dataset}/flows/*/*"):
+        return 0
+    found = pyarrow.dataset.dataset(f"{dataset}/flows", format="parquet", partitioning="hive")
+    if not found.files:
+        return 0
+    hosts = found.to_table(columns=["src_ip"])["src_ip"].to_pylist()
+    assert len(hosts) == len(set(hosts)), f"{len(hosts)} rows, {len(set(hosts))} different"
+    return len(hosts)
+
+
+def main():
+    look = {"duckdb": with_duckdb, "pyarrow": with_pyarrow}[sys.argv[1]]
+    current, stop = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+    looks = seen = 0
+    while not stop.exists():
+        dataset = current.read_text(encoding="utf-8") if current.exists() else ""
+        try:
+            seen += look(dataset) > 0
+        except Exception as error:  # whatever it is, a reader met it
+            print(f"ERROR {dataset}: {error!r}", flush=True)
+        looks += 1
+        time.sleep(0.01)
+    print(f"looks {looks} seen {seen}")
+
+
+main()
