@@ -6,6 +6,7 @@
 #include "cli/help.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,7 +81,15 @@ static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv)
     return code;
 }
 
+/* Batches come and go by the thousand; by default glibc hands their memory back to the kernel each
+ * time and faults it in again, which costs more than the decoding. */
+static void keep_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 128 << 20);
+}
+
 int main(int argc, char **argv) {
+    keep_memory();
     watch_signals();
     if (argc < 2) {
         eg_help_overview(stderr);
