@@ -144,6 +144,45 @@ static void one_thread_any_order(void **state) {
     }
 }
 
+/* A worker that is called once and then left alone, in the middle of the first unit: the other one
+ * reads all there is, and does not run ahead without bound meanwhile. */
+static void left_alone(void **state) {
+    (void)state;
+    const char *const inputs[] = {"a:1200:3:", "b:1200:3:s"};
+    for (int i = 0; i < 2; i++) {
+        struct eg_env env = env_of(1);
+        struct eg_scan_request request = request_of(&inputs[i], 1);
+        struct eg_scan *scan;
+        struct eg_scan_worker *left, *busy;
+        struct eg_batch *batch;
+        struct fake_rows got = {0}, expected = {0};
+        fake_most_open_units = 0;
+        assert_int_equal(eg_scan_open(&scan, &env, &request, NULL), EG_OK);
+        assert_int_equal(eg_scan_worker_new(&left, scan, NULL), EG_OK);
+        assert_int_equal(eg_scan_worker_new(&busy, scan, NULL), EG_OK);
+        assert_int_equal(eg_scan_next(left, &batch, NULL), EG_OK);
+        fake_add_batch(&got, batch);
+        eg_batch_unref(batch);
+        struct eg_scan_worker *const both[] = {busy, left};
+        for (int k = 0; k < 2; k++) {
+            enum eg_status status;
+            while ((status = eg_scan_next(both[k], &batch, NULL)) == EG_OK) {
+                fake_add_batch(&got, batch);
+                eg_batch_unref(batch);
+            }
+            assert_int_equal(status, EG_END);
+            assert_true(eg_scan_over(scan));                 /* after the first of them already */
+            assert_in_range(fake_most_open_units, 2, 2 * 8); /* of two parts */
+        }
+        eg_scan_worker_free(left);
+        eg_scan_worker_free(busy);
+        eg_scan_free(scan);
+        fake_expect(&expected, 1200, true, true, true, true);
+        rows_equal(&got, &expected);
+        all_closed();
+    }
+}
+
 struct runner {
     struct eg_scan *scan;
     struct eg_scan_worker *worker;
@@ -573,6 +612,7 @@ static void torture(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_thread_any_order),
+        cmocka_unit_test(left_alone),
         cmocka_unit_test(many_threads),
         cmocka_unit_test(hold_and_resume),
         cmocka_unit_test(known_inputs),
