@@ -41,7 +41,7 @@ static enum eg_exit read_filter(struct eg_report *report, enum eg_table_id table
         if (err.position >= 0 && text.text) {
             struct eg_strbuf caret = {0};
             eg_filter_caret(text.text, err.position, &caret);
-            if (caret.text) fprintf(stderr, "%s\n", caret.text);
+            if (caret.text) fputs(caret.text, stderr);
             eg_strbuf_reset(&caret);
         }
     }

@@ -94,3 +94,35 @@ void eg_filter_caret(const char *text, int64_t position, struct eg_strbuf *to) {
     while (blanks--) eg_strbuf_char(to, ' ');
     eg_strbuf_text(to, "^\n");
 }
+
+/* An equality on an address column, as "host A" has one for each side. */
+static bool is_address_equality(const struct eg_node *node) {
+    return node->kind == EG_NODE_COMPARE && node->compare == EG_EQ && !node->mask &&
+           node->field.kind == EG_FIELD_COLUMN && node->field.type == EG_TYPE_ADDR;
+}
+
+static bool is_either_side(const struct eg_node *node) {
+    return node->kind == EG_NODE_OR && node->kid_count == 2 && is_address_equality(node->kids[0]) &&
+           is_address_equality(node->kids[1]);
+}
+
+bool eg_filter_sides(const struct eg_filter *filter, struct eg_strbuf *first,
+                     struct eg_strbuf *second) {
+    const struct eg_node *root = filter->root, *either = is_either_side(root) ? root : NULL;
+    for (uint32_t i = 0; root->kind == EG_NODE_AND && !either && i < root->kid_count; i++)
+        if (is_either_side(root->kids[i])) either = root->kids[i];
+    if (!either) return false;
+    struct eg_strbuf *sides[2] = {first, second};
+    for (int side = 0; side < 2; side++) {
+        eg_tree_sql(either->kids[side], EG_SQL_DUCKDB, sides[side]);
+        for (uint32_t i = 0; root != either && i < root->kid_count; i++) {
+            if (root->kids[i] == either) continue;
+            eg_strbuf_text(sides[side], " AND ");
+            eg_tree_sql(root->kids[i], EG_SQL_DUCKDB, sides[side]);
+        }
+    }
+    eg_strbuf_text(second, " AND (");
+    eg_tree_sql(either->kids[0], EG_SQL_DUCKDB, second);
+    eg_strbuf_text(second, ") IS NOT TRUE");
+    return true;
+}

@@ -39,6 +39,10 @@ const struct eg_predicate *eg_filter_predicate(const struct eg_filter *);
 enum eg_sql_dialect { EG_SQL_DUCKDB, EG_SQL_SPARK };
 void eg_filter_sql(const struct eg_filter *, struct eg_strbuf *to); /* DuckDB's */
 void eg_filter_sql_for(const struct eg_filter *, enum eg_sql_dialect, struct eg_strbuf *to);
+/* Where the filter wants an address on either side ("host A", and whatever more): the same rows as
+ * two SQL conditions of which at most one holds, each with an equality that statistics and Bloom
+ * filters can answer, which an OR over two columns cannot be. False: it is no such filter. */
+bool eg_filter_sides(const struct eg_filter *, struct eg_strbuf *first, struct eg_strbuf *second);
 /* The normal form: the same filter, fully parenthesised, in field form; parses to itself. */
 void eg_filter_text(const struct eg_filter *, struct eg_strbuf *to);
 /* A caret line for people: the text, and "   ^" under the position. */

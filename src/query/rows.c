@@ -151,23 +151,47 @@ static enum eg_status base_rows(const struct eg_origin *origin, struct eg_strbuf
     return status;
 }
 
-enum eg_status eg_sql_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
-                           struct eg_error *err) {
-    eg_strbuf_text(sql, "(SELECT * FROM ");
-    EG_TRY(base_rows(origin, sql, err));
+/* SELECT from `base` what matches times, source and `condition` (NULL: no more). */
+static void selected(const struct eg_origin *origin, const char *base, const char *condition,
+                     struct eg_strbuf *sql) {
+    eg_strbuf_text(sql, "SELECT * FROM ");
+    eg_strbuf_text(sql, base);
     eg_strbuf_text(sql, " AS rows_ WHERE TRUE");
     eg_sql_times(origin, sql);
     if (origin->source && !origin->from_packets) {
         eg_strbuf_text(sql, " AND source = ");
         eg_sql_quote(origin->source, sql);
     }
-    /* read_flows takes the filter itself; everything else gets it as SQL */
-    bool pushed = !origin->dataset && !origin->from_packets;
-    if (origin->filter && !eg_filter_is_all(origin->filter) && !pushed) {
+    if (condition) {
         eg_strbuf_text(sql, " AND (");
-        eg_filter_sql(origin->filter, sql);
+        eg_strbuf_text(sql, condition);
         eg_strbuf_char(sql, ')');
     }
-    eg_strbuf_char(sql, ')');
-    return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
+}
+
+enum eg_status eg_sql_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
+                           struct eg_error *err) {
+    struct eg_strbuf base = {0}, one = {0}, two = {0};
+    enum eg_status status = base_rows(origin, &base, err);
+    /* read_flows takes the filter itself; everything else gets it as SQL */
+    bool pushed = !origin->dataset && !origin->from_packets;
+    bool filtered = origin->filter && !eg_filter_is_all(origin->filter) && !pushed;
+    bool sides = filtered && origin->dataset && eg_filter_sides(origin->filter, &one, &two);
+    if (filtered && !sides) eg_filter_sql(origin->filter, &one);
+    if (status >= 0 && (base.failed || one.failed || two.failed))
+        status = eg_fail(err, EG_E_NOMEM, "no memory for a query");
+    if (status >= 0) {
+        eg_strbuf_char(sql, '(');
+        selected(origin, base.text, filtered ? one.text : NULL, sql);
+        if (sides) {
+            eg_strbuf_text(sql, " UNION ALL ");
+            selected(origin, base.text, two.text, sql);
+        }
+        eg_strbuf_char(sql, ')');
+        if (sql->failed) status = eg_fail(err, EG_E_NOMEM, "no memory for a query");
+    }
+    eg_strbuf_reset(&base);
+    eg_strbuf_reset(&one);
+    eg_strbuf_reset(&two);
+    return status;
 }

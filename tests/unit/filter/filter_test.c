@@ -61,6 +61,36 @@ static void caret(void **state) {
     caret_is(text, 150, expected);
 }
 
+static void sides_are(const char *text, const char *first, const char *second) {
+    struct eg_filter *filter;
+    struct eg_error err;
+    struct eg_strbuf one = {0}, two = {0};
+    assert_int_equal(eg_filter_parse(&filter, text, EG_TABLE_FLOWS, NULL, &err), EG_OK);
+    assert_int_equal(eg_filter_sides(filter, &one, &two), first != NULL);
+    if (first) {
+        assert_string_equal(one.text, first);
+        assert_string_equal(two.text, second);
+    }
+    eg_strbuf_reset(&one);
+    eg_strbuf_reset(&two);
+    eg_filter_free(filter);
+}
+
+static void either_side_of_an_address(void **state) {
+    (void)state;
+    sides_are("host 10.0.0.1", "src_ip = '10.0.0.1'",
+              "dst_ip = '10.0.0.1' AND (src_ip = '10.0.0.1') IS NOT TRUE");
+    sides_are("proto tcp and host 10.0.0.1 and (port 80 or bytes > 5)",
+              "src_ip = '10.0.0.1' AND proto = 6 AND (src_port = 80 OR dst_port = 80 OR bytes > 5)",
+              "dst_ip = '10.0.0.1' AND proto = 6 AND (src_port = 80 OR dst_port = 80 OR bytes > 5)"
+              " AND (src_ip = '10.0.0.1') IS NOT TRUE");
+    sides_are("src ip 10.0.0.1", NULL, NULL);
+    sides_are("net 10.0.0.0/8", NULL, NULL);
+    sides_are("not host 10.0.0.1", NULL, NULL);
+    sides_are("host 10.0.0.1 or host 10.0.0.2", NULL, NULL);
+    sides_are("any", NULL, NULL);
+}
+
 /* Every allocation fails once: the parse says so, leaks nothing, and works the next time. */
 static void torture(void **state) {
     (void)state;
@@ -91,6 +121,7 @@ static void torture(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(columns), cmocka_unit_test(now),
-                                       cmocka_unit_test(caret), cmocka_unit_test(torture)};
+                                       cmocka_unit_test(caret), cmocka_unit_test(torture),
+                                       cmocka_unit_test(either_side_of_an_address)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
