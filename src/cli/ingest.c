@@ -250,7 +250,9 @@ static enum eg_exit ingest(struct ingest *in) {
     const struct eg_tally *quarantined =
         in->dataset_sink ? eg_dataset_sink_tally(in->dataset_sink) : NULL;
     enum eg_exit code = eg_account_tell(call, &account, quarantined, in->options->json, status);
-    if (status < 0) code = eg_complain(call, &err);
+    /* a reader that had enough of standard output is no failure */
+    bool reader_left = status == EG_E_CANCELLED && !eg_env_cancelled(&call->env);
+    if (status < 0 && !reader_left) code = eg_complain(call, &err);
     eg_pump_account_reset(&account);
     return code;
 }
