@@ -239,6 +239,7 @@ static enum eg_status positions_note(struct pump *pump, struct eg_position *reac
         struct eg_position *at = &pump->positions[pump->position_count++];
         *at = *reached;
         snprintf(at->table, sizeof at->table, "%s", eg_table_name(scan->parts[i].extract->table));
+        EG_TRY(eg_scan_know(pump->scan, at, err)); /* the same file may be named twice */
     }
     return EG_OK;
 }

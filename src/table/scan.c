@@ -515,6 +515,11 @@ enum eg_status eg_scan_position(struct eg_scan *scan, struct eg_position *out,
     return scan->request.source->position(input->source, behind - 1, out, err);
 }
 
+enum eg_status eg_scan_know(struct eg_scan *scan, const struct eg_position *position,
+                            struct eg_error *err) {
+    return egi_known_add(&scan->known, &scan->request, position, err);
+}
+
 enum eg_status eg_scan_commit(struct eg_scan *scan, const struct eg_position *position,
                               struct eg_error *err) {
     struct egi_input *input = scan->current;

@@ -81,6 +81,10 @@ const char *eg_scan_input(struct eg_scan *); /* the current one; NULL: none */
 bool eg_scan_reads(struct eg_scan *, enum eg_table_id);
 EG_MUST_CHECK enum eg_status eg_scan_position(struct eg_scan *, struct eg_position *out,
                                               struct eg_error *err);
+/* While the scan is held: one more position is known (its `table` says of which), so that a copy of
+ * what this scan has read is known among its later inputs. */
+EG_MUST_CHECK enum eg_status eg_scan_know(struct eg_scan *, const struct eg_position *,
+                                          struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_scan_commit(struct eg_scan *, const struct eg_position *,
                                             struct eg_error *err);
 void eg_scan_losses(struct eg_scan *, struct eg_tally *out);

@@ -175,6 +175,32 @@ enum eg_status egi_known_init(struct egi_known *known, const struct eg_scan_requ
     return EG_OK;
 }
 
+enum eg_status egi_known_add(struct egi_known *known, const struct eg_scan_request *request,
+                             const struct eg_position *position, struct eg_error *err) {
+    egi_parts parts = position_parts(position, request);
+    size_t at = 0;
+    if (!parts) return EG_OK;
+    while (at < known->count && place_order(&known->places[at], position) < 0) at++;
+    if (at == known->count || place_order(&known->places[at], position) != 0) {
+        struct eg_position *places =
+            eg_realloc(known->places, known->count + 1, sizeof *known->places);
+        if (places) known->places = places;
+        egi_parts *of = eg_realloc(known->parts, known->count + 1, sizeof *known->parts);
+        if (of) known->parts = of;
+        if (!places || !of) return eg_fail(err, EG_E_NOMEM, "no memory for positions");
+        memmove(&places[at + 1], &places[at], (known->count - at) * sizeof *places);
+        memmove(&of[at + 1], &of[at], (known->count - at) * sizeof *of);
+        places[at] = *position;
+        of[at] = 0;
+        known->count++;
+    }
+    known->parts[at] |= parts;
+    known->differ = false;
+    for (size_t i = 0; i < known->count; i++)
+        known->differ = known->differ || known->parts[i] != parts_all(request);
+    return EG_OK;
+}
+
 void egi_known_reset(struct egi_known *known) {
     eg_free(known->places);
     eg_free(known->parts);

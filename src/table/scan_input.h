@@ -74,6 +74,9 @@ struct egi_known {
 };
 enum eg_status egi_known_init(struct egi_known *, const struct eg_scan_request *,
                               const struct eg_position *, size_t count, struct eg_error *);
+/* One more place, of the table it names. Errors: EG_E_NOMEM. */
+enum eg_status egi_known_add(struct egi_known *, const struct eg_scan_request *,
+                             const struct eg_position *, struct eg_error *err);
 void egi_known_reset(struct egi_known *);
 
 /* How often an input must be read: once for all parts, unless its tables are known to different
