@@ -33,6 +33,7 @@ struct known {
     uint32_t count, room;
     uint32_t *slots;
     uint32_t slot_count;
+    bool short_of_memory; /* some exporter is not in it that should be */
 };
 
 static uint32_t known_slot(const struct known *k, const struct eg_addr *address, uint16_t port) {
@@ -66,10 +67,14 @@ static bool known_grow(struct known *k) {
     return true;
 }
 
-/* Without room the exporter stays unknown: only what is certain is decoded of it. */
+/* Without room the exporter stays unknown: only what is certain is decoded of it, and what would
+ * have been decoded otherwise is counted. */
 static void known_add(struct known *k, const struct eg_addr *address, uint16_t port, uint64_t at) {
     if (known_has(k, address, port) || k->count == KNOWN_MAX) return;
-    if (k->count == k->room && !known_grow(k)) return;
+    if (k->count == k->room && !known_grow(k)) {
+        k->short_of_memory = true;
+        return;
+    }
     k->slots[known_slot(k, address, port)] = k->count;
     k->items[k->count++] = (struct known_exporter){*address, port, at};
 }
@@ -368,6 +373,10 @@ static void settle_datagram(struct eg_extract *x, const struct eg_datagram *d, s
     uint32_t i = 0;
     enum eg_probe answer = probe(x, d, &i);
     if (answer == EG_PROBE_NO && on_port) count_unknown(d, &out->tally);
+    if (answer == EG_PROBE_MAYBE && !certain && x->known.short_of_memory) {
+        struct eg_blame blame = {"export", &d->exporter, -1};
+        eg_tally_add(&out->tally, EG_CAUSE_no_memory, &blame, d->time_us, 1, 1, d->length);
+    }
     if (answer == EG_PROBE_NO || (answer == EG_PROBE_MAYBE && !certain)) return;
     if (answer == EG_PROBE_YES) known_add(&x->known, &d->exporter, d->exporter_port, 0);
     struct eg_sequence_note note = {0};
@@ -393,13 +402,17 @@ static void settle_fragment(struct eg_extract *x, const struct eg_fragment *piec
     settle_datagram(x, &d, out);
 }
 
-/* Other traffic's fragments are no loss of ours. */
+/* Other traffic's fragments are no loss of ours; without memory nobody can tell them apart. */
+static bool fragments_ours(const struct eg_extract *x, const struct eg_fragments_lost *lost) {
+    if (lost->cause == EG_CAUSE_no_memory) return true;
+    return lost->head.size >= UDP_HEADER &&
+           (port_known(x, eg_be16(lost->head, 2)) ||
+            known_has(&x->known, &lost->src, eg_be16(lost->head, 0)));
+}
+
 static void fragments_lost(void *to, const struct eg_fragments_lost *lost) {
     struct eg_extract *x = to;
-    if (lost->head.size < UDP_HEADER) return;
-    if (!port_known(x, eg_be16(lost->head, 2)) &&
-        !known_has(&x->known, &lost->src, eg_be16(lost->head, 0)))
-        return;
+    if (!fragments_ours(x, lost)) return;
     struct eg_blame blame = {"export", &lost->src, -1};
     eg_tally_add(x->tally, lost->cause, &blame, lost->time_us, 1, lost->pieces, lost->bytes);
 }
@@ -419,6 +432,7 @@ static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit 
                                    struct eg_out *out, struct eg_error *err) {
     (void)err;
     x->tally = &out->tally;
+    if (u && u->known.short_of_memory) x->known.short_of_memory = true;
     if (!u) {
         eg_fragments_drain(x->fragments);
         eg_sequences_drain(x->sequences, &out->tally);
