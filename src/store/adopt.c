@@ -57,8 +57,9 @@ static void footer_sql(const char *path, struct eg_strbuf *sql) {
     eg_strbuf_text(sql, ")), (select min(epoch_us(stats_min_value::timestamptz)) from "
                         "parquet_metadata(");
     eg_sql_quote(path, sql);
-    eg_strbuf_text(sql, ") where path_in_schema in ('start_time', 'time')), "
-                        "(select max(epoch_us(stats_max_value::timestamptz)) from parquet_metadata(");
+    eg_strbuf_text(sql,
+                   ") where path_in_schema in ('start_time', 'time')), "
+                   "(select max(epoch_us(stats_max_value::timestamptz)) from parquet_metadata(");
     eg_sql_quote(path, sql);
     eg_strbuf_text(sql, ") where path_in_schema in ('start_time', 'end_time', 'time')), "
                         "(select any_value(decode(value)) from parquet_kv_metadata(");

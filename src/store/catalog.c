@@ -45,12 +45,12 @@ static enum eg_status no_memory(struct eg_error *err) {
 
 static enum eg_status fail_sqlite(sqlite3 *db, struct eg_error *err) {
     int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
-    enum eg_status status = code == SQLITE_FULL                              ? EG_E_NOSPACE
-                            : code == SQLITE_NOMEM                             ? EG_E_NOMEM
-                            : code == SQLITE_BUSY || code == SQLITE_LOCKED     ? EG_E_LOCKED
-                            : code == SQLITE_READONLY || code == SQLITE_PERM   ? EG_E_ACCESS
-                            : code == SQLITE_CORRUPT || code == SQLITE_NOTADB  ? EG_E_FORMAT
-                                                                               : EG_E_IO;
+    enum eg_status status = code == SQLITE_FULL                               ? EG_E_NOSPACE
+                            : code == SQLITE_NOMEM                            ? EG_E_NOMEM
+                            : code == SQLITE_BUSY || code == SQLITE_LOCKED    ? EG_E_LOCKED
+                            : code == SQLITE_READONLY || code == SQLITE_PERM  ? EG_E_ACCESS
+                            : code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? EG_E_FORMAT
+                                                                              : EG_E_IO;
     return eg_fail(err, status, "the catalog: %s", db ? sqlite3_errmsg(db) : "no memory");
 }
 
@@ -134,8 +134,7 @@ static enum eg_status standing_read(struct standing *s, const char *root, struct
 
 /* FRESH where the catalog holds the snapshot and each commit; `same_base`: the snapshot at least. */
 static enum eg_status compare(sqlite3 *db, const char *snapshot, const struct eg_names *commits,
-                              enum eg_catalog_state *state, bool *same_base,
-                              struct eg_error *err) {
+                              enum eg_catalog_state *state, bool *same_base, struct eg_error *err) {
     struct eg_strbuf held = {0};
     *state = EG_CATALOG_OLD;
     *same_base = false;
@@ -150,8 +149,10 @@ static enum eg_status compare(sqlite3 *db, const char *snapshot, const struct eg
         if (!eg_layout_ends(commits->names[i], ".done")) continue;
         sqlite3_bind_text(statement, 1, commits->names[i], -1, SQLITE_STATIC);
         int code = sqlite3_step(statement);
-        if (code == SQLITE_DONE) all = false;
-        else if (code != SQLITE_ROW) status = fail_sqlite(db, err);
+        if (code == SQLITE_DONE)
+            all = false;
+        else if (code != SQLITE_ROW)
+            status = fail_sqlite(db, err);
         sqlite3_reset(statement);
     }
     sqlite3_finalize(statement);
@@ -159,7 +160,8 @@ static enum eg_status compare(sqlite3 *db, const char *snapshot, const struct eg
     return status;
 }
 
-static enum eg_status open_catalog(const char *root, int flags, sqlite3 **out, struct eg_error *err) {
+static enum eg_status open_catalog(const char *root, int flags, sqlite3 **out,
+                                   struct eg_error *err) {
     char *path = eg_path_join(root, EG_LAYOUT_CATALOG);
     if (!path) return no_memory(err);
     *out = NULL;

@@ -29,7 +29,7 @@ struct eg_commit {
         char *relative; /* the finished name */
         enum eg_table_id table;
         bool done, made_directory;
-    } *files;
+    } * files;
     size_t file_count, file_room;
     struct eg_journal journal; /* what this commit adds */
     bool decided;              /* the intent may be on disk: nothing of it may be removed */
@@ -58,7 +58,8 @@ static enum eg_status sync_directories(const char *root, const struct eg_journal
     for (size_t i = 0; i < journal->file_count; i++) {
         const char *path = journal->files[i].path;
         bool before = false;
-        for (size_t j = 0; j < i && !before; j++) before = same_directory(journal->files[j].path, path);
+        for (size_t j = 0; j < i && !before; j++)
+            before = same_directory(journal->files[j].path, path);
         if (before) continue;
         char *directory = directory_of(root, path);
         if (!directory) return no_memory(err);
@@ -76,7 +77,8 @@ static enum eg_status rename_file(const char *root, const char *relative, size_t
     char *to = eg_path_join(root, relative);
     struct eg_strbuf from = {0};
     if (to) eg_layout_tmp(to, &from);
-    enum eg_status status = to && !from.failed ? eg_file_rename(from.text, to, err) : no_memory(err);
+    enum eg_status status =
+        to && !from.failed ? eg_file_rename(from.text, to, err) : no_memory(err);
     if (status == EG_E_NOENT) {
         status = EG_OK; /* renamed before the crash, or gone with its partition */
         if (access(to, F_OK) != 0) ++*lost;
@@ -116,7 +118,8 @@ enum eg_status eg_commit_begin(struct eg_commit **out, struct eg_dataset *ds,
                                struct eg_error *err) {
     if (ds->unsettled)
         return eg_fail(err, EG_E_IO,
-                       "a commit to %s failed half way: close it, and run the command again", ds->path);
+                       "a commit to %s failed half way: close it, and run the command again",
+                       ds->path);
     EG_TRY(eg_dataset_ready(ds, err));
     struct eg_commit *commit = eg_calloc(1, sizeof *commit);
     if (!commit) return no_memory(err);
@@ -158,8 +161,8 @@ enum eg_status eg_commit_file(struct eg_commit *commit, enum eg_table_id table, 
     file->made_directory = directory && access(directory, F_OK) != 0;
     file->relative = eg_strbuf_take(&relative);
     file->tmp = eg_strbuf_take(&tmp);
-    enum eg_status status = directory && file->relative && file->tmp ? eg_dir_make(directory, err)
-                                                                     : no_memory(err);
+    enum eg_status status =
+        directory && file->relative && file->tmp ? eg_dir_make(directory, err) : no_memory(err);
     eg_free(directory);
     if (status < 0) {
         eg_free(file->relative);
@@ -178,8 +181,8 @@ enum eg_status eg_commit_file_done(struct eg_commit *commit, const char *tmp_pat
         if (strcmp(file->tmp, tmp_path) != 0) continue;
         struct stat is;
         if (stat(tmp_path, &is) != 0) return eg_fail_errno(err, errno, "%s is gone", tmp_path);
-        struct eg_journal_file entry = {file->relative, file->table, rows, (uint64_t)is.st_size,
-                                        start_us, end_us};
+        struct eg_journal_file entry = {file->relative,       file->table, rows,
+                                        (uint64_t)is.st_size, start_us,    end_us};
         EG_TRY(eg_journal_add_file(&commit->journal, &entry, err));
         file->done = true;
         return EG_OK;
@@ -192,10 +195,10 @@ static enum eg_status decide(struct eg_commit *commit, struct eg_error *err) {
     struct eg_dataset *ds = commit->ds;
     struct eg_strbuf text = {0}, path = {0};
     eg_strbuf_printf(&path, "%s/%s/%s.intent", ds->path, EG_LAYOUT_COMMITS, commit->id);
-    enum eg_status status =
-        path.failed ? no_memory(err)
-                    : eg_journal_text(&commit->journal, commit->id, ds->env->now_us(ds->env->clock),
-                                      &text, err);
+    enum eg_status status = path.failed
+                                ? no_memory(err)
+                                : eg_journal_text(&commit->journal, commit->id,
+                                                  ds->env->now_us(ds->env->clock), &text, err);
     if (status >= 0) {
         status = eg_file_replace(path.text, text.text, text.size, err);
         commit->decided = status >= 0 || access(path.text, F_OK) == 0;
@@ -215,8 +218,8 @@ void eg_dataset_tidy(struct eg_dataset *ds) {
         if (status >= 0) {
             status = eg_journal_refresh(&ds->journal, ds->path, ds->env, &err);
             if (status >= 0)
-                status = eg_journal_fold(&ds->journal, ds->path, ds->env->now_us(ds->env->clock),
-                                         &err);
+                status =
+                    eg_journal_fold(&ds->journal, ds->path, ds->env->now_us(ds->env->clock), &err);
             eg_lock_give(&lock, false);
         }
     }
@@ -270,7 +273,8 @@ static void remove_directories(const struct eg_commit *commit) {
 
 void eg_commit_free(struct eg_commit *commit) {
     if (!commit) return;
-    for (size_t i = 0; i < commit->file_count && !commit->decided; i++) unlink(commit->files[i].tmp);
+    for (size_t i = 0; i < commit->file_count && !commit->decided; i++)
+        unlink(commit->files[i].tmp);
     if (!commit->decided && commit->file_count) remove_directories(commit);
     for (size_t i = 0; i < commit->file_count; i++) {
         eg_free(commit->files[i].tmp);

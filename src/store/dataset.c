@@ -264,9 +264,10 @@ static enum eg_status take_source(struct eg_dataset *ds, const char *key, const 
     enum eg_status status = eg_lock_take(&source->lock, path, EG_LOCK_TRY, name, &holder, err);
     eg_free(path);
     if (status == EG_E_LOCKED)
-        return eg_fail(err, EG_E_LOCKED,
-                       "%s is being ingested into %s by process %ld: wait for it to end, or stop it",
-                       name, ds->path, holder.pid);
+        return eg_fail(
+            err, EG_E_LOCKED,
+            "%s is being ingested into %s by process %ld: wait for it to end, or stop it", name,
+            ds->path, holder.pid);
     EG_TRY(status);
     snprintf(source->key, sizeof source->key, "%s", key);
     ds->source_count++;

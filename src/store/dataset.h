@@ -31,9 +31,10 @@ struct eg_dataset_file {
     uint64_t rows, bytes;
     int64_t start_us, end_us; /* smallest start, largest end */
 };
-EG_MUST_CHECK enum eg_status eg_dataset_files(struct eg_dataset *, enum eg_table_id, int64_t from_us,
-                                              int64_t to_us, struct eg_dataset_file **out,
-                                              size_t *count, struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_dataset_files(struct eg_dataset *, enum eg_table_id,
+                                              int64_t from_us, int64_t to_us,
+                                              struct eg_dataset_file **out, size_t *count,
+                                              struct eg_error *err);
 void eg_dataset_files_free(struct eg_dataset_file *, size_t count);
 
 /* SQL that reads the table's files overlapping the range: "read_parquet([...], union_by_name…)",
@@ -74,9 +75,9 @@ struct eg_finding {
     int level; /* 3 broken, 4 worth knowing, 6 fine */
     char *text;
 };
-EG_MUST_CHECK enum eg_status eg_dataset_doctor(const char *path, bool rebuild, const struct eg_env *,
-                                               struct eg_finding **out, size_t *count,
-                                               struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_dataset_doctor(const char *path, bool rebuild,
+                                               const struct eg_env *, struct eg_finding **out,
+                                               size_t *count, struct eg_error *err);
 void eg_findings_free(struct eg_finding *, size_t count);
 
 #endif

@@ -17,21 +17,21 @@ struct eg_dataset {
     char *path; /* absolute, no slash at its end */
     enum eg_dataset_mode mode;
     const struct eg_env *env;
-    bool ready;     /* a writer that has its locks; until then nothing was changed on disk */
+    bool ready;          /* a writer that has its locks; until then nothing was changed on disk */
     bool made_directory; /* it was not there before; goes again if nothing is put in */
-    bool committed; /* at least one commit of this session was finished */
-    bool unsettled; /* a commit failed after it was decided: the next writer settles it */
+    bool committed;      /* at least one commit of this session was finished */
+    bool unsettled;      /* a commit failed after it was decided: the next writer settles it */
     char session[EG_SESSION_TEXT];
     uint32_t commits;
     struct eg_lock shared, writer;
     struct eg_dataset_source {
         struct eg_lock lock;
         char key[40];
-    } *sources;
+    } * sources;
     size_t source_count, source_room;
     struct eg_journal journal;
-    bool positions_given;    /* eg_dataset_positions was asked … */
-    uint64_t given_version;  /* … when the journal had this version */
+    bool positions_given;   /* eg_dataset_positions was asked … */
+    uint64_t given_version; /* … when the journal had this version */
 };
 
 /* ROOT/_earlgrey/locks/NAME; NULL: no memory. */

@@ -44,9 +44,9 @@ struct eg_sink {
     char *memory_limit;
     struct partition *partitions;
     uint32_t partition_count, partition_room;
-    struct eg_shares shares;          /* of the batch being written; kept for its memory */
-    struct eg_tally new_quarantine;   /* not yet among the rows */
-    struct eg_tally quarantine;       /* since open */
+    struct eg_shares shares;        /* of the batch being written; kept for its memory */
+    struct eg_tally new_quarantine; /* not yet among the rows */
+    struct eg_tally quarantine;     /* since open */
 };
 
 static enum eg_status no_memory(struct eg_error *err) {
@@ -89,8 +89,8 @@ static struct partition *partition_for(struct eg_sink *sink, enum eg_table_id ta
         sink->partition_room = room;
     }
     struct partition *added = &sink->partitions[sink->partition_count++];
-    *added = (struct partition){.table = table, .hour_us = hour_us, .start_us = INT64_MAX,
-                                .end_us = INT64_MIN};
+    *added = (struct partition){
+        .table = table, .hour_us = hour_us, .start_us = INT64_MAX, .end_us = INT64_MIN};
     return added;
 }
 

@@ -38,8 +38,10 @@ static void say(struct report *report, int level, const char *format, ...) {
         report->room = room;
     }
     char *copy = eg_strdup(text);
-    if (!copy) report->failed = true;
-    else report->list[report->count++] = (struct eg_finding){level, copy};
+    if (!copy)
+        report->failed = true;
+    else
+        report->list[report->count++] = (struct eg_finding){level, copy};
 }
 
 void eg_findings_free(struct eg_finding *findings, size_t count) {
@@ -138,7 +140,8 @@ static void say_strays(struct report *report, const struct eg_strays *strays, bo
             "writes them down",
             strays->count);
     if (strays->broken)
-        say(report, 3, "%zu files cannot be read as Parquet, %s for one: move them out of the dataset",
+        say(report, 3,
+            "%zu files cannot be read as Parquet, %s for one: move them out of the dataset",
             strays->broken, strays->first_broken);
 }
 

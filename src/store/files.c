@@ -76,7 +76,8 @@ static enum eg_status consider(void *to, const char *relative, const char *name,
     return add(f, &file, relative, err);
 }
 
-static enum eg_status note_file(void *to, const struct eg_journal_file *file, struct eg_error *err) {
+static enum eg_status note_file(void *to, const struct eg_journal_file *file,
+                                struct eg_error *err) {
     return eg_journal_add_file(to, file, err);
 }
 

@@ -25,7 +25,8 @@ static bool grow(struct eg_index *index) {
     bigger.slots = eg_calloc(bigger.room, sizeof *bigger.slots);
     if (!bigger.slots) return false;
     for (uint32_t i = 0; i < index->room; i++)
-        if (index->slots[i].text) bigger.slots[slot_of(&bigger, index->slots[i].text)] = index->slots[i];
+        if (index->slots[i].text)
+            bigger.slots[slot_of(&bigger, index->slots[i].text)] = index->slots[i];
     bigger.count = index->count;
     eg_free(index->slots);
     *index = bigger;

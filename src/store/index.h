@@ -11,7 +11,7 @@ struct eg_index {
     struct eg_index_slot {
         const char *text; /* borrowed: must outlive the index and never move; NULL: free */
         uint32_t value;
-    } *slots;
+    } * slots;
     uint32_t count, room; /* room is a power of two */
 };
 

@@ -97,8 +97,8 @@ enum eg_status eg_journal_add_mark(struct eg_journal *journal, const struct eg_p
         return no_memory(err);
     }
     struct eg_journal_mark *mark = &journal->marks[journal->mark_count++];
-    *mark = (struct eg_journal_mark){.position = copy, .identity = name, .commit = commit,
-                                     .version = ++journal->version};
+    *mark = (struct eg_journal_mark){
+        .position = copy, .identity = name, .commit = commit, .version = ++journal->version};
     snprintf(mark->session, sizeof mark->session, "%s", session);
     return EG_OK;
 }
@@ -122,7 +122,7 @@ static void tell(const struct eg_env *env, const struct eg_error *err) {
 
 /* A damaged file costs its own commit and no other: it is noted, and reading goes on. */
 static enum eg_status read_or_note(struct eg_journal *journal, const char *path, char digest[33],
-                                    const struct eg_env *env, struct eg_error *err) {
+                                   const struct eg_env *env, struct eg_error *err) {
     struct eg_error own = {0};
     enum eg_status status = eg_journal_read(journal, path, digest, &own);
     if (status == EG_E_NOENT) return EG_END; /* folded meanwhile: the snapshot has it */
@@ -205,12 +205,12 @@ static void remove_done(struct eg_journal *journal, const char *root) {
 
 enum eg_status eg_journal_fold(struct eg_journal *journal, const char *root, int64_t now_us,
                                struct eg_error *err) {
-    if (journal->damaged.count) return EG_OK; /* nothing is thrown away before somebody has looked */
+    if (journal->damaged.count)
+        return EG_OK; /* nothing is thrown away before somebody has looked */
     struct eg_strbuf text = {0};
     char *snapshot = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
-    enum eg_status status = snapshot
-                                ? eg_journal_text(journal, "snapshot", now_us, &text, err)
-                                : no_memory(err);
+    enum eg_status status =
+        snapshot ? eg_journal_text(journal, "snapshot", now_us, &text, err) : no_memory(err);
     if (status >= 0) status = eg_file_replace(snapshot, text.text, text.size, err);
     if (status >= 0) {
         /* the digest line is {"xxh3":"…32…"} and a newline */

@@ -40,15 +40,15 @@ struct eg_journal {
     struct eg_index file_index, mark_index, done_index;
     char **done; /* ids of the .done files read */
     size_t done_count, done_room;
-    char snapshot[33]; /* digest of the snapshot read; "": none */
+    char snapshot[33];       /* digest of the snapshot read; "": none */
     struct eg_names damaged; /* names of files whose digest was wrong; they are left as they are */
     uint64_t version;
 };
 void eg_journal_reset(struct eg_journal *);
 
 /* Adds one file or position. Errors: EG_E_NOMEM. */
-EG_MUST_CHECK enum eg_status eg_journal_add_file(struct eg_journal *, const struct eg_journal_file *,
-                                                 struct eg_error *err);
+EG_MUST_CHECK enum eg_status
+eg_journal_add_file(struct eg_journal *, const struct eg_journal_file *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_journal_add_mark(struct eg_journal *, const struct eg_position *,
                                                  const char *session, uint32_t commit,
                                                  struct eg_error *err);

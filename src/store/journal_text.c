@@ -45,10 +45,9 @@ static void add_digest(struct eg_strbuf *to) {
 
 enum eg_status eg_journal_text(const struct eg_journal *journal, const char *commit, int64_t now_us,
                                struct eg_strbuf *to, struct eg_error *err) {
-    eg_strbuf_printf(to,
-                     "{\"commit\":\"%s\",\"format\":%d,\"program\":\"%s\",\"time_us\":%" PRId64
-                     "}\n",
-                     commit, JOURNAL_FORMAT, eg_version(), now_us);
+    eg_strbuf_printf(
+        to, "{\"commit\":\"%s\",\"format\":%d,\"program\":\"%s\",\"time_us\":%" PRId64 "}\n",
+        commit, JOURNAL_FORMAT, eg_version(), now_us);
     for (size_t i = 0; i < journal->file_count; i++) {
         const struct eg_journal_file *file = &journal->files[i];
         eg_strbuf_char(to, '{');

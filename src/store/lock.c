@@ -51,8 +51,7 @@ static bool still_named(int fd, const char *path) {
 }
 
 enum eg_status eg_lock_take(struct eg_lock *out, const char *path, enum eg_lock_kind kind,
-                            const char *name, struct eg_lock_holder *holder,
-                            struct eg_error *err) {
+                            const char *name, struct eg_lock_holder *holder, struct eg_error *err) {
     int operation = kind == EG_LOCK_WAIT     ? LOCK_EX
                     : kind == EG_LOCK_SHARED ? LOCK_SH | LOCK_NB
                                              : LOCK_EX | LOCK_NB;

@@ -27,8 +27,7 @@ enum eg_status eg_upkeep_begin(struct eg_lock *out, const char *root, struct eg_
     return status;
 }
 
-static enum eg_status make_directory(const char *root, const char *relative,
-                                     struct eg_error *err) {
+static enum eg_status make_directory(const char *root, const char *relative, struct eg_error *err) {
     char *path = eg_path_join(root, relative);
     if (!path) return eg_fail(err, EG_E_NOMEM, "no memory to make %s", root);
     enum eg_status status = eg_dir_make(path, err);
@@ -67,8 +66,7 @@ static enum eg_status about_and_locks(struct eg_dataset *ds, struct eg_error *er
     char *locks = eg_path_join(ds->path, EG_LAYOUT_LOCKS);
     struct eg_lock_holder holder = {0};
     status = shared && writer && locks ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory for a lock");
-    if (status >= 0)
-        status = eg_lock_take(&ds->shared, shared, EG_LOCK_SHARED, "", &holder, err);
+    if (status >= 0) status = eg_lock_take(&ds->shared, shared, EG_LOCK_SHARED, "", &holder, err);
     if (status == EG_E_LOCKED)
         eg_fail(err, EG_E_LOCKED, "the dataset %s is being migrated by process %ld: wait for it",
                 ds->path, holder.pid);

@@ -16,9 +16,9 @@ struct settling {
     enum eg_settle_mode mode;
     const struct eg_env *env;
     struct eg_leftovers *found;
-    struct eg_names alive;      /* sessions */
-    struct eg_names damaged;    /* commits whose .tmp files must stay */
-    struct eg_lock *dead;       /* locks of dead writers, held while we settle */
+    struct eg_names alive;   /* sessions */
+    struct eg_names damaged; /* commits whose .tmp files must stay */
+    struct eg_lock *dead;    /* locks of dead writers, held while we settle */
     size_t dead_count;
 };
 
@@ -35,8 +35,8 @@ static bool is_alive(const struct settling *s, const char *session) {
 /* "writer-SESSION.lock" */
 static bool writer_of(const char *name, char session[EG_SESSION_TEXT]) {
     int used = 0;
-    return sscanf(name, "writer-%16[0-9a-f].lock%n", session, &used) == 1 && used &&
-           !name[used] && strlen(session) == EG_SESSION_TEXT - 1;
+    return sscanf(name, "writer-%16[0-9a-f].lock%n", session, &used) == 1 && used && !name[used] &&
+           strlen(session) == EG_SESSION_TEXT - 1;
 }
 
 static enum eg_status see_writer(struct settling *s, const char *path, const char *session,
@@ -76,7 +76,8 @@ static enum eg_status see_locks(struct settling *s, struct eg_error *err) {
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; status >= 0 && i < names.count; i++) {
             char *path = eg_lock_path(s->root, names.names[i]);
-            if (!path) status = no_memory(err);
+            if (!path)
+                status = no_memory(err);
             else if (pass == 0 && writer_of(names.names[i], session) &&
                      strcmp(session, s->session) != 0)
                 status = see_writer(s, path, session, err);
@@ -180,8 +181,7 @@ static enum eg_status see_partitions(struct settling *s, struct eg_error *err) {
 }
 
 enum eg_status eg_settle(const char *root, const char *session, enum eg_settle_mode mode,
-                         const struct eg_env *env, struct eg_leftovers *out,
-                         struct eg_error *err) {
+                         const struct eg_env *env, struct eg_leftovers *out, struct eg_error *err) {
     *out = (struct eg_leftovers){0};
     struct settling s = {.root = root, .session = session, .mode = mode, .env = env, .found = out};
     enum eg_status status = see_locks(&s, err);

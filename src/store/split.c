@@ -193,8 +193,7 @@ enum eg_status eg_split(struct eg_shares *out, struct eg_batch *batch, int64_t n
     EG_ASSERT(batch->table_id < EG_TABLE_RAW);
     if (batch->rows == 0) return EG_OK;
     struct eg_share share = {0};
-    if (!one_hour(batch, columns_of(batch->table_id), &share))
-        return cut(out, batch, now_us, err);
+    if (!one_hour(batch, columns_of(batch->table_id), &share)) return cut(out, batch, now_us, err);
     share.batch = eg_batch_ref(batch);
     if (shares_add(out, share)) return EG_OK;
     return eg_fail(err, EG_E_NOMEM, "no memory to sort %u rows into their hours", batch->rows);
