@@ -273,7 +273,7 @@ static void add_column(struct eg_chunk *chunk, struct eg_chunk_column *col,
                    ? add_address_codes(chunk, col, from, at, start, count)
                    : add_address_texts(chunk, col, from, at, start, count);
         break;
-    case EG_TYPE_VIEW: EG_ASSERT(!"raw batches are not given to SQL"); break;
+    case EG_TYPE_VIEW: EG_ASSERT(from->type != EG_TYPE_VIEW); break; /* raw batches stay inside */
     default:
         memcpy((uint8_t *)col->values + (size_t)at * width,
                (const uint8_t *)from->values + (size_t)start * width, (size_t)count * width);

@@ -42,7 +42,7 @@ void eg_thrift_i8(struct eg_thrift *t, int id, int8_t value) {
 }
 
 void eg_thrift_int(struct eg_thrift *t, int id, enum eg_thrift_type type, int64_t value) {
-    field(t, id, type);
+    field(t, id, (int)type);
     put_zigzag(t, value);
 }
 

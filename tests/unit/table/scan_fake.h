@@ -351,7 +351,7 @@ static inline void fake_add_batch(struct fake_rows *to, const struct eg_batch *b
     for (uint32_t i = 0; i < b->rows; i++)
         fake_add(to,
                  (struct fake_row){
-                     b->table_id,
+                     (int)b->table_id,
                      fake_value(b, flows ? EG_COL(FLOWS, start_time) : EG_COL(PACKETS, time), i),
                      fake_value(b, flows ? EG_COL(FLOWS, bytes) : EG_COL(PACKETS, length), i),
                      fake_value(b, flows ? EG_COL(FLOWS, domain) : EG_COL(PACKETS, tunnel_id), i)});
