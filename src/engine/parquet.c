@@ -2,9 +2,11 @@
  * Finished Parquet files: of batches in memory, and of a query's rows. The file is complete and
  * fsynced, or removed; the caller gives it its final name. */
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "engine/inside.h"
 #include "engine/parquet_file.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct eg_parquet_setup setup_for(const struct eg_engine *engine,
@@ -78,16 +80,37 @@ static enum eg_status copy_rows(struct eg_result *result, struct eg_parquet_file
     return status < 0 ? status : EG_OK;
 }
 
+/* A device or a pipe is written as it is; a file only takes its name when it is complete. */
+static bool needs_own_name(const char *path) {
+    struct stat st;
+    return stat(path, &st) != 0 || S_ISREG(st.st_mode);
+}
+
+static enum eg_status copy_to(struct eg_engine *engine, struct eg_result *result, const char *path,
+                              struct eg_error *err) {
+    struct eg_parquet_setup setup = setup_for(engine, eg_result_table(result));
+    struct eg_parquet_file *file = NULL;
+    EG_TRY(eg_parquet_file_new(&file, path, &setup, err));
+    enum eg_status status = copy_rows(result, file, err);
+    if (status >= 0) status = eg_parquet_file_finish(file, NULL, NULL, err);
+    eg_parquet_file_free(file);
+    return status;
+}
+
 enum eg_status eg_parquet_copy(struct eg_engine *engine, const char *sql, const char *path,
                                struct eg_error *err) {
     struct eg_result *result = NULL;
     EG_TRY(eg_engine_query(engine, sql, &result, err));
-    struct eg_parquet_setup setup = setup_for(engine, eg_result_table(result));
-    struct eg_parquet_file *file = NULL;
-    enum eg_status status = eg_parquet_file_new(&file, path, &setup, err);
-    if (status >= 0) status = copy_rows(result, file, err);
-    if (status >= 0) status = eg_parquet_file_finish(file, NULL, NULL, err);
-    eg_parquet_file_free(file);
+    struct eg_strbuf name = {0};
+    bool renamed = needs_own_name(path);
+    eg_strbuf_printf(&name, "%s%s", path, renamed ? ".tmp" : "");
+    enum eg_status status = name.failed ? eg_fail(err, EG_E_NOMEM, "no memory to write %s", path)
+                                        : copy_to(engine, result, name.text, err);
+    if (status >= 0 && renamed) {
+        status = eg_file_rename(name.text, path, err);
+        if (status < 0) (void)unlink(name.text);
+    }
+    eg_strbuf_reset(&name);
     eg_result_free(result);
     return status;
 }

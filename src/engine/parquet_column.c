@@ -454,6 +454,21 @@ static bool encode_nothing(struct job *job) {
     return put_page(job, DATA_PAGE, job->rows, PLAIN);
 }
 
+static bool encode_values(struct job *job) {
+    if (!job->values) return encode_nothing(job);
+    switch (job->type) {
+    case EG_TYPE_F64: return encode_doubles(job);
+    case EG_TYPE_BOOL: return encode_bools(job);
+    case EG_TYPE_ADDR: return encode_addrs(job);
+    case EG_TYPE_MAC: return encode_macs(job);
+    case EG_TYPE_TEXT:
+    case EG_TYPE_NAME:
+    case EG_TYPE_BIN: return encode_texts(job);
+    case EG_TYPE_VIEW: return false;
+    default: return encode_ints(job);
+    }
+}
+
 bool eg_parquet_encode(struct eg_parquet_scratch *scratch, enum eg_type type, uint32_t col,
                        const struct eg_parquet_piece *pieces, size_t piece_count, uint32_t rows,
                        bool bloom, struct eg_parquet_chunk *out) {
@@ -468,16 +483,6 @@ bool eg_parquet_encode(struct eg_parquet_scratch *scratch, enum eg_type type, ui
     out->distinct = -1;
     if (!gather_nulls(&job)) return false;
     out->nulls = rows - job.values;
-    if (!job.values) return encode_nothing(&job);
-    switch (type) {
-    case EG_TYPE_F64: return encode_doubles(&job);
-    case EG_TYPE_BOOL: return encode_bools(&job);
-    case EG_TYPE_ADDR: return encode_addrs(&job);
-    case EG_TYPE_MAC: return encode_macs(&job);
-    case EG_TYPE_TEXT:
-    case EG_TYPE_NAME:
-    case EG_TYPE_BIN: return encode_texts(&job);
-    case EG_TYPE_VIEW: return false;
-    default: return encode_ints(&job);
-    }
+    return encode_values(&job) && !out->bytes.failed && !out->least.failed && !out->most.failed &&
+           !out->bloom.failed;
 }

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CODEC_ZSTD 6
@@ -33,6 +34,7 @@ struct eg_parquet_file {
     struct eg_parquet_setup setup;
     char *path;
     int fd;
+    bool regular;  /* a device or a pipe is neither removed nor made durable */
     bool finished;
     uint64_t offset, rows;
     struct group *groups;
@@ -60,6 +62,8 @@ enum eg_status eg_parquet_file_new(struct eg_parquet_file **out, const char *pat
         eg_parquet_file_free(file);
         return status;
     }
+    struct stat st;
+    file->regular = fstat(file->fd, &st) == 0 && S_ISREG(st.st_mode);
     *out = file;
     return EG_OK;
 }
@@ -79,7 +83,7 @@ void eg_parquet_file_free(struct eg_parquet_file *file) {
         eg_parquet_scratch_reset(&file->scratch[i]);
     eg_free(file->scratch);
     if (file->fd >= 0) (void)close(file->fd);
-    if (!file->finished) (void)unlink(file->path);
+    if (!file->finished && file->regular) (void)unlink(file->path);
     eg_free(file->path);
     eg_free(file);
 }
@@ -452,7 +456,8 @@ enum eg_status eg_parquet_file_finish(struct eg_parquet_file *file, const char *
                                 : put(file, footer.text, footer.size, err);
     eg_strbuf_reset(&footer);
     EG_TRY(status);
-    if (fsync(file->fd) != 0) return eg_fail_errno(err, errno, "cannot make %s durable", file->path);
+    if (file->regular && fsync(file->fd) != 0)
+        return eg_fail_errno(err, errno, "cannot make %s durable", file->path);
     int fd = file->fd;
     file->fd = -1;
     if (close(fd) != 0) return eg_fail_errno(err, errno, "cannot close %s", file->path);
