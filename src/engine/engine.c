@@ -137,7 +137,11 @@ static enum eg_status confine(struct eg_engine *engine, struct eg_error *err) {
 static enum eg_status set_up(struct eg_engine *engine, const struct eg_engine_options *options,
                              struct eg_error *err) {
     EG_TRY(open_database(engine, options, err));
-    EG_TRY(eg_engine_run(engine, "SET GLOBAL errors_as_json = true; SET GLOBAL TimeZone = 'UTC';",
+    /* The cache of files tells changes by size and a time in seconds, which is too coarse; the
+     * system caches files as well. */
+    EG_TRY(eg_engine_run(engine,
+                         "SET GLOBAL errors_as_json = true; SET GLOBAL TimeZone = 'UTC';"
+                         "SET GLOBAL enable_external_file_cache = false;",
                          err));
     EG_TRY(eg_register_scans(engine, err));
     EG_TRY(eg_register_addresses(engine, err));
