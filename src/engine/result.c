@@ -315,8 +315,8 @@ static void take_decimals(struct piece *p) {
 }
 
 static void take_bools(struct piece *p) {
-    for (uint32_t k = 0; k < p->count; k++)
-        if (((const bool *)p->values)[p->from + k])
+    for (uint32_t k = 0; k < p->count; k++) /* below a null stands any byte */
+        if (row_valid(p->valid, p->from + k) && ((const uint8_t *)p->values)[p->from + k])
             ((uint64_t *)p->to->values)[k / 64] |= UINT64_C(1) << (k % 64);
 }
 

@@ -37,7 +37,7 @@ static void losses_are_rows(void **state) {
 
 static void no_losses_are_no_rows(void **state) {
     (void)state;
-    char directory[64], path[128], sql[256];
+    char directory[64], path[128], sql[512];
     made_directory(directory);
     made_flows(made_path(path, sizeof path, directory, "a.pcap"), 300);
     struct eg_engine *engine = made_engine();
