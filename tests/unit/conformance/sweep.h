@@ -29,6 +29,14 @@
 #endif
 #endif
 
+#if defined(SWEEP_ASAN) || defined(__SANITIZE_THREAD__)
+#define SWEEP_SLOW 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SWEEP_SLOW 1
+#endif
+#endif
+
 #ifdef SWEEP_ASAN
 /* A sweep frees megabytes thousands of times: a short quarantine keeps that in the caches. */
 const char *__asan_default_options(void);
