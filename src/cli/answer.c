@@ -15,26 +15,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Where bytes go: standard output, or FILE.tmp that becomes FILE at the end. */
+/* Where bytes go: standard output, or FILE.tmp that becomes FILE at the end. What is no regular file
+ * (a device, a pipe) is written as it is. */
 struct outlet {
     int fd;
     const char *path; /* NULL: standard output */
-    char *tmp;
+    char *tmp;        /* NULL: written in place */
     bool gone;        /* the reader went away: stop quietly */
 };
 
 static enum eg_status outlet_open(struct outlet *out, const char *path, struct eg_error *err) {
     *out = (struct outlet){.fd = STDOUT_FILENO};
     if (!path || strcmp(path, "-") == 0) return EG_OK;
+    out->path = path;
+    out->fd = -1;
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        out->fd = open(path, O_WRONLY | O_CLOEXEC);
+        return out->fd >= 0 ? EG_OK : eg_fail_errno(err, errno, "cannot write %s", path);
+    }
     size_t size = strlen(path) + 5;
     out->tmp = eg_malloc(size);
     if (!out->tmp) return eg_fail(err, EG_E_NOMEM, "out of memory");
     snprintf(out->tmp, size, "%s.tmp", path);
     out->fd = open(out->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (out->fd < 0) return eg_fail_errno(err, errno, "cannot write %s", path);
-    out->path = path;
     return EG_OK;
 }
 
@@ -57,12 +65,12 @@ static enum eg_status outlet_write(struct outlet *out, struct eg_strbuf *text,
 
 static enum eg_status outlet_close(struct outlet *out, enum eg_status status,
                                    struct eg_error *err) {
-    if (out->path) {
-        if (status >= 0 && fsync(out->fd) != 0)
+    if (out->path && out->fd >= 0) {
+        if (status >= 0 && out->tmp && fsync(out->fd) != 0)
             status = eg_fail_errno(err, errno, "cannot write %s", out->path);
         close(out->fd);
-        if (status >= 0) status = eg_file_rename(out->tmp, out->path, err);
-        if (status < 0) unlink(out->tmp);
+        if (status >= 0 && out->tmp) status = eg_file_rename(out->tmp, out->path, err);
+        if (status < 0 && out->tmp) unlink(out->tmp);
     }
     eg_free(out->tmp);
     return status;

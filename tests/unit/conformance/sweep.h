@@ -5,6 +5,7 @@
 #define EG_SWEEP_H
 
 #include "base/hash.h"
+#include "make_capture.h"
 #include "table/scan.h"
 #include "torture.h"
 
@@ -127,8 +128,8 @@ static inline void sweep_find(struct sweep_captures *to, const char *root, const
 /* The captures of the shared data; skips the test where they are not there. */
 static inline struct sweep_captures sweep_shared(size_t size_max) {
     struct sweep_captures found = {0};
-    const char *shared = getenv("EG_SHARED");
-    if (!shared) shared = "../shared/data";
+    char shared[512];
+    snprintf(shared, sizeof shared, "%s/data", getenv("EG_SHARED") ? getenv("EG_SHARED") : "../shared");
     if (access(shared, R_OK) != 0) {
         if (getenv("CI")) fail_msg("%s is missing", shared);
         print_message("the shared captures are not there: %s\n", shared);
@@ -186,6 +187,7 @@ struct sweep_rows {
 struct sweep_how {
     uint32_t batch_rows, workers;
     uint64_t unit_bytes;
+    bool turns; /* the workers take turns in one thread, the same way each time */
     bool place; /* ask for the position */
     bool fail;  /* the allocation behind fail_after others */
     long fail_after;
@@ -289,24 +291,52 @@ static inline void sweep_rows_move(struct sweep_rows *to, struct sweep_rows *fro
     free(from->items);
 }
 
-#define SWEEP_WORKERS_MAX 4
-/* The rows in any order. */
-static inline void sweep_run_several(struct eg_scan *scan, uint32_t workers,
-                                     struct sweep_result *to) {
-    struct sweep_thread threads[SWEEP_WORKERS_MAX] = {0};
-    for (uint32_t i = 0; i < workers; i++)
-        threads[i].status = eg_scan_worker_new(&threads[i].worker, scan, &threads[i].err);
+/* One call of one worker after the other: units are parked, taken over, and over in any order. */
+static inline void sweep_run_turns(struct sweep_thread *threads, uint32_t workers) {
+    uint64_t chance = 20261121;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < workers; i++) left += threads[i].worker != NULL;
+    while (left) {
+        struct sweep_thread *t = &threads[(made_random(&chance) >> 20) % workers];
+        struct eg_batch *batch;
+        if (!t->worker || t->status != EG_OK) continue;
+        t->status = eg_scan_next(t->worker, &batch, &t->err);
+        if (t->status != EG_OK) {
+            left--;
+            continue;
+        }
+        sweep_batch_add(&t->packets, &t->flows, batch);
+        eg_batch_unref(batch);
+    }
+}
+
+static inline void sweep_run_threads(struct sweep_thread *threads, uint32_t workers) {
     for (uint32_t i = 0; i < workers; i++)
         if (threads[i].worker &&
             pthread_create(&threads[i].thread, NULL, sweep_run, &threads[i]) != 0)
             abort();
     for (uint32_t i = 0; i < workers; i++)
         if (threads[i].worker) pthread_join(threads[i].thread, NULL);
-    for (uint32_t i = 0; i < workers; i++) {
+}
+
+#define SWEEP_WORKERS_MAX 4
+/* The rows in any order. */
+static inline void sweep_run_several(struct eg_scan *scan, const struct sweep_how *how,
+                                     struct sweep_result *to) {
+    struct sweep_thread threads[SWEEP_WORKERS_MAX] = {0};
+    for (uint32_t i = 0; i < how->workers; i++)
+        threads[i].status = eg_scan_worker_new(&threads[i].worker, scan, &threads[i].err);
+    if (how->turns)
+        sweep_run_turns(threads, how->workers);
+    else
+        sweep_run_threads(threads, how->workers);
+    for (uint32_t i = 0; i < how->workers; i++) {
         struct sweep_thread *t = &threads[i];
         eg_scan_worker_free(t->worker);
-        if (t->status < 0) to->status = t->status;
-        if (t->status < 0) to->err = t->err;
+        if (t->status < 0) {
+            to->status = t->status;
+            to->err = t->err;
+        }
         sweep_rows_move(&to->packets, &t->packets);
         sweep_rows_move(&to->flows, &t->flows);
     }
@@ -357,7 +387,7 @@ static inline void sweep_read(const char *path, const struct sweep_how *how,
         return;
     }
     if (how->workers > 1)
-        sweep_run_several(scan, how->workers, to);
+        sweep_run_several(scan, how, to);
     else
         sweep_run_alone(scan, to);
     eg_scan_losses(scan, &to->tally);
