@@ -105,7 +105,8 @@ static int64_t code_v6(struct eg_address_codes *codes, const struct eg_addr *add
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 int64_t eg_address_code(struct eg_address_codes *codes, const struct eg_addr *addr) {
-    if (memcmp(addr->bytes, mapped, sizeof mapped) == 0) return eg_load_be32(addr->bytes + 12);
+    if (memcmp(addr->bytes, mapped, sizeof mapped) == 0)
+        return eg_be32(eg_span(addr->bytes, sizeof addr->bytes), 12);
     return code_v6(codes, addr);
 }
 

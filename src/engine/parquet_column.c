@@ -216,7 +216,7 @@ static bool put_page(struct job *job, int type, uint32_t values, int encoding) {
 }
 
 /* Begins a data page: which rows are null, as levels of 0 and 1. */
-static void begin_data(struct job *job) {
+static void begin_rows(struct job *job) {
     struct eg_strbuf *page = &job->s->page;
     eg_strbuf_clear(page);
     eg_strbuf_add(page, "\0\0\0\0", 4); /* the size of the levels */
@@ -232,7 +232,7 @@ static bool put_places(struct job *job) {
     const struct eg_distinct *d = &job->s->distinct;
     uint32_t width = eg_pack_width(d->count ? d->count - 1 : 0);
     if (width > 8) width = (width + 7) / 8 * 8;
-    begin_data(job);
+    begin_rows(job);
     eg_strbuf_char(&job->s->page, (char)width);
     if (d->count == 1) eg_pack_run(0, job->values, width, &job->s->page);
     else eg_pack_hybrid(d->places, job->values, width, &job->s->page);
@@ -286,7 +286,7 @@ static bool encode_ints(struct job *job) {
         return put_dictionary(job) && put_places(job);
     case EG_DISTINCT_MANY: break;
     }
-    begin_data(job);
+    begin_rows(job);
     bool wide = eg_parquet_type_of(job->type).physical == INT64;
     job->out->encoding = wide ? DELTA_BINARY_PACKED : PLAIN;
     if (wide) eg_pack_delta(values, job->values, &job->s->page);
@@ -365,7 +365,7 @@ static bool encode_texts(struct job *job) {
     const struct eg_span *texts = dictionary ? d->texts : job->s->texts;
     uint32_t count = dictionary ? d->count : job->values;
     if (dictionary) eg_strbuf_clear(&job->s->page);
-    else begin_data(job);
+    else begin_rows(job);
     size_t from = job->s->page.size;
     for (uint32_t i = 0; i < count; i++) put_text(job, (const char *)texts[i].at, texts[i].size);
     if (dictionary) return finish_dictionary(job);
@@ -383,7 +383,7 @@ static bool encode_macs(struct job *job) {
     bool dictionary = end == EG_DISTINCT_FOUND;
     uint32_t count = dictionary ? d->count : job->values;
     if (dictionary) eg_strbuf_clear(&job->s->page);
-    else begin_data(job);
+    else begin_rows(job);
     size_t from = job->s->page.size;
     for (uint32_t i = 0; i < count; i++) {
         char text[EG_MAC_TEXT];
@@ -415,14 +415,14 @@ static bool encode_doubles(struct job *job) {
         eg_strbuf_add(&job->out->least, &least, 8);
         eg_strbuf_add(&job->out->most, &most, 8);
     }
-    begin_data(job);
+    begin_rows(job);
     eg_strbuf_add(&job->s->page, job->s->ints, (size_t)job->values * 8);
     job->out->encoding = PLAIN;
     return put_page(job, DATA_PAGE, job->rows, PLAIN);
 }
 
 static bool encode_bools(struct job *job) {
-    begin_data(job);
+    begin_rows(job);
     struct eg_strbuf *page = &job->s->page;
     size_t bytes = ((size_t)job->values + 7) / 8;
     if (!eg_strbuf_reserve(page, bytes)) return false;
@@ -449,7 +449,7 @@ static bool encode_bools(struct job *job) {
 }
 
 static bool encode_nothing(struct job *job) {
-    begin_data(job);
+    begin_rows(job);
     job->out->encoding = PLAIN;
     return put_page(job, DATA_PAGE, job->rows, PLAIN);
 }

@@ -146,7 +146,7 @@ static bool sort_v4(struct eg_distinct *d, uint32_t rows) {
     if (!eg_distinct_room(&d->order, &d->order_room, (size_t)n * 4, sizeof *d->order)) return false;
     uint32_t *keys = d->order, *from = keys + n, *to = from + n, *place = to + n;
     for (uint32_t i = 0; i < n; i++) {
-        keys[i] = eg_load_be32(d->addrs[i].bytes + 12);
+        keys[i] = eg_be32(eg_span(d->addrs[i].bytes, sizeof d->addrs[i].bytes), 12);
         from[i] = i;
     }
     for (uint32_t shift = 0; shift < 33; shift += 11) {
