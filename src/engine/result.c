@@ -67,6 +67,7 @@ static void describe(struct eg_column_info *info) {
         {"scaled_packets", "packets", "Packets times the sampling rate."},
         {"flows", "flows", "Number of flow records."},
         {"duration", "s", "Seconds from the first to the last packet."},
+        {"duration_us", "µs", "Microseconds from the first to the last packet."},
         {"bps", "bit/s", "Bits a second."},
         {"pps", "packets/s", "Packets a second."},
         {"in_bps", "bit/s", "Bits a second, coming in."},
