@@ -3,7 +3,6 @@
  * lost in silence: either the reading ends with EG_E_NOMEM, or what was dropped was counted. */
 #include "conformance/pack.h"
 #include "conformance/sweep.h"
-#include "make_capture.h"
 
 #define EACH 300 /* so many allocations are failed one by one, the rest in growing steps */
 #define HANG_SECONDS 60
@@ -72,8 +71,8 @@ static void check_reading(const struct right *right, long n, struct sweep_result
 }
 
 /* What is at `at`, with the n-th allocation failing for n = 0, 1, ... until none is left. */
-static long sweep(const char *name, const struct sweep_place *at, struct sweep_result *got) {
-    struct sweep_how how = {.batch_rows = 7, .workers = 1, .unit_bytes = 700};
+static long sweep_as(const char *name, const struct sweep_place *at, struct sweep_how how,
+                     struct sweep_result *got) {
     struct right right = right_read(name, at, &how);
     how.fail = true;
     long n = 0, runs = 0;
@@ -89,6 +88,16 @@ static long sweep(const char *name, const struct sweep_place *at, struct sweep_r
     if (!wrong && sweep_leaks()) tell(&right, n, "memory was leaked", "");
     sweep_result_reset(&right.read);
     return runs;
+}
+
+static long sweep(const char *name, const struct sweep_place *at, struct sweep_result *got) {
+    return sweep_as(name, at, (struct sweep_how){.batch_rows = 7, .workers = 1, .unit_bytes = 700},
+                    got);
+}
+
+static long sweep_turns(const char *name, const struct sweep_place *at, struct sweep_result *got) {
+    struct sweep_how how = {.batch_rows = 2, .workers = 3, .unit_bytes = 300, .turns = true};
+    return sweep_as(name, at, how, got);
 }
 
 /* Several workers: which allocation fails is chance, that all of them come to an end is not. */
@@ -223,6 +232,7 @@ static void several_workers(void **state) {
     static const char *const names[] = {"B45", "B50-several", "B02-more", NULL};
     struct sweep_captures all = exports_find();
     keep_named(&all, names);
+    sweep_all(&all, false, sweep_turns);
     sweep_all(&all, false, sweep_together);
     sweep_all(&all, true, sweep_together);
     sweep_forget(&all);

@@ -3,7 +3,6 @@
  * cut is told as trouble and counted once, and what was read and what was lost add up to the file. */
 #include "conformance/pack.h"
 #include "conformance/sweep.h"
-#include "make_capture.h"
 
 static const struct sweep_how plain = {.batch_rows = 16, .workers = 1, .unit_bytes = 16384};
 
@@ -26,6 +25,7 @@ struct whole {
     struct sweep_result read;
     struct sweep_rows flows; /* sorted */
     size_t *ends;            /* of each packet's record */
+    bool *whole;             /* by size: so much of it ends with a whole record */
     size_t head;             /* bytes without which it is no capture */
 };
 
@@ -34,32 +34,51 @@ static size_t head_of(const struct sweep_capture *c) {
     return sweep_u32(c->bytes + 4, sweep_u32(c->bytes + 8, true) == 0x1a2b3c4d);
 }
 
-/* Where a packet's record ends: before the next one; in pcapng where its block says so, in the byte
- * order in which both lengths agree. */
-static size_t end_of(const struct whole *w, size_t i) {
+/* The length of the record or block at `at`, in the byte order `*big`; 0: there is none whole. */
+static size_t record_size(const struct sweep_capture *c, size_t at, bool *big) {
+    const uint8_t *record = c->bytes + at;
+    size_t left = c->size - at, size;
+    if (c->ng) {
+        if (left < 12) return 0;
+        if (sweep_u32(record, false) == 0x0a0d0d0a)
+            *big = sweep_u32(record + 8, true) == 0x1a2b3c4d;
+        size = sweep_u32(record + 4, *big);
+        if (size < 12 || size > left || sweep_u32(record + size - 4, *big) != size) return 0;
+        return size;
+    }
+    bool modified = sweep_u32(c->bytes, *big) == 0xa1b2cd34;
+    uint32_t version = sweep_u32(c->bytes + 4, *big);
+    unsigned minor = *big ? version & 0xffff : version >> 16;
+    size_t head = modified ? 24 : 16;
+    if (left < head) return 0;
+    uint32_t captured = sweep_u32(record + 8, *big), length = sweep_u32(record + 12, *big);
+    if (minor < 3 || (minor == 3 && captured > length)) captured = length;
+    size = head + captured;
+    return captured <= (256u << 10) && size <= left ? size : 0;
+}
+
+/* Marks where records end, and finds where those of the packets do. */
+static void ends_find(struct whole *w) {
     const struct sweep_capture *c = w->capture;
     const struct sweep_rows *packets = &w->read.packets;
-    if (!c->ng)
-        return (size_t)(i + 1 < packets->count ? packets->items[i + 1].offset
-                                               : (int64_t)w->read.position);
-    size_t at = (size_t)packets->items[i].offset;
-    for (int big = 0; big < 2; big++) {
-        uint32_t size = sweep_u32(c->bytes + at + 4, big);
-        if (size >= 12 && size <= c->size - at && sweep_u32(c->bytes + at + size - 4, big) == size)
-            return at + size;
+    bool big = !c->ng && (c->bytes[0] == 0xa1);
+    size_t at = c->ng ? 0 : 24, found = 0, size;
+    w->ends = calloc(packets->count + 1, sizeof *w->ends);
+    w->whole = calloc(c->size + 1, sizeof *w->whole);
+    w->whole[w->head] = true;
+    for (; at < c->size && (size = record_size(c, at, &big)); at += size) {
+        w->whole[at + size] = true;
+        if (found < packets->count && packets->items[found].offset == (int64_t)at)
+            w->ends[found++] = at + size;
     }
-    fail_msg("%s: no packet block at byte %zu", c->path, at);
-    return 0;
+    if (found < packets->count) fail_msg("%s: a packet where no record begins", c->path);
 }
 
 static struct whole whole_read(const struct sweep_capture *capture, const struct sweep_place *at) {
     struct whole w = {.capture = capture, .head = head_of(capture)};
-    struct sweep_how how = plain;
-    how.place = true;
     sweep_put(at, capture->bytes, capture->size);
-    sweep_read(at->path, &how, &w.read);
-    w.ends = calloc(w.read.packets.count + 1, sizeof *w.ends);
-    for (size_t i = 0; i < w.read.packets.count; i++) w.ends[i] = end_of(&w, i);
+    sweep_read(at->path, &plain, &w.read);
+    if (w.read.status == EG_OK) ends_find(&w);
     for (size_t i = 0; i < w.read.flows.count; i++) sweep_rows_add(&w.flows, w.read.flows.items[i]);
     sweep_sort(&w.flows);
     return w;
@@ -69,6 +88,7 @@ static void whole_free(struct whole *w) {
     sweep_result_reset(&w->read);
     free(w->flows.items);
     free(w->ends);
+    free(w->whole);
 }
 
 static size_t packets_until(const struct whole *w, size_t size) {
@@ -152,14 +172,12 @@ static void check_cut(const struct whole *w, size_t size, const struct sweep_pla
     check_rows(w, "", size, got);
     HOLDS(w, size, "", got->packets.count == packets_until(w, size));
     check_counts(w, "", size, got);
+    HOLDS(w, size, "", got->trouble == (w->whole[size] ? EG_OK : EG_E_CUT));
+    size_t end = size;
+    while (!w->whole[end]) end--;
     struct eg_tally_entry cut = eg_tally_sum(&got->tally, EG_CAUSE_capture_cut);
-    if (!w->capture->ng && cut.records) {
-        uint64_t end = got->packets.count ? w->ends[got->packets.count - 1] : w->head;
-        HOLDS(w, size, "", end + (uint64_t)cut.bytes == size);
-        HOLDS(w, size, "", !how.place || !got->packets.count || got->position == end);
-    }
-    if (!w->capture->ng && got->trouble == EG_OK && how.place)
-        HOLDS(w, size, "", got->position == size);
+    HOLDS(w, size, "", !cut.records || end + (size_t)cut.bytes == size);
+    HOLDS(w, size, "", !how.place || !got->packets.count || got->position == end);
 }
 
 static uint64_t seed = 20261121;
