@@ -13,6 +13,9 @@
 
 #define LEVEL 1 /* zstd's; what is left after dictionaries and packing gains little from more */
 
+/* fastparquet 2024.11 misreads differences of more bits. */
+#define DELTA_WIDTH_MAX 28
+
 enum { PLAIN = 0, RLE = 3, DELTA_BINARY_PACKED = 5, RLE_DICTIONARY = 8 };
 enum { BOOLEAN = 0, INT32 = 1, INT64 = 2, DOUBLE = 5, BYTE_ARRAY = 6 };
 enum { DATA_PAGE = 0, DICTIONARY_PAGE = 2 };
@@ -287,10 +290,13 @@ static bool encode_ints(struct job *job) {
     case EG_DISTINCT_MANY: break;
     }
     begin_rows(job);
-    bool wide = eg_parquet_type_of(job->type).physical == INT64;
-    job->out->encoding = wide ? DELTA_BINARY_PACKED : PLAIN;
-    if (wide) eg_pack_delta(values, job->values, &job->s->page);
-    else put_ints(job, values, job->values);
+    job->out->encoding = DELTA_BINARY_PACKED;
+    if (eg_parquet_type_of(job->type).physical != INT64 ||
+        !eg_pack_delta(values, job->values, DELTA_WIDTH_MAX, &job->s->page)) {
+        begin_rows(job);
+        job->out->encoding = PLAIN;
+        put_ints(job, values, job->values);
+    }
     return put_page(job, DATA_PAGE, job->rows, job->out->encoding);
 }
 

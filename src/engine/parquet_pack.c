@@ -126,7 +126,8 @@ static void pack_mini(const uint64_t *values, uint32_t width, struct eg_strbuf *
     to->size += (size_t)width * 4;
 }
 
-static void put_block(const int64_t *values, uint32_t count, struct eg_strbuf *to) {
+static bool put_block(const int64_t *values, uint32_t count, uint32_t width_max,
+                      struct eg_strbuf *to) {
     uint64_t deltas[BLOCK];
     int64_t least = INT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
@@ -140,19 +141,23 @@ static void put_block(const int64_t *values, uint32_t count, struct eg_strbuf *t
         uint64_t all = 0;
         for (uint32_t i = 0; i < MINI; i++) all |= deltas[m * MINI + i];
         widths[m] = all ? (uint8_t)eg_pack_width(all) : 0;
+        if (widths[m] > width_max) return false;
     }
     put_zigzag(to, least);
     eg_strbuf_add(to, widths, sizeof widths);
     for (uint32_t m = 0; m * MINI < count; m++) pack_mini(deltas + m * MINI, widths[m], to);
+    return true;
 }
 
-void eg_pack_delta(const int64_t *values, size_t count, struct eg_strbuf *to) {
+bool eg_pack_delta(const int64_t *values, size_t count, uint32_t width_max, struct eg_strbuf *to) {
     put_varint(to, BLOCK);
     put_varint(to, BLOCK / MINI);
     put_varint(to, count);
     put_zigzag(to, count ? values[0] : 0);
     for (size_t i = 0; i + 1 < count; i += BLOCK) {
         size_t left = count - 1 - i;
-        put_block(values + i, left < BLOCK ? (uint32_t)left : BLOCK, to);
+        if (!put_block(values + i, left < BLOCK ? (uint32_t)left : BLOCK, width_max, to))
+            return false;
     }
+    return true;
 }

@@ -14,7 +14,8 @@ void eg_pack_hybrid(const uint32_t *values, size_t count, uint32_t width, struct
 void eg_pack_run(uint32_t value, size_t count, uint32_t width, struct eg_strbuf *to);
 /* A bitmap (LSB first) as packed groups of width 1. */
 void eg_pack_bits(const uint64_t *bits, size_t count, struct eg_strbuf *to);
-/* 64-bit values as differences, in blocks of 128. */
-void eg_pack_delta(const int64_t *values, size_t count, struct eg_strbuf *to);
+/* 64-bit values as differences, in blocks of 128. False: some need more than `width_max` bits, and
+ * what stands in `to` is of no use. */
+bool eg_pack_delta(const int64_t *values, size_t count, uint32_t width_max, struct eg_strbuf *to);
 
 #endif

@@ -43,7 +43,7 @@ static void put(struct eg_builder *b, const struct shape *shape, uint32_t col, u
     uint64_t m = mix(mix(n * 64 + col) % shape->distinct + col);
     char text[64];
     switch (b->table->columns[col].type) {
-    case EG_TYPE_TIME: eg_put_int(b, col, INT64_C(1767225600000000) + (int64_t)(m % 100000000000)); break;
+    case EG_TYPE_TIME: eg_put_int(b, col, INT64_C(1767225600000000) + (int64_t)(m % 100000000)); break;
     case EG_TYPE_ADDR: {
         struct eg_addr addr = eg_addr_v4((uint32_t)m);
         if (m % 7 == 0) memcpy(addr.bytes, "\x20\x01\x0d\xb8", 4);

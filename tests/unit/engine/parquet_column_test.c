@@ -25,12 +25,12 @@ static void encodings_fit_the_values(void **state) {
     const struct every_shape few = {50, 0}, many = {UINT64_MAX, 3}, none = {50, 1};
     struct every_batches all[] = {every_make(9000, 4096, &few), every_make(9000, 4096, &many),
                                   every_make(100, 100, &none)};
-    enum { PLAIN = 0, DELTA = 5, DICTIONARY = 8 };
+    enum { DICTIONARY = 8 };
     static const int expected[2][E_COUNT] = {
         [0] = {[E_TIME] = DICTIONARY, [E_I16] = DICTIONARY, [E_I32] = DICTIONARY, [E_I64] = DICTIONARY,
                [E_TEXT] = DICTIONARY, [E_NAME] = DICTIONARY, [E_ADDR] = DICTIONARY, [E_MAC] = DICTIONARY,
                [E_BIN] = DICTIONARY},
-        [1] = {[E_TIME] = DELTA, [E_I64] = DELTA, [E_NAME] = DICTIONARY,
+        [1] = {[E_NAME] = DICTIONARY,
                [E_ADDR] = DICTIONARY},
     };
     for (uint32_t col = 0; col < E_COUNT; col++) {
@@ -55,6 +55,30 @@ static void encodings_fit_the_values(void **state) {
         eg_parquet_chunk_reset(&empty);
     }
     for (int s = 0; s < 3; s++) every_free(&all[s]);
+    eg_parquet_scratch_reset(&scratch);
+}
+
+/* Values near each other are packed as differences; far apart they are not (every reader must agree). */
+static void differences_are_packed_when_small(void **state) {
+    (void)state;
+    struct eg_parquet_scratch scratch = {0};
+    for (int shift = 20; shift <= 40; shift += 10) {
+        struct eg_builder *b = NULL;
+        struct eg_batch *batch = NULL;
+        struct eg_error err;
+        assert_int_equal(eg_builder_new(&b, &every_table, EG_TABLE_COUNT, 9000, EG_COLUMNS_ALL, &err), EG_OK);
+        for (uint64_t n = 0; n < 9000; n++) {
+            eg_put_int(b, E_TIME, 1767225600000000 + (int64_t)(every_mix(n) >> (64 - shift)));
+            eg_builder_row(b, 1);
+        }
+        assert_int_equal(eg_builder_seal(b, &batch, &err), EG_OK);
+        struct every_batches all = {&batch, 1};
+        struct eg_parquet_chunk chunk = encode(&scratch, &all, E_TIME, false);
+        assert_int_equal(chunk.encoding, shift == 20 ? 5 : 0);
+        eg_parquet_chunk_reset(&chunk);
+        eg_batch_unref(batch);
+        eg_builder_free(b);
+    }
     eg_parquet_scratch_reset(&scratch);
 }
 
@@ -126,6 +150,7 @@ static void memory_may_run_out(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encodings_fit_the_values),
+        cmocka_unit_test(differences_are_packed_when_small),
         cmocka_unit_test(ranges_are_the_values),
         cmocka_unit_test(memory_may_run_out),
     };

@@ -132,14 +132,21 @@ static void deltas_read_back(void **state) {
             values[i] = round % 3 ? step : (int64_t)((i ? (uint64_t)values[i - 1] : 0) + (uint64_t)(step % 100));
         }
         struct eg_strbuf to = {0};
-        eg_pack_delta(values, count, &to);
+        assert_true(eg_pack_delta(values, count, 64, &to));
         read_delta(&to, values, count);
         eg_strbuf_reset(&to);
     }
     const int64_t edges[] = {INT64_MIN, INT64_MAX, 0, INT64_MIN, -1, INT64_MAX, INT64_MAX};
     struct eg_strbuf to = {0};
-    eg_pack_delta(edges, 7, &to);
+    assert_true(eg_pack_delta(edges, 7, 64, &to));
     read_delta(&to, edges, 7);
+    eg_strbuf_clear(&to);
+    assert_false(eg_pack_delta(edges, 7, 63, &to));
+    eg_strbuf_clear(&to);
+    const int64_t steps[] = {0, 255, 300};
+    assert_true(eg_pack_delta(steps, 3, 8, &to));
+    eg_strbuf_clear(&to);
+    assert_false(eg_pack_delta(steps, 3, 7, &to));
     eg_strbuf_reset(&to);
 }
 
