@@ -176,13 +176,17 @@ def object_rules(tidy):
     shared = ROOT / "build/release/libearlgrey.so"
     if not archive.exists() or not shared.exists():
         return
-    listing = subprocess.run(["nm", "--defined-only", "-A", str(archive)], capture_output=True,
-                             text=True, check=True).stdout
+    listing = subprocess.run(["objdump", "-t", str(archive)], capture_output=True, text=True,
+                             check=True).stdout
+    member = ""
     for line in listing.splitlines():
-        found = re.match(r".*?:([\w.]+):\S* (\S) (\S+)$", line)
-        if found and found.group(2) in "dDbB" and not found.group(3).startswith(("__asan", "__ubsan", ".")):
-            tidy.say(f"object {found.group(1)}", 0, "writable",
-                     f"{found.group(3)} is writable data; pass it in instead")
+        begins = re.match(r"(\S+\.o):\s+file format", line)
+        if begins:
+            member = begins.group(1)
+        # value, flags with "O" for an object, section, size, name; .data.rel.ro is constant once linked
+        found = re.match(r"[0-9a-f]+ .{5}[ d]O (\.data|\.bss|\.tdata|\.tbss|\*COM\*)(\.(?!rel\.ro)\S+)?\s+[0-9a-f]+ (\S+)$", line)
+        if found and not found.group(3).startswith((".", "__")):
+            tidy.say(f"object {member}", 0, "writable", f"{found.group(3)} is writable data; pass it in instead")
     names = subprocess.run(["nm", "-D", "--defined-only", str(shared)], capture_output=True, text=True,
                            check=True).stdout
     for line in names.splitlines():
