@@ -8,7 +8,7 @@ static const struct sweep_how plain = {.batch_rows = 16, .workers = 1, .unit_byt
 
 #define SMALL 4096u  /* cut at every byte */
 #define LARGE 65536u /* at PLACES places */
-#ifdef SWEEP_ASAN    /* ten times slower: fewer places */
+#ifdef SWEEP_SLOW    /* under a sanitizer fewer places */
 #define EVERY 256u
 #define PLACES 50
 #define PLACES_PACKED 6

@@ -129,9 +129,11 @@ static inline void sweep_find(struct sweep_captures *to, const char *root, const
 static inline struct sweep_captures sweep_shared(size_t size_max) {
     struct sweep_captures found = {0};
     char shared[512];
-    snprintf(shared, sizeof shared, "%s/data", getenv("EG_SHARED") ? getenv("EG_SHARED") : "../shared");
+    snprintf(shared, sizeof shared, "%s/data",
+             getenv("EG_SHARED") ? getenv("EG_SHARED") : "../shared");
     if (access(shared, R_OK) != 0) {
-        if (getenv("CI")) fail_msg("%s is missing", shared);
+        const char *ci = getenv("CI");
+        if (ci && strcmp(ci, "true") == 0) fail_msg("%s is missing", shared);
         print_message("the shared captures are not there: %s\n", shared);
         skip();
     }
