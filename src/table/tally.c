@@ -140,9 +140,24 @@ void eg_tally_add(struct eg_tally *tally, enum eg_cause cause, const struct eg_b
     add(tally, &what);
 }
 
+/* What found no memory has no key any more, but a place where there is memory again. */
+static void lost_settle(struct eg_tally *into, int64_t lost) {
+    struct eg_tally_entry what = {.cause = EG_CAUSE_no_memory,
+                                  .source = "packet",
+                                  .domain = -1,
+                                  .hour = INT64_MIN,
+                                  .start_us = INT64_MIN,
+                                  .end_us = INT64_MIN};
+    struct eg_tally_entry *entry = lost ? entry_of(into, what) : NULL;
+    if (entry)
+        entry->records += lost;
+    else
+        into->lost += lost;
+}
+
 void eg_tally_merge(struct eg_tally *into, const struct eg_tally *from) {
     for (uint32_t i = 0; i < from->count; i++) add(into, &from->entries[i]);
-    into->lost += from->lost;
+    lost_settle(into, from->lost);
 }
 
 struct eg_tally_entry eg_tally_sum(const struct eg_tally *tally, enum eg_cause cause) {

@@ -47,7 +47,7 @@ struct eg_tally {
     uint32_t *slots; /* open addressing over `entries` */
     uint32_t slot_count;
     uint32_t latest; /* the entry that was added to last */
-    int64_t lost; /* additions that found no memory: counted, never silent */
+    int64_t lost; /* additions that found no memory; merged into a tally they are no_memory there */
 };
 
 void eg_tally_reset(struct eg_tally *);

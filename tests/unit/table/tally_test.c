@@ -189,6 +189,12 @@ static void memory_runs_out(void **state) {
         failed = torture_off();
         assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_short_header).records + tally.lost, 200);
         assert_int_equal(tally.lost > 0, failed);
+        struct eg_tally all = {0};
+        eg_tally_merge(&all, &tally);
+        assert_int_equal(eg_tally_sum(&all, EG_CAUSE_no_memory).records, tally.lost);
+        assert_int_equal(eg_tally_sum(&all, EG_CAUSE_short_header).records + tally.lost, 200);
+        assert_int_equal(all.lost, 0);
+        eg_tally_reset(&all);
         eg_tally_reset(&tally);
     }
 }
