@@ -37,8 +37,21 @@ static void tell_causes(const struct eg_tally *tally, bool losses, const char *t
     if (first && losses) fprintf(stderr, "  %-9s %12s\n", title, "nothing");
 }
 
+/* Rows the first sink holds in its tables; what it put into quarantine is no answer to anything. */
+static uint64_t kept_rows(const struct eg_pump_account *a, const struct eg_tally *quarantined,
+                          enum eg_table_id table) {
+    uint64_t kept = a->kept[table];
+    for (uint32_t i = 0; quarantined && i < quarantined->count; i++) {
+        const struct eg_tally_entry *e = &quarantined->entries[i];
+        bool packets = strcmp(e->source, "packet") == 0;
+        uint64_t rows = (uint64_t)(packets ? e->packets : e->records);
+        if (packets == (table == EG_TABLE_PACKETS)) kept -= rows < kept ? rows : kept;
+    }
+    return kept;
+}
+
 static void tell_text(const struct eg_call *call, const struct eg_pump_account *a,
-                      const struct eg_tally *all) {
+                      const struct eg_tally *all, bool whole) {
     char n1[40], n2[40], n3[40];
     if (call->common->quiet) return;
     fprintf(stderr, "ingest: %s %s", grouped(a->inputs, n1, sizeof n1),
@@ -58,6 +71,7 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
         eg_time_text(a->last_us, last);
         fprintf(stderr, "  %-9s %s to %s\n", "from", first, last);
     }
+    if (!whole) return; /* what was lost is not known before the end */
     tell_causes(all, true, "lost");
     tell_causes(all, false, "noted");
 }
@@ -124,8 +138,11 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
     eg_strbuf_reset(&to);
 }
 
-enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_account *a,
+enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_account *given,
                              const struct eg_tally *quarantined, bool json, enum eg_status status) {
+    struct eg_pump_account account = *given, *a = &account;
+    for (enum eg_table_id table = EG_TABLE_FLOWS; table <= EG_TABLE_PACKETS; table++)
+        account.kept[table] = kept_rows(given, quarantined, table);
     struct eg_tally all = {0};
     eg_tally_merge(&all, &a->tally);
     if (quarantined) eg_tally_merge(&all, quarantined);
@@ -139,7 +156,7 @@ enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_ac
     }
     /* a run that failed before it read anything has no account to give */
     if (json) tell_json(a, &all);
-    else if (status >= 0 || a->seen.frames) tell_text(call, a, &all);
+    else if (status >= 0 || a->seen.frames) tell_text(call, a, &all, status >= 0);
     eg_tally_reset(&all);
     return trouble ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
 }

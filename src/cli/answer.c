@@ -79,6 +79,10 @@ static enum eg_status outlet_close(struct outlet *out, enum eg_status status,
 static enum eg_format format_of(const struct eg_report_options *options) {
     if (options->json) return EG_FORMAT_JSON;
     if (options->output) return eg_format_by_name(options->output);
+    const char *dot = options->write ? strrchr(options->write, '.') : NULL;
+    if (dot && strcmp(dot, ".md") == 0) return EG_FORMAT_MARKDOWN;
+    if (dot && strcmp(dot, ".ndjson") == 0) return EG_FORMAT_JSONL;
+    if (dot && eg_format_by_name(dot + 1) != EG_FORMAT_COUNT) return eg_format_by_name(dot + 1);
     return isatty(STDOUT_FILENO) && !options->write ? EG_FORMAT_TABLE : EG_FORMAT_TSV;
 }
 

@@ -94,10 +94,6 @@ static enum eg_status read_letters(struct eg_call *call, struct eg_args *args, i
             EG_TRY(set(args, &place, "true", err));
             continue;
         }
-        if (strcmp(place.option->name, "verbose") == 0) { /* -v, -vv: counts */
-            args->common->verbose++;
-            continue;
-        }
         const char *value = at[1] ? at + 1 + (at[1] == '=') : NULL;
         if (!value && *i + 1 < argc) value = argv[++*i];
         if (!value)

@@ -43,11 +43,14 @@ static bool check_program(const struct eg_call *call) {
     eg_engine_close(engine);
     size_t count;
     const struct eg_stage *stages = eg_registry(&count);
-    for (size_t i = 0; i < count; i++)
-        if (stages[i].unavailable) {
-            snprintf(text, sizeof text, "stage %s: %s", stages[i].name, stages[i].unavailable);
-            say(4, text);
-        }
+    static const char *const kinds[] = {
+        [EG_STAGE_source] = "source", [EG_STAGE_extract] = "extract", [EG_STAGE_decoder] = "decoder",
+        [EG_STAGE_sink] = "sink"};
+    for (size_t i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "%s %s%s%s", kinds[stages[i].kind], stages[i].name,
+                 stages[i].unavailable ? ": " : "", stages[i].unavailable ? stages[i].unavailable : "");
+        say(stages[i].unavailable ? 4 : 6, text);
+    }
     return whole;
 }
 

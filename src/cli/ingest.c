@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 #include "cli/account.h"
 #include "cli/progress.h"
-#include "filter/filter.h"
 #include "store/dataset_sink.h"
 #include "table/pump.h"
 
@@ -22,7 +21,6 @@ struct ingest_options {
     const char *tables;
     struct eg_text_list netflow_port;
     const char *format;
-    const char *filter;
     bool json;
     int64_t threads, round_bytes;
 };
@@ -46,9 +44,6 @@ static const struct eg_option options[] = {
     {.name = "output", .letter = 'o', .type = EG_OPT_CHOICE,
      .offset = offsetof(struct ingest_options, format), .preset = "jsonl",
      .choices = "jsonl|json|csv|tsv", .help = "How records are written to standard output (--to -)."},
-    {.name = "filter", .letter = 'f', .type = EG_OPT_TEXT,
-     .offset = offsetof(struct ingest_options, filter), .value_name = "FILTER",
-     .help = "Keeps only the rows this filter selects."},
     {.name = "json", .type = EG_OPT_FLAG, .offset = offsetof(struct ingest_options, json),
      .help = "The account as one JSON object on standard output."},
     {.name = "threads", .type = EG_OPT_INT, .offset = offsetof(struct ingest_options, threads),
@@ -73,7 +68,6 @@ struct ingest {
     void *sink_options[SINKS_MAX];
     size_t sink_count;
     struct eg_sink *dataset_sink; /* the first dataset among them: it holds the locks */
-    struct eg_filter *flow_filter, *packet_filter;
 };
 
 /* "NAME:rest" names a sink, "-" is standard output, anything else a dataset's directory. */
@@ -159,8 +153,6 @@ static void close_sinks(struct ingest *in) {
         eg_options_reset(in->sinks[i].type->options, in->sink_options[i]);
         eg_free(in->sink_options[i]);
     }
-    eg_filter_free(in->flow_filter);
-    eg_filter_free(in->packet_filter);
 }
 
 /* ---- what to read ---- */
@@ -179,28 +171,16 @@ static enum eg_status check_sources(const struct eg_call *call, struct eg_error 
     return EG_OK;
 }
 
-static enum eg_status read_filters(struct ingest *in, struct eg_error *err) {
-    if (!in->options->filter) return EG_OK;
-    const char *tables = in->options->tables;
-    if (strcmp(tables, "packets") != 0)
-        EG_TRY(eg_filter_parse(&in->flow_filter, in->options->filter, EG_TABLE_FLOWS, NULL, err));
-    if (strcmp(tables, "flows") != 0)
-        EG_TRY(eg_filter_parse(&in->packet_filter, in->options->filter, EG_TABLE_PACKETS, NULL, err));
-    return EG_OK;
-}
-
 static void choose_parts(const struct ingest *in, struct eg_scan_request *scan) {
     const char *tables = in->options->tables;
     const struct eg_stage *exports = eg_registry_find(EG_STAGE_extract, "exports");
     const struct eg_stage *packets = eg_registry_find(EG_STAGE_extract, "packets");
     if (strcmp(tables, "packets") != 0)
         scan->parts[scan->part_count++] = (struct eg_scan_part){
-            .extract = exports->type, .columns = EG_COLUMNS_ALL,
-            .predicate = in->flow_filter ? eg_filter_predicate(in->flow_filter) : NULL};
+            .extract = exports->type, .columns = EG_COLUMNS_ALL};
     if (strcmp(tables, "flows") != 0)
         scan->parts[scan->part_count++] = (struct eg_scan_part){
-            .extract = packets->type, .columns = EG_COLUMNS_ALL,
-            .predicate = in->packet_filter ? eg_filter_predicate(in->packet_filter) : NULL};
+            .extract = packets->type, .columns = EG_COLUMNS_ALL};
     scan->claim = strcmp(tables, "auto") == 0;
 }
 
@@ -223,7 +203,7 @@ static enum eg_exit ingest(struct ingest *in) {
     struct eg_error err;
     uint16_t ports[64];
     if (check_sources(call, &err) < 0 || read_ports(in->options, ports, 64, &err) < 0 ||
-        read_filters(in, &err) < 0 || open_sinks(in, &err) < 0)
+        open_sinks(in, &err) < 0)
         return eg_complain(call, &err);
     struct eg_progress *progress = eg_progress_manual(call);
     const struct eg_stage *file = eg_registry_find(EG_STAGE_source, "file");
@@ -244,6 +224,10 @@ static enum eg_exit ingest(struct ingest *in) {
         .progress_to = progress,
     };
     choose_parts(in, &request.scan);
+    for (size_t i = 0; i < call->word_count && in->dataset_sink; i++)
+        if (strcmp(call->words[i], "-") == 0)
+            eg_note(call, "earlgrey: standard input has no identity: what is read from it is kept "
+                    "again when it comes again; a file is known by its content");
     struct eg_pump_account account = {0};
     enum eg_status status = eg_pump_run(&call->env, &request, &account, &err);
     eg_progress_stop(progress);

@@ -150,6 +150,23 @@ static enum eg_status tell_form(const struct eg_call *call, const char *path, st
     return status;
 }
 
+/* Names of the link types that are decoded; others are numbers only. */
+static const char *link_name(int32_t type) {
+    switch (type) {
+    case 0: return "NULL ";
+    case 1: return "Ethernet ";
+    case 9:
+    case 50: return "PPP ";
+    case 101: return "RAW ";
+    case 108: return "LOOP ";
+    case 113: return "SLL ";
+    case 228: return "IPv4 ";
+    case 229: return "IPv6 ";
+    case 276: return "SLL2 ";
+    default: return "";
+    }
+}
+
 static void tell_sum(const struct capture_sum *sum, const struct eg_scan *scan,
                      struct eg_facts *facts) {
     eg_facts_int(facts, "packets", (int64_t)sum->packets);
@@ -161,8 +178,8 @@ static void tell_sum(const struct capture_sum *sum, const struct eg_scan *scan,
     }
     struct eg_strbuf links = {0};
     for (uint32_t i = 0; i < sum->link_count; i++)
-        eg_strbuf_printf(&links, "%s%d (%llu)", i ? ", " : "", (int)sum->links[i].type,
-                         (unsigned long long)sum->links[i].count);
+        eg_strbuf_printf(&links, "%s%s%d (%llu)", i ? ", " : "", link_name(sum->links[i].type),
+                         (int)sum->links[i].type, (unsigned long long)sum->links[i].count);
     eg_facts_text(facts, "link_types", links.text ? links.text : "");
     eg_strbuf_reset(&links);
     eg_facts_int(facts, "export_datagrams", (int64_t)eg_scan_progress(scan).datagrams);
@@ -254,6 +271,7 @@ static enum eg_status tell_table(struct eg_dataset *dataset, enum eg_table_id ta
     eg_facts_int(facts, name, (int64_t)rows);
     snprintf(name, sizeof name, "%s_bytes", eg_table_name(table));
     eg_facts_int(facts, name, (int64_t)bytes);
+    if (first > last) return EG_OK; /* no row of it has a time */
     snprintf(name, sizeof name, "%s_from", eg_table_name(table));
     eg_facts_time(facts, name, first);
     snprintf(name, sizeof name, "%s_to", eg_table_name(table));

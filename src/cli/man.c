@@ -47,12 +47,14 @@ static void man_options(const struct eg_option *options, FILE *to) {
         fputc('\n', to);
         roff(to, o->unavailable ? o->unavailable : o->help);
         if (o->choices) {
-            fputs("One of ", to);
-            roff(to, o->choices);
+            fputs("One of\n.Cm ", to);
+            for (const char *c = o->choices; *c; c++) fputs(*c == '|' ? " | " : (char[2]){*c, 0}, to);
+            fputs(" .\n", to);
         }
         if (o->preset && o->type != EG_OPT_FLAG) {
-            fputs("The default is ", to);
-            roff(to, o->preset);
+            fputs("The default is\n.Ar ", to);
+            fputs(o->preset, to);
+            fputs(" .\n", to);
         }
     }
     fputs(".El\n", to);
@@ -99,7 +101,7 @@ void eg_help_man(const struct eg_verb *verb, FILE *to) {
     fprintf(to, ".\\\" SPDX-License-Identifier: Apache-2.0\n.Dd $Mdocdate$\n.Dt EARLGREY-%s 1\n.Os\n"
                 ".Sh NAME\n.Nm earlgrey %s\n.Nd ", title, verb->name);
     roff(to, verb->summary);
-    fputs(".Sh SYNOPSIS\n.Nm\n.Op Ar options\n", to);
+    fprintf(to, ".Sh SYNOPSIS\n.Nm earlgrey %s\n.Op Ar options\n", verb->name);
     if (*verb->synopsis) {
         fputs(".Ar ", to);
         roff(to, verb->synopsis);

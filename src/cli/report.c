@@ -127,6 +127,23 @@ static enum eg_exit check_readable(struct eg_report *report) {
     return EG_EXIT_DONE;
 }
 
+/* "packet", or the name of a decoder. */
+static enum eg_exit check_source(struct eg_report *report) {
+    const char *source = report->options->source;
+    if (!source || strcmp(source, "packet") == 0) return EG_EXIT_DONE;
+    const struct eg_stage *found = eg_registry_find(EG_STAGE_decoder, source);
+    if (found) return EG_EXIT_DONE;
+    struct eg_strbuf names = {0};
+    size_t count;
+    const struct eg_stage *stages = eg_registry(&count);
+    for (size_t i = 0; i < count; i++)
+        if (stages[i].kind == EG_STAGE_decoder) eg_strbuf_printf(&names, ", %s", stages[i].name);
+    enum eg_exit code = eg_complain_usage(report->call, "there is no source '%s'; there are packet%s",
+                                          source, names.text ? names.text : "");
+    eg_strbuf_reset(&names);
+    return code;
+}
+
 static enum eg_exit look_at_captures(struct eg_report *report) {
     bool asked = report->options->source && strcmp(report->options->source, "packet") == 0;
     report->origin.from_packets = asked;
@@ -147,12 +164,18 @@ static enum eg_exit look_at_captures(struct eg_report *report) {
     return EG_EXIT_DONE;
 }
 
-static enum eg_exit open_dataset(struct eg_report *report) {
+static enum eg_exit open_dataset(struct eg_report *report, bool about_flows) {
     struct eg_error err;
+    if (report->call->word_count && access(report->call->words[0], R_OK) == 0 &&
+        access(report->options->dataset, F_OK) != 0)
+        return eg_complain_usage(report->call, "there is no dataset at %s; to read the file %s, "
+                                 "put -r before it", report->options->dataset,
+                                 report->call->words[0]);
     if (eg_dataset_open(&report->origin.dataset, report->options->dataset, EG_DATASET_READ,
                         &report->call->env, &err) < 0)
         return eg_complain(report->call, &err);
     report->origin.source = report->options->source;
+    if (!about_flows) return EG_EXIT_DONE;
     if (report->options->source && strcmp(report->options->source, "packet") == 0) {
         report->origin.from_packets = true;
         return EG_EXIT_DONE;
@@ -187,11 +210,12 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
         code = read_filter(report, table, call->words + first_word, call->word_count - first_word);
     if (code == EG_EXIT_DONE) code = read_times(report);
     if (code == EG_EXIT_DONE) code = read_ports(report);
+    if (code == EG_EXIT_DONE) code = check_source(report);
     if (code != EG_EXIT_DONE) return code;
     report->origin.source = options->source;
     bool about_flows = table == EG_TABLE_FLOWS;
     if (report->capture_count) return about_flows ? look_at_captures(report) : check_readable(report);
-    return open_dataset(report);
+    return open_dataset(report, about_flows);
 }
 
 void eg_report_close(struct eg_report *report) {

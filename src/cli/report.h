@@ -35,7 +35,7 @@ struct eg_report_options {
                                    "behind it that name files are read too."},                     \
     {.name = "time", .letter = 't', .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, time),          \
      .value_name = "FROM[,TO]",                                                                    \
-     .help = "Only this time: RFC 3339, 2026-01-02 13:00, epoch, now-6h, -15m."},                  \
+     .help = "Only this time, in UTC unless it says otherwise: RFC 3339, 2026-01-02 13:00, epoch, now-6h, -15m."},                  \
     {.name = "match", .type = EG_OPT_CHOICE, .offset = EG_REPORT_AT(S, match),                     \
      .preset = "overlaps", .choices = "overlaps|start|end|inside",                                 \
      .help = "When a flow belongs to the time given with -t."},                                    \
@@ -52,7 +52,7 @@ struct eg_report_options {
 #define EG_REPORT_OUTPUT_OPTIONS(S)                                                                \
     {.name = "output", .letter = 'o', .type = EG_OPT_CHOICE, .offset = EG_REPORT_AT(S, output),    \
      .choices = "table|wide|csv|tsv|json|jsonl|markdown|parquet|arrow",                            \
-     .help = "How the answer is written; table on a terminal, else tsv."},                         \
+     .help = "How the answer is written. Without it: as the ending of -w says; table on a terminal; else tsv."},                         \
     {.name = "json", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(S, json),                         \
      .help = "The same as -o json."},                                                              \
     {.name = "write", .letter = 'w', .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, write),        \

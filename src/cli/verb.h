@@ -49,8 +49,7 @@ const struct eg_verb *eg_verb_find(const char *name);
 
 /* Options every verb has; checked before the verb's own. */
 struct eg_common_options {
-    bool help, version, quiet;
-    int64_t verbose;
+    bool help, quiet;
     const char *config, *color, *progress;
 };
 extern const struct eg_option eg_common_option_table[];

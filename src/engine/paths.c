@@ -94,7 +94,7 @@ bool eg_allow_holds(const struct eg_allow *allow, const char *resolved) {
 
 static enum eg_status refuse(const char *pattern, struct eg_error *err) {
     return eg_fail(err, EG_E_ACCESS,
-                   "'%s' cannot be read here: it is outside the directories that SQL may read",
+                   "'%s' cannot be read here: it is outside the directories that SQL may read (the current one, the dataset, files named with -r)",
                    pattern);
 }
 

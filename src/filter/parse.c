@@ -164,7 +164,7 @@ static bool goes_on(const struct eg_parser *p, bool after_version) {
 static bool is_bpf_bytes(struct eg_parser *p, const struct eg_token *word) {
     if (p->token.kind != EG_TOKEN_OPEN || *p->token.at != '[') return false;
     eg_parser_fail(p, word->begin,
-                   "'%.*s[…]' reads bytes of packets: that is BPF (--bpf), not a filter on rows",
+                   "'%.*s[…]' reads bytes of packets: that is BPF, not a filter on rows",
                    (int)word->size, word->at);
     return true;
 }
@@ -258,7 +258,7 @@ static struct eg_node *ether(struct eg_parser *p, const struct eg_token *word) {
     (void)eg_parser_accept(p, "host");
     if (eg_token_is(&p->token, "proto") || is_bpf_bytes(p, word)) {
         eg_parser_fail(p, word->begin,
-                       "'ether proto' reads packets: that is BPF (--bpf), not a filter on rows");
+                       "'ether proto' reads packets: that is BPF, not a filter on rows");
         return NULL;
     }
     return pair_test(p, word, EG_WORD_MAC, direction);
@@ -415,7 +415,7 @@ static struct eg_node *word_test(struct eg_parser *p, const struct eg_token *wor
     case EG_WORD_EXISTS: return exists(p);
     case EG_WORD_BPF:
         eg_parser_fail(p, word->begin,
-                       "'%.*s' is a word of BPF, which reads packets (--bpf); a filter reads rows",
+                       "'%.*s' is a word of BPF, which reads packets; a filter reads rows",
                        (int)word->size, word->at);
         return NULL;
     default: return pair_test(p, word, what, 0);

@@ -29,6 +29,7 @@ struct eg_origin {
     int64_t from_us, to_us;        /* INT64_MIN/MAX: open */
     const char *match;             /* overlaps|start|end|inside */
     const struct eg_filter *filter; /* NULL: all */
+    bool each_packet; /* with from_packets: a row a packet instead of a row a flow */
     bool codes; /* captures only: address columns as numbers that ip_text() turns into text, which
                    group many times as fast; for questions that know of it */
 };
@@ -88,6 +89,8 @@ void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);
 /* EG_E_USAGE for a field that flows do not have, with the nearest of its columns and of `more`. */
 enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
                                     struct eg_error *err);
+/* The expression of a column that comes from others ("protocol", "duration_us"), or NULL. */
+const char *eg_sql_derived(const char *name);
 /* "['a', 'b']": the captures as a list literal, and ", netflow_ports := […]" behind it. */
 void eg_sql_captures(const struct eg_origin *, struct eg_strbuf *sql);
 

@@ -9,22 +9,14 @@
 static const char *const usual = "start_time,end_time,proto,src_ip,src_port,dst_ip,dst_port,"
                                  "packets,bytes,tcp_flags,sampling_rate,exporter,source";
 
-/* Columns that come from others; the views of `sql` have them too. */
-static const struct {
-    const char *name, *expression;
-} derived[] = {
-    {"protocol", "protocol_name(proto)"},
-    {"duration_us", "unix_micros(end_time) - unix_micros(start_time)"},
-};
-
 static enum eg_status add_field(const char *name, bool raw, struct eg_strbuf *sql,
                                 struct eg_error *err) {
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
-    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
-        if (strcmp(derived[i].name, name) == 0) {
-            eg_strbuf_printf(sql, "%s AS %s", derived[i].expression, name);
-            return EG_OK;
-        }
+    const char *derived = eg_sql_derived(name);
+    if (derived) {
+        eg_strbuf_printf(sql, "%s AS %s", derived, name);
+        return EG_OK;
+    }
     if (eg_column_find(flows, name) >= 0) {
         bool counter = strcmp(name, "bytes") == 0 || strcmp(name, "packets") == 0;
         if (counter && !raw) {
@@ -35,9 +27,7 @@ static enum eg_status add_field(const char *name, bool raw, struct eg_strbuf *sq
         }
         return EG_OK;
     }
-    const char *more[sizeof derived / sizeof *derived];
-    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++) more[i] = derived[i].name;
-    return eg_sql_unknown_field(name, more, sizeof more / sizeof *more, err);
+    return eg_sql_unknown_field(name, NULL, 0, err);
 }
 
 static enum eg_status add_fields(const char *fields, bool raw, struct eg_strbuf *sql,

@@ -19,13 +19,28 @@ void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql) {
                      column, column);
 }
 
+/* Columns that come from others; the views of `sql` and `earlgrey fields` have them too. */
+static const struct {
+    const char *name, *expression;
+} derived[] = {
+    {"protocol", "protocol_name(proto)"},
+    {"duration_us", "(unix_micros(end_time) - unix_micros(start_time))"},
+};
+
+const char *eg_sql_derived(const char *name) {
+    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
+        if (strcmp(derived[i].name, name) == 0) return derived[i].expression;
+    return NULL;
+}
+
 enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
                                     struct eg_error *err) {
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
     const char *names[EG_COLUMNS_MAX + 16];
     size_t known = 0;
     for (uint32_t i = 0; i < flows->count; i++) names[known++] = flows->columns[i].name;
-    for (size_t i = 0; i < count && i < 16; i++) names[known++] = more[i];
+    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++) names[known++] = derived[i].name;
+    for (size_t i = 0; i < count && i < 8; i++) names[known++] = more[i];
     const char *near = eg_nearest(name, names, known);
     if (near)
         return eg_fail(err, EG_E_USAGE, "unknown field '%s' (did you mean '%s'?)", name, near);
@@ -68,33 +83,33 @@ void eg_sql_captures(const struct eg_origin *origin, struct eg_strbuf *sql) {
     eg_strbuf_char(sql, ']');
 }
 
-/* Packets shaped as flows: one row a 5-tuple (and ICMP type), its bytes those on the wire. A column
- * that packets cannot tell is null. */
-static void packets_as_flows(const char *packets, struct eg_strbuf *sql) {
+/* Packets shaped as flows: one row a 5-tuple (and ICMP type), its bytes those on the wire; or one row
+ * a packet. A column that packets cannot tell is null. */
+static void packets_as_flows(const char *packets, bool each, struct eg_strbuf *sql) {
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
     static const struct {
-        const char *column, *expression;
+        const char *column, *expression, *each;
     } known[] = {
-        {"start_time", "min(time)"},
-        {"end_time", "max(time)"},
-        {"received_time", "min(time)"},
-        {"src_ip", "src_ip"},
-        {"dst_ip", "dst_ip"},
-        {"src_port", "src_port"},
-        {"dst_port", "dst_port"},
-        {"proto", "proto"},
-        {"packets", "CAST(count(*) AS BIGINT)"},
-        {"bytes", "CAST(sum(length) AS BIGINT)"},
-        {"sampling_rate", "CAST(1 AS BIGINT)"},
-        {"tcp_flags", "bit_or(tcp_flags)"},
-        {"icmp_type", "icmp_type"},
-        {"icmp_code", "icmp_code"},
-        {"min_ttl", "min(ttl)"},
-        {"max_ttl", "max(ttl)"},
-        {"vlan", "vlan"},
-        {"min_length", "min(length)"},
-        {"max_length", "max(length)"},
-        {"source", "'packet'"},
+        {"start_time", "min(time)", "time"},
+        {"end_time", "max(time)", "time"},
+        {"received_time", "min(time)", "time"},
+        {"src_ip", "src_ip", "src_ip"},
+        {"dst_ip", "dst_ip", "dst_ip"},
+        {"src_port", "src_port", "src_port"},
+        {"dst_port", "dst_port", "dst_port"},
+        {"proto", "proto", "proto"},
+        {"packets", "CAST(count(*) AS BIGINT)", "CAST(1 AS BIGINT)"},
+        {"bytes", "CAST(sum(length) AS BIGINT)", "length"},
+        {"sampling_rate", "CAST(1 AS BIGINT)", "CAST(1 AS BIGINT)"},
+        {"tcp_flags", "bit_or(tcp_flags)", "tcp_flags"},
+        {"icmp_type", "icmp_type", "icmp_type"},
+        {"icmp_code", "icmp_code", "icmp_code"},
+        {"min_ttl", "min(ttl)", "ttl"},
+        {"max_ttl", "max(ttl)", "ttl"},
+        {"vlan", "vlan", "vlan"},
+        {"min_length", "min(length)", "length"},
+        {"max_length", "max(length)", "length"},
+        {"source", "'packet'", "'packet'"},
     };
     static const char *const sql_types[] = {
         [EG_TYPE_TIME] = "TIMESTAMP WITH TIME ZONE", [EG_TYPE_I16] = "SMALLINT",
@@ -107,14 +122,18 @@ static void packets_as_flows(const char *packets, struct eg_strbuf *sql) {
         const char *expression = NULL;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
             if (strcmp(known[k].column, flows->columns[i].name) == 0)
-                expression = known[k].expression;
+                expression = each ? known[k].each : known[k].expression;
         if (i) eg_strbuf_text(sql, ", ");
         if (expression) eg_strbuf_printf(sql, "%s AS %s", expression, flows->columns[i].name);
         else eg_strbuf_printf(sql, "CAST(NULL AS %s) AS %s", sql_types[flows->columns[i].type],
                               flows->columns[i].name);
     }
-    eg_strbuf_printf(sql, " FROM %s GROUP BY src_ip, dst_ip, src_port, dst_port, proto, icmp_type,"
-                          " icmp_code, vlan)", packets);
+    eg_strbuf_text(sql, " FROM ");
+    eg_strbuf_text(sql, packets);
+    if (!each)
+        eg_strbuf_text(sql, " GROUP BY src_ip, dst_ip, src_port, dst_port, proto, icmp_type,"
+                            " icmp_code, vlan");
+    eg_strbuf_char(sql, ')');
 }
 
 static enum eg_status base_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
@@ -130,7 +149,7 @@ static enum eg_status base_rows(const struct eg_origin *origin, struct eg_strbuf
             eg_sql_captures(origin, &packets);
             eg_strbuf_char(&packets, ')');
         }
-        if (status >= 0 && packets.text) packets_as_flows(packets.text, sql);
+        if (status >= 0 && packets.text) packets_as_flows(packets.text, origin->each_packet, sql);
     } else if (origin->dataset) {
         status = eg_dataset_relation(origin->dataset, EG_TABLE_FLOWS, origin->from_us,
                                      origin->to_us, sql, err);

@@ -57,6 +57,13 @@ static enum eg_status find_keys(const struct eg_top_request *request, struct key
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
     for (size_t i = 0; i < request->by_count && i < EG_COLUMNS_MAX; i++) {
         int column = eg_column_find(flows, request->by[i]);
+        const char *derived = eg_sql_derived(request->by[i]);
+        if (derived) {
+            keys->name[i] = request->by[i];
+            keys->left[i] = derived;
+            keys->count++;
+            continue;
+        }
         if (column < 0 && grouping_find(request->by[i]))
             return eg_fail(err, EG_E_USAGE, "'%s' cannot be combined with other fields",
                            request->by[i]);

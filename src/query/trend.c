@@ -100,13 +100,21 @@ static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *s
     const char *const with_host[] = {"in_bytes", "in_packets", "out_bytes", "out_packets", "flows"};
     const char *const without[] = {"bytes", "packets", "flows"};
     const char *const *names = request->host ? with_host : without;
-    for (size_t i = 0; i < (request->host ? 5U : 3U); i++)
-        eg_strbuf_printf(sql, "%scoalesce(c.%s, 0) AS %s", i ? ", " : "", names[i], names[i]);
+    for (size_t i = 0; i < (request->host ? 5U : 3U); i++) {
+        if (request->origin.each_packet && strcmp(names[i], "flows") == 0)
+            eg_strbuf_text(sql, ", CAST(NULL AS BIGINT) AS flows");
+        else
+            eg_strbuf_printf(sql, "%scoalesce(c.%s, 0) AS %s", i ? ", " : "", names[i], names[i]);
+    }
     eg_strbuf_text(sql, " FROM a LEFT JOIN c ON a.k = c.k ORDER BY a.k");
 }
 
-enum eg_status eg_sql_trend(const struct eg_trend_request *request, struct eg_strbuf *sql,
+enum eg_status eg_sql_trend(const struct eg_trend_request *asked, struct eg_strbuf *sql,
                             struct eg_error *err) {
+    /* packets have times of their own: nothing is spread, and no flows are counted */
+    struct eg_trend_request own = *asked, *request = &own;
+    own.origin.each_packet = own.origin.from_packets;
+    if (own.origin.from_packets) own.spread = false;
     if (request->by_us < 1000 || request->by_us > INT64_C(366) * 86400 * 1000000)
         return eg_fail(err, EG_E_USAGE, "--by takes 1ms to 366d");
     EG_TRY(flow_part(request, sql, err));

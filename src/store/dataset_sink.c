@@ -231,14 +231,19 @@ static enum eg_status write_partitions(struct eg_sink *sink, struct eg_commit *c
     if (sink->partition_count == 0) return EG_OK;
     EG_TRY(engine_ready(sink, err));
     qsort(sink->partitions, sink->partition_count, sizeof *sink->partitions, by_table_and_hour);
-    struct eg_strbuf note = {0};
-    enum eg_status status = eg_journal_note(eg_commit_id(commit), positions, count, &note, err);
+    /* The positions of many inputs are long: one file of the commit carries them, the others only
+     * the commit's name. */
+    struct eg_strbuf whole = {0}, brief = {0};
+    enum eg_status status = eg_journal_note(eg_commit_id(commit), positions, count, &whole, err);
+    if (status >= 0) status = eg_journal_note(eg_commit_id(commit), NULL, 0, &brief, err);
     for (uint32_t i = 0; status >= 0 && i < sink->partition_count; i++) {
         status = eg_env_cancelled(sink->env)
                      ? eg_fail(err, EG_E_CANCELLED, "interrupted")
-                     : write_partition(sink, commit, &sink->partitions[i], note.text, err);
+                     : write_partition(sink, commit, &sink->partitions[i],
+                                       i == 0 ? whole.text : brief.text, err);
     }
-    eg_strbuf_reset(&note);
+    eg_strbuf_reset(&whole);
+    eg_strbuf_reset(&brief);
     return status;
 }
 

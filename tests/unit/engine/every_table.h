@@ -43,7 +43,7 @@ static inline void every_row(struct eg_builder *b, uint64_t n, const struct ever
         case E_F64: eg_put_f64(b, col, (double)(int64_t)m / 1024); break;
         case E_FLAG: eg_put_int(b, col, (int64_t)(m & 1)); break;
         case E_TEXT:
-            eg_put_text(b, col, text, (size_t)snprintf(text, sizeof text, m % 9 ? "text %llu" : "", (unsigned long long)m));
+            eg_put_text(b, col, text, (size_t)(m % 9 ? snprintf(text, sizeof text, "text %llu", (unsigned long long)m) : 0));
             break;
         case E_NAME: eg_put_name(b, col, names[m % 4], strlen(names[m % 4])); break;
         case E_ADDR: {
