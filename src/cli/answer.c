@@ -207,6 +207,48 @@ static enum eg_status write_answer(struct eg_report *report, struct eg_engine *e
     return outlet_close(&out, status, err);
 }
 
+/* What a dataset lost in the time asked about, and what it keeps beside the flows. */
+static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
+    struct eg_origin origin = report->origin;
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    struct eg_result *result = NULL;
+    struct eg_batch *batch = NULL;
+    origin.filter = NULL;
+    eg_strbuf_text(&sql, "SELECT cause, CAST(sum(records) AS BIGINT), CAST(sum(packets) AS BIGINT) "
+                         "FROM (");
+    if (eg_sql_losses(&origin, &sql, &err) < 0) return;
+    eg_strbuf_text(&sql, ") AS l GROUP BY cause ORDER BY cause");
+    if (eg_engine_query(engine, sql.text, &result, &err) >= 0) {
+        while (eg_result_next(result, &batch, &err) == EG_OK) {
+            for (uint32_t row = 0; row < batch->rows; row++) {
+                struct eg_span cause = eg_col_text(&batch->columns[0], row);
+                bool records = eg_batch_valid(batch, 1, row) && eg_col_int(&batch->columns[1], row);
+                uint32_t col = records ? 1 : 2;
+                if (!eg_batch_valid(batch, col, row)) continue;
+                eg_note(report->call, "earlgrey: not in the answer: %lld %s (%.*s)",
+                        (long long)eg_col_int(&batch->columns[col], row),
+                        records ? "records" : "packets", (int)cause.size, (const char *)cause.at);
+            }
+            eg_batch_unref(batch);
+        }
+        eg_result_free(result);
+    }
+    eg_strbuf_reset(&sql);
+    struct eg_dataset_file *files = NULL;
+    size_t count = 0;
+    uint64_t packets = 0;
+    if (origin.from_packets || eg_dataset_files(origin.dataset, EG_TABLE_PACKETS, origin.from_us,
+                                                origin.to_us, &files, &count, &err) < 0)
+        return;
+    for (size_t i = 0; i < count; i++) packets += files[i].rows;
+    eg_dataset_files_free(files, count);
+    if (packets)
+        eg_note(report->call, "earlgrey: answered from flow records; the packets kept beside them "
+                "(about %llu) are not in it (--source packet chooses them)",
+                (unsigned long long)packets);
+}
+
 /* After the answer: what it misses. */
 static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
     size_t count;
@@ -220,7 +262,7 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
         else eg_note(report->call, "earlgrey: %s", troubles[i].message);
     }
     const struct eg_tally *tally = eg_engine_tally(engine);
-    for (int cause = 0; tally && cause < EG_CAUSE_COUNT; cause++) {
+    for (int cause = 0; tally && report->about_flows && cause < EG_CAUSE_COUNT; cause++) {
         if (!eg_cause_info((enum eg_cause)cause)->is_loss || cause == EG_CAUSE_capture_cut) continue;
         struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)cause);
         int64_t amount = sum.records ? sum.records : sum.packets;
@@ -228,6 +270,7 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
             eg_note(report->call, "earlgrey: not in the answer: %lld %s (%s)", (long long)amount,
                     sum.records ? "records" : "packets", eg_cause_info((enum eg_cause)cause)->name);
     }
+    if (report->origin.dataset && report->about_flows) tell_dataset(report, engine);
     struct eg_scan_progress seen = eg_engine_progress(engine);
     if (report->capture_count && !report->origin.from_packets && seen.datagrams &&
         seen.frames > seen.datagrams)
@@ -237,8 +280,18 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
     return failed;
 }
 
+/* The engine takes what it cannot mean (negative sizes, bare numbers); we do not. */
+static enum eg_status check_memory(const char *text, struct eg_error *err) {
+    size_t digits = strspn(text, "0123456789.");
+    static const char *const units[] = {"MB", "GB", "TB", "MiB", "GiB", "TiB"};
+    for (size_t i = 0; digits && i < sizeof units / sizeof *units; i++)
+        if (strcmp(text + digits, units[i]) == 0) return EG_OK;
+    return eg_fail(err, EG_E_USAGE, "--memory-limit takes a size like 500MB or 2GB, not '%s'", text);
+}
+
 static enum eg_status prepare(struct eg_report *report, const char *before, bool locked,
                               struct eg_engine **out, struct eg_error *err) {
+    if (report->options->memory_limit) EG_TRY(check_memory(report->options->memory_limit, err));
     const char **allowed = eg_calloc(report->capture_count + 2, sizeof(char *));
     if (!allowed) return eg_fail(err, EG_E_NOMEM, "out of memory");
     size_t allowed_count = 0;
@@ -276,6 +329,25 @@ enum eg_exit eg_report_run(struct eg_report *report, const char *before, const c
     if (status < 0) code = eg_complain(report->call, &err);
     else if (tell_losses(report, engine)) code = EG_EXIT_PARTIAL;
     else if (rows == 0 && report->options->exit_status) code = EG_EXIT_EMPTY;
+    if (status >= 0 && rows == 0 && isatty(STDOUT_FILENO)) eg_note(report->call, "no rows");
     eg_engine_close(engine);
     return code;
+}
+
+enum eg_exit eg_report_numbers(struct eg_report *report, const char *sql, int64_t *out,
+                               uint32_t count) {
+    struct eg_engine *engine = NULL;
+    struct eg_result *result = NULL;
+    struct eg_batch *batch = NULL;
+    struct eg_error err;
+    memset(out, 0, count * sizeof *out);
+    enum eg_status status = prepare(report, EG_SQL_MACROS, false, &engine, &err);
+    if (status >= 0) status = eg_engine_query(engine, sql, &result, &err);
+    if (status >= 0) status = eg_result_next(result, &batch, &err);
+    for (uint32_t i = 0; status == EG_OK && i < count; i++)
+        if (eg_batch_valid(batch, i, 0)) out[i] = eg_col_int(&batch->columns[i], 0);
+    eg_batch_unref(batch);
+    eg_result_free(result);
+    eg_engine_close(engine);
+    return status < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
 }

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/timetext.h"
 #include "cli/facts.h"
+#include "cli/spool.h"
 #include "source/input.h"
 #include "store/dataset.h"
 #include "engine/engine.h"
@@ -306,6 +307,16 @@ static bool is_parquet(const char *path) {
     return yes;
 }
 
+/* A pipe is looked at twice, too. */
+static enum eg_exit inspect_pipe(struct eg_call *call, const char *path, struct eg_facts *facts) {
+    char copy[EG_SPOOL_PATH];
+    struct eg_error err;
+    if (eg_spool(&call->env, path, copy, &err) < 0) return eg_complain(call, &err);
+    enum eg_exit code = inspect_capture(call, copy, facts);
+    eg_spool_drop(copy);
+    return code;
+}
+
 static enum eg_exit inspect_one(struct eg_call *call, const char *path, struct eg_facts *facts) {
     struct stat info;
     eg_facts_text(facts, "name", path);
@@ -315,6 +326,7 @@ static enum eg_exit inspect_one(struct eg_call *call, const char *path, struct e
         return eg_complain(call, &err);
     }
     if (strcmp(path, "-") != 0 && S_ISDIR(info.st_mode)) return inspect_dataset(call, path, facts);
+    if (eg_spool_needed(path)) return inspect_pipe(call, path, facts);
     if (is_parquet(path)) return inspect_parquet(call, path, facts);
     return inspect_capture(call, path, facts);
 }

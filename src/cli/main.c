@@ -6,6 +6,7 @@
 #include "cli/help.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +30,19 @@ static void watch_signals(void) {
     sigaction(SIGPIPE, &quiet, NULL);
 }
 
+/* A descriptor 0 to 2 that was closed would be given to the next file that is opened, and text for
+ * the terminal written into it. They are opened on something that fails as a closed one would. */
+static void hold_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) _exit(1);
+}
+
 static enum eg_exit unknown_verb(const char *word) {
+    if (word[0] == '-') {
+        fprintf(stderr, "earlgrey: options follow the verb: earlgrey VERB %s\n"
+                        "Try 'earlgrey help'.\n", word);
+        return EG_EXIT_USAGE;
+    }
     const char *names[64];
     size_t count = 0;
     for (; eg_verbs[count]; count++) names[count] = eg_verbs[count]->name;
@@ -88,7 +101,17 @@ static void keep_memory(void) {
     mallopt(M_TRIM_THRESHOLD, 128 << 20);
 }
 
+/* Whether all that was printed arrived. */
+static int finish(const char *word, enum eg_exit code) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE && code == EG_EXIT_DONE) {
+        fprintf(stderr, "earlgrey: %s: standard output: %s\n", word, strerror(errno));
+        return EG_EXIT_FAILED;
+    }
+    return (int)code;
+}
+
 int main(int argc, char **argv) {
+    hold_descriptors();
     keep_memory();
     watch_signals();
     if (argc < 2) {
@@ -98,18 +121,13 @@ int main(int argc, char **argv) {
     const char *word = argv[1];
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         printf("earlgrey %s\n", eg_version());
-        return EG_EXIT_DONE;
+        return finish(word, EG_EXIT_DONE);
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         eg_help_overview(stdout);
-        return EG_EXIT_DONE;
+        return finish(word, EG_EXIT_DONE);
     }
     const struct eg_verb *verb = eg_verb_find(word);
     if (!verb) return (int)unknown_verb(word);
-    enum eg_exit code = call_verb(verb, argc - 2, argv + 2);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && errno != EPIPE && code == EG_EXIT_DONE) {
-        fprintf(stderr, "earlgrey: %s: standard output: %s\n", word, strerror(errno));
-        return EG_EXIT_FAILED;
-    }
-    return (int)code;
+    return finish(word, call_verb(verb, argc - 2, argv + 2));
 }

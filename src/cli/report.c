@@ -145,6 +145,16 @@ static enum eg_exit check_source(struct eg_report *report) {
 }
 
 static enum eg_exit look_at_captures(struct eg_report *report) {
+    for (size_t i = 0; i < report->capture_count; i++) {
+        struct eg_error err;
+        if (!eg_spool_needed(report->captures[i])) continue;
+        if (report->spool[0])
+            return eg_complain_usage(report->call, "only one input can be a pipe; keep %s in a file "
+                                     "first", report->captures[i]);
+        if (eg_spool(&report->call->env, report->captures[i], report->spool, &err) < 0)
+            return eg_complain(report->call, &err);
+        report->captures[i] = report->spool;
+    }
     bool asked = report->options->source && strcmp(report->options->source, "packet") == 0;
     report->origin.from_packets = asked;
     enum eg_exit code = check_readable(report);
@@ -213,7 +223,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     if (code == EG_EXIT_DONE) code = check_source(report);
     if (code != EG_EXIT_DONE) return code;
     report->origin.source = options->source;
-    bool about_flows = table == EG_TABLE_FLOWS;
+    bool about_flows = report->about_flows = table == EG_TABLE_FLOWS;
     if (report->capture_count) return about_flows ? look_at_captures(report) : check_readable(report);
     return open_dataset(report, about_flows);
 }
@@ -222,6 +232,7 @@ void eg_report_close(struct eg_report *report) {
     eg_dataset_close(report->origin.dataset);
     eg_filter_free(report->filter);
     eg_free(report->captures);
+    eg_spool_drop(report->spool);
 }
 
 enum eg_exit eg_report_explain(struct eg_report *report, const char *sql) {

@@ -4,6 +4,7 @@
 #ifndef EG_CLI_REPORT_H
 #define EG_CLI_REPORT_H
 
+#include "cli/spool.h"
 #include "cli/verb.h"
 #include "query/analysis.h"
 
@@ -80,7 +81,8 @@ struct eg_report {
     uint16_t ports[64];
     char **captures;
     size_t capture_count;
-    bool mixed; /* captures that hold exports and other packets */
+    char spool[EG_SPOOL_PATH]; /* the copy of a pipe; at most one capture can be one */
+    bool about_flows;
 };
 
 /* Reads the filter words, the times, the ports; opens the dataset or looks at the captures. On
@@ -93,6 +95,8 @@ void eg_report_close(struct eg_report *);
 /* Runs the query and writes the answer. `before`: statements to run first (views); `locked`: a
  * user's SQL. */
 enum eg_exit eg_report_run(struct eg_report *, const char *before, const char *sql, bool locked);
+/* The first row of a query as whole numbers; a null is 0. For questions asked before the question. */
+enum eg_exit eg_report_numbers(struct eg_report *, const char *sql, int64_t *out, uint32_t count);
 /* --explain. */
 enum eg_exit eg_report_explain(struct eg_report *, const char *sql);
 

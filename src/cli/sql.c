@@ -59,8 +59,9 @@ const struct eg_verb eg_verb_sql = {
     .synopsis = "STATEMENT",
     .description =
         "Runs one SELECT. The tables flows, packets, counters and losses are those of the dataset "
-        "(-d) or of captures (-r); read_flows('FILE') and read_packets('FILE') read captures below "
-        "the current directory or named with -r. Nothing can be written, and no other file read.",
+        "(-d) or of captures (-r); read_flows('FILE') and read_packets('FILE') read captures. Files below "
+        "the current directory, in the dataset, and named with -r can be read; no other file, and "
+        "nothing can be written.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct sql_options),

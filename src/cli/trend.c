@@ -32,6 +32,31 @@ static const char *const examples[] = {
     "earlgrey trend -d data --host 10.0.0.0/8 --by 1d", "What goes in and out of a network, by day.",
     NULL};
 
+#define INTERVALS_MAX INT64_C(1000000) /* rows of an answer */
+#define PARTS_MAX INT64_C(20000000)   /* shares of flows, in all */
+
+/* Narrow intervals over a long time take memory without end: told before it is tried. */
+static enum eg_exit check_cost(struct eg_report *report, const struct eg_trend_request *request) {
+    if (request->by_us >= 60 * INT64_C(1000000) || request->by_us < 1000) return EG_EXIT_DONE;
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    int64_t cost[2];
+    enum eg_exit code = EG_EXIT_DONE;
+    if (eg_sql_trend_cost(request, &sql, &err) < 0) code = eg_complain(report->call, &err);
+    else code = eg_report_numbers(report, sql.text, cost, 2);
+    eg_strbuf_reset(&sql);
+    if (code != EG_EXIT_DONE) return code;
+    int64_t span = cost[0];
+    if (request->origin.from_us != INT64_MIN && request->origin.to_us != INT64_MAX)
+        span = request->origin.to_us - request->origin.from_us;
+    int64_t intervals = span / request->by_us;
+    bool spread = request->spread && !request->origin.from_packets;
+    if (intervals <= INTERVALS_MAX && (!spread || cost[1] <= PARTS_MAX)) return EG_EXIT_DONE;
+    return eg_complain_usage(report->call, "--by is too narrow here: it would make %lld intervals; "
+                             "widen it, narrow the time with -t, or count flows where they end "
+                             "(--attribute end)", (long long)intervals);
+}
+
 static enum eg_exit run(struct eg_call *call) {
     struct trend_options *o = call->options;
     struct eg_report report;
@@ -48,7 +73,8 @@ static enum eg_exit run(struct eg_call *call) {
         struct eg_error err;
         if (eg_sql_trend(&request, &sql, &err) < 0) code = eg_complain(call, &err);
         else if (o->report.explain) code = eg_report_explain(&report, sql.text);
-        else code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
+        else if ((code = check_cost(&report, &request)) == EG_EXIT_DONE)
+            code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
     }
     eg_strbuf_reset(&sql);
     eg_report_close(&report);

@@ -58,6 +58,10 @@ EG_MUST_CHECK enum eg_status eg_sql_flows(const struct eg_origin *, const char *
                                           struct eg_strbuf *sql, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_sql_trend(const struct eg_trend_request *, struct eg_strbuf *sql,
                                           struct eg_error *err);
+/* What a trend would take, asked before it: `span` (µs from the first to the last packet) and `parts`
+ * (intervals that flows are spread over, in all). */
+EG_MUST_CHECK enum eg_status eg_sql_trend_cost(const struct eg_trend_request *,
+                                               struct eg_strbuf *sql, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_sql_losses(const struct eg_origin *, struct eg_strbuf *sql,
                                            struct eg_error *err);
 /* The views flows, packets, counters, losses over a dataset (derived columns included), for `sql`. */

@@ -81,10 +81,24 @@ static void spread_part(const struct eg_trend_request *request, struct eg_strbuf
                      sides, by, by, by, by, sides);
 }
 
+/* The first or last interval: where the asked time lies, else where the flows do. */
+static void edge(int64_t asked_us, int64_t open, const char *otherwise, int64_t by, struct eg_strbuf *sql) {
+    if (asked_us == open) {
+        eg_strbuf_text(sql, otherwise);
+        return;
+    }
+    int64_t interval = asked_us / by - (asked_us % by < 0);
+    /* an aggregate, so that there is one row, with or without flows */
+    eg_strbuf_printf(sql, "CAST(%" PRId64 " AS BIGINT) + 0 * coalesce(%s, 0)", interval, otherwise);
+}
+
 static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
     /* every interval between the first and the last one: idle ones are zero, not missing */
-    eg_strbuf_text(sql, ", a AS (SELECT explode(sequence(lo, hi)) AS k FROM (SELECT min(k) AS lo, "
-                        "max(k) AS hi FROM g) AS r WHERE lo IS NOT NULL)");
+    eg_strbuf_text(sql, ", a AS (SELECT explode(sequence(lo, hi)) AS k FROM (SELECT ");
+    edge(request->origin.from_us, INT64_MIN, "min(k)", request->by_us, sql);
+    eg_strbuf_text(sql, " AS lo, ");
+    edge(request->origin.to_us, INT64_MAX, "max(k)", request->by_us, sql);
+    eg_strbuf_text(sql, " AS hi FROM g) AS r WHERE lo IS NOT NULL AND hi IS NOT NULL)");
     if (request->host)
         eg_strbuf_text(sql,
                        ", c AS (SELECT k, CAST(sum(CASE WHEN is_in THEN b ELSE 0 END) AS BIGINT) AS in_bytes, "
@@ -120,5 +134,15 @@ enum eg_status eg_sql_trend(const struct eg_trend_request *asked, struct eg_strb
     EG_TRY(flow_part(request, sql, err));
     spread_part(request, sql);
     sum_part(request, sql);
+    return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
+}
+
+enum eg_status eg_sql_trend_cost(const struct eg_trend_request *request, struct eg_strbuf *sql,
+                                 struct eg_error *err) {
+    eg_strbuf_printf(sql, "SELECT max(e) - min(s) AS span, CAST(sum(floor((e - s) / CAST(%" PRId64
+                          " AS DOUBLE))) AS BIGINT) AS parts FROM (SELECT unix_micros(start_time) AS s, "
+                          "unix_micros(coalesce(end_time, start_time)) AS e FROM ", request->by_us);
+    EG_TRY(eg_sql_rows(&request->origin, sql, err));
+    eg_strbuf_text(sql, " AS r) AS t");
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }

@@ -182,3 +182,25 @@ def test_one_bad_input_among_good_ones(earlgrey, exports, tmp_path):
     account = json.loads(done.stdout)
     assert account["kept"]["flows"] == exports[1]["records"]
     assert account["inputs_failed"] == 1 and "bad.pcap" in account["errors"][0]["message"]
+
+
+def test_devices_and_closed_descriptors(earlgrey, exports, tmp_path):
+    earlgrey.ok("flows", "-r", exports[0], "-n", "1", "-w", "/dev/null")
+    assert pathlib.Path("/dev/null").is_char_device()
+    from conftest import EARLGREY
+    for words in ("--version", f"top -r {exports[0]}", "fields", f"flows -r {exports[0]} -o parquet"):
+        for end in (">/dev/full", ">&-"):
+            done = subprocess.run(["bash", "-c", f"{EARLGREY} {words} {end}"], capture_output=True, text=True,
+                                  cwd=tmp_path, check=False)
+            assert done.returncode in (1, 2), (words, end, done.stderr)
+    subprocess.run(["bash", "-c", f"{EARLGREY} ingest {exports[0]} -d closed <&- >&- 2>&-"], cwd=tmp_path, check=True)
+    for path in (tmp_path / "closed" / "_earlgrey").rglob("*.lock"):
+        assert b"ingest:" not in path.read_bytes()
+
+
+def test_what_would_never_end_is_refused(earlgrey, exports):
+    refused(earlgrey, 2, "trend", "-r", exports[0], "--by", "1ms", says=["--by", "intervals"])
+    refused(earlgrey, 2, "top", "-r", exports[0], "--memory-limit", "-5GB", says=["--memory-limit", "2GB"])
+    refused(earlgrey, 2, "top", "-r", exports[0], "--source", "netflo5", says=["netflow5"])
+    assert "options follow the verb" in earlgrey.run("--config", "x", "top").stderr
+    refused(earlgrey, 2, "top", exports[0], says=["-r"])

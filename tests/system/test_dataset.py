@@ -54,10 +54,13 @@ def test_layout(place):
     place.ingest("a.pcap")
     assert [file.rsplit("/", 1)[0] for file in place.files()] == [
         f"flows/date=2026-01-02/hour={hour}" for hour in (12, 13, 14)]
+    notes = []
     for file in place.files():
         assert pyarrow.parquet.ParquetFile(place.data / file).metadata.num_rows == 20
-        note = pyarrow.parquet.read_metadata(place.data / file).metadata[b"earlgrey"]
-        assert b'"positions":[{"key":' in note and b"a.pcap" in note
+        notes.append(pyarrow.parquet.read_metadata(place.data / file).metadata[b"earlgrey"])
+    # every file names its commit; one of them carries the positions
+    assert all(b'"commit":' in note for note in notes)
+    assert sum(b'"positions":[{"key":' in note and b"a.pcap" in note for note in notes) == 1
 
 
 def test_the_same_again_adds_nothing(place):

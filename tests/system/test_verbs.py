@@ -226,3 +226,65 @@ def test_every_verb_has_help_manual_and_completion(earlgrey):
         capture_output=True, text=True, check=True).stdout
     assert completed.strip() == "--metric"
     assert earlgrey.ok("--version").startswith("earlgrey ")
+
+
+def test_trend_of_packets_is_their_own_time(earlgrey, shared):
+    path = shared / "packets/pcapplusplus/example.pcap"
+    lines = subprocess.run(["tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.time_epoch"],
+                           capture_output=True, text=True, check=True).stdout.split()
+    wanted = {}
+    for line in lines:
+        wanted[int(float(line))] = wanted.get(int(float(line)), 0) + 1
+    rows = earlgrey.rows("trend", "-r", path, "--by", "1s", "--epoch")
+    got = {r["time"] // 1000000: r["packets"] for r in rows if r["packets"]}
+    assert got == wanted
+    assert all(r["flows"] is None for r in rows)
+
+
+def test_trend_fills_the_time_asked_for(earlgrey, dataset):
+    rows = earlgrey.rows("trend", "-d", dataset, "--by", "1h", "-t", "2025-12-31 20:00,2026-01-01 06:00")
+    assert len(rows) == 11 and rows[0]["time"] == "2025-12-31T20:00:00.000000Z" and rows[0]["bytes"] == 0
+
+
+def test_pipes_answer_as_files_do(earlgrey, exports, packets):
+    for path, _truth in (exports, packets):
+        for words in (["top", "-n", "3"], ["trend"], ["flows", "-n", "3"]):
+            file = earlgrey.ok(*words, "-r", path, "-o", "csv")
+            pipe = earlgrey.run(*words, "-r", "-", "-o", "csv", stdin=path.read_bytes(), text=False)
+            assert pipe.returncode == 0 and pipe.stdout.decode() == file, words
+    seen = earlgrey.run("inspect", "-", "--json", stdin=exports[0].read_bytes(), text=False)
+    assert json.loads(seen.stdout)["flow_records"] == exports[1]["records"]
+
+
+def test_derived_fields_in_top(earlgrey, exports):
+    rows = earlgrey.rows("top", "-r", exports[0], "-s", "protocol,dst_port", "-n", "0")
+    assert {r["protocol"] for r in rows} == {"tcp", "udp", "icmp"}
+    assert sum(r["flows"] for r in rows) == exports[1]["records"]
+
+
+def test_a_dataset_tells_what_its_answer_misses(earlgrey, tmp_path, packets):
+    from conftest import ROOT
+    subprocess.run([ROOT / "build/release/bench/bench-gen_netflow", "--out", tmp_path / "lossy.pcap", "--records",
+                    "30000", "--hours", "2", "--exporters", "3", "--lose", "50"], check=True, capture_output=True)
+    earlgrey.ok("ingest", "lossy.pcap", packets[0], "-d", "both")
+    done = earlgrey.run("top", "-d", "both")
+    assert "not in the answer:" in done.stderr and "sequence_gap" in done.stderr
+    assert "--source packet" in done.stderr
+    assert earlgrey.run("top", "-d", "both", "-q").stderr == ""
+
+
+def test_the_ending_of_a_file_names_its_format(earlgrey, dataset, tmp_path):
+    for name in ("o.parquet", "o.csv", "o.json", "o.jsonl", "o.arrow", "o.md"):
+        earlgrey.ok("flows", "-d", dataset, "-n", "2", "-w", name)
+    assert pq.read_table(tmp_path / "o.parquet").num_rows == 2
+    assert len(json.loads((tmp_path / "o.json").read_text())) == 2
+    assert (tmp_path / "o.csv").read_text().count("\n") == 3
+    assert pa.ipc.open_stream(tmp_path / "o.arrow").read_all().num_rows == 2
+
+
+def test_positions_stand_in_one_file_of_a_commit(earlgrey, tmp_path, shared):
+    captures = sorted((shared / "packets/zeek").glob("*.pcap"))[:30]
+    earlgrey.run("ingest", *captures, "-d", "many")
+    sizes = sorted(len((pq.read_metadata(p).metadata or {}).get(b"earlgrey", b""))
+                   for p in (tmp_path / "many").rglob("*.parquet"))
+    assert len(sizes) > 3 and sizes[-1] > 1000 > sizes[-2]
