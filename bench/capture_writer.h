@@ -47,16 +47,20 @@ static inline void zipf_make(struct zipf *z, uint32_t count) {
     uint32_t smalls = 0, larges = 0;
     for (uint32_t i = 0; i < count; i++) {
         weight[i] = count / ((i + 1) * sum);
-        if (weight[i] < 1) small[smalls++] = i;
-        else large[larges++] = i;
+        if (weight[i] < 1)
+            small[smalls++] = i;
+        else
+            large[larges++] = i;
     }
     while (smalls && larges) {
         uint32_t s = small[--smalls], l = large[--larges];
         z->threshold[s] = (uint32_t)(weight[s] * 4294967295.0);
         z->other[s] = l;
         weight[l] -= 1 - weight[s];
-        if (weight[l] < 1) small[smalls++] = l;
-        else large[larges++] = l;
+        if (weight[l] < 1)
+            small[smalls++] = l;
+        else
+            large[larges++] = l;
     }
     while (larges) z->threshold[large[--larges]] = UINT32_MAX;
     while (smalls) z->threshold[small[--smalls]] = UINT32_MAX;

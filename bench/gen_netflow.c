@@ -11,7 +11,7 @@
 #include <math.h>
 
 #define DATAGRAM_RECORDS 30
-#define COLLECTOR 0xc6336401u /* 198.51.100.1 */
+#define COLLECTOR 0xc6336401u                     /* 198.51.100.1 */
 #define START_US (UINT64_C(1767225600) * 1000000) /* 2026-01-01T00:00:00Z */
 
 struct exporter {
@@ -51,7 +51,8 @@ static void make_pairs(struct run *run, uint32_t count) {
     run->host = run->pairs[count / 100].client;
 }
 
-static const uint16_t server_ports[] = {443, 443, 443, 443, 80, 80, 53, 53, 53, 22, 25, 123, 993, 3389, 8080, 5060};
+static const uint16_t server_ports[] = {443, 443, 443, 443, 80,  80,   53,   53,
+                                        53,  22,  25,  123, 993, 3389, 8080, 5060};
 
 /* One record of 48 bytes; `up_ms` is the exporter's uptime when it is sent. */
 static void make_record(struct run *run, const struct exporter *from, uint64_t up_ms, uint8_t *to) {
@@ -67,7 +68,8 @@ static void make_record(struct run *run, const struct exporter *from, uint64_t u
     uint32_t bytes = packets * (40 + random_below(r, reply ? 1400 : 300));
     /* exported up to 20 s after its end; lasted up to a minute */
     uint64_t end = up_ms - random_below(r, 20000);
-    uint64_t duration = packets == 1 ? 0 : random_below(r, 60000) * (uint64_t)random_below(r, 1000) / 1000;
+    uint64_t duration =
+        packets == 1 ? 0 : random_below(r, 60000) * (uint64_t)random_below(r, 1000) / 1000;
     uint64_t start = end - duration;
     memset(to, 0, 48);
     put32(to, src);
@@ -104,8 +106,8 @@ static void make_record(struct run *run, const struct exporter *from, uint64_t u
     }
 }
 
-static uint32_t make_datagram(struct run *run, struct exporter *from, uint64_t now_us, uint32_t count,
-                              uint8_t *frame) {
+static uint32_t make_datagram(struct run *run, struct exporter *from, uint64_t now_us,
+                              uint32_t count, uint8_t *frame) {
     uint32_t size = 24 + 48 * count;
     put_ip(frame, from->address, COLLECTOR, 17, 62, 8 + size, (uint16_t)from->sequence);
     uint8_t *udp = frame + 34, *v5 = frame + 42;
@@ -118,7 +120,8 @@ static uint32_t make_datagram(struct run *run, struct exporter *from, uint64_t n
     put16(v5 + 2, count);
     put32(v5 + 4, (uint32_t)up_ms);
     put32(v5 + 8, (uint32_t)(now_us / 1000000));
-    put32(v5 + 12, (uint32_t)(now_us / 1000 % 1000 * 1000000)); /* whole milliseconds, as uptime is */
+    put32(v5 + 12,
+          (uint32_t)(now_us / 1000 % 1000 * 1000000)); /* whole milliseconds, as uptime is */
     put32(v5 + 16, from->sequence);
     v5[20] = 1;
     v5[21] = from->engine;
@@ -157,11 +160,13 @@ static void print_truth(struct run *run) {
            t->records, t->packets, t->bytes, t->datagrams, t->lost_records, t->tcp, t->first_ms,
            t->last_ms);
     uint32_t h = run->host;
-    printf("\"host\":\"%u.%u.%u.%u\",\"host_flows\":%" PRIu64 ",\"host_bytes\":%" PRIu64 ",\"top_pairs\":[",
+    printf("\"host\":\"%u.%u.%u.%u\",\"host_flows\":%" PRIu64 ",\"host_bytes\":%" PRIu64
+           ",\"top_pairs\":[",
            h >> 24, h >> 16 & 255, h >> 8 & 255, h & 255, t->host_flows, t->host_bytes);
     for (uint32_t i = 0; i < 10 && i <= kept; i++) {
         const struct pair *p = &run->pairs[i];
-        printf("%s{\"a\":\"%u.%u.%u.%u\",\"b\":\"%u.%u.%u.%u\",\"flows\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
+        printf("%s{\"a\":\"%u.%u.%u.%u\",\"b\":\"%u.%u.%u.%u\",\"flows\":%" PRIu64
+               ",\"bytes\":%" PRIu64 "}",
                i ? "," : "", p->client >> 24, p->client >> 16 & 255, p->client >> 8 & 255,
                p->client & 255, p->server >> 24, p->server >> 16 & 255, p->server >> 8 & 255,
                p->server & 255, p->flows, p->bytes);

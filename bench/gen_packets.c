@@ -14,7 +14,7 @@ struct flow {
     uint32_t client, server;
     uint16_t client_port, server_port;
     uint8_t proto;
-    uint32_t left, sent;         /* packets still to come, already sent */
+    uint32_t left, sent;          /* packets still to come, already sent */
     uint32_t seq[2], last_seq[2]; /* next and last sequence number, of client and server */
     uint8_t last_size[2];
 };
@@ -38,8 +38,13 @@ static void flow_start(struct run *run, struct flow *flow) {
         .client = 0x0a000000u | random_below(r, 1 << 18),
         .server = 0xc0a80000u | random_below(r, 1 << 14),
         .client_port = (uint16_t)(1024 + random_below(r, 64000)),
-        .server_port = dice < 50 ? 443 : dice < 70 ? 80 : dice < 75 ? 22 : 53,
-        .proto = dice < 75 ? 6 : dice < 96 ? 17 : 1,
+        .server_port = dice < 50   ? 443
+                       : dice < 70 ? 80
+                       : dice < 75 ? 22
+                                   : 53,
+        .proto = dice < 75   ? 6
+                 : dice < 96 ? 17
+                             : 1,
         .seq = {(uint32_t)random_next(r), (uint32_t)random_next(r)},
     };
     /* what is left is shared fairly: on average packets_left / flows_left each */
@@ -55,10 +60,14 @@ static uint32_t make_tcp(struct run *run, struct flow *flow, bool from_server, u
     struct random *r = &run->random;
     uint8_t flags = 0x10, size = 0;
     bool again = false;
-    if (flow->sent == 0) flags = 0x02, from_server = false;
-    else if (flow->sent == 1) flags = 0x12, from_server = true, run->truth.handshakes++;
-    else if (flow->sent == 2) from_server = false;
-    else if (flow->left == 1) flags = 0x11;
+    if (flow->sent == 0)
+        flags = 0x02, from_server = false;
+    else if (flow->sent == 1)
+        flags = 0x12, from_server = true, run->truth.handshakes++;
+    else if (flow->sent == 2)
+        from_server = false;
+    else if (flow->left == 1)
+        flags = 0x11;
     else {
         size = (uint8_t)random_below(r, 147);
         if (size) flags = 0x18;
@@ -82,8 +91,9 @@ static uint32_t make_tcp(struct run *run, struct flow *flow, bool from_server, u
     put32(tcp + 16, 0);
     memset(tcp + 20, 'x', size);
     if (!again) flow->seq[from_server] += size + ((flags & 0x03) ? 1u : 0u);
-    put_ip(frame, from_server ? flow->server : flow->client, from_server ? flow->client : flow->server,
-           6, from_server ? 57 : 64, 20u + size, (uint16_t)flow->sent);
+    put_ip(frame, from_server ? flow->server : flow->client,
+           from_server ? flow->client : flow->server, 6, from_server ? 57 : 64, 20u + size,
+           (uint16_t)flow->sent);
     return 54u + size;
 }
 
@@ -100,8 +110,9 @@ static uint32_t make_other(struct run *run, struct flow *flow, bool from_server,
         put16(l4 + 4, flow->client_port);
         put16(l4 + 6, flow->sent / 2);
     }
-    put_ip(frame, from_server ? flow->server : flow->client, from_server ? flow->client : flow->server,
-           flow->proto, from_server ? 57 : 64, 8 + size, (uint16_t)flow->sent);
+    put_ip(frame, from_server ? flow->server : flow->client,
+           from_server ? flow->client : flow->server, flow->proto, from_server ? 57 : 64, 8 + size,
+           (uint16_t)flow->sent);
     return 42 + size;
 }
 

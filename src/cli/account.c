@@ -29,7 +29,9 @@ static void tell_causes(const struct eg_tally *tally, bool losses, const char *t
         if (cause->is_loss != losses || (!sum.records && !sum.packets && !sum.bytes)) continue;
         char amount[40];
         const char *unit = sum.records ? "records" : sum.packets ? "packets" : "bytes";
-        uint64_t count = (uint64_t)(sum.records ? sum.records : sum.packets ? sum.packets : sum.bytes);
+        uint64_t count = (uint64_t)(sum.records   ? sum.records
+                                    : sum.packets ? sum.packets
+                                                  : sum.bytes);
         fprintf(stderr, "  %-9s %12s %s  %s\n", first ? title : "",
                 grouped(count, amount, sizeof amount), unit, cause->name);
         first = false;
@@ -56,10 +58,11 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
     if (call->common->quiet) return;
     fprintf(stderr, "ingest: %s %s", grouped(a->inputs, n1, sizeof n1),
             a->inputs == 1 ? "input" : "inputs");
-    if (a->inputs_known) fprintf(stderr, ", %llu already there", (unsigned long long)a->inputs_known);
+    if (a->inputs_known)
+        fprintf(stderr, ", %llu already there", (unsigned long long)a->inputs_known);
     if (a->inputs_failed) fprintf(stderr, ", %llu failed", (unsigned long long)a->inputs_failed);
-    fprintf(stderr, "\n  %-9s %12s packets, %s bytes\n", "read", grouped(a->seen.frames, n1, sizeof n1),
-            grouped(a->seen.bytes_done, n2, sizeof n2));
+    fprintf(stderr, "\n  %-9s %12s packets, %s bytes\n", "read",
+            grouped(a->seen.frames, n1, sizeof n1), grouped(a->seen.bytes_done, n2, sizeof n2));
     fprintf(stderr, "  %-9s %12s export datagrams\n", "decoded",
             grouped(a->seen.datagrams, n1, sizeof n1));
     fprintf(stderr, "  %-9s %12s flows, %s packets\n", "kept",
@@ -113,7 +116,8 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
     eg_strbuf_printf(&to, "{\"inputs\":%llu,\"inputs_known\":%llu,\"inputs_failed\":%llu,",
                      (unsigned long long)a->inputs, (unsigned long long)a->inputs_known,
                      (unsigned long long)a->inputs_failed);
-    eg_strbuf_printf(&to, "\"read\":{\"packets\":%llu,\"bytes\":%llu},\"decoded\":{\"exports\":%llu},",
+    eg_strbuf_printf(&to,
+                     "\"read\":{\"packets\":%llu,\"bytes\":%llu},\"decoded\":{\"exports\":%llu},",
                      (unsigned long long)a->seen.frames, (unsigned long long)a->seen.bytes_done,
                      (unsigned long long)a->seen.datagrams);
     eg_strbuf_printf(&to, "\"kept\":{\"flows\":%llu,\"packets\":%llu},",
@@ -152,11 +156,14 @@ enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_ac
         trouble = trouble || t->status < 0;
         if (t->status < 0 && t->message)
             fprintf(stderr, "earlgrey: %s: %s\n", call->verb->name, t->message);
-        else if (t->message) eg_note(call, "earlgrey: %s", t->message);
+        else if (t->message)
+            eg_note(call, "earlgrey: %s", t->message);
     }
     /* a run that failed before it read anything has no account to give */
-    if (json) tell_json(a, &all);
-    else if (status >= 0 || a->seen.frames) tell_text(call, a, &all, status >= 0);
+    if (json)
+        tell_json(a, &all);
+    else if (status >= 0 || a->seen.frames)
+        tell_text(call, a, &all, status >= 0);
     eg_tally_reset(&all);
     return trouble ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
 }

@@ -53,11 +53,13 @@ static enum eg_status outlet_write(struct outlet *out, struct eg_strbuf *text,
     while (done < text->size && !out->gone) {
         ssize_t n = write(out->fd, text->text + done, text->size - done);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EPIPE && !out->path) out->gone = true;
+        if (n < 0 && errno == EPIPE && !out->path)
+            out->gone = true;
         else if (n < 0)
             return eg_fail_errno(err, errno, "cannot write %s",
                                  out->path ? out->path : "standard output");
-        else done += (size_t)n;
+        else
+            done += (size_t)n;
     }
     eg_strbuf_clear(text);
     return EG_OK;
@@ -89,9 +91,9 @@ static enum eg_format format_of(const struct eg_report_options *options) {
 static struct eg_encode_style style_of(const struct eg_report *report, enum eg_format format) {
     const char *color = report->call->common->color;
     bool tty = isatty(STDOUT_FILENO) != 0;
-    bool colored = strcmp(color, "always") == 0 ||
-                   (strcmp(color, "auto") == 0 && tty && !getenv("NO_COLOR") &&
-                    (!getenv("TERM") || strcmp(getenv("TERM"), "dumb") != 0));
+    bool colored =
+        strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && tty && !getenv("NO_COLOR") &&
+                                         (!getenv("TERM") || strcmp(getenv("TERM"), "dumb") != 0));
     setlocale(LC_CTYPE, "");
     return (struct eg_encode_style){
         .format = format,
@@ -99,7 +101,8 @@ static struct eg_encode_style style_of(const struct eg_report *report, enum eg_f
         .human = strcmp(report->options->units, "si") == 0,
         .color = colored,
         .unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-        .utc_offset = !report->options->utc && (format == EG_FORMAT_TABLE || format == EG_FORMAT_WIDE),
+        .utc_offset =
+            !report->options->utc && (format == EG_FORMAT_TABLE || format == EG_FORMAT_WIDE),
         .epoch = report->options->epoch,
     };
 }
@@ -114,8 +117,7 @@ static enum eg_status encode_text(struct eg_report *report, struct eg_result *re
     struct eg_encode_style style = style_of(report, format);
     struct eg_encoder *encoder = NULL;
     struct eg_strbuf text = {0};
-    enum eg_status status =
-        eg_encoder_new(&encoder, table, columns, table->count, &style, err);
+    enum eg_status status = eg_encoder_new(&encoder, table, columns, table->count, &style, err);
     if (status >= 0) eg_encoder_begin(encoder, &text);
     while (status >= 0 && !out->gone) {
         struct eg_batch *batch;
@@ -187,8 +189,10 @@ static enum eg_status write_answer(struct eg_report *report, struct eg_engine *e
     enum eg_format format = format_of(report->options);
     bool binary = format == EG_FORMAT_PARQUET || format == EG_FORMAT_ARROW;
     if (binary && !report->options->write && isatty(STDOUT_FILENO))
-        return eg_fail(err, EG_E_USAGE, "%s is not for a terminal: name a file with -w, or -w - to "
-                       "insist", eg_format_name(format));
+        return eg_fail(err, EG_E_USAGE,
+                       "%s is not for a terminal: name a file with -w, or -w - to "
+                       "insist",
+                       eg_format_name(format));
     struct eg_result *result = NULL;
     if (format != EG_FORMAT_PARQUET) EG_TRY(eg_engine_query(engine, sql, &result, err));
     struct outlet out;
@@ -244,7 +248,8 @@ static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
     for (size_t i = 0; i < count; i++) packets += files[i].rows;
     eg_dataset_files_free(files, count);
     if (packets)
-        eg_note(report->call, "earlgrey: answered from flow records; the packets kept beside them "
+        eg_note(report->call,
+                "earlgrey: answered from flow records; the packets kept beside them "
                 "(about %llu) are not in it (--source packet chooses them)",
                 (unsigned long long)packets);
 }
@@ -258,12 +263,15 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
         if (!troubles[i].message) continue;
         bool bad = troubles[i].status < 0;
         failed = failed || bad;
-        if (bad) fprintf(stderr, "earlgrey: %s: %s\n", report->call->verb->name, troubles[i].message);
-        else eg_note(report->call, "earlgrey: %s", troubles[i].message);
+        if (bad)
+            fprintf(stderr, "earlgrey: %s: %s\n", report->call->verb->name, troubles[i].message);
+        else
+            eg_note(report->call, "earlgrey: %s", troubles[i].message);
     }
     const struct eg_tally *tally = eg_engine_tally(engine);
     for (int cause = 0; tally && report->about_flows && cause < EG_CAUSE_COUNT; cause++) {
-        if (!eg_cause_info((enum eg_cause)cause)->is_loss || cause == EG_CAUSE_capture_cut) continue;
+        if (!eg_cause_info((enum eg_cause)cause)->is_loss || cause == EG_CAUSE_capture_cut)
+            continue;
         struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)cause);
         int64_t amount = sum.records ? sum.records : sum.packets;
         if (amount)
@@ -274,7 +282,8 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
     struct eg_scan_progress seen = eg_engine_progress(engine);
     if (report->capture_count && !report->origin.from_packets && seen.datagrams &&
         seen.frames > seen.datagrams)
-        eg_note(report->call, "earlgrey: answered from flow exports; %llu other packets are not in "
+        eg_note(report->call,
+                "earlgrey: answered from flow exports; %llu other packets are not in "
                 "it (--source packet chooses them)",
                 (unsigned long long)(seen.frames - seen.datagrams));
     return failed;
@@ -286,7 +295,8 @@ static enum eg_status check_memory(const char *text, struct eg_error *err) {
     static const char *const units[] = {"MB", "GB", "TB", "MiB", "GiB", "TiB"};
     for (size_t i = 0; digits && i < sizeof units / sizeof *units; i++)
         if (strcmp(text + digits, units[i]) == 0) return EG_OK;
-    return eg_fail(err, EG_E_USAGE, "--memory-limit takes a size like 500MB or 2GB, not '%s'", text);
+    return eg_fail(err, EG_E_USAGE, "--memory-limit takes a size like 500MB or 2GB, not '%s'",
+                   text);
 }
 
 static enum eg_status prepare(struct eg_report *report, const char *before, bool locked,
@@ -295,14 +305,17 @@ static enum eg_status prepare(struct eg_report *report, const char *before, bool
     const char **allowed = eg_calloc(report->capture_count + 2, sizeof(char *));
     if (!allowed) return eg_fail(err, EG_E_NOMEM, "out of memory");
     size_t allowed_count = 0;
-    for (size_t i = 0; i < report->capture_count; i++) allowed[allowed_count++] = report->captures[i];
+    for (size_t i = 0; i < report->capture_count; i++)
+        allowed[allowed_count++] = report->captures[i];
     if (report->origin.dataset) allowed[allowed_count++] = eg_dataset_path(report->origin.dataset);
     allowed[allowed_count++] = ".";
     const char *temp = getenv("TMPDIR");
     struct eg_engine_options options = {
         .memory_limit = report->options->memory_limit,
         .threads = (uint32_t)report->options->threads,
-        .temp_directory = locked ? NULL : temp && *temp ? temp : "/tmp",
+        .temp_directory = locked          ? NULL
+                          : temp && *temp ? temp
+                                          : "/tmp",
         .allowed = locked ? allowed : NULL,
         .allowed_count = locked ? allowed_count : 0,
         .locked = locked,
@@ -326,9 +339,12 @@ enum eg_exit eg_report_run(struct eg_report *report, const char *before, const c
         eg_progress_stop(progress);
     }
     enum eg_exit code = EG_EXIT_DONE;
-    if (status < 0) code = eg_complain(report->call, &err);
-    else if (tell_losses(report, engine)) code = EG_EXIT_PARTIAL;
-    else if (rows == 0 && report->options->exit_status) code = EG_EXIT_EMPTY;
+    if (status < 0)
+        code = eg_complain(report->call, &err);
+    else if (tell_losses(report, engine))
+        code = EG_EXIT_PARTIAL;
+    else if (rows == 0 && report->options->exit_status)
+        code = EG_EXIT_EMPTY;
     if (status >= 0 && rows == 0 && isatty(STDOUT_FILENO)) eg_note(report->call, "no rows");
     eg_engine_close(engine);
     return code;

@@ -7,9 +7,9 @@ struct completion_options {
 };
 static const struct eg_option options[] = {EG_OPTION_END};
 
-static const char *const examples[] = {
-    "earlgrey completion bash >/etc/bash_completion.d/earlgrey", "Installs it for bash.",
-    "source <(earlgrey completion zsh)", "Tries it in this zsh.", NULL};
+static const char *const examples[] = {"earlgrey completion bash >/etc/bash_completion.d/earlgrey",
+                                       "Installs it for bash.", "source <(earlgrey completion zsh)",
+                                       "Tries it in this zsh.", NULL};
 
 static enum eg_exit run(struct eg_call *call) {
     if (call->word_count != 1) return eg_complain_usage(call, "name a shell: bash, zsh or fish");

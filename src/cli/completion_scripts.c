@@ -40,8 +40,10 @@ static void bash_values(const struct eg_option *options, FILE *to) {
 
 static void bash(FILE *to) {
     fputs("# earlgrey(1) completion for bash\n_earlgrey() {\n"
-          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}\n"
-          "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W '", to);
+          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} "
+          "verb=${COMP_WORDS[1]}\n"
+          "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W '",
+          to);
     for (size_t i = 0; eg_verbs[i]; i++) fprintf(to, "%s%s", i ? " " : "", eg_verbs[i]->name);
     fputs("' -- \"$cur\"))\n        return\n    fi\n    case $verb in\n", to);
     for (size_t i = 0; eg_verbs[i]; i++) {
@@ -59,9 +61,12 @@ static void bash(FILE *to) {
 /* Quoted for '…' in zsh and fish; brackets and colons mean something in zsh's option specs. */
 static void quoted(const char *text, bool zsh, FILE *to) {
     for (; *text; text++) {
-        if (*text == '\'') fputs(zsh ? "'\\''" : "\\'", to);
-        else if (zsh && strchr("[]:", *text)) fprintf(to, "\\%c", *text);
-        else fputc(*text, to);
+        if (*text == '\'')
+            fputs(zsh ? "'\\''" : "\\'", to);
+        else if (zsh && strchr("[]:", *text))
+            fprintf(to, "\\%c", *text);
+        else
+            fputc(*text, to);
     }
 }
 
@@ -69,8 +74,10 @@ static void zsh_options(const struct eg_option *options, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
         for (int form = o->letter ? 0 : 1; form < 2; form++) {
             const char *many = o->type == EG_OPT_LIST ? "*" : "";
-            if (form == 0) fprintf(to, "        '%s-%c[", many, o->letter);
-            else fprintf(to, "        '%s--%s[", many, o->name);
+            if (form == 0)
+                fprintf(to, "        '%s-%c[", many, o->letter);
+            else
+                fprintf(to, "        '%s--%s[", many, o->name);
             quoted(o->help, true, to);
             fputc(']', to);
             if (o->type != EG_OPT_FLAG) {
@@ -96,7 +103,8 @@ static void zsh(FILE *to) {
         fputs("'\n", to);
     }
     fputs("  )\n  if (( CURRENT == 2 )); then\n    _describe verb verbs\n    return\n  fi\n"
-          "  local verb=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $verb in\n", to);
+          "  local verb=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $verb in\n",
+          to);
     for (size_t i = 0; eg_verbs[i]; i++) {
         fprintf(to, "    %s)\n      _arguments -s \\\n", eg_verbs[i]->name);
         zsh_options(eg_verbs[i]->options, to);
@@ -108,7 +116,8 @@ static void zsh(FILE *to) {
 
 static void fish_options(const char *verb, const struct eg_option *options, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
-        fprintf(to, "complete -c earlgrey -n '__fish_seen_subcommand_from %s' -l %s", verb, o->name);
+        fprintf(to, "complete -c earlgrey -n '__fish_seen_subcommand_from %s' -l %s", verb,
+                o->name);
         if (o->letter) fprintf(to, " -s %c", o->letter);
         if (o->choices) {
             fputs(" -xa '", to);
@@ -126,7 +135,8 @@ static void fish_options(const char *verb, const struct eg_option *options, FILE
 static void fish(FILE *to) {
     fputs("# earlgrey(1) completion for fish\n", to);
     for (size_t i = 0; eg_verbs[i]; i++) {
-        fprintf(to, "complete -c earlgrey -n __fish_use_subcommand -f -a %s -d '", eg_verbs[i]->name);
+        fprintf(to, "complete -c earlgrey -n __fish_use_subcommand -f -a %s -d '",
+                eg_verbs[i]->name);
         quoted(eg_verbs[i]->summary, false, to);
         fputs("'\n", to);
         fish_options(eg_verbs[i]->name, eg_verbs[i]->options, to);
@@ -135,9 +145,14 @@ static void fish(FILE *to) {
 }
 
 enum eg_status eg_completion(const char *shell, FILE *to, struct eg_error *err) {
-    if (strcmp(shell, "bash") == 0) bash(to);
-    else if (strcmp(shell, "zsh") == 0) zsh(to);
-    else if (strcmp(shell, "fish") == 0) fish(to);
-    else return eg_fail(err, EG_E_USAGE, "no completion for '%s'; there are bash, zsh and fish", shell);
+    if (strcmp(shell, "bash") == 0)
+        bash(to);
+    else if (strcmp(shell, "zsh") == 0)
+        zsh(to);
+    else if (strcmp(shell, "fish") == 0)
+        fish(to);
+    else
+        return eg_fail(err, EG_E_USAGE, "no completion for '%s'; there are bash, zsh and fish",
+                       shell);
     return EG_OK;
 }

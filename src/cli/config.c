@@ -10,7 +10,9 @@ struct config_options {
 };
 
 static const struct eg_option options[] = {
-    {.name = "origin", .type = EG_OPT_FLAG, .offset = offsetof(struct config_options, origin),
+    {.name = "origin",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct config_options, origin),
      .help = "Shows where each value came from."},
     EG_OPTION_END,
 };
@@ -22,9 +24,10 @@ static const char *const examples[] = {
 static void show_option(const struct eg_call *call, const char *verb, const struct eg_option *o,
                         bool origin) {
     const struct eg_setting *found = eg_settings_find(call->settings, verb, o->name);
-    const char *value = found ? found->value
-                        : o->preset ? o->preset
-                        : o->type == EG_OPT_FLAG ? "false" : "";
+    const char *value = found                    ? found->value
+                        : o->preset              ? o->preset
+                        : o->type == EG_OPT_FLAG ? "false"
+                                                 : "";
     printf("%s.%s: %s", verb, o->name, o->secret && *value ? "(hidden)" : value);
     if (origin) printf("  # %s", found ? found->origin : "default");
     putchar('\n');

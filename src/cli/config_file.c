@@ -111,7 +111,8 @@ static void place_text(const struct reading *r, yaml_mark_t mark, char *out, siz
     snprintf(out, size, "%s:%zu:%zu", r->path, mark.line + 1, mark.column + 1);
 }
 
-static enum eg_status on_scalar(struct reading *r, const yaml_event_t *event, struct eg_error *err) {
+static enum eg_status on_scalar(struct reading *r, const yaml_event_t *event,
+                                struct eg_error *err) {
     const char *text = (const char *)event->data.scalar.value;
     char origin[1100];
     place_text(r, event->start_mark, origin, sizeof origin);
@@ -262,8 +263,10 @@ enum eg_status eg_settings_read(struct eg_settings *out, const char *config_path
     EG_TRY(read_conf_d(out, "/etc/earlgrey/conf.d", err));
     const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char path[1024];
-    if (xdg && *xdg) snprintf(path, sizeof path, "%s/earlgrey/earlgrey.yaml", xdg);
-    else snprintf(path, sizeof path, "%s/.config/earlgrey/earlgrey.yaml", home ? home : "");
+    if (xdg && *xdg)
+        snprintf(path, sizeof path, "%s/earlgrey/earlgrey.yaml", xdg);
+    else
+        snprintf(path, sizeof path, "%s/.config/earlgrey/earlgrey.yaml", home ? home : "");
     EG_TRY(read_path(out, path, false, err));
     if (config_path) EG_TRY(read_path(out, config_path, true, err));
     return read_environment(out, err);

@@ -32,7 +32,6 @@ const struct eg_setting *eg_settings_find(const struct eg_settings *, const char
                                           const char *option);
 /* Puts the settings of a verb into its options, leaving those in `given` alone. */
 EG_MUST_CHECK enum eg_status eg_settings_apply(const struct eg_settings *, const struct eg_verb *,
-                                               void *options, uint64_t given,
-                                               struct eg_error *err);
+                                               void *options, uint64_t given, struct eg_error *err);
 
 #endif

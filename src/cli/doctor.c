@@ -15,10 +15,16 @@ struct doctor_options {
 };
 
 static const struct eg_option options[] = {
-    {.name = "dataset", .letter = 'd', .type = EG_OPT_TEXT,
-     .offset = offsetof(struct doctor_options, dataset), .preset = "./earlgrey-data",
-     .value_name = "DATASET", .help = "The dataset to look at."},
-    {.name = "rebuild", .type = EG_OPT_FLAG, .offset = offsetof(struct doctor_options, rebuild),
+    {.name = "dataset",
+     .letter = 'd',
+     .type = EG_OPT_TEXT,
+     .offset = offsetof(struct doctor_options, dataset),
+     .preset = "./earlgrey-data",
+     .value_name = "DATASET",
+     .help = "The dataset to look at."},
+    {.name = "rebuild",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct doctor_options, rebuild),
      .help = "Makes the catalog again from the files, finishes or removes what a crash left."},
     EG_OPTION_END,
 };
@@ -43,12 +49,14 @@ static bool check_program(const struct eg_call *call) {
     eg_engine_close(engine);
     size_t count;
     const struct eg_stage *stages = eg_registry(&count);
-    static const char *const kinds[] = {
-        [EG_STAGE_source] = "source", [EG_STAGE_extract] = "extract", [EG_STAGE_decoder] = "decoder",
-        [EG_STAGE_sink] = "sink"};
+    static const char *const kinds[] = {[EG_STAGE_source] = "source",
+                                        [EG_STAGE_extract] = "extract",
+                                        [EG_STAGE_decoder] = "decoder",
+                                        [EG_STAGE_sink] = "sink"};
     for (size_t i = 0; i < count; i++) {
         snprintf(text, sizeof text, "%s %s%s%s", kinds[stages[i].kind], stages[i].name,
-                 stages[i].unavailable ? ": " : "", stages[i].unavailable ? stages[i].unavailable : "");
+                 stages[i].unavailable ? ": " : "",
+                 stages[i].unavailable ? stages[i].unavailable : "");
         say(stages[i].unavailable ? 4 : 6, text);
     }
     return whole;
@@ -56,7 +64,8 @@ static bool check_program(const struct eg_call *call) {
 
 static enum eg_exit run(struct eg_call *call) {
     const struct doctor_options *o = call->options;
-    if (call->word_count) return eg_complain_usage(call, "there is nothing to name; -d is the dataset");
+    if (call->word_count)
+        return eg_complain_usage(call, "there is nothing to name; -d is the dataset");
     bool whole = check_program(call);
     struct stat info;
     if (stat(o->dataset, &info) != 0 && strcmp(o->dataset, "./earlgrey-data") == 0) {
@@ -80,9 +89,10 @@ const struct eg_verb eg_verb_doctor = {
     .name = "doctor",
     .summary = "is everything as it should be?",
     .synopsis = "",
-    .description = "Checks the program and a dataset: its schema version, commits that a crash left "
-                   "half done, files the catalog does not know, files that cannot be read. Exits "
-                   "with 1 when something is broken.",
+    .description =
+        "Checks the program and a dataset: its schema version, commits that a crash left "
+        "half done, files the catalog does not know, files that cannot be read. Exits "
+        "with 1 when something is broken.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct doctor_options),

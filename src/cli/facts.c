@@ -24,8 +24,10 @@ static void end(struct eg_facts *facts) {
 
 void eg_facts_text(struct eg_facts *facts, const char *name, const char *value) {
     name_of(facts, name);
-    if (facts->json) eg_encode_json_text(value, strlen(value), &facts->text);
-    else eg_strbuf_text(&facts->text, value);
+    if (facts->json)
+        eg_encode_json_text(value, strlen(value), &facts->text);
+    else
+        eg_strbuf_text(&facts->text, value);
     end(facts);
 }
 
@@ -58,8 +60,10 @@ void eg_facts_value(struct eg_facts *facts, const char *name, const struct eg_ba
 }
 
 void eg_facts_print(struct eg_facts *facts, bool gap_before) {
-    if (facts->json) eg_strbuf_text(&facts->text, "}\n");
-    else if (gap_before) putchar('\n');
+    if (facts->json)
+        eg_strbuf_text(&facts->text, "}\n");
+    else if (gap_before)
+        putchar('\n');
     if (facts->text.text) fwrite(facts->text.text, 1, facts->text.size, stdout);
 }
 

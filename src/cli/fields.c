@@ -15,23 +15,34 @@ struct fields_options {
 };
 
 static const struct eg_option options[] = {
-    {.name = "output", .letter = 'o', .type = EG_OPT_CHOICE,
+    {.name = "output",
+     .letter = 'o',
+     .type = EG_OPT_CHOICE,
      .offset = offsetof(struct fields_options, output),
      .choices = "table|wide|csv|tsv|json|jsonl|markdown",
      .help = "How the answer is written; table on a terminal, else tsv."},
-    {.name = "json", .type = EG_OPT_FLAG, .offset = offsetof(struct fields_options, json),
+    {.name = "json",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct fields_options, json),
      .help = "The same as -o json."},
-    {.name = "causes", .type = EG_OPT_FLAG, .offset = offsetof(struct fields_options, causes),
+    {.name = "causes",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct fields_options, causes),
      .help = "The causes of losses instead of columns."},
-    {.name = "page", .type = EG_OPT_FLAG, .offset = offsetof(struct fields_options, markdown_page),
+    {.name = "page",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct fields_options, markdown_page),
      .help = "The page of the documentation, as Markdown."},
     EG_OPTION_END,
 };
 
-static const char *const examples[] = {
-    "earlgrey fields flows", "What can be filtered, grouped and shown.",
-    "earlgrey fields --json", "The same for programs.",
-    "earlgrey fields --causes", "What each cause of loss means.", NULL};
+static const char *const examples[] = {"earlgrey fields flows",
+                                       "What can be filtered, grouped and shown.",
+                                       "earlgrey fields --json",
+                                       "The same for programs.",
+                                       "earlgrey fields --causes",
+                                       "What each cause of loss means.",
+                                       NULL};
 
 static const struct eg_column_info field_columns[] = {
     {"table", EG_TYPE_TEXT, "", "", "", ""},   {"name", EG_TYPE_TEXT, "", "", "", ""},
@@ -101,7 +112,8 @@ static void columns_page(void) {
     for (enum eg_table_id id = EG_TABLE_FLOWS; id < EG_TABLE_RAW; id++) {
         const struct eg_table *table = eg_table_get(id);
         printf("\n## %s\n\n%s\n\n| column | type | unit | null when | elsewhere | meaning |\n"
-               "|---|---|---|---|---|---|\n", table->name, eg_table_meaning(id));
+               "|---|---|---|---|---|---|\n",
+               table->name, eg_table_meaning(id));
         for (uint32_t i = 0; i < table->count; i++) {
             const struct eg_column_info *c = &table->columns[i];
             printf("| `%s` | %s | %s | %s | %s | %s |\n", c->name, eg_type_name(c->type), c->unit,
@@ -111,10 +123,11 @@ static void columns_page(void) {
 }
 
 static void causes_page(void) {
-    printf("<!-- Made by `make generated` from src/table/causes.def; do not edit. -->\n"
-           "# Causes of loss\n\nEvery input that is seen and not kept is counted under one of "
-           "these. A *loss* stands in the table `losses` and in the account of `earlgrey ingest`; a "
-           "*note* stands in the account only.\n\n| cause | kind | meaning |\n|---|---|---|\n");
+    printf(
+        "<!-- Made by `make generated` from src/table/causes.def; do not edit. -->\n"
+        "# Causes of loss\n\nEvery input that is seen and not kept is counted under one of "
+        "these. A *loss* stands in the table `losses` and in the account of `earlgrey ingest`; a "
+        "*note* stands in the account only.\n\n| cause | kind | meaning |\n|---|---|---|\n");
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
         printf("| `%s` | %s | %s |\n", cause->name, cause->is_loss ? "loss" : "note",
@@ -125,13 +138,16 @@ static void causes_page(void) {
 static enum eg_exit run(struct eg_call *call) {
     const struct fields_options *o = call->options;
     if (o->markdown_page) {
-        if (o->causes) causes_page();
-        else columns_page();
+        if (o->causes)
+            causes_page();
+        else
+            columns_page();
         return EG_EXIT_DONE;
     }
-    enum eg_format format = o->json ? EG_FORMAT_JSON
-                            : o->output ? eg_format_by_name(o->output)
-                            : isatty(STDOUT_FILENO) ? EG_FORMAT_TABLE : EG_FORMAT_TSV;
+    enum eg_format format = o->json                 ? EG_FORMAT_JSON
+                            : o->output             ? eg_format_by_name(o->output)
+                            : isatty(STDOUT_FILENO) ? EG_FORMAT_TABLE
+                                                    : EG_FORMAT_TSV;
     const struct eg_table *table = o->causes ? &cause_table : &field_table;
     struct eg_builder *builder;
     struct eg_batch *batch = NULL;
@@ -144,8 +160,10 @@ static enum eg_exit run(struct eg_call *call) {
         if (!call->word_count || strcmp(call->words[0], eg_table_name(id)) == 0)
             add_fields(builder, id);
     if (builder->rows == 0)
-        status = eg_fail(&err, EG_E_USAGE, "there is no table '%s'; there are flows, packets, "
-                         "counters and losses", call->words[0]);
+        status = eg_fail(&err, EG_E_USAGE,
+                         "there is no table '%s'; there are flows, packets, "
+                         "counters and losses",
+                         call->words[0]);
     if (status >= 0) status = eg_builder_seal(builder, &batch, &err);
     if (status >= 0) status = print(table, batch, format, &err);
     eg_batch_unref(batch);
@@ -157,8 +175,9 @@ const struct eg_verb eg_verb_fields = {
     .name = "fields",
     .summary = "the columns of the tables and what they mean",
     .synopsis = "[TABLE]",
-    .description = "Lists the columns: name, type, unit, when it is null, the names it has in other "
-                   "systems (IPFIX element ids, ECS, pmacct, nfdump), and its meaning.",
+    .description =
+        "Lists the columns: name, type, unit, when it is null, the names it has in other "
+        "systems (IPFIX element ids, ECS, pmacct, nfdump), and its meaning.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct fields_options),

@@ -5,15 +5,18 @@
 #include <string.h>
 
 void eg_help_overview(FILE *to) {
-    fprintf(to, "earlgrey %s: network traffic as tables\n\n"
-                "Usage: earlgrey VERB [OPTIONS] [WORDS]\n\nVerbs:\n", eg_version());
+    fprintf(to,
+            "earlgrey %s: network traffic as tables\n\n"
+            "Usage: earlgrey VERB [OPTIONS] [WORDS]\n\nVerbs:\n",
+            eg_version());
     for (size_t i = 0; eg_verbs[i]; i++)
         fprintf(to, "  %-11s %s\n", eg_verbs[i]->name, eg_verbs[i]->summary);
-    fprintf(to, "\nStart with:\n"
-                "  earlgrey top -r capture.pcap            who talks to whom, straight from a file\n"
-                "  earlgrey ingest capture.pcap -d data    keep it as Parquet in ./data\n"
-                "  earlgrey flows -d data 'host 10.1.2.3'  one host's flows\n\n"
-                "'earlgrey VERB -h' shows a verb's options and examples.\n");
+    fprintf(to,
+            "\nStart with:\n"
+            "  earlgrey top -r capture.pcap            who talks to whom, straight from a file\n"
+            "  earlgrey ingest capture.pcap -d data    keep it as Parquet in ./data\n"
+            "  earlgrey flows -d data 'host 10.1.2.3'  one host's flows\n\n"
+            "'earlgrey VERB -h' shows a verb's options and examples.\n");
 }
 
 /* Prints `text` in lines of at most `width`, each but the first indented by `indent`. */
@@ -42,9 +45,13 @@ static void print_option(const struct eg_option *o, FILE *to) {
                          : snprintf(left, sizeof left, "      --%s", o->name);
     if (o->type != EG_OPT_FLAG && used > 0 && (size_t)used < sizeof left)
         snprintf(left + used, sizeof left - (size_t)used, " %s",
-                 o->value_name ? o->value_name : o->choices ? "WHICH" : "VALUE");
-    if (strlen(left) > 28) fprintf(to, "%s\n%30s", left, "");
-    else fprintf(to, "%-30s", left);
+                 o->value_name ? o->value_name
+                 : o->choices  ? "WHICH"
+                               : "VALUE");
+    if (strlen(left) > 28)
+        fprintf(to, "%s\n%30s", left, "");
+    else
+        fprintf(to, "%-30s", left);
     char text[600];
     int size = snprintf(text, sizeof text, "%s", o->unavailable ? o->unavailable : o->help);
     if (o->choices && size > 0)

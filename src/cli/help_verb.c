@@ -9,15 +9,18 @@ struct help_options {
 };
 
 static const struct eg_option options[] = {
-    {.name = "format", .type = EG_OPT_CHOICE, .offset = offsetof(struct help_options, format),
-     .preset = "text", .choices = "text|man|markdown",
+    {.name = "format",
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct help_options, format),
+     .preset = "text",
+     .choices = "text|man|markdown",
      .help = "As text, as the source of a manual page, or as the reference's Markdown."},
     EG_OPTION_END,
 };
 
-static const char *const examples[] = {
-    "earlgrey help top", "What `earlgrey top -h` shows.",
-    "earlgrey help top --format man | man -l -", "The manual page of a verb.", NULL};
+static const char *const examples[] = {"earlgrey help top", "What `earlgrey top -h` shows.",
+                                       "earlgrey help top --format man | man -l -",
+                                       "The manual page of a verb.", NULL};
 
 static void reference(void) {
     printf("<!-- Made by `make generated` from the option tables in src/cli; do not edit. -->\n"
@@ -32,11 +35,16 @@ static enum eg_exit run(struct eg_call *call) {
     if (call->word_count > 1) return eg_complain_usage(call, "name one verb");
     if (call->word_count && !(verb = eg_verb_find(call->words[0])))
         return eg_complain_usage(call, "there is no verb '%s'", call->words[0]);
-    if (strcmp(o->format, "man") == 0) eg_help_man(verb, stdout);
-    else if (strcmp(o->format, "markdown") == 0 && verb) eg_help_markdown(verb, stdout);
-    else if (strcmp(o->format, "markdown") == 0) reference();
-    else if (verb) eg_help_verb(verb, stdout);
-    else eg_help_overview(stdout);
+    if (strcmp(o->format, "man") == 0)
+        eg_help_man(verb, stdout);
+    else if (strcmp(o->format, "markdown") == 0 && verb)
+        eg_help_markdown(verb, stdout);
+    else if (strcmp(o->format, "markdown") == 0)
+        reference();
+    else if (verb)
+        eg_help_verb(verb, stdout);
+    else
+        eg_help_overview(stdout);
     return EG_EXIT_DONE;
 }
 

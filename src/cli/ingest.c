@@ -2,6 +2,7 @@
  * `earlgrey ingest`: moves the records of sources into sinks, and accounts for every one. */
 #include "base/alloc.h"
 #include "cli/account.h"
+#include "cli/ports.h"
 #include "cli/progress.h"
 #include "store/dataset_sink.h"
 #include "table/pump.h"
@@ -26,38 +27,66 @@ struct ingest_options {
 };
 
 static const struct eg_option options[] = {
-    {.name = "dataset", .letter = 'd', .type = EG_OPT_TEXT,
-     .offset = offsetof(struct ingest_options, dataset), .value_name = "DATASET",
+    {.name = "dataset",
+     .letter = 'd',
+     .type = EG_OPT_TEXT,
+     .offset = offsetof(struct ingest_options, dataset),
+     .value_name = "DATASET",
      .help = "Where to keep the records; made when it does not exist. Default: ./earlgrey-data, "
              "unless --to names something."},
-    {.name = "to", .type = EG_OPT_LIST, .offset = offsetof(struct ingest_options, to),
+    {.name = "to",
+     .type = EG_OPT_LIST,
+     .offset = offsetof(struct ingest_options, to),
      .value_name = "SINK",
      .help = "Also or instead (without -d) into this sink: a dataset directory, - (standard "
              "output), null:; may be repeated."},
-    {.name = "tables", .type = EG_OPT_CHOICE, .offset = offsetof(struct ingest_options, tables),
-     .preset = "auto", .choices = "auto|flows|packets|both",
+    {.name = "tables",
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct ingest_options, tables),
+     .preset = "auto",
+     .choices = "auto|flows|packets|both",
      .help = "Which tables to fill: auto keeps the flows of exports, and the packets that carried "
              "none; both keeps the packets that carried exports too."},
-    {.name = "netflow-port", .type = EG_OPT_LIST,
-     .offset = offsetof(struct ingest_options, netflow_port), .value_name = "PORT",
+    {.name = "netflow-port",
+     .type = EG_OPT_LIST,
+     .offset = offsetof(struct ingest_options, netflow_port),
+     .value_name = "PORT",
      .help = "UDP port that carries flow exports; others are recognised by content."},
-    {.name = "output", .letter = 'o', .type = EG_OPT_CHOICE,
-     .offset = offsetof(struct ingest_options, format), .preset = "jsonl",
-     .choices = "jsonl|json|csv|tsv", .help = "How records are written to standard output (--to -)."},
-    {.name = "json", .type = EG_OPT_FLAG, .offset = offsetof(struct ingest_options, json),
+    {.name = "output",
+     .letter = 'o',
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct ingest_options, format),
+     .preset = "jsonl",
+     .choices = "jsonl|json|csv|tsv",
+     .help = "How records are written to standard output (--to -)."},
+    {.name = "json",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct ingest_options, json),
      .help = "The account as one JSON object on standard output."},
-    {.name = "threads", .type = EG_OPT_INT, .offset = offsetof(struct ingest_options, threads),
-     .preset = "0", .max = 1024, .value_name = "N", .help = "Threads to use; 0 is one per core."},
-    {.name = "round-bytes", .type = EG_OPT_INT, .offset = offsetof(struct ingest_options, round_bytes),
-     .preset = "0", .max = INT64_MAX, .value_name = "BYTES",
+    {.name = "threads",
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct ingest_options, threads),
+     .preset = "0",
+     .max = 1024,
+     .value_name = "N",
+     .help = "Threads to use; 0 is one per core."},
+    {.name = "round-bytes",
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct ingest_options, round_bytes),
+     .preset = "0",
+     .max = INT64_MAX,
+     .value_name = "BYTES",
      .help = "Rows held in memory between two commits; 0 is 192 MiB."},
     EG_OPTION_END,
 };
 
-static const char *const examples[] = {
-    "earlgrey ingest capture.pcap -d data", "Keeps a capture's flows and packets as Parquet.",
-    "earlgrey ingest captures/*.pcap.gz -d data", "Many files; those already there add nothing.",
-    "zcat old.pcap.gz | earlgrey ingest - --to -", "From standard input to JSON lines.", NULL};
+static const char *const examples[] = {"earlgrey ingest capture.pcap -d data",
+                                       "Keeps a capture's flows and packets as Parquet.",
+                                       "earlgrey ingest captures/*.pcap.gz -d data",
+                                       "Many files; those already there add nothing.",
+                                       "zcat old.pcap.gz | earlgrey ingest - --to -",
+                                       "From standard input to JSON lines.",
+                                       NULL};
 
 /* ---- sinks ---- */
 
@@ -71,19 +100,23 @@ struct ingest {
 };
 
 /* "NAME:rest" names a sink, "-" is standard output, anything else a dataset's directory. */
-static enum eg_status find_sink(const char *uri, const struct eg_stage **out, struct eg_error *err) {
+static enum eg_status find_sink(const char *uri, const struct eg_stage **out,
+                                struct eg_error *err) {
     const char *colon = strchr(uri, ':');
     const char *name = "dataset";
     char scheme[32] = "";
     if (strcmp(uri, "-") == 0) name = "stdout";
-    if (colon && (size_t)(colon - uri) < sizeof scheme && !memchr(uri, '/', (size_t)(colon - uri))) {
+    if (colon && (size_t)(colon - uri) < sizeof scheme &&
+        !memchr(uri, '/', (size_t)(colon - uri))) {
         memcpy(scheme, uri, (size_t)(colon - uri));
         name = scheme;
     }
     *out = eg_registry_find(EG_STAGE_sink, name);
     if (!*out)
-        return eg_fail(err, EG_E_USAGE, "there is no sink '%s:'; 'earlgrey doctor' lists what this "
-                       "build has, and a directory's name with a colon is written ./%s", name, uri);
+        return eg_fail(err, EG_E_USAGE,
+                       "there is no sink '%s:'; 'earlgrey doctor' lists what this "
+                       "build has, and a directory's name with a colon is written ./%s",
+                       name, uri);
     if (!(*out)->type)
         return eg_fail(err, EG_E_USAGE, "the sink %s is not in this build: %s", name,
                        (*out)->unavailable);
@@ -111,8 +144,7 @@ static enum eg_status fill_options(const struct ingest *in, const struct eg_sink
 }
 
 static enum eg_status open_sink(struct ingest *in, const char *uri, struct eg_error *err) {
-    if (in->sink_count == SINKS_MAX)
-        return eg_fail(err, EG_E_USAGE, "at most %d sinks", SINKS_MAX);
+    if (in->sink_count == SINKS_MAX) return eg_fail(err, EG_E_USAGE, "at most %d sinks", SINKS_MAX);
     const struct eg_stage *stage;
     EG_TRY(find_sink(uri, &stage, err));
     const struct eg_sink_type *type = stage->type;
@@ -164,8 +196,8 @@ static enum eg_status check_sources(const struct eg_call *call, struct eg_error 
         struct stat info;
         if (stat(word, &info) != 0) return eg_fail_errno(err, errno, "cannot read %s", word);
         if (S_ISDIR(info.st_mode))
-            return eg_fail(err, EG_E_USAGE, "%s is a directory; name the captures in it: %s/*", word,
-                           word);
+            return eg_fail(err, EG_E_USAGE, "%s is a directory; name the captures in it: %s/*",
+                           word, word);
         if (access(word, R_OK) != 0) return eg_fail_errno(err, errno, "cannot read %s", word);
     }
     return EG_OK;
@@ -176,34 +208,20 @@ static void choose_parts(const struct ingest *in, struct eg_scan_request *scan) 
     const struct eg_stage *exports = eg_registry_find(EG_STAGE_extract, "exports");
     const struct eg_stage *packets = eg_registry_find(EG_STAGE_extract, "packets");
     if (strcmp(tables, "packets") != 0)
-        scan->parts[scan->part_count++] = (struct eg_scan_part){
-            .extract = exports->type, .columns = EG_COLUMNS_ALL};
+        scan->parts[scan->part_count++] =
+            (struct eg_scan_part){.extract = exports->type, .columns = EG_COLUMNS_ALL};
     if (strcmp(tables, "flows") != 0)
-        scan->parts[scan->part_count++] = (struct eg_scan_part){
-            .extract = packets->type, .columns = EG_COLUMNS_ALL};
+        scan->parts[scan->part_count++] =
+            (struct eg_scan_part){.extract = packets->type, .columns = EG_COLUMNS_ALL};
     scan->claim = strcmp(tables, "auto") == 0;
-}
-
-static enum eg_status read_ports(const struct ingest_options *o, uint16_t *ports, size_t room,
-                                 struct eg_error *err) {
-    if (o->netflow_port.count > room)
-        return eg_fail(err, EG_E_USAGE, "--netflow-port: at most %zu ports", room);
-    for (size_t i = 0; i < o->netflow_port.count; i++) {
-        int64_t port;
-        if (!eg_quantity_parse(&port, o->netflow_port.items[i]) || port < 1 || port > 65535)
-            return eg_fail(err, EG_E_USAGE, "--netflow-port: '%s' is no port (1 to 65535)",
-                           o->netflow_port.items[i]);
-        ports[i] = (uint16_t)port;
-    }
-    return EG_OK;
 }
 
 static enum eg_exit ingest(struct ingest *in) {
     struct eg_call *call = in->call;
     struct eg_error err;
-    uint16_t ports[64];
-    if (check_sources(call, &err) < 0 || read_ports(in->options, ports, 64, &err) < 0 ||
-        open_sinks(in, &err) < 0)
+    struct eg_ports ports;
+    if (check_sources(call, &err) < 0 ||
+        eg_ports_read(&ports, &in->options->netflow_port, &err) < 0 || open_sinks(in, &err) < 0)
         return eg_complain(call, &err);
     struct eg_progress *progress = eg_progress_manual(call);
     const struct eg_stage *file = eg_registry_find(EG_STAGE_source, "file");
@@ -211,8 +229,8 @@ static enum eg_exit ingest(struct ingest *in) {
         .scan = {.source = file->type,
                  .inputs = (const char *const *)call->words,
                  .input_count = call->word_count,
-                 .netflow_ports = ports,
-                 .netflow_port_count = (uint32_t)in->options->netflow_port.count,
+                 .netflow_ports = ports.list,
+                 .netflow_port_count = ports.count,
                  .keep_going = call->word_count > 1,
                  .claim_source = in->dataset_sink ? eg_dataset_sink_claim : NULL,
                  .claim_to = in->dataset_sink},
@@ -227,7 +245,7 @@ static enum eg_exit ingest(struct ingest *in) {
     for (size_t i = 0; i < call->word_count && in->dataset_sink; i++)
         if (strcmp(call->words[i], "-") == 0)
             eg_note(call, "earlgrey: standard input has no identity: what is read from it is kept "
-                    "again when it comes again; a file is known by its content");
+                          "again when it comes again; a file is known by its content");
     struct eg_pump_account account = {0};
     enum eg_status status = eg_pump_run(&call->env, &request, &account, &err);
     eg_progress_stop(progress);

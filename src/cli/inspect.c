@@ -3,10 +3,11 @@
 #include "base/alloc.h"
 #include "base/timetext.h"
 #include "cli/facts.h"
+#include "cli/ports.h"
 #include "cli/spool.h"
+#include "engine/engine.h"
 #include "source/input.h"
 #include "store/dataset.h"
-#include "engine/engine.h"
 #include "table/scan.h"
 
 #include <errno.h>
@@ -20,18 +21,25 @@ struct inspect_options {
 };
 
 static const struct eg_option options[] = {
-    {.name = "json", .type = EG_OPT_FLAG, .offset = offsetof(struct inspect_options, json),
+    {.name = "json",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct inspect_options, json),
      .help = "One JSON object a file."},
-    {.name = "netflow-port", .type = EG_OPT_LIST,
-     .offset = offsetof(struct inspect_options, netflow_port), .value_name = "PORT",
+    {.name = "netflow-port",
+     .type = EG_OPT_LIST,
+     .offset = offsetof(struct inspect_options, netflow_port),
+     .value_name = "PORT",
      .help = "UDP port that carries flow exports; others are recognised by content."},
     EG_OPTION_END,
 };
 
-static const char *const examples[] = {
-    "earlgrey inspect capture.pcap", "Format, packets, times, link types, exports inside.",
-    "earlgrey inspect data", "A dataset's tables: files, rows, bytes, times.",
-    "earlgrey inspect part.parquet --json", "A Parquet file's rows and row groups.", NULL};
+static const char *const examples[] = {"earlgrey inspect capture.pcap",
+                                       "Format, packets, times, link types, exports inside.",
+                                       "earlgrey inspect data",
+                                       "A dataset's tables: files, rows, bytes, times.",
+                                       "earlgrey inspect part.parquet --json",
+                                       "A Parquet file's rows and row groups.",
+                                       NULL};
 
 /* ---- captures ---- */
 
@@ -83,13 +91,8 @@ static void sum_batch(struct capture_sum *sum, const struct eg_batch *batch) {
 static enum eg_status scan_capture(struct eg_call *call, const char *path, struct eg_scan **out,
                                    struct capture_sum *sum, struct eg_error *err) {
     const struct inspect_options *o = call->options;
-    uint16_t ports[64];
-    uint32_t port_count = 0;
-    for (size_t i = 0; i < o->netflow_port.count && i < 64; i++) {
-        int64_t port;
-        if (eg_quantity_parse(&port, o->netflow_port.items[i]) && port > 0 && port < 65536)
-            ports[port_count++] = (uint16_t)port;
-    }
+    struct eg_ports ports;
+    EG_TRY(eg_ports_read(&ports, &o->netflow_port, err));
     struct eg_scan_request request = {
         .source = eg_registry_find(EG_STAGE_source, "file")->type,
         .inputs = &path,
@@ -99,8 +102,8 @@ static enum eg_status scan_capture(struct eg_call *call, const char *path, struc
                    .columns = EG_SET(PACKETS, time) | EG_SET(PACKETS, length) |
                               EG_SET(PACKETS, captured) | EG_SET(PACKETS, link_type)}},
         .part_count = 2,
-        .netflow_ports = ports,
-        .netflow_port_count = port_count,
+        .netflow_ports = ports.list,
+        .netflow_port_count = ports.count,
     };
     EG_TRY(eg_scan_open(out, &call->env, &request, err));
     struct eg_scan_worker *worker;
@@ -132,8 +135,8 @@ static const char *format_name(const uint8_t *magic, size_t size) {
     }
 }
 
-static enum eg_status tell_form(const struct eg_call *call, const char *path, struct eg_facts *facts,
-                                struct eg_error *err) {
+static enum eg_status tell_form(const struct eg_call *call, const char *path,
+                                struct eg_facts *facts, struct eg_error *err) {
     static const char *const packings[] = {"none", "gzip", "zstd", "lz4", "xz"};
     struct eg_input input;
     EG_TRY(eg_input_open(&input, &call->env, path, err));
@@ -187,20 +190,22 @@ static void tell_sum(const struct capture_sum *sum, const struct eg_scan *scan,
     eg_facts_int(facts, "flow_records", (int64_t)sum->flows);
 }
 
-static enum eg_exit inspect_capture(struct eg_call *call, const char *path, struct eg_facts *facts) {
+static enum eg_exit inspect_capture(struct eg_call *call, const char *path,
+                                    struct eg_facts *facts) {
     struct eg_error err;
     struct eg_scan *scan = NULL;
     struct capture_sum sum = {.first_us = INT64_MAX, .last_us = INT64_MIN};
     enum eg_exit code = EG_EXIT_DONE;
-    if (tell_form(call, path, facts, &err) < 0 ||
-        scan_capture(call, path, &scan, &sum, &err) < 0) {
+    if (tell_form(call, path, facts, &err) < 0 || scan_capture(call, path, &scan, &sum, &err) < 0) {
         code = eg_complain(call, &err);
     } else {
         tell_sum(&sum, scan, facts);
         const struct eg_tally *tally = eg_scan_tally(scan);
         for (int i = 0; i < EG_CAUSE_COUNT; i++) {
             struct eg_tally_entry entry = eg_tally_sum(tally, (enum eg_cause)i);
-            int64_t count = entry.records ? entry.records : entry.packets ? entry.packets : entry.bytes;
+            int64_t count = entry.records   ? entry.records
+                            : entry.packets ? entry.packets
+                                            : entry.bytes;
             if (count) eg_facts_int(facts, eg_cause_info((enum eg_cause)i)->name, count);
         }
         size_t count;
@@ -231,7 +236,8 @@ static enum eg_status first_row(struct eg_engine *engine, const char *sql, struc
     return status;
 }
 
-static enum eg_exit inspect_parquet(struct eg_call *call, const char *path, struct eg_facts *facts) {
+static enum eg_exit inspect_parquet(struct eg_call *call, const char *path,
+                                    struct eg_facts *facts) {
     struct eg_engine *engine = NULL;
     struct eg_engine_options engine_options = {0};
     struct eg_strbuf sql = {0};
@@ -280,7 +286,8 @@ static enum eg_status tell_table(struct eg_dataset *dataset, enum eg_table_id ta
     return EG_OK;
 }
 
-static enum eg_exit inspect_dataset(struct eg_call *call, const char *path, struct eg_facts *facts) {
+static enum eg_exit inspect_dataset(struct eg_call *call, const char *path,
+                                    struct eg_facts *facts) {
     struct eg_dataset *dataset = NULL;
     struct eg_error err;
     if (eg_dataset_open(&dataset, path, EG_DATASET_READ, &call->env, &err) < 0)
@@ -333,7 +340,8 @@ static enum eg_exit inspect_one(struct eg_call *call, const char *path, struct e
 
 static enum eg_exit run(struct eg_call *call) {
     const struct inspect_options *o = call->options;
-    if (!call->word_count) return eg_complain_usage(call, "name a capture, a Parquet file or a dataset");
+    if (!call->word_count)
+        return eg_complain_usage(call, "name a capture, a Parquet file or a dataset");
     enum eg_exit worst = EG_EXIT_DONE;
     for (size_t i = 0; i < call->word_count; i++) {
         struct eg_facts facts = {.json = o->json};

@@ -23,9 +23,12 @@ static enum eg_exit run(struct eg_call *call) {
     struct eg_strbuf sql = {0};
     if (code == EG_EXIT_DONE) {
         struct eg_error err;
-        if (eg_sql_losses(&report.origin, &sql, &err) < 0) code = eg_complain(call, &err);
-        else if (o->report.explain) code = eg_report_explain(&report, sql.text);
-        else code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
+        if (eg_sql_losses(&report.origin, &sql, &err) < 0)
+            code = eg_complain(call, &err);
+        else if (o->report.explain)
+            code = eg_report_explain(&report, sql.text);
+        else
+            code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
     }
     eg_strbuf_reset(&sql);
     eg_report_close(&report);
@@ -36,8 +39,9 @@ const struct eg_verb eg_verb_losses = {
     .name = "losses",
     .summary = "what was lost, where and why",
     .synopsis = "[FILTER]",
-    .description = "Shows what was seen and not kept, by cause, source and exporter: sequence gaps, "
-                   "malformed input, cut captures. docs/reference/losses.md explains each cause.",
+    .description =
+        "Shows what was seen and not kept, by cause, source and exporter: sequence gaps, "
+        "malformed input, cut captures. docs/reference/losses.md explains each cause.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct losses_options),

@@ -34,21 +34,26 @@ static void watch_signals(void) {
  * the terminal written into it. They are opened on something that fails as a closed one would. */
 static void hold_descriptors(void) {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) _exit(1);
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(1);
 }
 
 static enum eg_exit unknown_verb(const char *word) {
     if (word[0] == '-') {
-        fprintf(stderr, "earlgrey: options follow the verb: earlgrey VERB %s\n"
-                        "Try 'earlgrey help'.\n", word);
+        fprintf(stderr,
+                "earlgrey: options follow the verb: earlgrey VERB %s\n"
+                "Try 'earlgrey help'.\n",
+                word);
         return EG_EXIT_USAGE;
     }
     const char *names[64];
     size_t count = 0;
     for (; eg_verbs[count]; count++) names[count] = eg_verbs[count]->name;
     const char *near = eg_nearest(word, names, count);
-    if (near) fprintf(stderr, "earlgrey: unknown verb '%s' (did you mean '%s'?)\n", word, near);
-    else fprintf(stderr, "earlgrey: unknown verb '%s'\n", word);
+    if (near)
+        fprintf(stderr, "earlgrey: unknown verb '%s' (did you mean '%s'?)\n", word, near);
+    else
+        fprintf(stderr, "earlgrey: unknown verb '%s'\n", word);
     fprintf(stderr, "Try 'earlgrey help'.\n");
     return EG_EXIT_USAGE;
 }
@@ -78,14 +83,19 @@ static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv)
     struct eg_common_options common = {0};
     struct eg_args args = {.common = &common};
     struct eg_settings settings = {0};
-    struct eg_call call = {.verb = verb, .env = eg_env_plain, .settings = &settings,
-                           .program = "earlgrey", .common = &common};
+    struct eg_call call = {.verb = verb,
+                           .env = eg_env_plain,
+                           .settings = &settings,
+                           .program = "earlgrey",
+                           .common = &common};
     call.env.cancel = &cancelled;
     call.options = eg_calloc(1, verb->options_size);
     call.words = eg_calloc((size_t)argc + 1, sizeof(char *));
     enum eg_exit code = EG_EXIT_FAILED;
-    if (call.options && call.words) code = run(&call, &args, &settings, argc, argv);
-    else fprintf(stderr, "earlgrey: out of memory\n");
+    if (call.options && call.words)
+        code = run(&call, &args, &settings, argc, argv);
+    else
+        fprintf(stderr, "earlgrey: out of memory\n");
     if (call.options) eg_options_reset(verb->options, call.options);
     eg_options_reset(eg_common_option_table, &common);
     eg_settings_reset(&settings);

@@ -10,9 +10,12 @@
 static void roff(FILE *to, const char *text) {
     bool line_start = true;
     for (; *text; text++) {
-        if (*text == '\\') fputs("\\e", to);
-        else if (*text == '-') fputs("\\-", to);
-        else if (*text == '"') fputs("\\(dq", to);
+        if (*text == '\\')
+            fputs("\\e", to);
+        else if (*text == '-')
+            fputs("\\-", to);
+        else if (*text == '"')
+            fputs("\\(dq", to);
         else if (*text == '\n' && text[1] == '\n') {
             fputs("\n.Pp\n", to);
             text++;
@@ -48,7 +51,8 @@ static void man_options(const struct eg_option *options, FILE *to) {
         roff(to, o->unavailable ? o->unavailable : o->help);
         if (o->choices) {
             fputs("One of\n.Cm ", to);
-            for (const char *c = o->choices; *c; c++) fputs(*c == '|' ? " | " : (char[2]){*c, 0}, to);
+            for (const char *c = o->choices; *c; c++)
+                fputs(*c == '|' ? " | " : (char[2]){*c, 0}, to);
             fputs(" .\n", to);
         }
         if (o->preset && o->type != EG_OPT_FLAG) {
@@ -66,7 +70,8 @@ static void man_exit_status(FILE *to) {
           ".It 1\nFailed: no such file, no permission, disk full, dataset locked or too new.\n"
           ".It 2\nUsage, configuration or filter error; nothing was done.\n"
           ".It 3\nDone, but some input or sink failed.\n"
-          ".It 4\nNo rows, with\n.Fl Fl exit-status .\n.El\n", to);
+          ".It 4\nNo rows, with\n.Fl Fl exit-status .\n.El\n",
+          to);
 }
 
 static void man_overview(FILE *to) {
@@ -75,7 +80,8 @@ static void man_overview(FILE *to) {
           ".Sh SYNOPSIS\n.Nm\n.Ar verb\n.Op Ar options\n.Op Ar words\n.Sh DESCRIPTION\n"
           "Turns packet captures and the flow exports inside them into two open tables, flows and\n"
           "packets, keeps them as date\\-partitioned Parquet files, and answers questions about\n"
-          "them.\nThe verbs are:\n.Bl -tag -width Ds\n", to);
+          "them.\nThe verbs are:\n.Bl -tag -width Ds\n",
+          to);
     for (size_t i = 0; eg_verbs[i]; i++) {
         fprintf(to, ".It Xr earlgrey-%s 1\n", eg_verbs[i]->name);
         roff(to, eg_verbs[i]->summary);
@@ -87,7 +93,8 @@ static void man_overview(FILE *to) {
           ".It Ev EARLGREY_OPTION , EARLGREY_VERB_OPTION\n"
           "Any option, in capitals, dashes as underscores.\n.El\n"
           ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/earlgrey/earlgrey.yaml\n"
-          "Configuration;\n.Xr earlgrey-config 1\nshows what is in force.\n.El\n", to);
+          "Configuration;\n.Xr earlgrey-config 1\nshows what is in force.\n.El\n",
+          to);
     man_exit_status(to);
 }
 
@@ -98,8 +105,10 @@ void eg_help_man(const struct eg_verb *verb, FILE *to) {
     }
     char title[64];
     upper(title, sizeof title, verb->name);
-    fprintf(to, ".\\\" SPDX-License-Identifier: Apache-2.0\n.Dd $Mdocdate$\n.Dt EARLGREY-%s 1\n.Os\n"
-                ".Sh NAME\n.Nm earlgrey %s\n.Nd ", title, verb->name);
+    fprintf(to,
+            ".\\\" SPDX-License-Identifier: Apache-2.0\n.Dd $Mdocdate$\n.Dt EARLGREY-%s 1\n.Os\n"
+            ".Sh NAME\n.Nm earlgrey %s\n.Nd ",
+            title, verb->name);
     roff(to, verb->summary);
     fprintf(to, ".Sh SYNOPSIS\n.Nm earlgrey %s\n.Op Ar options\n", verb->name);
     if (*verb->synopsis) {
@@ -130,7 +139,8 @@ static void markdown_options(const struct eg_option *options, FILE *to) {
         fprintf(to, "`--%s` | ", o->name);
         if (o->choices) {
             fputc('`', to);
-            for (const char *c = o->choices; *c; c++) fputs(*c == '|' ? "` `" : (char[2]){*c, 0}, to);
+            for (const char *c = o->choices; *c; c++)
+                fputs(*c == '|' ? "` `" : (char[2]){*c, 0}, to);
             fputc('`', to);
         } else if (o->type != EG_OPT_FLAG) {
             for (const char *c = value_of(o); *c; c++)

@@ -32,8 +32,9 @@ static bool wanted(const struct eg_call *call, bool *json) {
 }
 
 static void draw_json(const struct eg_scan_progress *seen, double elapsed) {
-    fprintf(stderr, "{\"bytes\":%llu,\"bytes_total\":%llu,\"frames\":%llu,\"flows\":%llu,"
-                    "\"packets\":%llu,\"seconds\":%.1f}\n",
+    fprintf(stderr,
+            "{\"bytes\":%llu,\"bytes_total\":%llu,\"frames\":%llu,\"flows\":%llu,"
+            "\"packets\":%llu,\"seconds\":%.1f}\n",
             (unsigned long long)seen->bytes_done, (unsigned long long)seen->bytes_total,
             (unsigned long long)seen->frames, (unsigned long long)seen->rows[EG_TABLE_FLOWS],
             (unsigned long long)seen->rows[EG_TABLE_PACKETS], elapsed);
@@ -58,8 +59,10 @@ void eg_progress_draw(void *to, const struct eg_scan_progress *seen) {
     if (now - p->started < 0.5 || now - p->last < 0.1) return;
     p->last = now;
     p->drawn = true;
-    if (p->json) draw_json(seen, now - p->started);
-    else draw_line(seen, now - p->started);
+    if (p->json)
+        draw_json(seen, now - p->started);
+    else
+        draw_line(seen, now - p->started);
 }
 
 static void *watch(void *from) {

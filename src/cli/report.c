@@ -73,19 +73,11 @@ static enum eg_exit read_times(struct eg_report *report) {
 }
 
 static enum eg_exit read_ports(struct eg_report *report) {
-    const struct eg_text_list *list = &report->options->netflow_port;
-    if (list->count > sizeof report->ports / sizeof *report->ports)
-        return eg_complain_usage(report->call, "--netflow-port: at most 64 ports");
-    for (size_t i = 0; i < list->count; i++) {
-        char *end;
-        long port = strtol(list->items[i], &end, 10);
-        if (*end || end == list->items[i] || port < 1 || port > 65535)
-            return eg_complain_usage(report->call, "--netflow-port: '%s' is no port (1 to 65535)",
-                                     list->items[i]);
-        report->ports[i] = (uint16_t)port;
-    }
-    report->origin.netflow_ports = report->ports;
-    report->origin.netflow_port_count = (uint32_t)list->count;
+    struct eg_error err;
+    if (eg_ports_read(&report->ports, &report->options->netflow_port, &err) < 0)
+        return eg_complain(report->call, &err);
+    report->origin.netflow_ports = report->ports.list;
+    report->origin.netflow_port_count = report->ports.count;
     return EG_EXIT_DONE;
 }
 
@@ -138,8 +130,9 @@ static enum eg_exit check_source(struct eg_report *report) {
     const struct eg_stage *stages = eg_registry(&count);
     for (size_t i = 0; i < count; i++)
         if (stages[i].kind == EG_STAGE_decoder) eg_strbuf_printf(&names, ", %s", stages[i].name);
-    enum eg_exit code = eg_complain_usage(report->call, "there is no source '%s'; there are packet%s",
-                                          source, names.text ? names.text : "");
+    enum eg_exit code =
+        eg_complain_usage(report->call, "there is no source '%s'; there are packet%s", source,
+                          names.text ? names.text : "");
     eg_strbuf_reset(&names);
     return code;
 }
@@ -149,8 +142,10 @@ static enum eg_exit look_at_captures(struct eg_report *report) {
         struct eg_error err;
         if (!eg_spool_needed(report->captures[i])) continue;
         if (report->spool[0])
-            return eg_complain_usage(report->call, "only one input can be a pipe; keep %s in a file "
-                                     "first", report->captures[i]);
+            return eg_complain_usage(report->call,
+                                     "only one input can be a pipe; keep %s in a file "
+                                     "first",
+                                     report->captures[i]);
         if (eg_spool(&report->call->env, report->captures[i], report->spool, &err) < 0)
             return eg_complain(report->call, &err);
         report->captures[i] = report->spool;
@@ -167,9 +162,10 @@ static enum eg_exit look_at_captures(struct eg_report *report) {
     if (!kind.has_exports) {
         report->origin.from_packets = true;
         if (kind.frames) /* else the query says what is wrong with it */
-            eg_note(report->call, "earlgrey: %s: no flow exports in it; answered from its packets "
-                "(bytes are those on the wire)",
-                report->capture_count == 1 ? report->captures[0] : "captures");
+            eg_note(report->call,
+                    "earlgrey: %s: no flow exports in it; answered from its packets "
+                    "(bytes are those on the wire)",
+                    report->capture_count == 1 ? report->captures[0] : "captures");
     }
     return EG_EXIT_DONE;
 }
@@ -178,9 +174,10 @@ static enum eg_exit open_dataset(struct eg_report *report, bool about_flows) {
     struct eg_error err;
     if (report->call->word_count && access(report->call->words[0], R_OK) == 0 &&
         access(report->options->dataset, F_OK) != 0)
-        return eg_complain_usage(report->call, "there is no dataset at %s; to read the file %s, "
-                                 "put -r before it", report->options->dataset,
-                                 report->call->words[0]);
+        return eg_complain_usage(report->call,
+                                 "there is no dataset at %s; to read the file %s, "
+                                 "put -r before it",
+                                 report->options->dataset, report->call->words[0]);
     if (eg_dataset_open(&report->origin.dataset, report->options->dataset, EG_DATASET_READ,
                         &report->call->env, &err) < 0)
         return eg_complain(report->call, &err);
@@ -205,8 +202,10 @@ static enum eg_exit open_dataset(struct eg_report *report, bool about_flows) {
     eg_dataset_files_free(files, packets);
     if (packets) {
         report->origin.from_packets = true;
-        eg_note(report->call, "earlgrey: %s: no flow records in it; answered from its packets "
-                "(bytes are those on the wire)", report->options->dataset);
+        eg_note(report->call,
+                "earlgrey: %s: no flow records in it; answered from its packets "
+                "(bytes are those on the wire)",
+                report->options->dataset);
     }
     return EG_EXIT_DONE;
 }
@@ -224,7 +223,8 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     if (code != EG_EXIT_DONE) return code;
     report->origin.source = options->source;
     bool about_flows = report->about_flows = table == EG_TABLE_FLOWS;
-    if (report->capture_count) return about_flows ? look_at_captures(report) : check_readable(report);
+    if (report->capture_count)
+        return about_flows ? look_at_captures(report) : check_readable(report);
     return open_dataset(report, about_flows);
 }
 

@@ -4,6 +4,7 @@
 #ifndef EG_CLI_REPORT_H
 #define EG_CLI_REPORT_H
 
+#include "cli/ports.h"
 #include "cli/spool.h"
 #include "cli/verb.h"
 #include "query/analysis.h"
@@ -28,49 +29,100 @@ struct eg_report_options {
 /* The table entries of the options above, for a struct S whose member `report` they are. */
 #define EG_REPORT_AT(S, member) (offsetof(S, report) + offsetof(struct eg_report_options, member))
 #define EG_REPORT_ORIGIN_OPTIONS(S)                                                                \
-    {.name = "dataset", .letter = 'd', .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, dataset),    \
-     .preset = "./earlgrey-data", .value_name = "DATASET",                                         \
+    {.name = "dataset",                                                                            \
+     .letter = 'd',                                                                                \
+     .type = EG_OPT_TEXT,                                                                          \
+     .offset = EG_REPORT_AT(S, dataset),                                                           \
+     .preset = "./earlgrey-data",                                                                  \
+     .value_name = "DATASET",                                                                      \
      .help = "The dataset to answer from."},                                                       \
-    {.name = "read", .letter = 'r', .type = EG_OPT_LIST, .offset = EG_REPORT_AT(S, read),          \
-     .value_name = "FILE", .help = "Answers straight from this capture; may be repeated. Words "   \
-                                   "behind it that name files are read too."},                     \
-    {.name = "time", .letter = 't', .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, time),          \
-     .value_name = "FROM[,TO]",                                                                    \
-     .help = "Only this time, in UTC unless it says otherwise: RFC 3339, 2026-01-02 13:00, epoch, now-6h, -15m."},                  \
-    {.name = "match", .type = EG_OPT_CHOICE, .offset = EG_REPORT_AT(S, match),                     \
-     .preset = "overlaps", .choices = "overlaps|start|end|inside",                                 \
-     .help = "When a flow belongs to the time given with -t."},                                    \
-    {.name = "source", .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, source),                     \
-     .value_name = "SOURCE", .help = "Only rows of this source: netflow5, …; packet: flows made "  \
-                                     "of packets, even where there are exports."},                 \
-    {.name = "netflow-port", .type = EG_OPT_LIST, .offset = EG_REPORT_AT(S, netflow_port),         \
-     .value_name = "PORT", .help = "UDP port that carries flow exports in the captures read with " \
-                                   "-r; others are recognised by content."},                       \
-    {.name = "threads", .type = EG_OPT_INT, .offset = EG_REPORT_AT(S, threads), .preset = "0",     \
-     .min = 0, .max = 1024, .value_name = "N", .help = "Threads to use; 0 is one per core."},      \
-    {.name = "memory-limit", .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, memory_limit),         \
-     .value_name = "SIZE", .help = "Most memory the SQL engine may take, as 2GB."}
+        {.name = "read",                                                                           \
+         .letter = 'r',                                                                            \
+         .type = EG_OPT_LIST,                                                                      \
+         .offset = EG_REPORT_AT(S, read),                                                          \
+         .value_name = "FILE",                                                                     \
+         .help = "Answers straight from this capture; may be repeated. Words "                     \
+                 "behind it that name files are read too."},                                       \
+        {.name = "time",                                                                           \
+         .letter = 't',                                                                            \
+         .type = EG_OPT_TEXT,                                                                      \
+         .offset = EG_REPORT_AT(S, time),                                                          \
+         .value_name = "FROM[,TO]",                                                                \
+         .help = "Only this time, in UTC unless it says otherwise: RFC 3339, 2026-01-02 13:00, "   \
+                 "epoch, now-6h, -15m."},                                                          \
+        {.name = "match",                                                                          \
+         .type = EG_OPT_CHOICE,                                                                    \
+         .offset = EG_REPORT_AT(S, match),                                                         \
+         .preset = "overlaps",                                                                     \
+         .choices = "overlaps|start|end|inside",                                                   \
+         .help = "When a flow belongs to the time given with -t."},                                \
+        {.name = "source",                                                                         \
+         .type = EG_OPT_TEXT,                                                                      \
+         .offset = EG_REPORT_AT(S, source),                                                        \
+         .value_name = "SOURCE",                                                                   \
+         .help = "Only rows of this source: netflow5, …; packet: flows made "                    \
+                 "of packets, even where there are exports."},                                     \
+        {.name = "netflow-port",                                                                   \
+         .type = EG_OPT_LIST,                                                                      \
+         .offset = EG_REPORT_AT(S, netflow_port),                                                  \
+         .value_name = "PORT",                                                                     \
+         .help = "UDP port that carries flow exports in the captures read with "                   \
+                 "-r; others are recognised by content."},                                         \
+        {.name = "threads",                                                                        \
+         .type = EG_OPT_INT,                                                                       \
+         .offset = EG_REPORT_AT(S, threads),                                                       \
+         .preset = "0",                                                                            \
+         .min = 0,                                                                                 \
+         .max = 1024,                                                                              \
+         .value_name = "N",                                                                        \
+         .help = "Threads to use; 0 is one per core."},                                            \
+    {                                                                                              \
+        .name = "memory-limit", .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, memory_limit),      \
+        .value_name = "SIZE", .help = "Most memory the SQL engine may take, as 2GB."               \
+    }
 #define EG_REPORT_OUTPUT_OPTIONS(S)                                                                \
-    {.name = "output", .letter = 'o', .type = EG_OPT_CHOICE, .offset = EG_REPORT_AT(S, output),    \
+    {.name = "output",                                                                             \
+     .letter = 'o',                                                                                \
+     .type = EG_OPT_CHOICE,                                                                        \
+     .offset = EG_REPORT_AT(S, output),                                                            \
      .choices = "table|wide|csv|tsv|json|jsonl|markdown|parquet|arrow",                            \
-     .help = "How the answer is written. Without it: as the ending of -w says; table on a terminal; else tsv."},                         \
-    {.name = "json", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(S, json),                         \
-     .help = "The same as -o json."},                                                              \
-    {.name = "write", .letter = 'w', .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, write),        \
-     .value_name = "FILE", .help = "Writes the answer to this file, whole or not at all; - is "    \
-                                   "standard output."},                                            \
-    {.name = "no-header", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(S, no_header),               \
-     .help = "Leaves out the line of column names."},                                              \
-    {.name = "explain", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(S, explain),                   \
-     .help = "Shows the filter's normal form and the SQL instead of running it."},                 \
-    {.name = "exit-status", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(S, exit_status),           \
-     .help = "Exits with 4 when there are no rows."},                                              \
-    {.name = "utc", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(S, utc),                           \
-     .help = "Times in UTC in tables too, not with the local offset."},                            \
-    {.name = "epoch", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(S, epoch),                       \
-     .help = "Times as microseconds since 1970."},                                                 \
-    {.name = "units", .type = EG_OPT_CHOICE, .offset = EG_REPORT_AT(S, units), .preset = "si",     \
-     .choices = "si|raw", .help = "How tables show bytes and packets: 1.23 GB, or all digits."}
+     .help = "How the answer is written. Without it: as the ending of -w says; table on a "        \
+             "terminal; else tsv."},                                                               \
+        {.name = "json",                                                                           \
+         .type = EG_OPT_FLAG,                                                                      \
+         .offset = EG_REPORT_AT(S, json),                                                          \
+         .help = "The same as -o json."},                                                          \
+        {.name = "write",                                                                          \
+         .letter = 'w',                                                                            \
+         .type = EG_OPT_TEXT,                                                                      \
+         .offset = EG_REPORT_AT(S, write),                                                         \
+         .value_name = "FILE",                                                                     \
+         .help = "Writes the answer to this file, whole or not at all; - is "                      \
+                 "standard output."},                                                              \
+        {.name = "no-header",                                                                      \
+         .type = EG_OPT_FLAG,                                                                      \
+         .offset = EG_REPORT_AT(S, no_header),                                                     \
+         .help = "Leaves out the line of column names."},                                          \
+        {.name = "explain",                                                                        \
+         .type = EG_OPT_FLAG,                                                                      \
+         .offset = EG_REPORT_AT(S, explain),                                                       \
+         .help = "Shows the filter's normal form and the SQL instead of running it."},             \
+        {.name = "exit-status",                                                                    \
+         .type = EG_OPT_FLAG,                                                                      \
+         .offset = EG_REPORT_AT(S, exit_status),                                                   \
+         .help = "Exits with 4 when there are no rows."},                                          \
+        {.name = "utc",                                                                            \
+         .type = EG_OPT_FLAG,                                                                      \
+         .offset = EG_REPORT_AT(S, utc),                                                           \
+         .help = "Times in UTC in tables too, not with the local offset."},                        \
+        {.name = "epoch",                                                                          \
+         .type = EG_OPT_FLAG,                                                                      \
+         .offset = EG_REPORT_AT(S, epoch),                                                         \
+         .help = "Times as microseconds since 1970."},                                             \
+    {                                                                                              \
+        .name = "units", .type = EG_OPT_CHOICE, .offset = EG_REPORT_AT(S, units), .preset = "si",  \
+        .choices = "si|raw", .help = "How tables show bytes and packets: 1.23 GB, or all digits."  \
+    }
 
 /* What a reporting verb works with while it runs. */
 struct eg_report {
@@ -78,7 +130,7 @@ struct eg_report {
     const struct eg_report_options *options;
     struct eg_origin origin;
     struct eg_filter *filter;
-    uint16_t ports[64];
+    struct eg_ports ports;
     char **captures;
     size_t capture_count;
     char spool[EG_SPOOL_PATH]; /* the copy of a pipe; at most one capture can be one */

@@ -28,7 +28,8 @@ static enum eg_status copy_all(const struct eg_env *env, int from, int to, struc
             ssize_t wrote = write(to, bytes + done, (size_t)(n - done));
             if (wrote < 0 && errno == EINTR) continue;
             if (wrote < 0)
-                return eg_fail_errno(err, errno, "cannot keep the input in a temporary file (TMPDIR "
+                return eg_fail_errno(err, errno,
+                                     "cannot keep the input in a temporary file (TMPDIR "
                                      "names another place)");
             done += wrote;
         }
@@ -46,8 +47,9 @@ enum eg_status eg_spool(const struct eg_env *env, const char *path, char copy[EG
                                      : eg_fail_errno(err, errno, "cannot read %s", path);
     snprintf(copy, EG_SPOOL_PATH, "%.990s/earlgrey-input-XXXXXX", temp && *temp ? temp : "/tmp");
     int to = mkostemp(copy, O_CLOEXEC);
-    enum eg_status status = to < 0 ? eg_fail_errno(err, errno, "cannot make a temporary file %s", copy)
-                                   : copy_all(env, from, to, err);
+    enum eg_status status = to < 0
+                                ? eg_fail_errno(err, errno, "cannot make a temporary file %s", copy)
+                                : copy_all(env, from, to, err);
     if (!standard) close(from);
     if (to >= 0) close(to);
     if (status < 0 && to >= 0) unlink(copy);

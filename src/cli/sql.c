@@ -30,8 +30,7 @@ static enum eg_status views(struct eg_report *report, struct eg_strbuf *sql, str
 
 static enum eg_exit run(struct eg_call *call) {
     struct sql_options *o = call->options;
-    if (call->word_count != 1)
-        return eg_complain_usage(call, "give one statement, in quotes");
+    if (call->word_count != 1) return eg_complain_usage(call, "give one statement, in quotes");
     const char *statement = call->words[0];
     call->word_count = 0;
     struct eg_report report = {.call = call, .options = &o->report};
@@ -44,9 +43,12 @@ static enum eg_exit run(struct eg_call *call) {
     struct eg_strbuf before = {0};
     if (code == EG_EXIT_DONE) {
         struct eg_error err;
-        if (views(&report, &before, &err) < 0) code = eg_complain(call, &err);
-        else if (o->report.explain) code = eg_report_explain(&report, statement);
-        else code = eg_report_run(&report, before.text, statement, true);
+        if (views(&report, &before, &err) < 0)
+            code = eg_complain(call, &err);
+        else if (o->report.explain)
+            code = eg_report_explain(&report, statement);
+        else
+            code = eg_report_run(&report, before.text, statement, true);
     }
     eg_strbuf_reset(&before);
     eg_report_close(&report);
@@ -59,7 +61,8 @@ const struct eg_verb eg_verb_sql = {
     .synopsis = "STATEMENT",
     .description =
         "Runs one SELECT. The tables flows, packets, counters and losses are those of the dataset "
-        "(-d) or of captures (-r); read_flows('FILE') and read_packets('FILE') read captures. Files below "
+        "(-d) or of captures (-r); read_flows('FILE') and read_packets('FILE') read captures. "
+        "Files below "
         "the current directory, in the dataset, and named with -r can be read; no other file, and "
         "nothing can be written.",
     .examples = examples,

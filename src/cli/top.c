@@ -13,27 +13,45 @@ struct top_options {
 
 static const struct eg_option options[] = {
     EG_REPORT_ORIGIN_OPTIONS(struct top_options),
-    {.name = "by", .letter = 's', .type = EG_OPT_LIST, .offset = offsetof(struct top_options, by),
+    {.name = "by",
+     .letter = 's',
+     .type = EG_OPT_LIST,
+     .offset = offsetof(struct top_options, by),
      .value_name = "FIELD[,FIELD…]",
-     .help = "What to group by: any column, or pair (both directions of an address pair merged, the "
-             "default), ip, port, as (either side). FIELD/METRIC sets the metric too."},
-    {.name = "metric", .letter = 'm', .type = EG_OPT_CHOICE,
-     .offset = offsetof(struct top_options, metric), .preset = "bytes",
-     .choices = "bytes|packets|flows", .help = "What to rank by."},
-    {.name = "number", .letter = 'n', .type = EG_OPT_INT,
-     .offset = offsetof(struct top_options, number), .preset = "10", .min = 0, .max = INT64_MAX,
-     .value_name = "N", .help = "How many; 0 is all."},
-    {.name = "raw", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(struct top_options, raw),
+     .help =
+         "What to group by: any column, or pair (both directions of an address pair merged, the "
+         "default), ip, port, as (either side). FIELD/METRIC sets the metric too."},
+    {.name = "metric",
+     .letter = 'm',
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct top_options, metric),
+     .preset = "bytes",
+     .choices = "bytes|packets|flows",
+     .help = "What to rank by."},
+    {.name = "number",
+     .letter = 'n',
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct top_options, number),
+     .preset = "10",
+     .min = 0,
+     .max = INT64_MAX,
+     .value_name = "N",
+     .help = "How many; 0 is all."},
+    {.name = "raw",
+     .type = EG_OPT_FLAG,
+     .offset = EG_REPORT_AT(struct top_options, raw),
      .help = "Counters as reported, not scaled by the sampling rate."},
     EG_REPORT_OUTPUT_OPTIONS(struct top_options),
     EG_OPTION_END,
 };
 
 static const char *const examples[] = {
-    "earlgrey top -r capture.pcap", "The ten address pairs with most bytes, straight from a capture.",
+    "earlgrey top -r capture.pcap",
+    "The ten address pairs with most bytes, straight from a capture.",
     "earlgrey top -d data -s src_ip,dst_port -m flows -n 20 'proto tcp'",
     "Who connects most, by port.",
-    "earlgrey top -d data -t now-1h -s dst_ip --json", "The last hour's receivers, as JSON.",
+    "earlgrey top -d data -t now-1h -s dst_ip --json",
+    "The last hour's receivers, as JSON.",
     NULL};
 
 static enum eg_exit run(struct eg_call *call) {
@@ -60,9 +78,12 @@ static enum eg_exit run(struct eg_call *call) {
             .raw = o->report.raw,
         };
         struct eg_error err;
-        if (eg_sql_top(&request, &sql, &err) < 0) code = eg_complain(call, &err);
-        else if (o->report.explain) code = eg_report_explain(&report, sql.text);
-        else code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
+        if (eg_sql_top(&request, &sql, &err) < 0)
+            code = eg_complain(call, &err);
+        else if (o->report.explain)
+            code = eg_report_explain(&report, sql.text);
+        else
+            code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
     }
     eg_strbuf_reset(&sql);
     eg_report_close(&report);

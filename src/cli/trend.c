@@ -13,27 +13,39 @@ struct trend_options {
 
 static const struct eg_option options[] = {
     EG_REPORT_ORIGIN_OPTIONS(struct trend_options),
-    {.name = "host", .type = EG_OPT_TEXT, .offset = offsetof(struct trend_options, host),
-     .value_name = "IP|CIDR", .help = "Tells traffic into and out of this host or network apart."},
-    {.name = "by", .letter = 'b', .type = EG_OPT_DURATION,
-     .offset = offsetof(struct trend_options, by_us), .preset = "5m", .value_name = "INTERVAL",
+    {.name = "host",
+     .type = EG_OPT_TEXT,
+     .offset = offsetof(struct trend_options, host),
+     .value_name = "IP|CIDR",
+     .help = "Tells traffic into and out of this host or network apart."},
+    {.name = "by",
+     .letter = 'b',
+     .type = EG_OPT_DURATION,
+     .offset = offsetof(struct trend_options, by_us),
+     .preset = "5m",
+     .value_name = "INTERVAL",
      .help = "Width of an interval, 1ms to 366d."},
-    {.name = "attribute", .type = EG_OPT_CHOICE, .offset = offsetof(struct trend_options, attribute),
-     .preset = "spread", .choices = "spread|end",
+    {.name = "attribute",
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct trend_options, attribute),
+     .preset = "spread",
+     .choices = "spread|end",
      .help = "Spreads a flow's bytes over the intervals it spans, or counts all at its end."},
-    {.name = "raw", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(struct trend_options, raw),
+    {.name = "raw",
+     .type = EG_OPT_FLAG,
+     .offset = EG_REPORT_AT(struct trend_options, raw),
      .help = "Counters as reported, not scaled by the sampling rate."},
     EG_REPORT_OUTPUT_OPTIONS(struct trend_options),
     EG_OPTION_END,
 };
 
-static const char *const examples[] = {
-    "earlgrey trend -r capture.pcap --by 1s", "Bytes, packets and flows per second.",
-    "earlgrey trend -d data --host 10.0.0.0/8 --by 1d", "What goes in and out of a network, by day.",
-    NULL};
+static const char *const examples[] = {"earlgrey trend -r capture.pcap --by 1s",
+                                       "Bytes, packets and flows per second.",
+                                       "earlgrey trend -d data --host 10.0.0.0/8 --by 1d",
+                                       "What goes in and out of a network, by day.", NULL};
 
 #define INTERVALS_MAX INT64_C(1000000) /* rows of an answer */
-#define PARTS_MAX INT64_C(20000000)   /* shares of flows, in all */
+#define PARTS_MAX INT64_C(20000000)    /* shares of flows, in all */
 
 /* Narrow intervals over a long time take memory without end: told before it is tried. */
 static enum eg_exit check_cost(struct eg_report *report, const struct eg_trend_request *request) {
@@ -42,8 +54,10 @@ static enum eg_exit check_cost(struct eg_report *report, const struct eg_trend_r
     struct eg_error err;
     int64_t cost[2];
     enum eg_exit code = EG_EXIT_DONE;
-    if (eg_sql_trend_cost(request, &sql, &err) < 0) code = eg_complain(report->call, &err);
-    else code = eg_report_numbers(report, sql.text, cost, 2);
+    if (eg_sql_trend_cost(request, &sql, &err) < 0)
+        code = eg_complain(report->call, &err);
+    else
+        code = eg_report_numbers(report, sql.text, cost, 2);
     eg_strbuf_reset(&sql);
     if (code != EG_EXIT_DONE) return code;
     int64_t span = cost[0];
@@ -52,9 +66,11 @@ static enum eg_exit check_cost(struct eg_report *report, const struct eg_trend_r
     int64_t intervals = span / request->by_us;
     bool spread = request->spread && !request->origin.from_packets;
     if (intervals <= INTERVALS_MAX && (!spread || cost[1] <= PARTS_MAX)) return EG_EXIT_DONE;
-    return eg_complain_usage(report->call, "--by is too narrow here: it would make %lld intervals; "
+    return eg_complain_usage(report->call,
+                             "--by is too narrow here: it would make %lld intervals; "
                              "widen it, narrow the time with -t, or count flows where they end "
-                             "(--attribute end)", (long long)intervals);
+                             "(--attribute end)",
+                             (long long)intervals);
 }
 
 static enum eg_exit run(struct eg_call *call) {
@@ -71,8 +87,10 @@ static enum eg_exit run(struct eg_call *call) {
             .spread = strcmp(o->attribute, "spread") == 0,
         };
         struct eg_error err;
-        if (eg_sql_trend(&request, &sql, &err) < 0) code = eg_complain(call, &err);
-        else if (o->report.explain) code = eg_report_explain(&report, sql.text);
+        if (eg_sql_trend(&request, &sql, &err) < 0)
+            code = eg_complain(call, &err);
+        else if (o->report.explain)
+            code = eg_report_explain(&report, sql.text);
         else if ((code = check_cost(&report, &request)) == EG_EXIT_DONE)
             code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
     }
@@ -85,8 +103,9 @@ const struct eg_verb eg_verb_trend = {
     .name = "trend",
     .summary = "bytes and packets per interval",
     .synopsis = "[FILTER]",
-    .description = "Shows traffic over time. With --host the intervals tell what went in and out of "
-                   "it. Intervals without traffic are zero.",
+    .description =
+        "Shows traffic over time. With --host the intervals tell what went in and out of "
+        "it. Intervals without traffic are zero.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct trend_options),

@@ -16,14 +16,13 @@ enum eg_exit {
     EG_EXIT_EMPTY = 4,   /* no rows, with --exit-status */
 };
 
-
 struct eg_settings; /* the configuration (config_file.h) */
 
 /* One call of the program, as a verb sees it. */
 struct eg_call {
     const struct eg_verb *verb;
-    void *options;     /* the verb's options struct, filled */
-    char **words;      /* what follows the options: files, a filter, a statement */
+    void *options; /* the verb's options struct, filled */
+    char **words;  /* what follows the options: files, a filter, a statement */
     size_t word_count;
     struct eg_env env; /* cancel is set by SIGINT and SIGTERM */
     const struct eg_settings *settings;
@@ -33,9 +32,9 @@ struct eg_call {
 
 struct eg_verb {
     const char *name;
-    const char *summary;     /* one line, no full stop */
-    const char *synopsis;    /* what follows the options: "[FILTER]" */
-    const char *description; /* paragraphs for the man page, separated by blank lines */
+    const char *summary;         /* one line, no full stop */
+    const char *synopsis;        /* what follows the options: "[FILTER]" */
+    const char *description;     /* paragraphs for the man page, separated by blank lines */
     const char *const *examples; /* pairs: command, what it shows; ends with NULL */
     const struct eg_option *options;
     size_t options_size;
@@ -61,6 +60,5 @@ enum eg_exit eg_exit_of(enum eg_status);
 /* Usage errors: prints the line and "Try 'earlgrey VERB -h'". */
 enum eg_exit eg_complain_usage(const struct eg_call *, const char *format, ...) EG_PRINTF(2, 3);
 void eg_note(const struct eg_call *, const char *format, ...) EG_PRINTF(2, 3); /* unless --quiet */
-
 
 #endif

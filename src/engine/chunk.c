@@ -3,8 +3,8 @@
  * bytes are written in place, and a longer text that comes again in the same chunk is given out
  * again instead of copied. Several small batches may fill one chunk. */
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "engine/inside.h"
-#include "engine/utf8.h"
 #include "table/address.h"
 
 #include <string.h>
@@ -107,8 +107,10 @@ static void bits_copy(uint64_t *to, uint32_t at, const uint64_t *from, uint32_t 
     }
     for (uint32_t k = 0; k < count; k++) {
         uint64_t bit = UINT64_C(1) << ((at + k) & 63);
-        if (eg_bit(from, start + k)) to[(at + k) / 64] |= bit;
-        else to[(at + k) / 64] &= ~bit;
+        if (eg_bit(from, start + k))
+            to[(at + k) / 64] |= bit;
+        else
+            to[(at + k) / 64] &= ~bit;
     }
 }
 
@@ -139,14 +141,15 @@ static uint64_t *validity(struct eg_chunk_column *col) {
 static void put_string(struct eg_chunk_column *col, uint32_t row, const char *text, size_t size) {
     if (size <= EG_INLINE_MAX)
         ((duckdb_string_t *)col->values)[row] = eg_inline_string(text, size);
-    else duckdb_unsafe_vector_assign_string_element_len(col->vector, row, text, size);
+    else
+        duckdb_unsafe_vector_assign_string_element_len(col->vector, row, text, size);
 }
 
 /* A text from outside, as DuckDB may have it: what is no UTF-8 becomes U+FFFD. */
 static struct eg_span clean(struct eg_span text, struct eg_strbuf *scratch) {
-    if (eg_utf8_whole(text)) return text;
+    if (eg_utf8_good(text) == text.size) return text;
     eg_strbuf_clear(scratch);
-    eg_utf8_mend(text, scratch);
+    eg_utf8_repair(text, scratch);
     return eg_span(scratch->failed ? "" : scratch->text, scratch->failed ? 0 : scratch->size);
 }
 
@@ -255,8 +258,10 @@ static void add_column(struct eg_chunk *chunk, struct eg_chunk_column *col,
         bits_set(validity(col), at, count, false);
         return;
     }
-    if (from->valid && from->nulls) bits_copy(validity(col), at, from->valid, start, count);
-    else if (col->valid) bits_set(col->valid, at, count, true);
+    if (from->valid && from->nulls)
+        bits_copy(validity(col), at, from->valid, start, count);
+    else if (col->valid)
+        bits_set(col->valid, at, count, true);
     uint32_t width = eg_type_width(from->type);
     bool fits = true;
     switch (from->type) {
@@ -286,8 +291,7 @@ void eg_chunk_add(struct eg_chunk *chunk, const struct eg_batch *batch, uint32_t
     EG_ASSERT(count <= chunk->room - chunk->rows);
     for (uint32_t i = 0; i < chunk->column_count; i++) {
         struct eg_chunk_column *col = &chunk->columns[i];
-        if (col->col != UINT32_MAX)
-            add_column(chunk, col, &batch->columns[col->col], from, count);
+        if (col->col != UINT32_MAX) add_column(chunk, col, &batch->columns[col->col], from, count);
     }
     chunk->rows += count;
 }

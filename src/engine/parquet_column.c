@@ -4,9 +4,9 @@
 #include "engine/parquet_column.h"
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "engine/parquet_bloom.h"
 #include "engine/parquet_pack.h"
-#include "engine/utf8.h"
 #include "table/address.h"
 
 #include <string.h>
@@ -149,7 +149,7 @@ static bool mend(struct job *job, struct eg_span *text) {
     s->mended = mended;
     mended[s->mended_count] = (struct eg_strbuf){0};
     struct eg_strbuf *to = &mended[s->mended_count++];
-    eg_utf8_mend(*text, to);
+    eg_utf8_repair(*text, to);
     *text = eg_span(to->text, to->size);
     return !to->failed;
 }
@@ -174,7 +174,7 @@ static bool gather_texts(struct job *job) {
             if (col->valid && !eg_bit(col->valid, row)) continue;
             struct eg_span *text = &job->s->texts[at++];
             *text = eg_col_text(col, row);
-            if (job->type == EG_TYPE_BIN || eg_utf8_whole(*text)) continue;
+            if (job->type == EG_TYPE_BIN || eg_utf8_good(*text) == text->size) continue;
             if (!mend(job, text)) return false;
         }
     }
@@ -210,8 +210,8 @@ static bool put_page(struct job *job, int type, uint32_t values, int encoding) {
     eg_strbuf_clear(&s->made);
     if (!eg_strbuf_reserve(&s->made, bound)) return false;
     if (!s->zstd && !(s->zstd = ZSTD_createCCtx())) return false;
-    size_t packed = ZSTD_compressCCtx(s->zstd, s->made.text, bound, s->page.text ? s->page.text : "",
-                                      s->page.size, LEVEL);
+    size_t packed = ZSTD_compressCCtx(s->zstd, s->made.text, bound,
+                                      s->page.text ? s->page.text : "", s->page.size, LEVEL);
     if (ZSTD_isError(packed)) return false;
     page_header(job, type, s->page.size, packed, values, encoding);
     eg_strbuf_add(&job->out->bytes, s->made.text, packed);
@@ -223,9 +223,12 @@ static void begin_rows(struct job *job) {
     struct eg_strbuf *page = &job->s->page;
     eg_strbuf_clear(page);
     eg_strbuf_add(page, "\0\0\0\0", 4); /* the size of the levels */
-    if (job->values == job->rows) eg_pack_run(1, job->rows, 1, page);
-    else if (job->values == 0) eg_pack_run(0, job->rows, 1, page);
-    else eg_pack_bits(job->s->bits, job->rows, page);
+    if (job->values == job->rows)
+        eg_pack_run(1, job->rows, 1, page);
+    else if (job->values == 0)
+        eg_pack_run(0, job->rows, 1, page);
+    else
+        eg_pack_bits(job->s->bits, job->rows, page);
     uint32_t size = (uint32_t)(page->size - 4);
     if (!page->failed) memcpy(page->text, &size, 4);
 }
@@ -237,8 +240,10 @@ static bool put_places(struct job *job) {
     if (width > 8) width = (width + 7) / 8 * 8;
     begin_rows(job);
     eg_strbuf_char(&job->s->page, (char)width);
-    if (d->count == 1) eg_pack_run(0, job->values, width, &job->s->page);
-    else eg_pack_hybrid(d->places, job->values, width, &job->s->page);
+    if (d->count == 1)
+        eg_pack_run(0, job->values, width, &job->s->page);
+    else
+        eg_pack_hybrid(d->places, job->values, width, &job->s->page);
     job->out->encoding = RLE_DICTIONARY;
     job->out->distinct = d->count;
     return put_page(job, DATA_PAGE, job->rows, RLE_DICTIONARY);
@@ -336,7 +341,8 @@ static void note_range(struct job *job, size_t from) {
         }
         at += 4 + (size_t)size;
     }
-    if (!least || least_size > 256 || most_size > 256) return; /* long texts would swell the footer */
+    if (!least || least_size > 256 || most_size > 256)
+        return; /* long texts would swell the footer */
     job->out->has_range = true;
     eg_strbuf_add(&job->out->least, least, least_size);
     eg_strbuf_add(&job->out->most, most, most_size);
@@ -344,8 +350,7 @@ static void note_range(struct job *job, size_t from) {
 
 static bool finish_dictionary(struct job *job) {
     note_range(job, 0);
-    if (job->bloom &&
-        !eg_bloom_make(&job->out->bloom, &job->s->page, job->s->distinct.count))
+    if (job->bloom && !eg_bloom_make(&job->out->bloom, &job->s->page, job->s->distinct.count))
         return false;
     return put_dictionary(job) && put_places(job);
 }
@@ -370,8 +375,10 @@ static bool encode_texts(struct job *job) {
     bool dictionary = end == EG_DISTINCT_FOUND;
     const struct eg_span *texts = dictionary ? d->texts : job->s->texts;
     uint32_t count = dictionary ? d->count : job->values;
-    if (dictionary) eg_strbuf_clear(&job->s->page);
-    else begin_rows(job);
+    if (dictionary)
+        eg_strbuf_clear(&job->s->page);
+    else
+        begin_rows(job);
     size_t from = job->s->page.size;
     for (uint32_t i = 0; i < count; i++) put_text(job, (const char *)texts[i].at, texts[i].size);
     if (dictionary) return finish_dictionary(job);
@@ -388,8 +395,10 @@ static bool encode_macs(struct job *job) {
     if (end == EG_DISTINCT_NO_MEMORY) return false;
     bool dictionary = end == EG_DISTINCT_FOUND;
     uint32_t count = dictionary ? d->count : job->values;
-    if (dictionary) eg_strbuf_clear(&job->s->page);
-    else begin_rows(job);
+    if (dictionary)
+        eg_strbuf_clear(&job->s->page);
+    else
+        begin_rows(job);
     size_t from = job->s->page.size;
     for (uint32_t i = 0; i < count; i++) {
         char text[EG_MAC_TEXT];

@@ -18,36 +18,36 @@
 
 /* Where a question's rows come from. Either a dataset or captures. */
 struct eg_origin {
-    struct eg_dataset *dataset;    /* NULL: captures */
+    struct eg_dataset *dataset; /* NULL: captures */
     const char *const *captures;
     size_t capture_count;
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
-    bool from_packets;             /* flows made of packets: the captures hold no exports, or the
+    bool from_packets;              /* flows made of packets: the captures hold no exports, or the
                                       user asked for `--source packet` */
-    const char *source;            /* only rows of this source ("netflow5", …); NULL: all */
-    int64_t from_us, to_us;        /* INT64_MIN/MAX: open */
-    const char *match;             /* overlaps|start|end|inside */
+    const char *source;             /* only rows of this source ("netflow5", …); NULL: all */
+    int64_t from_us, to_us;         /* INT64_MIN/MAX: open */
+    const char *match;              /* overlaps|start|end|inside */
     const struct eg_filter *filter; /* NULL: all */
-    bool each_packet; /* with from_packets: a row a packet instead of a row a flow */
+    bool each_packet;               /* with from_packets: a row a packet instead of a row a flow */
     bool codes; /* captures only: address columns as numbers that ip_text() turns into text, which
                    group many times as fast; for questions that know of it */
 };
 
 struct eg_top_request {
     struct eg_origin origin;
-    const char *const *by;  /* columns, or "pair" (both directions merged) alone */
+    const char *const *by; /* columns, or "pair" (both directions merged) alone */
     size_t by_count;
-    const char *metric;     /* bytes|packets|flows */
+    const char *metric; /* bytes|packets|flows */
     int64_t limit;
-    bool raw;               /* counters as reported; else scaled by the sampling rate */
+    bool raw; /* counters as reported; else scaled by the sampling rate */
 };
 struct eg_trend_request {
     struct eg_origin origin;
-    const char *host;       /* address or CIDR: in and out are seen from there; NULL: total */
-    int64_t by_us;          /* width of an interval */
+    const char *host; /* address or CIDR: in and out are seen from there; NULL: total */
+    int64_t by_us;    /* width of an interval */
     bool raw;
-    bool spread;            /* a flow's bytes over the intervals it spans; else at its end */
+    bool spread; /* a flow's bytes over the intervals it spans; else at its end */
 };
 
 /* The SQL text of each question; EG_E_USAGE for an unknown column or metric. */

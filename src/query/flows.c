@@ -68,10 +68,14 @@ enum eg_status eg_sql_flows(const struct eg_origin *origin, const char *fields, 
         bool descending = order && strchr("-", order[0]) && order[0];
         const char *column = order ? order + descending : "start_time";
         if (eg_column_find(eg_table_get(EG_TABLE_FLOWS), column) < 0)
-            return eg_fail(err, EG_E_USAGE, "cannot sort by '%s'; 'earlgrey fields flows' lists "
-                           "what there is, and 'none' keeps the stored order", column);
-        eg_strbuf_printf(sql, " ORDER BY f.%s%s NULLS LAST, f.end_time, f.src_ip, f.dst_ip, "
-                         "f.src_port, f.dst_port", column, descending ? " DESC" : "");
+            return eg_fail(err, EG_E_USAGE,
+                           "cannot sort by '%s'; 'earlgrey fields flows' lists "
+                           "what there is, and 'none' keeps the stored order",
+                           column);
+        eg_strbuf_printf(sql,
+                         " ORDER BY f.%s%s NULLS LAST, f.end_time, f.src_ip, f.dst_ip, "
+                         "f.src_port, f.dst_port",
+                         column, descending ? " DESC" : "");
     }
     if (limit > 0) {
         eg_strbuf_text(sql, " LIMIT ");

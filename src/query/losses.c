@@ -4,10 +4,11 @@
 
 enum eg_status eg_sql_losses(const struct eg_origin *origin, struct eg_strbuf *sql,
                              struct eg_error *err) {
-    eg_strbuf_text(sql, "SELECT min(start_time) AS start_time, max(end_time) AS end_time, source, "
-                        "exporter, domain, cause, CAST(sum(records) AS BIGINT) AS records, "
-                        "CAST(sum(packets) AS BIGINT) AS packets, CAST(sum(bytes) AS BIGINT) AS bytes "
-                        "FROM (SELECT * FROM ");
+    eg_strbuf_text(sql,
+                   "SELECT min(start_time) AS start_time, max(end_time) AS end_time, source, "
+                   "exporter, domain, cause, CAST(sum(records) AS BIGINT) AS records, "
+                   "CAST(sum(packets) AS BIGINT) AS packets, CAST(sum(bytes) AS BIGINT) AS bytes "
+                   "FROM (SELECT * FROM ");
     if (origin->dataset) {
         EG_TRY(eg_dataset_relation(origin->dataset, EG_TABLE_LOSSES, origin->from_us, origin->to_us,
                                    sql, err));
@@ -23,7 +24,8 @@ enum eg_status eg_sql_losses(const struct eg_origin *origin, struct eg_strbuf *s
         eg_filter_sql(origin->filter, sql);
         eg_strbuf_char(sql, ')');
     }
-    eg_strbuf_text(sql, ") AS l GROUP BY source, exporter, domain, cause "
-                        "ORDER BY records DESC NULLS LAST, packets DESC NULLS LAST, cause, exporter, domain");
+    eg_strbuf_text(
+        sql, ") AS l GROUP BY source, exporter, domain, cause "
+             "ORDER BY records DESC NULLS LAST, packets DESC NULLS LAST, cause, exporter, domain");
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }

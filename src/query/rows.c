@@ -61,10 +61,10 @@ static void bound(const char *column, const char *op, int64_t time_us, struct eg
 void eg_sql_times(const struct eg_origin *origin, struct eg_strbuf *sql) {
     const char *match = origin->match ? origin->match : "overlaps";
     /* overlaps: the flow's last packet is not before the range and its first one not behind it */
-    const char *low = strcmp(match, "start") == 0 || strcmp(match, "inside") == 0 ? "start_time"
-                                                                                  : "end_time";
-    const char *high = strcmp(match, "end") == 0 || strcmp(match, "inside") == 0 ? "end_time"
-                                                                                 : "start_time";
+    const char *low =
+        strcmp(match, "start") == 0 || strcmp(match, "inside") == 0 ? "start_time" : "end_time";
+    const char *high =
+        strcmp(match, "end") == 0 || strcmp(match, "inside") == 0 ? "end_time" : "start_time";
     if (origin->from_us != INT64_MIN) bound(low, ">=", origin->from_us, sql);
     if (origin->to_us != INT64_MAX) bound(high, "<=", origin->to_us, sql);
 }
@@ -111,12 +111,18 @@ static void packets_as_flows(const char *packets, bool each, struct eg_strbuf *s
         {"max_length", "max(length)", "length"},
         {"source", "'packet'", "'packet'"},
     };
-    static const char *const sql_types[] = {
-        [EG_TYPE_TIME] = "TIMESTAMP WITH TIME ZONE", [EG_TYPE_I16] = "SMALLINT",
-        [EG_TYPE_I32] = "INTEGER", [EG_TYPE_I64] = "BIGINT", [EG_TYPE_F64] = "DOUBLE",
-        [EG_TYPE_BOOL] = "BOOLEAN", [EG_TYPE_TEXT] = "VARCHAR", [EG_TYPE_NAME] = "VARCHAR",
-        [EG_TYPE_ADDR] = "VARCHAR", [EG_TYPE_MAC] = "VARCHAR", [EG_TYPE_BIN] = "BLOB",
-        [EG_TYPE_VIEW] = "BLOB"};
+    static const char *const sql_types[] = {[EG_TYPE_TIME] = "TIMESTAMP WITH TIME ZONE",
+                                            [EG_TYPE_I16] = "SMALLINT",
+                                            [EG_TYPE_I32] = "INTEGER",
+                                            [EG_TYPE_I64] = "BIGINT",
+                                            [EG_TYPE_F64] = "DOUBLE",
+                                            [EG_TYPE_BOOL] = "BOOLEAN",
+                                            [EG_TYPE_TEXT] = "VARCHAR",
+                                            [EG_TYPE_NAME] = "VARCHAR",
+                                            [EG_TYPE_ADDR] = "VARCHAR",
+                                            [EG_TYPE_MAC] = "VARCHAR",
+                                            [EG_TYPE_BIN] = "BLOB",
+                                            [EG_TYPE_VIEW] = "BLOB"};
     eg_strbuf_text(sql, "(SELECT ");
     for (uint32_t i = 0; i < flows->count; i++) {
         const char *expression = NULL;
@@ -124,9 +130,11 @@ static void packets_as_flows(const char *packets, bool each, struct eg_strbuf *s
             if (strcmp(known[k].column, flows->columns[i].name) == 0)
                 expression = each ? known[k].each : known[k].expression;
         if (i) eg_strbuf_text(sql, ", ");
-        if (expression) eg_strbuf_printf(sql, "%s AS %s", expression, flows->columns[i].name);
-        else eg_strbuf_printf(sql, "CAST(NULL AS %s) AS %s", sql_types[flows->columns[i].type],
-                              flows->columns[i].name);
+        if (expression)
+            eg_strbuf_printf(sql, "%s AS %s", expression, flows->columns[i].name);
+        else
+            eg_strbuf_printf(sql, "CAST(NULL AS %s) AS %s", sql_types[flows->columns[i].type],
+                             flows->columns[i].name);
     }
     eg_strbuf_text(sql, " FROM ");
     eg_strbuf_text(sql, packets);

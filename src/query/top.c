@@ -7,7 +7,7 @@
 /* Groupings that are no columns. A row counts for both its ends where there is a right side. */
 static const struct grouping {
     const char *name;
-    const char *keys[3];           /* names in the result */
+    const char *keys[3];            /* names in the result */
     const char *left[3], *right[3]; /* expression of each, per side */
     bool address;
 } groupings[] = {
@@ -97,8 +97,8 @@ static enum eg_status side(const struct eg_top_request *request, const struct ke
 static void shown_keys(const struct keys *keys, bool codes, struct eg_strbuf *sql) {
     for (size_t i = 0; i < keys->count; i++) {
         if (keys->pair && codes)
-            eg_strbuf_printf(sql, "%s(ip_text(k0), ip_text(k1)) AS %s, ",
-                             i ? "greatest" : "least", keys->name[i]);
+            eg_strbuf_printf(sql, "%s(ip_text(k0), ip_text(k1)) AS %s, ", i ? "greatest" : "least",
+                             keys->name[i]);
         else if (keys->address[i] && codes)
             eg_strbuf_printf(sql, "ip_text(k%zu) AS %s, ", i, keys->name[i]);
         else
@@ -109,8 +109,10 @@ static void shown_keys(const struct keys *keys, bool codes, struct eg_strbuf *sq
 static void key_names(const struct keys *keys, bool internal, struct eg_strbuf *sql) {
     for (size_t i = 0; i < keys->count; i++) {
         if (i) eg_strbuf_text(sql, ", ");
-        if (internal) eg_strbuf_printf(sql, "k%zu", i);
-        else eg_strbuf_text(sql, keys->name[i]);
+        if (internal)
+            eg_strbuf_printf(sql, "k%zu", i);
+        else
+            eg_strbuf_text(sql, keys->name[i]);
     }
 }
 

@@ -14,8 +14,10 @@ static enum eg_status side_condition(const char *host, const char *column, struc
     struct eg_addr address;
     int bits;
     if (!eg_prefix_parse(&address, &bits, host, strlen(host)))
-        return eg_fail(err, EG_E_USAGE, "--host takes an address or a network like 10.0.0.0/8, not "
-                       "'%s'", host);
+        return eg_fail(err, EG_E_USAGE,
+                       "--host takes an address or a network like 10.0.0.0/8, not "
+                       "'%s'",
+                       host);
     if (bits == 128) {
         char text[EG_ADDR_TEXT];
         eg_addr_text(&address, text);
@@ -61,28 +63,34 @@ static void spread_part(const struct eg_trend_request *request, struct eg_strbuf
     const char *sides = request->host ? ", is_in, is_out" : "";
     if (!request->spread) {
         eg_strbuf_printf(sql,
-                         ", g AS (SELECT CAST(floor(e / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS k, b, p, "
-                         "1 AS n%s FROM f)", by, sides);
+                         ", g AS (SELECT CAST(floor(e / CAST(%" PRId64
+                         " AS DOUBLE)) AS BIGINT) AS k, b, p, "
+                         "1 AS n%s FROM f)",
+                         by, sides);
         return;
     }
     eg_strbuf_printf(sql,
-                     ", h AS (SELECT *, CAST(floor(s / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS w, "
-                     "CAST(floor(e / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS x FROM f)", by, by);
-    eg_strbuf_printf(sql,
-                     ", i AS (SELECT s, e, b, p, w%s, explode(sequence(w, x)) AS k FROM h WHERE x > w)",
-                     sides);
-    eg_strbuf_printf(sql,
-                     ", g AS (SELECT w AS k, b, p, 1 AS n%s FROM h WHERE x = w UNION ALL "
-                     "SELECT k, CAST(floor(b * least(CAST((k + 1) * %" PRId64 " - s AS DOUBLE) / (e - s), 1.0)) "
-                     "- floor(b * greatest(CAST(k * %" PRId64 " - s AS DOUBLE) / (e - s), 0.0)) AS BIGINT), "
-                     "CAST(floor(p * least(CAST((k + 1) * %" PRId64 " - s AS DOUBLE) / (e - s), 1.0)) "
-                     "- floor(p * greatest(CAST(k * %" PRId64 " - s AS DOUBLE) / (e - s), 0.0)) AS BIGINT), "
-                     "CASE WHEN k = w THEN 1 ELSE 0 END%s FROM i)",
-                     sides, by, by, by, by, sides);
+                     ", h AS (SELECT *, CAST(floor(s / CAST(%" PRId64
+                     " AS DOUBLE)) AS BIGINT) AS w, "
+                     "CAST(floor(e / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS x FROM f)",
+                     by, by);
+    eg_strbuf_printf(
+        sql, ", i AS (SELECT s, e, b, p, w%s, explode(sequence(w, x)) AS k FROM h WHERE x > w)",
+        sides);
+    eg_strbuf_printf(
+        sql,
+        ", g AS (SELECT w AS k, b, p, 1 AS n%s FROM h WHERE x = w UNION ALL "
+        "SELECT k, CAST(floor(b * least(CAST((k + 1) * %" PRId64 " - s AS DOUBLE) / (e - s), 1.0)) "
+        "- floor(b * greatest(CAST(k * %" PRId64 " - s AS DOUBLE) / (e - s), 0.0)) AS BIGINT), "
+        "CAST(floor(p * least(CAST((k + 1) * %" PRId64 " - s AS DOUBLE) / (e - s), 1.0)) "
+        "- floor(p * greatest(CAST(k * %" PRId64 " - s AS DOUBLE) / (e - s), 0.0)) AS BIGINT), "
+        "CASE WHEN k = w THEN 1 ELSE 0 END%s FROM i)",
+        sides, by, by, by, by, sides);
 }
 
 /* The first or last interval: where the asked time lies, else where the flows do. */
-static void edge(int64_t asked_us, int64_t open, const char *otherwise, int64_t by, struct eg_strbuf *sql) {
+static void edge(int64_t asked_us, int64_t open, const char *otherwise, int64_t by,
+                 struct eg_strbuf *sql) {
     if (asked_us == open) {
         eg_strbuf_text(sql, otherwise);
         return;
@@ -100,12 +108,13 @@ static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *s
     edge(request->origin.to_us, INT64_MAX, "max(k)", request->by_us, sql);
     eg_strbuf_text(sql, " AS hi FROM g) AS r WHERE lo IS NOT NULL AND hi IS NOT NULL)");
     if (request->host)
-        eg_strbuf_text(sql,
-                       ", c AS (SELECT k, CAST(sum(CASE WHEN is_in THEN b ELSE 0 END) AS BIGINT) AS in_bytes, "
-                       "CAST(sum(CASE WHEN is_in THEN p ELSE 0 END) AS BIGINT) AS in_packets, "
-                       "CAST(sum(CASE WHEN is_out THEN b ELSE 0 END) AS BIGINT) AS out_bytes, "
-                       "CAST(sum(CASE WHEN is_out THEN p ELSE 0 END) AS BIGINT) AS out_packets, "
-                       "CAST(sum(n) AS BIGINT) AS flows FROM g GROUP BY k)");
+        eg_strbuf_text(
+            sql,
+            ", c AS (SELECT k, CAST(sum(CASE WHEN is_in THEN b ELSE 0 END) AS BIGINT) AS in_bytes, "
+            "CAST(sum(CASE WHEN is_in THEN p ELSE 0 END) AS BIGINT) AS in_packets, "
+            "CAST(sum(CASE WHEN is_out THEN b ELSE 0 END) AS BIGINT) AS out_bytes, "
+            "CAST(sum(CASE WHEN is_out THEN p ELSE 0 END) AS BIGINT) AS out_packets, "
+            "CAST(sum(n) AS BIGINT) AS flows FROM g GROUP BY k)");
     else
         eg_strbuf_text(sql, ", c AS (SELECT k, CAST(sum(b) AS BIGINT) AS bytes, "
                             "CAST(sum(p) AS BIGINT) AS packets, CAST(sum(n) AS BIGINT) AS flows "
@@ -139,9 +148,11 @@ enum eg_status eg_sql_trend(const struct eg_trend_request *asked, struct eg_strb
 
 enum eg_status eg_sql_trend_cost(const struct eg_trend_request *request, struct eg_strbuf *sql,
                                  struct eg_error *err) {
-    eg_strbuf_printf(sql, "SELECT max(e) - min(s) AS span, CAST(sum(floor((e - s) / CAST(%" PRId64
-                          " AS DOUBLE))) AS BIGINT) AS parts FROM (SELECT unix_micros(start_time) AS s, "
-                          "unix_micros(coalesce(end_time, start_time)) AS e FROM ", request->by_us);
+    eg_strbuf_printf(sql,
+                     "SELECT max(e) - min(s) AS span, CAST(sum(floor((e - s) / CAST(%" PRId64
+                     " AS DOUBLE))) AS BIGINT) AS parts FROM (SELECT unix_micros(start_time) AS s, "
+                     "unix_micros(coalesce(end_time, start_time)) AS e FROM ",
+                     request->by_us);
     EG_TRY(eg_sql_rows(&request->origin, sql, err));
     eg_strbuf_text(sql, " AS r) AS t");
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;

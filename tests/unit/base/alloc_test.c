@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Heap memory: alignment, zeroes, sizes that would wrap, requests that fail. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Digests: running and at once alike, as text and back, SHA-1 by its published examples. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <stdio.h>

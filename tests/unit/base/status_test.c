@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Statuses have names; errors carry one line, never more than fits. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <errno.h>
@@ -23,11 +23,13 @@ static void errors_from_the_system(void **state) {
     static const struct {
         int errnum;
         enum eg_status status;
-    } cases[] = {{ENOENT, EG_E_NOENT}, {EACCES, EG_E_ACCESS},  {EROFS, EG_E_ACCESS}, {ENOSPC, EG_E_NOSPACE},
-                 {EDQUOT, EG_E_NOSPACE}, {ENOMEM, EG_E_NOMEM}, {EIO, EG_E_IO}};
+    } cases[] = {{ENOENT, EG_E_NOENT},   {EACCES, EG_E_ACCESS},  {EROFS, EG_E_ACCESS},
+                 {ENOSPC, EG_E_NOSPACE}, {EDQUOT, EG_E_NOSPACE}, {ENOMEM, EG_E_NOMEM},
+                 {EIO, EG_E_IO}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct eg_error err;
-        assert_int_equal(eg_fail_errno(&err, cases[i].errnum, "cannot read %s", "x"), cases[i].status);
+        assert_int_equal(eg_fail_errno(&err, cases[i].errnum, "cannot read %s", "x"),
+                         cases[i].status);
         assert_int_equal(err.status, cases[i].status);
         assert_memory_equal(err.message, "cannot read x: ", 15);
         assert_true(strlen(err.message) > 15);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Growing texts: content, numbers, failure that sticks. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <inttypes.h>
@@ -34,7 +34,8 @@ static void texts_grow(void **state) {
 
 static void numbers_are_exact(void **state) {
     (void)state;
-    static const int64_t values[] = {0, 1, -1, 9, 10, -10, INT64_MAX, INT64_MIN, 1234567890123456789};
+    static const int64_t values[] = {
+        0, 1, -1, 9, 10, -10, INT64_MAX, INT64_MIN, 1234567890123456789};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         struct eg_strbuf buf = {0};
         char want[32];
@@ -65,8 +66,10 @@ static void failure_sticks(void **state) {
         bool failed = torture_off();
         assert_int_equal(buf.failed, failed);
         char *text = eg_strbuf_take(&buf);
-        if (failed) assert_null(text);
-        else assert_int_equal(strlen(text), 1000);
+        if (failed)
+            assert_null(text);
+        else
+            assert_int_equal(strlen(text), 1000);
         eg_free(text);
         eg_strbuf_reset(&buf);
         if (!failed) break;

@@ -5,8 +5,8 @@
 static char path[] = "/tmp/eg-flows-XXXXXX";
 static const char *const paths[] = {path};
 
-static enum eg_status make(const char *fields, int64_t limit, const char *order, struct eg_strbuf *sql,
-                           struct eg_error *err) {
+static enum eg_status make(const char *fields, int64_t limit, const char *order,
+                           struct eg_strbuf *sql, struct eg_error *err) {
     struct eg_filter *parsed;
     struct eg_origin origin = little_origin(paths, &parsed, NULL);
     return eg_sql_flows(&origin, fields, limit, order, false, sql, err);

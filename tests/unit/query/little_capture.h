@@ -4,9 +4,9 @@
 #ifndef EG_LITTLE_CAPTURE_H
 #define EG_LITTLE_CAPTURE_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -36,7 +36,8 @@ static inline void little_be(uint8_t *to, uint64_t value, int size) {
     for (int i = size; i-- > 0; value >>= 8) to[i] = (uint8_t)value;
 }
 
-static inline void little_record(uint8_t *to, const struct little_flow *f, uint32_t uptime, uint32_t scale) {
+static inline void little_record(uint8_t *to, const struct little_flow *f, uint32_t uptime,
+                                 uint32_t scale) {
     memset(to, 0, 48);
     little_be(to, f->src, 4);
     little_be(to + 4, f->dst, 4);
@@ -124,11 +125,13 @@ static inline void little_expect(struct eg_strbuf *sql, const char *answer) {
 
 /* An origin over the capture; `filter` may be NULL. */
 static inline struct eg_origin little_origin(const char *const *path, struct eg_filter **filter,
-                                      const char *text) {
-    struct eg_origin origin = {.captures = path, .capture_count = 1, .from_us = INT64_MIN, .to_us = INT64_MAX};
+                                             const char *text) {
+    struct eg_origin origin = {
+        .captures = path, .capture_count = 1, .from_us = INT64_MIN, .to_us = INT64_MAX};
     struct eg_error err;
     *filter = NULL;
-    if (text && eg_filter_parse(filter, text, EG_TABLE_FLOWS, NULL, &err) < 0) fail_msg("%s", err.message);
+    if (text && eg_filter_parse(filter, text, EG_TABLE_FLOWS, NULL, &err) < 0)
+        fail_msg("%s", err.message);
     origin.filter = *filter;
     return origin;
 }

@@ -9,8 +9,12 @@ static void ask(const char *by1, const char *by2, const char *metric, bool raw, 
                 const char *answer) {
     struct eg_filter *parsed;
     const char *by[] = {by1, by2};
-    struct eg_top_request request = {.origin = little_origin(paths, &parsed, filter), .by = by,
-                                     .by_count = by2 ? 2 : 1, .metric = metric, .limit = 10, .raw = raw};
+    struct eg_top_request request = {.origin = little_origin(paths, &parsed, filter),
+                                     .by = by,
+                                     .by_count = by2 ? 2 : 1,
+                                     .metric = metric,
+                                     .limit = 10,
+                                     .raw = raw};
     struct eg_strbuf sql = {0};
     struct eg_error err;
     if (eg_sql_top(&request, &sql, &err) < 0) fail_msg("%s", err.message);
@@ -40,7 +44,8 @@ static void columns_and_metrics(void **state) {
         "proto\tdst_port\tflows\tpackets\tbytes\n6\t80\t1\t10\t1000\n6\t1000\t1\t8\t4000\n"
         "17\t7\t1\t2\t120\n17\t53\t1\t1\t60\n");
     ask("src_ip", NULL, "flows", false, "dst net 10.0.0.0/8",
-        "src_ip\tflows\tpackets\tbytes\n10.0.0.1\t1\t10\t1000\n10.0.0.2\t1\t8\t4000\n10.0.0.3\t1\t2\t120\n");
+        "src_ip\tflows\tpackets\tbytes\n10.0.0.1\t1\t10\t1000\n10.0.0.2\t1\t8\t4000\n10.0.0."
+        "3\t1\t2\t120\n");
 }
 
 static void sampling_scales_unless_raw(void **state) {
@@ -51,8 +56,11 @@ static void sampling_scales_unless_raw(void **state) {
     static const char *const by[] = {"proto"};
     for (int raw = 0; raw < 2; raw++) {
         struct eg_filter *parsed;
-        struct eg_top_request request = {.origin = little_origin(one, &parsed, "proto tcp"), .by = by,
-                                         .by_count = 1, .metric = "bytes", .raw = raw != 0};
+        struct eg_top_request request = {.origin = little_origin(one, &parsed, "proto tcp"),
+                                         .by = by,
+                                         .by_count = 1,
+                                         .metric = "bytes",
+                                         .raw = raw != 0};
         struct eg_strbuf sql = {0};
         assert_int_equal(eg_sql_top(&request, &sql, NULL), EG_OK);
         little_expect(&sql, raw ? "proto\tflows\tpackets\tbytes\n6\t2\t18\t500\n"
@@ -65,8 +73,10 @@ static void sampling_scales_unless_raw(void **state) {
 static void what_is_unknown_is_named(void **state) {
     (void)state;
     static const char *const wrong[] = {"src_adr"}, *const mixed[] = {"pair", "proto"};
-    struct eg_top_request request = {.origin = {.captures = paths, .capture_count = 1}, .by = wrong,
-                                     .by_count = 1, .metric = "bytes"};
+    struct eg_top_request request = {.origin = {.captures = paths, .capture_count = 1},
+                                     .by = wrong,
+                                     .by_count = 1,
+                                     .metric = "bytes"};
     struct eg_strbuf sql = {0};
     struct eg_error err;
     assert_int_equal(eg_sql_top(&request, &sql, &err), EG_E_USAGE);

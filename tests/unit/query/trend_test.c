@@ -5,10 +5,13 @@
 static char path[] = "/tmp/eg-trend-XXXXXX";
 static const char *const paths[] = {path};
 
-static void ask(int64_t by_us, const char *host, bool spread, const char *filter, const char *answer) {
+static void ask(int64_t by_us, const char *host, bool spread, const char *filter,
+                const char *answer) {
     struct eg_filter *parsed;
-    struct eg_trend_request request = {.origin = little_origin(paths, &parsed, filter), .host = host,
-                                       .by_us = by_us, .spread = spread};
+    struct eg_trend_request request = {.origin = little_origin(paths, &parsed, filter),
+                                       .host = host,
+                                       .by_us = by_us,
+                                       .spread = spread};
     struct eg_strbuf sql = {0};
     struct eg_error err;
     if (eg_sql_trend(&request, &sql, &err) < 0) fail_msg("%s", err.message);
@@ -50,8 +53,8 @@ static void in_and_out_of_a_host(void **state) {
 
 static void bad_requests_are_told(void **state) {
     (void)state;
-    struct eg_trend_request request = {.origin = {.captures = paths, .capture_count = 1}, .by_us = 1,
-                                       .spread = true};
+    struct eg_trend_request request = {
+        .origin = {.captures = paths, .capture_count = 1}, .by_us = 1, .spread = true};
     struct eg_strbuf sql = {0};
     struct eg_error err;
     assert_int_equal(eg_sql_trend(&request, &sql, &err), EG_E_USAGE);

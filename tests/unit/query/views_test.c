@@ -17,9 +17,10 @@ static void views_over_a_capture(void **state) {
     struct eg_error err;
     assert_int_equal(eg_engine_open(&engine, &eg_env_plain, &options, &err), EG_OK);
     if (eg_engine_run(engine, sql.text, &err) < 0) fail_msg("%s", err.message);
-    static const char *const questions[] = {
-        "SELECT protocol, duration_us, scaled_bytes, scaled_packets FROM flows WHERE src_port = 1000",
-        "SELECT protocol, length FROM packets", "SELECT cause FROM losses"};
+    static const char *const questions[] = {"SELECT protocol, duration_us, scaled_bytes, "
+                                            "scaled_packets FROM flows WHERE src_port = 1000",
+                                            "SELECT protocol, length FROM packets",
+                                            "SELECT cause FROM losses"};
     for (size_t i = 0; i < 3; i++) {
         struct eg_result *result;
         struct eg_batch *batch = NULL;
