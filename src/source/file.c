@@ -109,6 +109,7 @@ static enum eg_status file_plan(struct eg_source *source, const struct eg_positi
         .state = EG_PLAN_NEW, .units = EG_UNITS_STREAM, .bytes = source->input.size};
     if (source->input.identified) {
         eg_identity_key(plan.key, source_head(source), UINT64_MAX);
+        EG_TRY(eg_identity_lock(plan.lock, &source->input, source_head(source), err));
         if (known_count) EG_TRY(known_find(source, known, known_count, &plan, err));
     }
     bool units = source->input.regular && source->input.packing == EG_PACKING_NONE &&

@@ -52,6 +52,22 @@ static enum eg_status bytes_read(struct eg_input *input, uint8_t *to, size_t siz
     return status;
 }
 
+enum eg_status eg_identity_lock(char lock[40], struct eg_input *input, struct eg_span head,
+                                struct eg_error *err) {
+    uint8_t bytes[EG_LOCK_BYTES];
+    size_t size = 0, got;
+    EG_TRY(eg_input_rewind(input, err));
+    do {
+        EG_TRY(bytes_read(input, bytes + size, sizeof bytes - size, &got, err));
+        size += got;
+    } while (got && size < sizeof bytes);
+    if (size < sizeof bytes)
+        eg_identity_key(lock, head, UINT64_MAX);
+    else
+        eg_digest_text(eg_hash128(bytes, size), lock);
+    return EG_OK;
+}
+
 /* Hashes the input up to each candidate's offset in turn; *at is how far it came. */
 static enum eg_status candidates_check(struct candidate *list, size_t count, struct eg_input *input,
                                        struct eg_hasher *hasher, uint8_t *chunk, uint64_t *at,

@@ -9,9 +9,15 @@
 #include "source/input.h"
 
 #define EG_KEY_BYTES 64u
+#define EG_LOCK_BYTES 4096u
 
 /* The key by the first min(EG_KEY_BYTES, offset) bytes of `head`. */
 void eg_identity_key(char key[40], struct eg_span head, uint64_t offset);
+
+/* What two processes must not read at once: by the first EG_LOCK_BYTES of `input`, which must be
+ * regular (the caller rewinds it). A shorter one may yet grow: its lock is its key, by `head`. */
+EG_MUST_CHECK enum eg_status eg_identity_lock(char lock[40], struct eg_input *input,
+                                              struct eg_span head, struct eg_error *err);
 
 /* What a look at the known positions found. */
 struct eg_identity {

@@ -252,32 +252,61 @@ static enum eg_status still_fresh(struct eg_dataset *ds, const char *key, const 
     return EG_OK;
 }
 
-static enum eg_status take_source(struct eg_dataset *ds, const char *key, const char *name,
-                                  struct eg_error *err) {
+static char *source_lock_path(const struct eg_dataset *ds, const char *lock, struct eg_error *err) {
     char digest[33], file[64];
-    eg_digest_text(eg_hash128(key, strlen(key)), digest);
+    eg_digest_text(eg_hash128(lock, strlen(lock)), digest);
     snprintf(file, sizeof file, "source-%s.lock", digest);
     char *path = eg_lock_path(ds->path, file);
-    if (!path) return eg_fail(err, EG_E_NOMEM, "no memory for a lock");
+    if (!path) eg_fail(err, EG_E_NOMEM, "no memory for a lock");
+    return path;
+}
+
+/* The other process may read the same capture by another name. */
+static enum eg_status source_taken(const struct eg_dataset *ds, const char *name,
+                                   const struct eg_lock_holder *holder, struct eg_error *err) {
+    bool renamed = holder->name[0] && strncmp(holder->name, name, EG_LOCK_NAME) != 0;
+    return eg_fail(err, EG_E_LOCKED,
+                   "%.200s is being ingested into %.200s by process %ld%s%.200s%s: wait for it to "
+                   "end, or stop it",
+                   name, ds->path, holder->pid, renamed ? " (as " : "", renamed ? holder->name : "",
+                   renamed ? ")" : "");
+}
+
+/* One that was too short for a lock of its own when it was opened is locked by its key; it may be
+ * this one, which has grown since. */
+static enum eg_status not_taken_short(const struct eg_dataset *ds, const char *key,
+                                      const char *lock, const char *name, struct eg_error *err) {
+    struct eg_lock_holder holder = {0};
+    if (strcmp(key, lock) == 0) return EG_OK;
+    for (size_t i = 0; i < ds->source_count; i++)
+        if (strcmp(ds->sources[i].name, key) == 0) return EG_OK; /* ours */
+    char *path = source_lock_path(ds, key, err);
+    if (!path) return EG_E_NOMEM;
+    bool busy = eg_lock_busy(path, &holder);
+    eg_free(path);
+    return busy ? source_taken(ds, name, &holder, err) : EG_OK;
+}
+
+static enum eg_status take_source(struct eg_dataset *ds, const char *key, const char *lock,
+                                  const char *name, struct eg_error *err) {
+    EG_TRY(not_taken_short(ds, key, lock, name, err));
+    char *path = source_lock_path(ds, lock, err);
+    if (!path) return EG_E_NOMEM;
     struct eg_dataset_source *source = &ds->sources[ds->source_count];
     struct eg_lock_holder holder = {0};
     enum eg_status status = eg_lock_take(&source->lock, path, EG_LOCK_TRY, name, &holder, err);
     eg_free(path);
-    if (status == EG_E_LOCKED)
-        return eg_fail(
-            err, EG_E_LOCKED,
-            "%s is being ingested into %s by process %ld: wait for it to end, or stop it", name,
-            ds->path, holder.pid);
+    if (status == EG_E_LOCKED) return source_taken(ds, name, &holder, err);
     EG_TRY(status);
-    snprintf(source->key, sizeof source->key, "%s", key);
+    snprintf(source->name, sizeof source->name, "%s", lock);
     ds->source_count++;
     return EG_OK;
 }
 
-enum eg_status eg_dataset_lock_source(struct eg_dataset *ds, const char *key, const char *name,
-                                      struct eg_error *err) {
+enum eg_status eg_dataset_lock_source(struct eg_dataset *ds, const char *key, const char *lock,
+                                      const char *name, struct eg_error *err) {
     for (size_t i = 0; i < ds->source_count; i++)
-        if (strcmp(ds->sources[i].key, key) == 0) return EG_OK;
+        if (strcmp(ds->sources[i].name, lock) == 0) return EG_OK;
     EG_TRY(eg_dataset_ready(ds, err));
     if (ds->source_count == ds->source_room) {
         size_t room = ds->source_room ? ds->source_room * 2 : 8;
@@ -291,7 +320,7 @@ enum eg_status eg_dataset_lock_source(struct eg_dataset *ds, const char *key, co
     struct eg_lock upkeep;
     EG_TRY(eg_upkeep_begin(&upkeep, ds->path, err));
     size_t before = ds->source_count;
-    enum eg_status status = take_source(ds, key, name, err);
+    enum eg_status status = take_source(ds, key, lock, name, err);
     struct eg_leftovers found;
     if (status >= 0)
         status = eg_settle(ds->path, ds->session, EG_SETTLE_DEAD, ds->env, &found, err);

@@ -43,10 +43,12 @@ EG_MUST_CHECK enum eg_status eg_dataset_relation(struct eg_dataset *, enum eg_ta
                                                  int64_t from_us, int64_t to_us,
                                                  struct eg_strbuf *sql, struct eg_error *err);
 
-/* Takes the lock of a source, so that nobody else ingests it. Errors: EG_E_LOCKED naming the
- * process. Given back by eg_dataset_close. */
+/* Takes the lock of a source, so that nobody else ingests it. `key` is that of its positions, `lock`
+ * what tells it from others with that key (struct eg_plan). Errors: EG_E_LOCKED naming the process.
+ * Given back by eg_dataset_close. */
 EG_MUST_CHECK enum eg_status eg_dataset_lock_source(struct eg_dataset *, const char *key,
-                                                    const char *name, struct eg_error *err);
+                                                    const char *lock, const char *name,
+                                                    struct eg_error *err);
 
 /* A commit: begin, add finished .tmp files, then commit makes them all visible, or none. */
 struct eg_commit;

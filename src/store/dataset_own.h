@@ -26,7 +26,7 @@ struct eg_dataset {
     struct eg_lock shared, writer;
     struct eg_dataset_source {
         struct eg_lock lock;
-        char key[40];
+        char name[40];
     } * sources;
     size_t source_count, source_room;
     struct eg_journal journal;

@@ -299,9 +299,9 @@ static void sink_close(struct eg_sink *sink) {
     eg_free(sink);
 }
 
-enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *name,
-                                     struct eg_error *err) {
-    return eg_dataset_lock_source(((struct eg_sink *)sink)->dataset, key, name, err);
+enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *lock,
+                                     const char *name, struct eg_error *err) {
+    return eg_dataset_lock_source(((struct eg_sink *)sink)->dataset, key, lock, name, err);
 }
 
 const struct eg_tally *eg_dataset_sink_tally(const struct eg_sink *sink) {

@@ -11,8 +11,8 @@ extern const struct eg_sink_type eg_sink_dataset;
 /* For eg_scan_request.claim_source, with the open sink as `claim_to`: takes the lock of the source
  * until the sink is closed. Errors: EG_E_LOCKED naming the process that reads it, or saying that
  * another one has just finished it (then the positions given out before are old). */
-EG_MUST_CHECK enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *name,
-                                                   struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *lock,
+                                                   const char *name, struct eg_error *err);
 /* Rows put into quarantine since the sink was opened, under EG_CAUSE_quarantined; the sink writes
  * them to `losses` itself, so they are for the account only. Borrowed until the sink is closed. */
 const struct eg_tally *eg_dataset_sink_tally(const struct eg_sink *sink);

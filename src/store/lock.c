@@ -32,13 +32,13 @@ static void holder_read(int fd, struct eg_lock_holder *holder) {
     text[strcspn(text, "\n")] = 0;
     char *rest;
     holder->pid = strtol(text, &rest, 10);
-    if (*rest == ' ') snprintf(holder->name, sizeof holder->name, "%.500s", rest + 1);
+    if (*rest == ' ') snprintf(holder->name, sizeof holder->name, "%.*s", EG_LOCK_NAME, rest + 1);
 }
 
 /* A failure only costs others the name of the holder: a full disk must not stop a lock. */
 static void holder_write(int fd, const char *name) {
     char text[sizeof((struct eg_lock_holder *)0)->name + 32];
-    int size = snprintf(text, sizeof text, "%ld %.500s\n", (long)getpid(), name);
+    int size = snprintf(text, sizeof text, "%ld %.*s\n", (long)getpid(), EG_LOCK_NAME, name);
     if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) < 0) return;
 }
 

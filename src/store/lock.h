@@ -12,10 +12,12 @@ struct eg_lock {
     char *path; /* NULL: not held */
 };
 
+#define EG_LOCK_NAME 500 /* so much of a name is kept */
+
 /* Who holds a lock, as its file says; pid 0: not known. */
 struct eg_lock_holder {
     long pid;
-    char name[512];
+    char name[EG_LOCK_NAME + 1];
 };
 
 enum eg_lock_kind {

@@ -209,9 +209,12 @@ static void input_next(struct eg_scan *scan) {
                                            scan->passes[scan->pass++], &state, &err);
     bool claimed =
         status == EG_OK && scan->request.claim_source && input->plan.key[0] && scan->pass == 1;
-    if (claimed)
+    if (claimed) {
+        const struct eg_plan *plan = &input->plan;
         status =
-            scan->request.claim_source(scan->request.claim_to, input->plan.key, input->name, &err);
+            scan->request.claim_source(scan->request.claim_to, plan->key,
+                                       plan->lock[0] ? plan->lock : plan->key, input->name, &err);
+    }
     pthread_mutex_lock(&scan->lock);
     scan->reading = false;
     pthread_cond_broadcast(&scan->changed);

@@ -46,7 +46,8 @@ struct eg_scan_request {
     /* Called after plan() and before the first next() of every input that has a key and is not
      * already known whole, so that a sink can lock the source against other processes. A failure
      * (EG_E_LOCKED) ends the scan, keep_going or not. NULL: nobody asks. */
-    enum eg_status (*claim_source)(void *to, const char *key, const char *name, struct eg_error *);
+    enum eg_status (*claim_source)(void *to, const char *key, const char *lock, const char *name,
+                                   struct eg_error *);
     void *claim_to;
 };
 

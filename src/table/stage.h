@@ -69,6 +69,7 @@ struct eg_plan {
                                         units do not tell it (compressed input); else NULL */
     const char *warning;    /* CHANGED: says so, in one line; else NULL */
     char key[40];           /* as in struct eg_position: what others know this input by; "" if none */
+    char lock[40];          /* as key, by more bytes: many captures begin alike; "": the key does */
 };
 
 struct eg_source; /* each source type defines its own */

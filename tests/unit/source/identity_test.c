@@ -30,6 +30,39 @@ static int teardown(void **state) {
     return unlink(path);
 }
 
+/* The lock of a file that is the one of setup(), `size` bytes of it, with `last` as its last byte. */
+static void lock_of(char lock[40], size_t size, uint8_t last) {
+    static uint8_t longer[EG_LOCK_BYTES + 100];
+    for (size_t i = 0; i < size; i++) longer[i] = bytes[i % SIZE];
+    longer[size - 1] = last;
+    char name[] = "/tmp/earlgrey-identity-XXXXXX";
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    close(fd);
+    file_write(name, longer, size);
+    struct eg_input input;
+    assert_int_equal(eg_input_open(&input, &eg_env_plain, name, NULL), EG_OK);
+    assert_int_equal(eg_identity_lock(lock, &input, eg_span(bytes, 64), NULL), EG_OK);
+    eg_input_reset(&input);
+    unlink(name);
+}
+
+static void locks_tell_apart_what_keys_do_not(void **state) {
+    (void)state;
+    char key[40], a[40], b[40];
+    eg_identity_key(key, eg_span(bytes, 64), UINT64_MAX);
+    lock_of(a, EG_LOCK_BYTES - 1, 1);
+    assert_string_equal(a, key); /* may yet grow */
+    lock_of(a, EG_LOCK_BYTES, 1);
+    lock_of(b, EG_LOCK_BYTES, 2);
+    assert_int_equal(strlen(a), 32);
+    assert_string_not_equal(a, key);
+    assert_string_not_equal(a, b);
+    lock_of(a, EG_LOCK_BYTES + 100, 1);
+    lock_of(b, EG_LOCK_BYTES + 100, 2);
+    assert_string_equal(a, b); /* what comes behind does not count */
+}
+
 static struct eg_position position_at(uint64_t offset, const char *table) {
     struct eg_position p = {.offset = offset};
     eg_identity_key(p.key, eg_span(bytes, 64), offset);
@@ -155,6 +188,7 @@ static void lack_of_memory_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_hold_for_grown_files),
+        cmocka_unit_test(locks_tell_apart_what_keys_do_not),
         cmocka_unit_test(finds_the_furthest),
         cmocka_unit_test(hands_out_what_follows),
         cmocka_unit_test(the_table_that_knows_least_decides),

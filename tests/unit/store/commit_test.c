@@ -71,7 +71,7 @@ static void ingest_three_hours(const char *root) {
     struct eg_dataset *ds;
     struct eg_position p = position_at("k", 100);
     if (eg_dataset_open(&ds, root, EG_DATASET_WRITE, &test_env, NULL) < 0) _exit(1);
-    if (eg_dataset_lock_source(ds, "k", "k.pcap", NULL) < 0) _exit(2);
+    if (eg_dataset_lock_source(ds, "k", "k", "k.pcap", NULL) < 0) _exit(2);
     if (try_commit(ds, 3, &p, NULL) < 0) _exit(3);
     eg_dataset_close(ds);
 }
@@ -114,7 +114,7 @@ static void completes(const char *root) {
     if (count) assert_int_equal(positions[0].offset, 100);
     eg_free(positions);
     struct eg_position p = position_at("k", 100);
-    must(eg_dataset_lock_source(ds, "k", "k.pcap", ERR)); /* the dead writer's is free */
+    must(eg_dataset_lock_source(ds, "k", "k", "k.pcap", ERR)); /* the dead writer's is free */
     if (!count) must(try_commit(ds, 3, &p, ERR));
     eg_dataset_close(ds);
     assert_int_equal(scratch_count(root, ".parquet"), 3);

@@ -114,10 +114,10 @@ static void full_disk(void **state) {
 static void claims(void **state) {
     char *root = eg_path_join(*state, "d");
     struct eg_sink *one = sink_open_at(root), *two = sink_open_at(root);
-    must(eg_dataset_sink_claim(one, "k", "k.pcap", ERR));
-    assert_int_equal(eg_dataset_sink_claim(two, "k", "k.pcap", ERR), EG_E_LOCKED);
+    must(eg_dataset_sink_claim(one, "k", "k", "k.pcap", ERR));
+    assert_int_equal(eg_dataset_sink_claim(two, "k", "k", "k.pcap", ERR), EG_E_LOCKED);
     eg_sink_dataset.close(one);
-    must(eg_dataset_sink_claim(two, "k", "k.pcap", ERR));
+    must(eg_dataset_sink_claim(two, "k", "k", "k.pcap", ERR));
     eg_sink_dataset.close(two);
     eg_free(root);
 }

@@ -188,21 +188,44 @@ static void positions(void **state) {
 static void source_locks(void **state) {
     char *root = eg_path_join(*state, "d");
     struct eg_dataset *one = open_writer(root), *two = open_writer(root);
-    must(eg_dataset_lock_source(one, "topic/7", "a.pcap", ERR));
-    must(eg_dataset_lock_source(one, "topic/7", "a.pcap", ERR)); /* ours already */
-    must(eg_dataset_lock_source(two, "topic/8", "b.pcap", ERR));
-    assert_int_equal(eg_dataset_lock_source(two, "topic/7", "copy.pcap", ERR), EG_E_LOCKED);
+    must(eg_dataset_lock_source(one, "topic/7", "topic/7", "a.pcap", ERR));
+    must(eg_dataset_lock_source(one, "topic/7", "topic/7", "a.pcap", ERR)); /* ours already */
+    must(eg_dataset_lock_source(two, "topic/8", "topic/8", "b.pcap", ERR));
+    assert_int_equal(eg_dataset_lock_source(two, "topic/7", "topic/7", "copy.pcap", ERR),
+                     EG_E_LOCKED);
     char process[64];
     snprintf(process, sizeof process, "copy.pcap is being ingested into %.20s", root);
     assert_non_null(strstr(scratch_err.message, process));
     snprintf(process, sizeof process, "by process %d", (int)getpid());
     assert_non_null(strstr(scratch_err.message, process));
     eg_dataset_close(one);
-    must(eg_dataset_lock_source(two, "topic/7", "copy.pcap", ERR));
+    must(eg_dataset_lock_source(two, "topic/7", "topic/7", "copy.pcap", ERR));
     eg_dataset_close(two);
     char *list = scratch_list(root); /* nobody put anything in */
     assert_string_equal(list, "");
     eg_free(list);
+    eg_free(root);
+}
+
+/* Many captures begin alike: each has a lock of its own, but for those too short for one. */
+static void source_locks_of_one_key(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_dataset *one = open_writer(root), *two = open_writer(root);
+    must(eg_dataset_lock_source(one, "k", "lock a", "a.pcap", ERR));
+    must(eg_dataset_lock_source(two, "k", "lock b", "b.pcap", ERR));
+    assert_int_equal(eg_dataset_lock_source(two, "k", "lock a", "copy.pcap", ERR), EG_E_LOCKED);
+    char process[64];
+    snprintf(process, sizeof process, "by process %d (as a.pcap): wait", (int)getpid());
+    assert_non_null(strstr(scratch_err.message, process));
+    assert_int_equal(eg_dataset_lock_source(two, "k", "lock a", "a.pcap", ERR), EG_E_LOCKED);
+    assert_null(strstr(scratch_err.message, "(as"));
+    must(eg_dataset_lock_source(one, "k", "k", "short.pcap", ERR));
+    must(eg_dataset_lock_source(one, "k", "lock c", "c.pcap", ERR)); /* the short one is ours */
+    assert_int_equal(eg_dataset_lock_source(two, "k", "lock d", "grown.pcap", ERR), EG_E_LOCKED);
+    assert_non_null(strstr(scratch_err.message, "(as short.pcap)"));
+    eg_dataset_close(one);
+    must(eg_dataset_lock_source(two, "k", "lock d", "grown.pcap", ERR));
+    eg_dataset_close(two);
     eg_free(root);
 }
 
@@ -213,15 +236,15 @@ static void finished_meanwhile(void **state) {
     struct eg_dataset *two = open_writer(root);
     assert_int_equal(position_count(two), 0);
     struct eg_dataset *one = open_writer(root);
-    must(eg_dataset_lock_source(one, "k", "k.pcap", ERR));
+    must(eg_dataset_lock_source(one, "k", "k", "k.pcap", ERR));
     must(try_commit(one, 1, &p, ERR));
     eg_dataset_close(one);
-    assert_int_equal(eg_dataset_lock_source(two, "k", "k.pcap", ERR), EG_E_LOCKED);
+    assert_int_equal(eg_dataset_lock_source(two, "k", "k", "k.pcap", ERR), EG_E_LOCKED);
     assert_true(scratch_err.retriable);
     assert_non_null(strstr(scratch_err.message, "just ingested"));
-    must(eg_dataset_lock_source(two, "other", "o.pcap", ERR));
+    must(eg_dataset_lock_source(two, "other", "other", "o.pcap", ERR));
     assert_int_equal(position_count(two), 1);
-    must(eg_dataset_lock_source(two, "k", "k.pcap", ERR)); /* now it knows */
+    must(eg_dataset_lock_source(two, "k", "k", "k.pcap", ERR)); /* now it knows */
     eg_dataset_close(two);
     eg_free(root);
 }
@@ -246,7 +269,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(bad_places),       IN_SCRATCH(newer_version), IN_SCRATCH(without_permission),
         IN_SCRATCH(read_only_disk),   IN_SCRATCH(full_disk),     IN_SCRATCH(positions),
-        IN_SCRATCH(source_locks),     IN_SCRATCH(finished_meanwhile),
+        IN_SCRATCH(source_locks),     IN_SCRATCH(source_locks_of_one_key),
+        IN_SCRATCH(finished_meanwhile),
         IN_SCRATCH(migration_keeps_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

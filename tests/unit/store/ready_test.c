@@ -52,7 +52,7 @@ static void many_at_once(void **state) {
             if (eg_dataset_open(&ds, root, EG_DATASET_WRITE, &test_env, &err) < 0) _exit(1);
             char key[16];
             snprintf(key, sizeof key, "%d", i);
-            if (eg_dataset_lock_source(ds, key, key, &err) < 0) _exit(2);
+            if (eg_dataset_lock_source(ds, key, key, key, &err) < 0) _exit(2);
             struct eg_position p = position_at(key, (uint64_t)j + 1);
             if ((i + j) % 3 == 0 && try_commit(ds, 2, &p, &err) < 0) {
                 fprintf(stderr, "%s\n", err.message);

@@ -16,7 +16,7 @@ static pid_t writer_busy(const char *root, const char *key) {
         struct eg_commit *commit;
         const char *path;
         char ok = eg_dataset_open(&ds, root, EG_DATASET_WRITE, &test_env, NULL) >= 0 &&
-                  eg_dataset_lock_source(ds, key, key, NULL) >= 0 &&
+                  eg_dataset_lock_source(ds, key, key, key, NULL) >= 0 &&
                   eg_commit_begin(&commit, ds, NULL) >= 0 &&
                   eg_commit_file(commit, EG_TABLE_FLOWS, NOON, &path, NULL) >= 0 &&
                   eg_file_create(path, "half", 4, NULL) >= 0;

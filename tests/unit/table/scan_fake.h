@@ -95,6 +95,7 @@ static inline enum eg_status fake_plan(struct eg_source *s, const struct eg_posi
         .bytes = s->records * 10,
     };
     snprintf(out->key, sizeof out->key, "%s", s->name);
+    if (strcmp(s->name, "b") == 0) snprintf(out->lock, sizeof out->lock, "lock of b");
     return EG_OK;
 }
 

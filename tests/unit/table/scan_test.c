@@ -483,9 +483,11 @@ static void cancelled(void **state) {
     }
 }
 
-static enum eg_status refuse(void *to, const char *key, const char *name, struct eg_error *err) {
+static enum eg_status refuse(void *to, const char *key, const char *lock, const char *name,
+                             struct eg_error *err) {
     (void)name;
-    return strcmp(key, to) == 0 ? eg_fail(err, EG_E_LOCKED, "%s is being read", key) : EG_OK;
+    if (strcmp(key, to) != 0) return strcmp(lock, key) == 0 ? EG_OK : EG_E_IO;
+    return eg_fail(err, EG_E_LOCKED, "%s is being read (%s)", key, lock);
 }
 
 /* A source that another process owns ends the scan, keep_going or not. */
@@ -503,7 +505,7 @@ static void locked(void **state) {
     assert_int_equal(eg_scan_open(&scan, &env, &request, NULL), EG_OK);
     threads_run(scan, &runner, 1);
     assert_int_equal(runner.status, EG_E_LOCKED);
-    assert_string_equal(runner.err.message, "b is being read");
+    assert_string_equal(runner.err.message, "b is being read (lock of b)");
     fake_rows_reset(&runner.got);
     eg_scan_free(scan);
     all_closed();
