@@ -74,6 +74,7 @@ static enum eg_status stored_read(struct eg_input *in, void *to, size_t size, si
     ssize_t count;
     do count = read(in->fd, to, size);
     while (count < 0 && errno == EINTR && !eg_env_cancelled(in->env));
+    if (count < 0 && errno == EINTR) return eg_fail(err, EG_E_CANCELLED, "interrupted");
     if (count < 0) return eg_fail_errno(err, errno, "cannot read %s", in->name);
     if (count == 0) in->stored_over = true;
     *got = (size_t)count;
@@ -104,7 +105,11 @@ static struct eg_span packed_span(const struct eg_input *in) {
 
 static enum eg_status descriptor_open(struct eg_input *in, const char *uri, struct eg_error *err) {
     bool standard = strcmp(uri, "-") == 0;
-    in->fd = standard ? STDIN_FILENO : open(in->name, O_RDONLY | O_CLOEXEC);
+    /* That of a FIFO would wait for a writer, deaf to a signal that another thread gets: the first
+     * read waits instead, in steps. */
+    do in->fd = standard ? STDIN_FILENO : open(in->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    while (in->fd < 0 && errno == EINTR && !eg_env_cancelled(in->env));
+    if (in->fd < 0 && errno == EINTR) return eg_fail(err, EG_E_CANCELLED, "interrupted");
     if (in->fd < 0) return eg_fail_errno(err, errno, "cannot open %s", in->name);
     in->owned = !standard;
     struct stat about;
@@ -112,6 +117,9 @@ static enum eg_status descriptor_open(struct eg_input *in, const char *uri, stru
     if (S_ISDIR(about.st_mode))
         return eg_fail(err, EG_E_FORMAT, "%s is a directory, not a capture: name the files in it",
                        in->name);
+    int flags = standard ? 0 : fcntl(in->fd, F_GETFL);
+    if (flags & O_NONBLOCK && fcntl(in->fd, F_SETFL, flags & ~O_NONBLOCK) != 0)
+        return eg_fail_errno(err, errno, "cannot open %s", in->name);
     in->regular = !standard && S_ISREG(about.st_mode);
     in->identified = in->regular;
     if (in->regular) {
@@ -231,7 +239,8 @@ enum eg_status eg_input_read(struct eg_input *in, void *to, size_t size, size_t 
 bool eg_input_ready(const struct eg_input *in, int wait_ms) {
     if (in->regular || in->packed_at < in->packed_end) return true;
     struct pollfd waiting = {.fd = in->fd, .events = POLLIN};
-    return poll(&waiting, 1, wait_ms) != 0;
+    int count = poll(&waiting, 1, wait_ms);
+    return count > 0 || (count < 0 && errno != EINTR); /* what is wrong, the read will tell */
 }
 
 enum eg_status eg_input_rewind(struct eg_input *in, struct eg_error *err) {

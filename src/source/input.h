@@ -27,7 +27,7 @@ struct eg_input {
 };
 
 /* Opens "-", a path, or a file: URI. Errors, each one line: EG_E_NOENT, EG_E_ACCESS, EG_E_USAGE (a
- * directory), EG_E_FORMAT (empty), EG_E_IO. */
+ * directory), EG_E_FORMAT (empty), EG_E_IO, EG_E_CANCELLED. */
 EG_MUST_CHECK enum eg_status eg_input_open(struct eg_input *, const struct eg_env *,
                                            const char *uri, struct eg_error *err);
 void eg_input_reset(struct eg_input *);

@@ -4,7 +4,10 @@
 
 #include "source/read_source.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 
@@ -130,12 +133,94 @@ static void waiting_can_be_interrupted(void **state) {
     close(ends[1]);
 }
 
+struct stopping {
+    atomic_bool cancel;
+    pthread_t waiting;
+};
+
+static void heard(int signal) { (void)signal; }
+
+/* A signal that asks for nothing, then one that asks to stop, but is given to another thread. */
+static void *stop_soon(void *stopping) {
+    struct stopping *s = stopping;
+    usleep(200000);
+    pthread_kill(s->waiting, SIGUSR1);
+    usleep(200000);
+    atomic_store(&s->cancel, true);
+    return NULL;
+}
+
+/* Nobody ever writes to it. */
+static void opening_a_fifo_can_be_interrupted(void **state) {
+    (void)state;
+    char directory[] = "/tmp/earlgrey-input-fifo-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char name[64];
+    snprintf(name, sizeof name, "%s/f", directory);
+    assert_int_equal(mkfifo(name, 0600), 0);
+    struct sigaction action = {.sa_handler = heard}, before; /* no SA_RESTART */
+    sigaction(SIGUSR1, &action, &before);
+    struct stopping stopping = {.waiting = pthread_self()};
+    struct eg_env env = eg_env_plain;
+    env.cancel = &stopping.cancel;
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, stop_soon, &stopping), 0);
+    struct eg_input in;
+    struct eg_error err;
+    alarm(20); /* rather dead than waiting for ever */
+    assert_int_equal(eg_input_open(&in, &env, name, &err), EG_E_CANCELLED);
+    alarm(0);
+    assert_string_equal(err.message, "interrupted");
+    assert_true(atomic_load(&stopping.cancel));
+    pthread_join(other, NULL);
+    sigaction(SIGUSR1, &before, NULL);
+    unlink(name);
+    rmdir(directory);
+}
+
+static void *write_late(void *name) {
+    usleep(200000);
+    int fd = open(name, O_WRONLY);
+    bool wrote = write(fd, "0123456789", 10) == 10;
+    usleep(200000);
+    wrote = write(fd, "ab", 2) == 2 && wrote;
+    close(fd);
+    return wrote ? name : NULL;
+}
+
+/* A writer that comes late and stops in between is waited for. */
+static void a_fifo_waits_for_its_writer(void **state) {
+    (void)state;
+    char directory[] = "/tmp/earlgrey-input-fifo-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char name[64];
+    snprintf(name, sizeof name, "%s/f", directory);
+    assert_int_equal(mkfifo(name, 0600), 0);
+    pthread_t writer;
+    assert_int_equal(pthread_create(&writer, NULL, write_late, name), 0);
+    struct eg_input in;
+    alarm(20);
+    assert_int_equal(eg_input_open(&in, &eg_env_plain, name, NULL), EG_OK);
+    uint8_t to[64];
+    assert_int_equal(read_all(&in, to, 16), 12);
+    alarm(0);
+    assert_memory_equal(to, "0123456789ab", 12);
+    void *wrote;
+    pthread_join(writer, &wrote);
+    assert_non_null(wrote);
+    eg_input_reset(&in);
+    unlink(name);
+    rmdir(directory);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_on_anew_and_anywhere),
         cmocka_unit_test(errors_name_what_and_why),
         cmocka_unit_test(a_pipe_has_no_identity),
         cmocka_unit_test(waiting_can_be_interrupted),
+        cmocka_unit_test(opening_a_fifo_can_be_interrupted),
+        cmocka_unit_test(a_fifo_waits_for_its_writer),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
