@@ -108,7 +108,7 @@ static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv)
  * time and faults it in again, which costs more than the decoding. */
 static void keep_memory(void) {
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 128 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
 /* Whether all that was printed arrived. */

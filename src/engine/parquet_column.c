@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define LEVEL 1 /* zstd's; what is left after dictionaries and packing gains little from more */
+#define LEVEL (-1) /* zstd's fast side: behind dictionaries and packing, level 1 saves 6 % more and
+                      costs 8 % of an ingest */
 
 /* fastparquet 2024.11 misreads differences of more bits. */
 #define DELTA_WIDTH_MAX 28
@@ -174,6 +175,8 @@ static bool gather_texts(struct job *job) {
             if (col->valid && !eg_bit(col->valid, row)) continue;
             struct eg_span *text = &job->s->texts[at++];
             *text = eg_col_text(col, row);
+            /* a name comes again and again, and is the same piece of memory then */
+            if (at > 1 && text->at == text[-1].at && text->size == text[-1].size) continue;
             if (job->type == EG_TYPE_BIN || eg_utf8_good(*text) == text->size) continue;
             if (!mend(job, text)) return false;
         }

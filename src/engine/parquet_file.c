@@ -25,6 +25,7 @@ struct placed {
 
 struct group {
     uint32_t rows;
+    atomic_uint columns_left; /* to be encoded */
     struct placed *columns;
     const struct eg_parquet_piece *pieces; /* while it is being encoded */
     size_t piece_count;
@@ -107,10 +108,31 @@ static enum eg_status put(struct eg_parquet_file *file, const void *bytes, size_
 struct work {
     struct eg_parquet_file *file;
     struct group *groups;
+    size_t group_count;
     size_t task_count; /* groups times columns */
     atomic_size_t next;
     atomic_bool failed;
+    /* groups are written in order by whoever finds the next one whole, while others go on encoding */
+    pthread_mutex_t writing;
+    size_t written;
+    enum eg_status status; /* of writing */
+    struct eg_error err;
 };
+
+static enum eg_status write_group(struct eg_parquet_file *, struct group *, struct eg_error *);
+
+/* Writes the groups that are whole and next. `wait`: even where somebody is at it. */
+static void write_ready(struct work *work, bool wait) {
+    if (wait) pthread_mutex_lock(&work->writing);
+    else if (pthread_mutex_trylock(&work->writing) != 0) return; /* that one looks again, or the end does */
+    while (work->written < work->group_count && work->status >= 0 &&
+           atomic_load(&work->groups[work->written].columns_left) == 0) {
+        work->status = write_group(work->file, &work->groups[work->written], &work->err);
+        if (work->status < 0) atomic_store(&work->failed, true);
+        else work->written++;
+    }
+    pthread_mutex_unlock(&work->writing);
+}
 
 static void encode_tasks(struct work *work, struct eg_parquet_scratch *scratch) {
     const struct eg_table *table = work->file->setup.table;
@@ -124,6 +146,7 @@ static void encode_tasks(struct work *work, struct eg_parquet_scratch *scratch) 
                                group->piece_count, group->rows,
                                work->file->setup.blooms >> col & 1, &group->columns[col].chunk))
             atomic_store(&work->failed, true);
+        else if (atomic_fetch_sub(&group->columns_left, 1) == 1) write_ready(work, false);
     }
 }
 
@@ -155,6 +178,11 @@ static enum eg_status encode(struct work *work, struct eg_error *err) {
     for (uint32_t i = 0; helpers && i < others; i++)
         if (helpers[i].running) pthread_join(helpers[i].thread, NULL);
     eg_free(helpers);
+    write_ready(work, true);
+    if (work->status < 0) {
+        if (err) *err = work->err;
+        return work->status;
+    }
     if (eg_env_cancelled(file->setup.env)) return eg_fail(err, EG_E_CANCELLED, "interrupted");
     if (atomic_load(&work->failed))
         return eg_fail(err, EG_E_NOMEM, "no memory to encode the rows of %s", file->path);
@@ -252,6 +280,7 @@ static enum eg_status groups_add(struct eg_parquet_file *file, const struct cut 
         struct group *group = &groups[file->group_count];
         *group = (struct group){.pieces = cut->pieces + cut->starts[g],
                                 .piece_count = cut->starts[g + 1] - cut->starts[g]};
+        atomic_init(&group->columns_left, file->setup.table->count);
         for (size_t p = 0; p < group->piece_count; p++) group->rows += group->pieces[p].count;
         group->columns = eg_calloc(file->setup.table->count, sizeof *group->columns);
         if (!group->columns) return eg_fail(err, EG_E_NOMEM, "no memory to write %s", file->path);
@@ -266,10 +295,12 @@ static enum eg_status write_cut(struct eg_parquet_file *file, const struct cut *
     EG_TRY(groups_add(file, cut, err));
     struct work work = {.file = file,
                         .groups = file->groups + first,
+                        .group_count = cut->group_count,
                         .task_count = cut->group_count * file->setup.table->count};
-    EG_TRY(encode(&work, err));
-    for (size_t g = first; g < file->group_count; g++)
-        EG_TRY(write_group(file, &file->groups[g], err));
+    pthread_mutex_init(&work.writing, NULL);
+    enum eg_status status = encode(&work, err);
+    pthread_mutex_destroy(&work.writing);
+    if (status < 0) return status;
     (void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* the fsync has less to wait for */
     return EG_OK;
 }
