@@ -122,7 +122,7 @@ static enum eg_status file_plan(struct eg_source *source, const struct eg_positi
         source->stream = NULL;
     } else {
         EG_TRY(eg_stream_start(source->stream, plan.resume_offset, err));
-        if (plan.bytes) plan.bytes_read = &source->input.stored_read;
+        plan.bytes_read = &source->input.stored_read;
     }
     *out = plan;
     return EG_OK;

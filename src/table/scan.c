@@ -107,9 +107,10 @@ static void counts_add(struct eg_scan *scan, const struct egi_counts *counts) {
     add(&scan->datagrams, counts->datagrams);
 }
 
-/* The input was read up to `done` of its bytes. With the lock. */
+/* The input was read up to `done` of its bytes; a pipe's are as many as it gives. With the lock. */
 static void bytes_note(struct eg_scan *scan, struct egi_input *input, uint64_t done) {
-    if (done > input->plan.bytes) done = input->plan.bytes;
+    bool endless = !input->plan.bytes && input->plan.bytes_read;
+    if (!endless && done > input->plan.bytes) done = input->plan.bytes;
     if (done <= input->bytes_done) return;
     add(&scan->bytes_done, done - input->bytes_done);
     input->bytes_done = done;
@@ -177,7 +178,9 @@ static void joins_run(struct eg_scan_worker *worker, struct egi_input *input) {
             status = egi_input_drain(input, &worker->scratch, &worker->ready, &counts, &err);
             pthread_mutex_lock(&scan->lock);
             input->drained = true;
-            bytes_note(scan, input, input->plan.bytes);
+            const struct eg_plan *plan = &input->plan;
+            bool endless = !plan->bytes && plan->bytes_read;
+            bytes_note(scan, input, endless ? load(plan->bytes_read) : plan->bytes);
         } else {
             break;
         }

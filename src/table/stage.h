@@ -65,8 +65,9 @@ struct eg_plan {
     uint64_t resume_offset; /* units that begin before it are known; one begins exactly there */
     uint64_t units;         /* how many; EG_UNITS_STREAM: each next() is a unit of its own */
     uint64_t bytes;         /* size of the input as stored; 0: not known */
-    const atomic_ullong *bytes_read; /* how much of `bytes` was read so far, kept by a source whose
-                                        units do not tell it (compressed input); else NULL */
+    const atomic_ullong *bytes_read; /* how much was read so far, of `bytes` where they are known,
+                                        kept by a source whose units do not tell it (compressed
+                                        input, pipes); else NULL */
     const char *warning;    /* CHANGED: says so, in one line; else NULL */
     char key[40];           /* as in struct eg_position: what others know this input by; "" if none */
     char lock[40];          /* as key, by more bytes: many captures begin alike; "": the key does */

@@ -580,6 +580,8 @@ static void reads_standard_input(void **state) {
         assert_string_equal(reading_text(&r.rows), reading_text(&plain.rows));
         assert_int_equal(r.plan.state, EG_PLAN_NEW); /* a stream has no identity */
         assert_string_equal(r.plan.key, "");
+        assert_int_equal(r.plan.bytes, 0);
+        assert_non_null(r.plan.bytes_read);
         assert_string_equal(r.position.digest, "");
         assert_string_equal(r.position.name, "standard input");
         assert_int_equal(r.position.offset, m.size);

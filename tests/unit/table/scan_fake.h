@@ -32,7 +32,8 @@ struct eg_source {
     const struct eg_env *env;
     char name[32];
     unsigned long records, unit, resume;
-    bool stream, fails, cut;
+    bool stream, fails, cut, pipe; /* of a pipe nobody knows the size */
+    atomic_ullong stored;
     unsigned long read;        /* a stream's */
     unsigned long places[512]; /* of units: the next record */
     atomic_ullong commits;
@@ -55,6 +56,7 @@ static inline enum eg_status fake_open(const struct eg_env *env, const char *uri
     source->stream = strchr(flags, 's');
     source->fails = strchr(flags, 'f');
     source->cut = strchr(flags, 'c');
+    source->pipe = strchr(flags, 'p');
     if (read < 3 || strchr(flags, 'o')) {
         eg_free(source);
         return eg_fail(err, EG_E_NOENT, "%s: no such input", uri);
@@ -92,7 +94,8 @@ static inline enum eg_status fake_plan(struct eg_source *s, const struct eg_posi
                             : EG_PLAN_KNOWN,
         .resume_offset = s->resume * 10,
         .units = s->stream ? EG_UNITS_STREAM : units,
-        .bytes = s->records * 10,
+        .bytes = s->pipe ? 0 : s->records * 10,
+        .bytes_read = s->pipe ? &s->stored : NULL,
     };
     snprintf(out->key, sizeof out->key, "%s", s->name);
     if (strcmp(s->name, "b") == 0) snprintf(out->lock, sizeof out->lock, "lock of b");
@@ -134,6 +137,7 @@ static inline enum eg_status fake_next(struct eg_source *s, uint64_t unit, struc
     unsigned long end = to - *at < most ? to : *at + most;
     EG_TRY(fake_raw(s, *at, end, out, err));
     *at = end;
+    atomic_store(&s->stored, end * 10);
     return EG_OK;
 }
 

@@ -511,6 +511,25 @@ static void locked(void **state) {
     all_closed();
 }
 
+/* What a pipe gave is known, though not what it will give. */
+static void bytes_of_a_pipe(void **state) {
+    (void)state;
+    const char *const inputs[] = {"a:100:10:", "p:333:5:sp"};
+    struct eg_env env = env_of(16);
+    struct eg_scan_request request = request_of(inputs, 2);
+    struct eg_scan *scan;
+    struct runner runner = {0};
+    assert_int_equal(eg_scan_open(&scan, &env, &request, NULL), EG_OK);
+    threads_run(scan, &runner, 1);
+    assert_int_equal(runner.status, EG_END);
+    struct eg_scan_progress seen = eg_scan_progress(scan);
+    assert_int_equal(seen.bytes_total, 1000);
+    assert_int_equal(seen.bytes_done, 1000 + 3330);
+    fake_rows_reset(&runner.got);
+    eg_scan_free(scan);
+    all_closed();
+}
+
 static void stopped_from_outside(void **state) {
     (void)state;
     const char *const inputs[] = {"a:1000:10:"};
@@ -624,6 +643,7 @@ int main(void) {
         cmocka_unit_test(first_error_is_everyones),
         cmocka_unit_test(cancelled),
         cmocka_unit_test(locked),
+        cmocka_unit_test(bytes_of_a_pipe),
         cmocka_unit_test(stopped_from_outside),
         cmocka_unit_test(predicate),
         cmocka_unit_test(torture),
