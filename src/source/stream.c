@@ -102,8 +102,12 @@ static enum eg_status stream_fill(struct eg_stream *s, size_t want, struct eg_er
 static enum eg_status head_read(struct eg_stream *s, struct eg_error *err) {
     EG_TRY(stream_fill(s, EG_STREAM_HEAD, err));
     struct eg_span head = stream_rest(s);
+    if (head.size == 0 && s->trouble.status == EG_E_CUT)
+        return eg_fail(err, EG_E_FORMAT,
+                       "%s is cut: its %s data ends early, nothing of it can be read",
+                       s->input->name, eg_packing_name(s->input->packing));
     if (head.size == 0 && s->trouble.status != EG_OK)
-        return eg_fail(err, EG_E_FORMAT, "%s is not a capture: %s", s->input->name,
+        return eg_fail(err, EG_E_FORMAT, "%s cannot be read: %s", s->input->name,
                        s->trouble.message);
     s->format = EG_CAPTURE_PCAPNG;
     if (eg_pcapng_is(head)) return EG_OK;

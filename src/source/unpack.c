@@ -9,6 +9,7 @@
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define XZ_MEMORY_MAX (UINT64_C(256) << 20) /* a dictionary may ask for 4 GiB; xz -9 takes 65 MiB */
 
@@ -94,6 +95,15 @@ static enum eg_status damaged(struct eg_error *err, enum eg_packing packing, con
     return eg_fail(err, EG_E_FORMAT, "damaged %s (%s)", eg_packing_name(packing), why);
 }
 
+/* Sound, but what it takes to expand it is not given to any file that asks for it. */
+static enum eg_status too_large(struct eg_error *err, enum eg_packing packing, int mib,
+                                const char *expander) {
+    return eg_fail(err, EG_E_FORMAT,
+                   "expanding its %s data takes more than the %d MiB of memory that are allowed; "
+                   "expand it first: %s FILE | earlgrey ingest -",
+                   eg_packing_name(packing), mib, expander);
+}
+
 static enum eg_status step_gzip(struct eg_unpack *u, struct eg_span from, size_t *took, void *to,
                                 size_t room, size_t *gave, struct eg_error *err) {
     z_stream *z = &u->gzip;
@@ -118,6 +128,8 @@ static enum eg_status step_zstd(struct eg_unpack *u, struct eg_span from, size_t
     size_t answer = ZSTD_decompressStream(u->zstd, &out, &in);
     *took = in.pos;
     *gave = out.pos;
+    if (ZSTD_getErrorCode(answer) == ZSTD_error_frameParameter_windowTooLarge)
+        return too_large(err, u->packing, 128, "zstd -dc --long=31"); /* its own limit, as ours */
     if (ZSTD_isError(answer)) return damaged(err, u->packing, ZSTD_getErrorName(answer));
     return answer == 0 ? EG_END : EG_OK;
 }
@@ -148,7 +160,7 @@ static enum eg_status step_xz(struct eg_unpack *u, struct eg_span from, size_t *
     case LZMA_BUF_ERROR: return EG_OK;
     case LZMA_STREAM_END: return EG_END;
     case LZMA_MEM_ERROR: return eg_fail(err, EG_E_NOMEM, "no memory to expand xz");
-    case LZMA_MEMLIMIT_ERROR: return damaged(err, u->packing, "its dictionary is over 256 MiB");
+    case LZMA_MEMLIMIT_ERROR: return too_large(err, u->packing, XZ_MEMORY_MAX >> 20, "xz -dc");
     case LZMA_OPTIONS_ERROR: return damaged(err, u->packing, "unknown options");
     default: return damaged(err, u->packing, "data corrupt");
     }

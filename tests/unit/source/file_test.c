@@ -175,8 +175,12 @@ static void refuses_what_is_no_capture(void **state) {
         {"\xd4\xc3\xb2\xa1\2\0\4\0", 8, "ends inside its header"},
         {"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a\1\0\0\0", 16, "not whole at byte 0"},
         {"\x0a\x0d\x0d\x0a\x1c\0\0\0", 8, "is not a capture: it begins with 0a 0d 0d 0a"},
-        {"\x1f\x8b", 2, "is not a capture: the gzip data ends early"},
-        {"\x1f\x8b\x08\x00\0\0\0\0\0\0\xff\xff\xff", 13, "is not a capture: damaged gzip"},
+        {"\x1f\x8b", 2, "is cut: its gzip data ends early, nothing of it"},
+        {"\x1f\x8b\x08\x00\0\0\0\0\0\0\xff\xff\xff", 13, "cannot be read: damaged gzip ("},
+        /* a window of 512 MiB */
+        {"\x28\xb5\x2f\xfd\0\x98\1\0\0", 9,
+         "cannot be read: expanding its zstd data takes more than the 128 MiB of memory that are "
+         "allowed; expand it first: zstd -dc --long=31 FILE | earlgrey ingest -"},
     };
     for (unsigned k = 0; k < sizeof cases / sizeof *cases; k++) {
         file_write(path, cases[k].bytes, cases[k].size);

@@ -86,6 +86,38 @@ static void damage_is_told(void **state) {
     eg_unpack_free(NULL);
 }
 
+/* Not damage: another program can expand it. */
+static void large_dictionaries_are_refused(void **state) {
+    (void)state;
+    lzma_options_lzma options;
+    assert_false(lzma_lzma_preset(&options, 0));
+    uint8_t packed[256] = {0xfd, '7', 'z', 'X', 'Z', 0}, out[16];
+    const uint8_t word = 'a';
+    size_t size = 0, took, gave;
+    lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
+    assert_int_equal(lzma_stream_buffer_encode(filters, LZMA_CHECK_CRC32, NULL, &word, 1, packed,
+                                               &size, sizeof packed),
+                     LZMA_OK);
+    /* the block header, behind 12 bytes: its size, … filter 0x21, 1 byte of properties, … CRC */
+    uint8_t *header = packed + 12;
+    size_t checked = header[0] * 4u, at = 2;
+    while (at < checked - 2 && (header[at] != 0x21 || header[at + 1] != 1)) at++;
+    assert_in_range(at, 2, checked - 3);
+    header[at + 2] = 36; /* 1 GiB */
+    uint32_t crc = lzma_crc32(header, checked, 0);
+    for (int k = 0; k < 4; k++) header[checked + (size_t)k] = (uint8_t)(crc >> (8 * k));
+    struct eg_unpack *unpack;
+    struct eg_error err = {0};
+    assert_int_equal(eg_unpack_new(&unpack, EG_PACKING_XZ, &err), EG_OK);
+    assert_int_equal(
+        eg_unpack_step(unpack, eg_span(packed, size), &took, out, sizeof out, &gave, &err),
+        EG_E_FORMAT);
+    assert_string_equal(err.message, "expanding its xz data takes more than the 256 MiB of memory "
+                                     "that are allowed; expand it first: xz -dc FILE | earlgrey "
+                                     "ingest -");
+    eg_unpack_free(unpack);
+}
+
 static void tells_packing_by_content(void **state) {
     (void)state;
     assert_int_equal(eg_packing_of(eg_span("\x50\x2a\x4d\x18....", 8)), EG_PACKING_ZSTD);
@@ -113,6 +145,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_all_a_byte_at_a_time),
         cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(large_dictionaries_are_refused),
         cmocka_unit_test(tells_packing_by_content),
         cmocka_unit_test(lack_of_memory_is_told),
     };
