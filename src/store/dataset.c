@@ -100,19 +100,24 @@ static enum eg_status may_write(const char *path, struct eg_error *err) {
 }
 
 /* A directory that is not a dataset: empty (or the beginning of one), or somebody else's. */
-static enum eg_status is_vacant(const char *path, struct eg_error *err) {
+static enum eg_status is_vacant(const char *path, bool writes, struct eg_error *err) {
     struct eg_names names;
     EG_TRY(eg_names_read(&names, path, err));
-    bool vacant = true;
-    for (size_t i = 0; i < names.count; i++)
+    const char *other = NULL;
+    for (size_t i = 0; i < names.count && !other; i++)
         if (strcmp(names.names[i], EG_LAYOUT_OWN) != 0 && strcmp(names.names[i], "lost+found") != 0)
-            vacant = false;
+            other = names.names[i];
+    enum eg_status status = EG_OK;
+    if (other && writes)
+        status = eg_fail(err, EG_E_FORMAT,
+                         "%s holds other things and is not a dataset (it has no %s): choose an "
+                         "empty or a new directory with -d",
+                         path, EG_LAYOUT_ABOUT);
+    else if (other)
+        status = eg_fail(err, EG_E_FORMAT, "%s is no dataset: it holds other things (%.200s)", path,
+                         other);
     eg_names_reset(&names);
-    if (vacant) return EG_OK;
-    return eg_fail(err, EG_E_FORMAT,
-                   "%s holds other things and is not a dataset (it has no %s): choose an empty or "
-                   "a new directory with -d",
-                   path, EG_LAYOUT_ABOUT);
+    return status;
 }
 
 static enum eg_status not_migrating(const char *path, struct eg_error *err) {
@@ -170,7 +175,7 @@ static enum eg_status look(struct eg_dataset *ds, struct eg_error *err) {
     char program[64];
     enum eg_status status = eg_dataset_about(path, &schema, program, err);
     if (status == EG_E_NOENT) {
-        enum eg_status vacant = is_vacant(path, err);
+        enum eg_status vacant = is_vacant(path, writes, err);
         if (vacant < 0) return vacant;
         return writes ? may_make(path, err) : no_dataset(path, err);
     }
@@ -191,6 +196,7 @@ static enum eg_status session_new(char session[EG_SESSION_TEXT], struct eg_error
 
 enum eg_status eg_dataset_open(struct eg_dataset **out, const char *path, enum eg_dataset_mode mode,
                                const struct eg_env *env, struct eg_error *err) {
+    if (!path[0]) return eg_fail(err, EG_E_USAGE, "a dataset needs a name");
     struct eg_dataset *ds = eg_calloc(1, sizeof *ds);
     if (!ds) return eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
     ds->mode = mode;

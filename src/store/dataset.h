@@ -16,8 +16,8 @@ enum eg_dataset_mode {
     EG_DATASET_WRITE, /* made when it does not exist; leftovers of a crash are settled */
 };
 
-/* Errors: EG_E_NOENT ("no dataset at PATH …"), EG_E_ACCESS, EG_E_TOO_NEW, EG_E_FORMAT (a directory
- * with other things in it), EG_E_LOCKED (migration under way). Nothing is changed on failure. */
+/* Errors: EG_E_USAGE (no name), EG_E_NOENT ("no dataset at PATH …"), EG_E_ACCESS, EG_E_TOO_NEW,
+ * EG_E_FORMAT (a directory with other things in it), EG_E_LOCKED (migration under way). Nothing is changed on failure. */
 EG_MUST_CHECK enum eg_status eg_dataset_open(struct eg_dataset **out, const char *path,
                                              enum eg_dataset_mode, const struct eg_env *,
                                              struct eg_error *err);

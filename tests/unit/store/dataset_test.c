@@ -29,8 +29,11 @@ static void bad_places(void **state) {
     answer(other, EG_DATASET_READ, EG_E_NOENT, "no dataset at");
     char *thing = eg_path_join(other, "thing");
     must(eg_file_create(thing, "", 0, ERR));
-    answer(other, EG_DATASET_READ, EG_E_FORMAT, "is not a dataset");
+    answer(other, EG_DATASET_READ, EG_E_FORMAT, "is no dataset: it holds other things (thing)");
     answer(other, EG_DATASET_WRITE, EG_E_FORMAT, "is not a dataset");
+    answer(other, EG_DATASET_WRITE, EG_E_FORMAT, "choose an empty or a new directory");
+    answer("", EG_DATASET_READ, EG_E_USAGE, "a dataset needs a name");
+    answer("", EG_DATASET_WRITE, EG_E_USAGE, "a dataset needs a name");
     char *list = scratch_list(*state);
     assert_string_equal(list, "file\nother/thing\n");
     eg_free(list);
