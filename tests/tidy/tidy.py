@@ -17,7 +17,7 @@ HEAP = r"\b(malloc|calloc|realloc|strdup|strndup|aligned_alloc|posix_memalign)\s
 LOUD = r"\b(exit|_exit|abort|printf|puts|putchar|fprintf)\s*\("
 BYTES = r"\beg_load_(be|le)(16|32|64)\s*\("
 NAMES = r"(^|_)(util|utils|helper|helpers|common|manager|misc|data|process|handle)(_|$)"
-MACHINE = r"(/work/|/root/|/farm/|/tmp/bash_jobs|deb\.debian\.org|registry\.npmjs|pypi\.org|repo1?\.maven)"
+MACHINE = r"(/work/|(?<!self)/root/|/farm/|/tmp/bash_jobs|deb\.debian\.org|registry\.npmjs|pypi\.org|repo1?\.maven)"
 
 
 class Tidy:

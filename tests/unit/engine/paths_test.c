@@ -127,7 +127,7 @@ static void nothing_leads_out(void **state) {
         eg_free(text);
     }
     const char *const absolute[] = {"/etc/passwd", "/etc/pass*", "/proc/self/environ",
-                                    "/proc/self/ro" "ot/etc/passwd", "/dev/stdin", "/dev/fd/0", "-", "/",
+                                    "/proc/self/root/etc/passwd", "/dev/stdin", "/dev/fd/0", "-", "/",
                                     "/eg-not-there", "etc/passwd", "../etc/passwd", "~/x",
                                     "file:///etc/passwd", "/*", "**"};
     for (size_t i = 0; i < sizeof absolute / sizeof *absolute; i++) {

@@ -17,8 +17,8 @@ static void views_over_a_capture(void **state) {
     struct eg_error err;
     assert_int_equal(eg_engine_open(&engine, &eg_env_plain, &options, &err), EG_OK);
     if (eg_engine_run(engine, sql.text, &err) < 0) fail_msg("%s", err.message);
-    static const char *const questions[] = {"SELECT protocol, duration_us, scaled_bytes, "
-                                            "scaled_packets FROM flows WHERE src_port = 1000",
+    static const char *const questions[] = {("SELECT protocol, duration_us, scaled_bytes, "
+                                             "scaled_packets FROM flows WHERE src_port = 1000"),
                                             "SELECT protocol, length FROM packets",
                                             "SELECT cause FROM losses"};
     for (size_t i = 0; i < 3; i++) {
