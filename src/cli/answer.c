@@ -278,7 +278,8 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
             eg_note(report->call, "earlgrey: not in the answer: %lld %s (%s)", (long long)amount,
                     sum.records ? "records" : "packets", eg_cause_info((enum eg_cause)cause)->name);
     }
-    if (report->origin.dataset && report->about_flows) tell_dataset(report, engine);
+    if (report->origin.dataset && report->about_flows && !report->call->common->quiet)
+        tell_dataset(report, engine);
     struct eg_scan_progress seen = eg_engine_progress(engine);
     if (report->capture_count && !report->origin.from_packets && seen.datagrams &&
         seen.frames > seen.datagrams)

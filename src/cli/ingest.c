@@ -76,7 +76,7 @@ static const struct eg_option options[] = {
      .preset = "0",
      .max = INT64_MAX,
      .value_name = "BYTES",
-     .help = "Rows held in memory between two commits; 0 is 128 MiB."},
+     .help = "Rows held in memory between two commits; 0 is 192 MiB."},
     EG_OPTION_END,
 };
 

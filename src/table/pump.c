@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ROUND_BYTES ((uint64_t)128 << 20)
+#define ROUND_BYTES ((uint64_t)192 << 20)
 #define THREADS_MAX 256
 #define POSITIONS_MAX 4096 /* that wait for one flush */
 #define PROGRESS_MS 200

@@ -28,7 +28,7 @@ struct eg_pump_request {
     struct eg_pump_sink *sinks;
     size_t sink_count;
     uint32_t threads;     /* 0: one per core */
-    uint64_t round_bytes; /* 0: 128 MiB of batches */
+    uint64_t round_bytes; /* 0: 192 MiB of batches */
     void (*progress)(void *to,
                      const struct eg_scan_progress *); /* a few times a second; may be NULL */
     void *progress_to;
