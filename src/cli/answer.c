@@ -164,7 +164,9 @@ static enum eg_status encode_arrow(struct eg_result *result, struct outlet *out,
 /* Parquet is written to a file of its own first; to standard output it is copied from there. */
 static enum eg_status encode_parquet(struct eg_engine *engine, const char *sql, struct outlet *out,
                                      struct eg_error *err) {
-    char path[] = "/tmp/earlgrey-answer-XXXXXX";
+    const char *temp = getenv("TMPDIR");
+    char path[1024];
+    snprintf(path, sizeof path, "%.990s/earlgrey-answer-XXXXXX", temp && *temp ? temp : "/tmp");
     int fd = mkstemp(path);
     if (fd < 0) return eg_fail_errno(err, errno, "cannot make a temporary file");
     enum eg_status status = eg_parquet_copy(engine, sql, path, err);
