@@ -48,24 +48,17 @@ static const char *const examples[] = {
     "A day of flows as one Parquet file.",
     NULL};
 
+static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
+    const struct flows_options *o = report->call->options;
+    struct eg_error err;
+    enum eg_status status = eg_sql_flows(&report->origin, o->report.fields, o->number, o->sort,
+                                         o->report.raw, sql, &err);
+    return status < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
+}
+
 static enum eg_exit run(struct eg_call *call) {
-    struct flows_options *o = call->options;
-    struct eg_report report;
-    enum eg_exit code = eg_report_open(&report, call, &o->report, EG_TABLE_FLOWS);
-    struct eg_strbuf sql = {0};
-    if (code == EG_EXIT_DONE) {
-        struct eg_error err;
-        if (eg_sql_flows(&report.origin, o->report.fields, o->number, o->sort, o->report.raw, &sql,
-                         &err) < 0)
-            code = eg_complain(call, &err);
-        else if (o->report.explain)
-            code = eg_report_explain(&report, sql.text);
-        else
-            code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
-    }
-    eg_strbuf_reset(&sql);
-    eg_report_close(&report);
-    return code;
+    const struct flows_options *o = call->options;
+    return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
 }
 
 const struct eg_verb eg_verb_flows = {

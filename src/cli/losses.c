@@ -16,23 +16,15 @@ static const char *const examples[] = {
     "earlgrey losses -d data", "Everything that was seen and not kept, by cause.",
     "earlgrey losses -r capture.pcap", "The same for a capture.", NULL};
 
+static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
+    struct eg_error err;
+    return eg_sql_losses(&report->origin, sql, &err) < 0 ? eg_complain(report->call, &err)
+                                                         : EG_EXIT_DONE;
+}
+
 static enum eg_exit run(struct eg_call *call) {
-    struct losses_options *o = call->options;
-    struct eg_report report;
-    enum eg_exit code = eg_report_open(&report, call, &o->report, EG_TABLE_LOSSES);
-    struct eg_strbuf sql = {0};
-    if (code == EG_EXIT_DONE) {
-        struct eg_error err;
-        if (eg_sql_losses(&report.origin, &sql, &err) < 0)
-            code = eg_complain(call, &err);
-        else if (o->report.explain)
-            code = eg_report_explain(&report, sql.text);
-        else
-            code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
-    }
-    eg_strbuf_reset(&sql);
-    eg_report_close(&report);
-    return code;
+    const struct losses_options *o = call->options;
+    return eg_report_answer(call, &o->report, EG_TABLE_LOSSES, question);
 }
 
 const struct eg_verb eg_verb_losses = {

@@ -248,3 +248,17 @@ enum eg_exit eg_report_explain(struct eg_report *report, const char *sql) {
     printf("sql:    %s\n", sql);
     return EG_EXIT_DONE;
 }
+
+enum eg_exit eg_report_answer(struct eg_call *call, const struct eg_report_options *options,
+                              enum eg_table_id table, eg_question question) {
+    struct eg_report report;
+    struct eg_strbuf sql = {0};
+    enum eg_exit code = eg_report_open(&report, call, options, table);
+    if (code == EG_EXIT_DONE) code = question(&report, &sql);
+    if (code == EG_EXIT_DONE)
+        code = options->explain ? eg_report_explain(&report, sql.text)
+                                : eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
+    eg_strbuf_reset(&sql);
+    eg_report_close(&report);
+    return code;
+}

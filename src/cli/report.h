@@ -152,4 +152,10 @@ enum eg_exit eg_report_numbers(struct eg_report *, const char *sql, int64_t *out
 /* --explain. */
 enum eg_exit eg_report_explain(struct eg_report *, const char *sql);
 
+/* A reporting verb from its options to its exit code: opens the report, has the question make its
+ * SQL text, explains or runs that, and closes. The question tells of its own failures. */
+typedef enum eg_exit (*eg_question)(struct eg_report *, struct eg_strbuf *sql);
+enum eg_exit eg_report_answer(struct eg_call *, const struct eg_report_options *, enum eg_table_id,
+                              eg_question);
+
 #endif

@@ -54,8 +54,8 @@ static const char *const examples[] = {
     "The last hour's receivers, as JSON.",
     NULL};
 
-static enum eg_exit run(struct eg_call *call) {
-    struct top_options *o = call->options;
+static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
+    struct top_options *o = report->call->options;
     /* nfdump's habit: -s srcip/packets */
     const char *metric = o->metric;
     for (size_t i = 0; i < o->by.count; i++) {
@@ -64,30 +64,22 @@ static enum eg_exit run(struct eg_call *call) {
         *slash = 0;
         metric = slash + 1;
     }
-    struct eg_report report;
-    enum eg_exit code = eg_report_open(&report, call, &o->report, EG_TABLE_FLOWS);
-    struct eg_strbuf sql = {0};
-    if (code == EG_EXIT_DONE) {
-        static const char *const pair[] = {"pair"};
-        struct eg_top_request request = {
-            .origin = report.origin,
-            .by = o->by.count ? (const char *const *)o->by.items : pair,
-            .by_count = o->by.count ? o->by.count : 1,
-            .metric = metric,
-            .limit = o->number,
-            .raw = o->report.raw,
-        };
-        struct eg_error err;
-        if (eg_sql_top(&request, &sql, &err) < 0)
-            code = eg_complain(call, &err);
-        else if (o->report.explain)
-            code = eg_report_explain(&report, sql.text);
-        else
-            code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
-    }
-    eg_strbuf_reset(&sql);
-    eg_report_close(&report);
-    return code;
+    static const char *const pair[] = {"pair"};
+    struct eg_top_request request = {
+        .origin = report->origin,
+        .by = o->by.count ? (const char *const *)o->by.items : pair,
+        .by_count = o->by.count ? o->by.count : 1,
+        .metric = metric,
+        .limit = o->number,
+        .raw = o->report.raw,
+    };
+    struct eg_error err;
+    return eg_sql_top(&request, sql, &err) < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
+}
+
+static enum eg_exit run(struct eg_call *call) {
+    const struct top_options *o = call->options;
+    return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
 }
 
 const struct eg_verb eg_verb_top = {

@@ -73,30 +73,23 @@ static enum eg_exit check_cost(struct eg_report *report, const struct eg_trend_r
                              (long long)intervals);
 }
 
+static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
+    const struct trend_options *o = report->call->options;
+    struct eg_trend_request request = {
+        .origin = report->origin,
+        .host = o->host,
+        .by_us = o->by_us,
+        .raw = o->report.raw,
+        .spread = strcmp(o->attribute, "spread") == 0,
+    };
+    struct eg_error err;
+    if (eg_sql_trend(&request, sql, &err) < 0) return eg_complain(report->call, &err);
+    return o->report.explain ? EG_EXIT_DONE : check_cost(report, &request);
+}
+
 static enum eg_exit run(struct eg_call *call) {
-    struct trend_options *o = call->options;
-    struct eg_report report;
-    enum eg_exit code = eg_report_open(&report, call, &o->report, EG_TABLE_FLOWS);
-    struct eg_strbuf sql = {0};
-    if (code == EG_EXIT_DONE) {
-        struct eg_trend_request request = {
-            .origin = report.origin,
-            .host = o->host,
-            .by_us = o->by_us,
-            .raw = o->report.raw,
-            .spread = strcmp(o->attribute, "spread") == 0,
-        };
-        struct eg_error err;
-        if (eg_sql_trend(&request, &sql, &err) < 0)
-            code = eg_complain(call, &err);
-        else if (o->report.explain)
-            code = eg_report_explain(&report, sql.text);
-        else if ((code = check_cost(&report, &request)) == EG_EXIT_DONE)
-            code = eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
-    }
-    eg_strbuf_reset(&sql);
-    eg_report_close(&report);
-    return code;
+    const struct trend_options *o = call->options;
+    return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
 }
 
 const struct eg_verb eg_verb_trend = {
