@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `earlgrey fields`: the columns of the tables, their meaning, and their names elsewhere. */
 #include "cli/verb.h"
+#include "query/analysis.h"
 #include "table/encode.h"
 #include "table/tally.h"
 
@@ -48,9 +49,9 @@ static const struct eg_column_info field_columns[] = {
     {"table", EG_TYPE_TEXT, "", "", "", ""},   {"name", EG_TYPE_TEXT, "", "", "", ""},
     {"type", EG_TYPE_TEXT, "", "", "", ""},    {"unit", EG_TYPE_TEXT, "", "", "", ""},
     {"null", EG_TYPE_TEXT, "", "", "", ""},    {"elsewhere", EG_TYPE_TEXT, "", "", "", ""},
-    {"meaning", EG_TYPE_TEXT, "", "", "", ""},
+    {"derived", EG_TYPE_BOOL, "", "", "", ""}, {"meaning", EG_TYPE_TEXT, "", "", "", ""},
 };
-static const struct eg_table field_table = {"fields", "", field_columns, 7};
+static const struct eg_table field_table = {"fields", "", field_columns, 8};
 
 static const struct eg_column_info cause_columns[] = {
     {"cause", EG_TYPE_TEXT, "", "", "", ""},
@@ -63,19 +64,26 @@ static void put(struct eg_builder *b, uint32_t col, const char *text) {
     eg_put_text(b, col, text, strlen(text));
 }
 
+static void add_field(struct eg_builder *b, enum eg_table_id id, const struct eg_column_info *c,
+                      bool derived) {
+    put(b, 0, eg_table_name(id));
+    put(b, 1, c->name);
+    put(b, 2, eg_type_name(c->type));
+    put(b, 3, c->unit);
+    put(b, 4, c->null_rule);
+    put(b, 5, c->elsewhere);
+    eg_put_int(b, 6, derived);
+    put(b, 7, c->meaning);
+    eg_builder_row(b, 1);
+}
+
 static void add_fields(struct eg_builder *b, enum eg_table_id id) {
     const struct eg_table *table = eg_table_get(id);
-    for (uint32_t i = 0; i < table->count; i++) {
-        const struct eg_column_info *c = &table->columns[i];
-        put(b, 0, table->name);
-        put(b, 1, c->name);
-        put(b, 2, eg_type_name(c->type));
-        put(b, 3, c->unit);
-        put(b, 4, c->null_rule);
-        put(b, 5, c->elsewhere);
-        put(b, 6, c->meaning);
-        eg_builder_row(b, 1);
-    }
+    for (uint32_t i = 0; i < table->count; i++) add_field(b, id, &table->columns[i], false);
+    size_t count;
+    const struct eg_derived *derived = eg_derived_all(&count);
+    for (size_t i = 0; i < count; i++)
+        if (derived[i].table == id) add_field(b, id, &derived[i].info, true);
 }
 
 static void add_causes(struct eg_builder *b) {
@@ -90,7 +98,7 @@ static void add_causes(struct eg_builder *b) {
 
 static enum eg_status print(const struct eg_table *table, struct eg_batch *batch,
                             enum eg_format format, struct eg_error *err) {
-    uint32_t columns[] = {0, 1, 2, 3, 4, 5, 6};
+    uint32_t columns[] = {0, 1, 2, 3, 4, 5, 6, 7};
     struct eg_encode_style style = {.format = format, .header = true};
     struct eg_encoder *encoder;
     EG_TRY(eg_encoder_new(&encoder, table, columns, table->count, &style, err));
@@ -104,21 +112,28 @@ static enum eg_status print(const struct eg_table *table, struct eg_batch *batch
     return EG_OK;
 }
 
+static void column_line(const struct eg_column_info *c, const char *mark) {
+    printf("| `%s` | %s%s | %s | %s | %s | %s |\n", c->name, eg_type_name(c->type), mark, c->unit,
+           c->null_rule, c->elsewhere, c->meaning);
+}
+
 /* docs/reference/columns.md and losses.md. */
 static void columns_page(void) {
-    printf("<!-- Made by `make generated` from src/table/columns.def; do not edit. -->\n"
+    printf("<!-- Made by `make generated` from src/table/columns.def and src/query/derived.c; do "
+           "not edit. -->\n"
            "# Tables and columns\n\nText is UTF-8; a timestamp is in microseconds, UTC; null means "
-           "unknown and is never written as 0.\n");
+           "unknown and is never written as 0. A *derived* column is not stored: the views of "
+           "`earlgrey sql` make it of others, and `top` and `flows` take it as a field.\n");
+    size_t count;
+    const struct eg_derived *derived = eg_derived_all(&count);
     for (enum eg_table_id id = EG_TABLE_FLOWS; id < EG_TABLE_RAW; id++) {
         const struct eg_table *table = eg_table_get(id);
         printf("\n## %s\n\n%s\n\n| column | type | unit | null when | elsewhere | meaning |\n"
                "|---|---|---|---|---|---|\n",
                table->name, eg_table_meaning(id));
-        for (uint32_t i = 0; i < table->count; i++) {
-            const struct eg_column_info *c = &table->columns[i];
-            printf("| `%s` | %s | %s | %s | %s | %s |\n", c->name, eg_type_name(c->type), c->unit,
-                   c->null_rule, c->elsewhere, c->meaning);
-        }
+        for (uint32_t i = 0; i < table->count; i++) column_line(&table->columns[i], "");
+        for (size_t i = 0; i < count; i++)
+            if (derived[i].table == id) column_line(&derived[i].info, ", derived");
     }
 }
 
@@ -177,7 +192,9 @@ const struct eg_verb eg_verb_fields = {
     .synopsis = "[TABLE]",
     .description =
         "Lists the columns: name, type, unit, when it is null, the names it has in other "
-        "systems (IPFIX element ids, ECS, pmacct, nfdump), and its meaning.",
+        "systems (IPFIX element ids, ECS, pmacct, nfdump), and its meaning. Derived columns are "
+        "not "
+        "stored but made of others.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct fields_options),

@@ -16,6 +16,15 @@
     "CREATE OR REPLACE TEMP MACRO sequence(a, b) AS generate_series(a, b);"                        \
     "CREATE OR REPLACE TEMP MACRO explode(l) AS unnest(l);"
 
+/* A column that comes from others: the views of `sql` have it, `top` and `flows` take it as a field. */
+struct eg_derived {
+    enum eg_table_id table;
+    struct eg_column_info info;
+    const char *expression; /* SQL over the columns of its table */
+};
+const struct eg_derived *eg_derived_all(size_t *count);
+const struct eg_derived *eg_derived_find(enum eg_table_id, const char *name); /* NULL: none */
+
 /* Where a question's rows come from. Either a dataset or captures. */
 struct eg_origin {
     struct eg_dataset *dataset; /* NULL: captures */
@@ -93,8 +102,6 @@ void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);
 /* EG_E_USAGE for a field that flows do not have, with the nearest of its columns and of `more`. */
 enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
                                     struct eg_error *err);
-/* The expression of a column that comes from others ("protocol", "duration_us"), or NULL. */
-const char *eg_sql_derived(const char *name);
 /* "['a', 'b']": the captures as a list literal, and ", netflow_ports := […]" behind it. */
 void eg_sql_captures(const struct eg_origin *, struct eg_strbuf *sql);
 

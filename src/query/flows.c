@@ -12,9 +12,9 @@ static const char *const usual = "start_time,end_time,proto,src_ip,src_port,dst_
 static enum eg_status add_field(const char *name, bool raw, struct eg_strbuf *sql,
                                 struct eg_error *err) {
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
-    const char *derived = eg_sql_derived(name);
+    const struct eg_derived *derived = eg_derived_find(EG_TABLE_FLOWS, name);
     if (derived) {
-        eg_strbuf_printf(sql, "%s AS %s", derived, name);
+        eg_strbuf_printf(sql, "%s AS %s", derived->expression, name);
         return EG_OK;
     }
     if (eg_column_find(flows, name) >= 0) {

@@ -7,39 +7,16 @@
 
 #include <string.h>
 
-void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql) {
-    if (raw) {
-        eg_strbuf_text(sql, column);
-        return;
-    }
-    /* Unsampled rows stay integers; an estimate saturates instead of overflowing. */
-    eg_strbuf_printf(sql,
-                     "CASE WHEN coalesce(sampling_rate, 1) = 1 THEN %s ELSE "
-                     "CAST(least(CAST(%s AS DOUBLE) * sampling_rate, 9.2e18) AS BIGINT) END",
-                     column, column);
-}
-
-/* Columns that come from others; the views of `sql` and `earlgrey fields` have them too. */
-static const struct {
-    const char *name, *expression;
-} derived[] = {
-    {"protocol", "protocol_name(proto)"},
-    {"duration_us", "(unix_micros(end_time) - unix_micros(start_time))"},
-};
-
-const char *eg_sql_derived(const char *name) {
-    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)
-        if (strcmp(derived[i].name, name) == 0) return derived[i].expression;
-    return NULL;
-}
-
 enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
                                     struct eg_error *err) {
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
     const char *names[EG_COLUMNS_MAX + 16];
     size_t known = 0;
     for (uint32_t i = 0; i < flows->count; i++) names[known++] = flows->columns[i].name;
-    for (size_t i = 0; i < sizeof derived / sizeof *derived; i++) names[known++] = derived[i].name;
+    size_t derived_count;
+    const struct eg_derived *derived = eg_derived_all(&derived_count);
+    for (size_t i = 0; i < derived_count; i++)
+        if (derived[i].table == EG_TABLE_FLOWS) names[known++] = derived[i].info.name;
     for (size_t i = 0; i < count && i < 8; i++) names[known++] = more[i];
     const char *near = eg_nearest(name, names, known);
     if (near)

@@ -57,10 +57,10 @@ static enum eg_status find_keys(const struct eg_top_request *request, struct key
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
     for (size_t i = 0; i < request->by_count && i < EG_COLUMNS_MAX; i++) {
         int column = eg_column_find(flows, request->by[i]);
-        const char *derived = eg_sql_derived(request->by[i]);
+        const struct eg_derived *derived = eg_derived_find(EG_TABLE_FLOWS, request->by[i]);
         if (derived) {
             keys->name[i] = request->by[i];
-            keys->left[i] = derived;
+            keys->left[i] = derived->expression;
             keys->count++;
             continue;
         }

@@ -2,21 +2,13 @@
  * The tables as views, with their derived columns, for `earlgrey sql`. */
 #include "query/analysis.h"
 
-static const char *const derived_flows =
-    ", protocol_name(proto) AS protocol, unix_micros(end_time) - unix_micros(start_time) AS "
-    "duration_us, ";
-static const char *const derived_packets = ", protocol_name(proto) AS protocol";
-
 static void view_columns(enum eg_table_id table, struct eg_strbuf *sql) {
+    size_t count;
+    const struct eg_derived *derived = eg_derived_all(&count);
     eg_strbuf_printf(sql, "CREATE OR REPLACE TEMP VIEW %s AS SELECT *", eg_table_name(table));
-    if (table == EG_TABLE_FLOWS) {
-        eg_strbuf_text(sql, derived_flows);
-        eg_sql_counter("bytes", false, sql);
-        eg_strbuf_text(sql, " AS scaled_bytes, ");
-        eg_sql_counter("packets", false, sql);
-        eg_strbuf_text(sql, " AS scaled_packets");
-    }
-    if (table == EG_TABLE_PACKETS) eg_strbuf_text(sql, derived_packets);
+    for (size_t i = 0; i < count; i++)
+        if (derived[i].table == table)
+            eg_strbuf_printf(sql, ", %s AS %s", derived[i].expression, derived[i].info.name);
     eg_strbuf_text(sql, " FROM ");
 }
 

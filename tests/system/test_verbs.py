@@ -288,3 +288,16 @@ def test_positions_stand_in_one_file_of_a_commit(earlgrey, tmp_path, shared):
     sizes = sorted(len((pq.read_metadata(p).metadata or {}).get(b"earlgrey", b""))
                    for p in (tmp_path / "many").rglob("*.parquet"))
     assert len(sizes) > 3 and sizes[-1] > 1000 > sizes[-2]
+
+
+def test_fields_list_derived_columns(earlgrey, exports, dataset):
+    """What `fields` marks as derived is what the views of `sql` have beyond the stored columns."""
+    fields = earlgrey.rows("fields")
+    for table in ("flows", "packets"):
+        named = [f["name"] for f in fields if f["table"] == table]
+        derived = {f["name"] for f in fields if f["table"] == table and f["derived"]}
+        shown = earlgrey.ok("sql", "-r", exports[0], f"select * from {table} limit 0", "-o", "tsv").split()
+        assert shown == named
+        assert derived == ({"protocol", "duration_us", "scaled_bytes", "scaled_packets"} if table == "flows" else {"protocol"})
+    row = earlgrey.rows("flows", "-d", dataset, "-n", "1", "--fields", "duration_us,scaled_bytes,protocol")[0]
+    assert row["duration_us"] >= 0 and row["scaled_bytes"] > 0 and row["protocol"]

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Columns that come from others, described once: the views of `sql`, the fields of `top` and `flows`,
+ * and `earlgrey fields` all take them from here. */
+#include "query/analysis.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Unsampled rows stay integers; an estimate saturates instead of overflowing. least() passes over
+ * nulls, so they are asked for first. */
+#define SCALED(column)                                                                             \
+    "CASE WHEN coalesce(sampling_rate, 1) = 1 OR " column " IS NULL THEN " column " ELSE "         \
+    "CAST(least(CAST(" column " AS DOUBLE) * sampling_rate, 9.2e18) AS BIGINT) END"
+
+static const struct eg_derived all[] = {
+    {EG_TABLE_FLOWS,
+     {"protocol", EG_TYPE_TEXT, "", "proto is null", "", "The name of proto: tcp, udp, …"},
+     "protocol_name(proto)"},
+    {EG_TABLE_FLOWS,
+     {"duration_us", EG_TYPE_I64, "µs", "a time is null", "", "end_time less start_time."},
+     "(unix_micros(end_time) - unix_micros(start_time))"},
+    {EG_TABLE_FLOWS,
+     {"scaled_bytes", EG_TYPE_I64, "bytes", "bytes is null", "",
+      "bytes times sampling_rate: an estimate of what passed."},
+     SCALED("bytes")},
+    {EG_TABLE_FLOWS,
+     {"scaled_packets", EG_TYPE_I64, "packets", "packets is null", "",
+      "packets times sampling_rate: an estimate of what passed."},
+     SCALED("packets")},
+    {EG_TABLE_PACKETS,
+     {"protocol", EG_TYPE_TEXT, "", "proto is null", "", "The name of proto: tcp, udp, …"},
+     "protocol_name(proto)"},
+};
+
+const struct eg_derived *eg_derived_all(size_t *count) {
+    *count = sizeof all / sizeof *all;
+    return all;
+}
+
+const struct eg_derived *eg_derived_find(enum eg_table_id table, const char *name) {
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].table == table && strcmp(all[i].info.name, name) == 0) return &all[i];
+    return NULL;
+}
+
+void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql) {
+    char name[64];
+    snprintf(name, sizeof name, "scaled_%s", column);
+    const struct eg_derived *scaled = eg_derived_find(EG_TABLE_FLOWS, name);
+    eg_strbuf_text(sql, raw || !scaled ? column : scaled->expression);
+}
