@@ -5,13 +5,12 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "cli/progress.h"
+#include "cli/terminal.h"
 #include "table/arrow_ipc.h"
 #include "table/encode.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,26 +84,17 @@ static enum eg_format format_of(const struct eg_report_options *options) {
     if (dot && strcmp(dot, ".md") == 0) return EG_FORMAT_MARKDOWN;
     if (dot && strcmp(dot, ".ndjson") == 0) return EG_FORMAT_JSONL;
     if (dot && eg_format_by_name(dot + 1) != EG_FORMAT_COUNT) return eg_format_by_name(dot + 1);
-    return isatty(STDOUT_FILENO) && !options->write ? EG_FORMAT_TABLE : EG_FORMAT_TSV;
+    return eg_terminal() && !options->write ? EG_FORMAT_TABLE : EG_FORMAT_TSV;
 }
 
 static struct eg_encode_style style_of(const struct eg_report *report, enum eg_format format) {
-    const char *color = report->call->common->color;
-    bool tty = isatty(STDOUT_FILENO) != 0;
-    bool colored =
-        strcmp(color, "always") == 0 || (strcmp(color, "auto") == 0 && tty && !getenv("NO_COLOR") &&
-                                         (!getenv("TERM") || strcmp(getenv("TERM"), "dumb") != 0));
-    setlocale(LC_CTYPE, "");
-    return (struct eg_encode_style){
-        .format = format,
-        .header = !report->options->no_header,
-        .human = strcmp(report->options->units, "si") == 0,
-        .color = colored,
-        .unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-        .utc_offset =
-            !report->options->utc && (format == EG_FORMAT_TABLE || format == EG_FORMAT_WIDE),
-        .epoch = report->options->epoch,
-    };
+    struct eg_encode_style style = eg_terminal_style(report->call, format, !report->options->write);
+    style.header = !report->options->no_header;
+    style.human = strcmp(report->options->units, "si") == 0;
+    style.utc_offset =
+        !report->options->utc && (format == EG_FORMAT_TABLE || format == EG_FORMAT_WIDE);
+    style.epoch = report->options->epoch;
+    return style;
 }
 
 static enum eg_status encode_text(struct eg_report *report, struct eg_result *result,
@@ -190,7 +180,7 @@ static enum eg_status write_answer(struct eg_report *report, struct eg_engine *e
                                    const char *sql, uint64_t *rows, struct eg_error *err) {
     enum eg_format format = format_of(report->options);
     bool binary = format == EG_FORMAT_PARQUET || format == EG_FORMAT_ARROW;
-    if (binary && !report->options->write && isatty(STDOUT_FILENO))
+    if (binary && !report->options->write && eg_terminal())
         return eg_fail(err, EG_E_USAGE,
                        "%s is not for a terminal: name a file with -w, or -w - to "
                        "insist",
@@ -348,7 +338,7 @@ enum eg_exit eg_report_run(struct eg_report *report, const char *before, const c
         code = EG_EXIT_PARTIAL;
     else if (rows == 0 && report->options->exit_status)
         code = EG_EXIT_EMPTY;
-    if (status >= 0 && rows == 0 && isatty(STDOUT_FILENO)) eg_note(report->call, "no rows");
+    if (status >= 0 && rows == 0 && eg_terminal()) eg_note(report->call, "no rows");
     eg_engine_close(engine);
     return code;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `earlgrey fields`: the columns of the tables, their meaning, and their names elsewhere. */
+#include "cli/terminal.h"
 #include "cli/verb.h"
 #include "query/analysis.h"
 #include "table/encode.h"
@@ -8,7 +9,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct fields_options {
     const char *output;
@@ -96,10 +96,10 @@ static void add_causes(struct eg_builder *b) {
     }
 }
 
-static enum eg_status print(const struct eg_table *table, struct eg_batch *batch,
-                            enum eg_format format, struct eg_error *err) {
+static enum eg_status print(const struct eg_call *call, const struct eg_table *table,
+                            struct eg_batch *batch, enum eg_format format, struct eg_error *err) {
     uint32_t columns[] = {0, 1, 2, 3, 4, 5, 6, 7};
-    struct eg_encode_style style = {.format = format, .header = true};
+    struct eg_encode_style style = eg_terminal_style(call, format, true);
     struct eg_encoder *encoder;
     EG_TRY(eg_encoder_new(&encoder, table, columns, table->count, &style, err));
     struct eg_strbuf text = {0};
@@ -159,10 +159,10 @@ static enum eg_exit run(struct eg_call *call) {
             columns_page();
         return EG_EXIT_DONE;
     }
-    enum eg_format format = o->json                 ? EG_FORMAT_JSON
-                            : o->output             ? eg_format_by_name(o->output)
-                            : isatty(STDOUT_FILENO) ? EG_FORMAT_TABLE
-                                                    : EG_FORMAT_TSV;
+    enum eg_format format = o->json         ? EG_FORMAT_JSON
+                            : o->output     ? eg_format_by_name(o->output)
+                            : eg_terminal() ? EG_FORMAT_TABLE
+                                            : EG_FORMAT_TSV;
     const struct eg_table *table = o->causes ? &cause_table : &field_table;
     struct eg_builder *builder;
     struct eg_batch *batch = NULL;
@@ -180,7 +180,7 @@ static enum eg_exit run(struct eg_call *call) {
                          "counters and losses",
                          call->words[0]);
     if (status >= 0) status = eg_builder_seal(builder, &batch, &err);
-    if (status >= 0) status = print(table, batch, format, &err);
+    if (status >= 0) status = print(call, table, batch, format, &err);
     eg_batch_unref(batch);
     eg_builder_free(builder);
     return status < 0 ? eg_complain(call, &err) : EG_EXIT_DONE;

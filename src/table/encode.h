@@ -29,6 +29,8 @@ struct eg_encode_style {
     bool color, unicode;
     bool utc_offset;  /* TABLE: local times with offset instead of Z */
     bool epoch;       /* times as integers, µs */
+    uint32_t width;   /* TABLE: columns of the terminal; what does not fit is left out and told of;
+                         0: no limit */
 };
 
 /* Times are RFC 3339, UTC, six digits; addresses and names text; BIN as base64 (JSON) or hex; null

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/timetext.h"
+#include "table/fit.h"
 #include "table/human.h"
 
 #include <math.h>
@@ -51,8 +52,10 @@ static void add_cell(const struct eg_encoder *e, uint32_t i, const struct eg_bat
     const struct eg_column_info *info = eg_encoder_column(e, i);
     if (!eg_batch_valid(batch, e->columns[i], row)) return;
     if (info->type == EG_TYPE_TIME) {
-        if (e->style.epoch) eg_strbuf_i64(to, eg_col_i64(col)[row]);
-        else add_time(e, eg_col_i64(col)[row], to);
+        if (e->style.epoch)
+            eg_strbuf_i64(to, eg_col_i64(col)[row]);
+        else
+            add_time(e, eg_col_i64(col)[row], to);
         return;
     }
     if (e->style.format == EG_FORMAT_TABLE && is_number(info->type)) {
@@ -149,48 +152,74 @@ static void add_times(struct eg_strbuf *to, const char *text, size_t count) {
     while (count--) eg_strbuf_text(to, text);
 }
 
-static void add_line(const struct eg_encoder *e, size_t line, const size_t *widths,
+static void add_line(const struct eg_encoder *e, size_t line, const struct eg_fit_column *fit,
                      struct eg_strbuf *to) {
+    size_t pad = 0; /* behind the column before */
+    bool first = true;
     for (uint32_t i = 0; i < e->column_count; i++) {
+        if (!fit[i].shown) continue;
         struct eg_span cell = cell_at(e, line * e->column_count + i);
-        size_t pad = widths[i] - width_of(cell);
         bool right = is_number(eg_encoder_column(e, i)->type);
-        if (i) eg_strbuf_text(to, e->style.unicode ? " │ " : "  ");
+        add_times(to, " ", pad);
+        if (!first) eg_strbuf_text(to, e->style.unicode ? " │ " : "  ");
+        pad = fit[i].width - width_of(cell);
         if (right) add_times(to, " ", pad);
+        if (right) pad = 0;
         if (line == 0 && e->style.color) eg_strbuf_text(to, "\x1b[1m");
         eg_strbuf_add(to, cell.at, cell.size);
         if (line == 0 && e->style.color) eg_strbuf_text(to, "\x1b[0m");
-        if (!right && i + 1 < e->column_count) add_times(to, " ", pad);
+        first = false;
     }
     eg_strbuf_char(to, '\n');
 }
 
-static void add_rule(const struct eg_encoder *e, const size_t *widths, struct eg_strbuf *to) {
+static void add_rule(const struct eg_encoder *e, const struct eg_fit_column *fit,
+                     struct eg_strbuf *to) {
+    bool first = true;
     for (uint32_t i = 0; i < e->column_count; i++) {
-        if (i) eg_strbuf_text(to, "─┼─");
-        add_times(to, "─", widths[i]);
+        if (!fit[i].shown) continue;
+        if (!first) eg_strbuf_text(to, "─┼─");
+        add_times(to, "─", fit[i].width);
+        first = false;
     }
     eg_strbuf_char(to, '\n');
+}
+
+static void measure(const struct eg_encoder *e, size_t first, struct eg_fit_column *fit) {
+    for (uint32_t i = 0; i < e->column_count; i++)
+        fit[i] = (struct eg_fit_column){
+            .name = eg_encoder_column(e, i)->name, .empty = e->row_count > 0, .shown = true};
+    size_t cells = (size_t)(e->row_count + 1) * e->column_count;
+    for (size_t cell = first * e->column_count; cell < cells; cell++) {
+        struct eg_fit_column *column = &fit[cell % e->column_count];
+        struct eg_span text = cell_at(e, cell);
+        size_t width = width_of(text);
+        if (width > column->width) column->width = width;
+        if (cell >= e->column_count && !(text.size == 1 && eg_u8(text, 0) == '-'))
+            column->empty = false;
+    }
 }
 
 static void table_end(struct eg_encoder *e, struct eg_strbuf *to) {
-    size_t *widths = eg_calloc(e->column_count, sizeof *widths);
-    if (!widths || e->parts.failed || !e->column_count) {
+    struct eg_fit_column *fit = eg_calloc(e->column_count, sizeof *fit);
+    if (!fit || e->parts.failed || !e->column_count) {
         if (e->column_count) to->failed = true;
-        eg_free(widths);
+        eg_free(fit);
         return;
     }
     size_t first = e->style.header ? 0 : 1;
-    size_t cells = (size_t)(e->row_count + 1) * e->column_count;
-    for (size_t cell = first * e->column_count; cell < cells; cell++) {
-        size_t width = width_of(cell_at(e, cell));
-        if (width > widths[cell % e->column_count]) widths[cell % e->column_count] = width;
-    }
+    uint32_t left_out = 0;
+    measure(e, first, fit);
+    if (e->style.width && e->style.format == EG_FORMAT_TABLE)
+        left_out = eg_fit(fit, e->column_count, e->style.width, e->style.unicode ? 3 : 2);
     for (size_t line = first; line <= e->row_count; line++) {
-        add_line(e, line, widths, to);
-        if (line == 0 && e->style.unicode) add_rule(e, widths, to);
+        add_line(e, line, fit, to);
+        if (line == 0 && e->style.unicode) add_rule(e, fit, to);
     }
-    eg_free(widths);
+    if (left_out)
+        eg_strbuf_printf(to, "%s %u column%s not shown; -o wide shows all\n",
+                         e->style.unicode ? "…" : "...", left_out, left_out > 1 ? "s" : "");
+    eg_free(fit);
 }
 
 /* ---- Markdown ---- */

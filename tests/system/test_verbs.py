@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs as a user meets them: right numbers, every format, options, exit codes."""
 import csv
+import fcntl
 import io
 import json
+import os
+import pty
+import struct
 import subprocess
+import termios
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -301,3 +306,42 @@ def test_fields_list_derived_columns(earlgrey, exports, dataset):
         assert derived == ({"protocol", "duration_us", "scaled_bytes", "scaled_packets"} if table == "flows" else {"protocol"})
     row = earlgrey.rows("flows", "-d", dataset, "-n", "1", "--fields", "duration_us,scaled_bytes,protocol")[0]
     assert row["duration_us"] >= 0 and row["scaled_bytes"] > 0 and row["protocol"]
+
+
+def on_terminal(program, columns, *words, lines=40):
+    """What the program shows on a terminal that wide."""
+    from conftest import EARLGREY
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    with subprocess.Popen([str(EARLGREY), *map(str, words)], stdout=follower, stderr=subprocess.DEVNULL,
+                          stdin=subprocess.DEVNULL, cwd=program.home,
+                          env={"HOME": str(program.home), "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "xterm", "NO_COLOR": "1"}) as run:
+        os.close(follower)
+        seen = b""
+        while True:
+            try:
+                part = os.read(leader, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            seen += part
+        assert run.wait(60) == 0
+    os.close(leader)
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_tables_fit_the_terminal(earlgrey, dataset):
+    words = ["flows", "-d", dataset, "-n", "5"]
+    wide = on_terminal(earlgrey, 300, *words).splitlines()
+    assert "sampling_rate" in wide[0] and "not shown" not in wide[-1]
+    narrow = on_terminal(earlgrey, 80, *words).splitlines()
+    assert all(len(line) <= 80 for line in narrow), narrow
+    for name in ("src_ip", "dst_ip", "bytes"):
+        assert name in narrow[0]
+    left_out = len(wide[0].split("│")) - len(narrow[0].split("│"))
+    assert narrow[-1] == f"… {left_out} columns not shown; -o wide shows all"
+    assert "sampling_rate" in on_terminal(earlgrey, 80, *words, "-o", "wide").splitlines()[0]
+    assert "sampling_rate" in earlgrey.ok(*words, "-o", "table").splitlines()[0]
+    fields = on_terminal(earlgrey, 80, "fields", "losses").splitlines()
+    assert all(len(line) <= 80 for line in fields) and "meaning" in fields[0] and "not shown" in fields[-1]

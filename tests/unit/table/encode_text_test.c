@@ -65,6 +65,31 @@ static void plain_table(void **state) {
     is(style, columns + 1, 2, "1234567890  0.67\n         7     -\n         -     5\n");
 }
 
+/* A terminal too narrow: the column nobody asked for goes, the widths of the others stay. */
+static void narrow_table(void **state) {
+    (void)state;
+    struct eg_encode_style style = {.format = EG_FORMAT_TABLE, .header = true, .width = 50};
+    is(style, columns, 4,
+       "time                             i64   f64\n"
+       "2026-01-02T13:00:00.123Z  1234567890  0.67\n"
+       "-                                  7     -\n"
+       "1969-12-31T23:59:59.999Z           -     5\n"
+       "... 1 column not shown; -o wide shows all\n");
+    const uint32_t with_empty[] = {ABSENT, I64, TEXT};
+    style.unicode = true;
+    style.width = 26;
+    is(style, with_empty, 3,
+       "       i64 │ text\n───────────┼──────────────\n1234567890 │ 日本\n         7 │ "
+       "\\x1b[31m|a_b|\n"
+       "         - │ \n… 1 column not shown; -o wide shows all\n");
+    style.format = EG_FORMAT_WIDE; /* never */
+    style.unicode = false;
+    style.width = 5;
+    is(style, columns + 1, 2,
+       "       i64                 f64\n1234567890  0.6666666666666666\n         7                 "
+       "  -\n         -                   5\n");
+}
+
 static void dressed_table(void **state) {
     (void)state;
     struct eg_encode_style style = {
@@ -171,9 +196,13 @@ static void no_rows_no_columns(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_table),        cmocka_unit_test(dressed_table),
-        cmocka_unit_test(wide_keeps_all),     cmocka_unit_test(local_times),
-        cmocka_unit_test(markdown),           cmocka_unit_test(long_texts_are_cut_in_tables_only),
+        cmocka_unit_test(plain_table),
+        cmocka_unit_test(narrow_table),
+        cmocka_unit_test(dressed_table),
+        cmocka_unit_test(wide_keeps_all),
+        cmocka_unit_test(local_times),
+        cmocka_unit_test(markdown),
+        cmocka_unit_test(long_texts_are_cut_in_tables_only),
         cmocka_unit_test(no_rows_no_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
