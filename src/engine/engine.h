@@ -19,7 +19,7 @@ struct eg_engine_options {
     const char *temp_directory; /* for spilling; NULL: none (it fails instead of spilling) */
     const char *const *allowed; /* directories and files that SQL may read; NULL: any */
     size_t allowed_count;
-    bool locked;                /* a user's SQL: see above */
+    bool locked; /* a user's SQL: see above */
 };
 
 EG_MUST_CHECK enum eg_status eg_engine_open(struct eg_engine **out, const struct eg_env *,
@@ -54,17 +54,32 @@ const struct eg_trouble *eg_engine_troubles(struct eg_engine *, size_t *count);
 
 /* ---- Parquet ---- */
 
-/* Writes sealed batches of one table to one finished Parquet file: zstd, row groups of about
- * 128 Ki rows, dictionaries, statistics; every column of the table, absent ones as null. The file
- * is complete and fsynced, or removed. `note` is kept in the file's metadata under "earlgrey".
- * This is the only place that makes Parquet: an encoder of our own can take its place. */
+/* The threads that encode Parquet, with the memory they work in: a crew is kept from one write to
+ * the next. `threads` 0: one a core. One write at a time. */
+struct eg_parquet_crew;
+EG_MUST_CHECK enum eg_status eg_parquet_crew_new(struct eg_parquet_crew **out,
+                                                 const struct eg_env *, uint32_t threads,
+                                                 struct eg_error *err);
+void eg_parquet_crew_free(struct eg_parquet_crew *);
+
+/* Sealed batches of one table that become one file: zstd, row groups of about 128 Ki rows,
+ * dictionaries, statistics; every column of the table, absent ones as null. `note` is kept in the
+ * file's metadata under "earlgrey". */
 struct eg_parquet_stats {
     uint64_t rows, bytes;
 };
-EG_MUST_CHECK enum eg_status eg_parquet_write(struct eg_engine *, const char *path,
-                                              enum eg_table_id, struct eg_batch *const *batches,
-                                              size_t batch_count, const char *note,
-                                              struct eg_parquet_stats *out, struct eg_error *err);
+struct eg_parquet_job {
+    const char *path;
+    enum eg_table_id table;
+    struct eg_batch *const *batches;
+    size_t batch_count;
+    const char *note;              /* may be NULL */
+    struct eg_parquet_stats stats; /* filled by eg_parquet_write */
+};
+/* Writes all the files, the crew being at work on several at once. Each is complete and fsynced;
+ * when one fails all are removed. */
+EG_MUST_CHECK enum eg_status eg_parquet_write(struct eg_parquet_crew *, struct eg_parquet_job *,
+                                              size_t count, struct eg_error *err);
 /* Writes a query's result as Parquet (`-o parquet`) to a path. Same promises. */
 EG_MUST_CHECK enum eg_status eg_parquet_copy(struct eg_engine *, const char *sql, const char *path,
                                              struct eg_error *err);

@@ -1,33 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Finished Parquet files: of batches in memory, and of a query's rows. The file is complete and
- * fsynced, or removed; the caller gives it its final name. */
+ * Finished Parquet files: of batches in memory, several at once, and of a query's rows. A file is
+ * complete and fsynced, or removed; the caller gives it its final name. */
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "engine/inside.h"
-#include "engine/parquet_file.h"
+#include "engine/parquet_crew.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct eg_parquet_setup setup_for(const struct eg_engine *engine,
-                                         const struct eg_table *table) {
-    long cores = engine->threads ? (long)engine->threads : sysconf(_SC_NPROCESSORS_ONLN);
-    return (struct eg_parquet_setup){
-        .table = table, .threads = cores > 0 ? (uint32_t)cores : 1, .env = &engine->env};
+static enum eg_status order_make(struct eg_parquet_order *order, const struct eg_parquet_job *job,
+                                 struct eg_error *err) {
+    struct eg_parquet_setup setup = {.table = eg_table_get(job->table)};
+    if (job->table == EG_TABLE_FLOWS) setup.blooms = EG_SET(FLOWS, src_ip) | EG_SET(FLOWS, dst_ip);
+    if (job->table == EG_TABLE_PACKETS)
+        setup.blooms = EG_SET(PACKETS, src_ip) | EG_SET(PACKETS, dst_ip);
+    order->finish = true;
+    order->note = job->note ? job->note : "";
+    EG_TRY(eg_parquet_file_new(&order->file, job->path, &setup, err));
+    return eg_parquet_file_plan(order->file, job->batches, job->batch_count, err);
 }
 
-enum eg_status eg_parquet_write(struct eg_engine *engine, const char *path, enum eg_table_id table,
-                                struct eg_batch *const *batches, size_t batch_count,
-                                const char *note, struct eg_parquet_stats *out,
-                                struct eg_error *err) {
-    struct eg_parquet_setup setup = setup_for(engine, eg_table_get(table));
-    if (table == EG_TABLE_FLOWS) setup.blooms = EG_SET(FLOWS, src_ip) | EG_SET(FLOWS, dst_ip);
-    if (table == EG_TABLE_PACKETS) setup.blooms = EG_SET(PACKETS, src_ip) | EG_SET(PACKETS, dst_ip);
-    struct eg_parquet_file *file = NULL;
-    EG_TRY(eg_parquet_file_new(&file, path, &setup, err));
-    enum eg_status status = eg_parquet_file_rows(file, batches, batch_count, err);
-    if (status >= 0) status = eg_parquet_file_finish(file, note ? note : "", out, err);
-    eg_parquet_file_free(file);
+enum eg_status eg_parquet_write(struct eg_parquet_crew *crew, struct eg_parquet_job *jobs,
+                                size_t count, struct eg_error *err) {
+    if (!count) return EG_OK;
+    struct eg_parquet_order *orders = eg_calloc(count, sizeof *orders);
+    if (!orders) return eg_fail(err, EG_E_NOMEM, "no memory to write %zu files", count);
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; i < count && status >= 0; i++)
+        status = order_make(&orders[i], &jobs[i], err);
+    if (status >= 0) status = eg_parquet_crew_run(crew, orders, count, err);
+    for (size_t i = 0; i < count; i++) {
+        jobs[i].stats = orders[i].stats;
+        if (status < 0) eg_parquet_file_undo(orders[i].file);
+        eg_parquet_file_free(orders[i].file);
+    }
+    eg_free(orders);
     return status;
 }
 
@@ -61,8 +69,17 @@ static enum eg_status gather(struct gathered *g, struct eg_batch *batch, struct 
     return EG_OK;
 }
 
-static enum eg_status copy_rows(struct eg_result *result, struct eg_parquet_file *file,
-                                struct eg_error *err) {
+static enum eg_status write_gathered(struct eg_parquet_crew *crew, struct eg_parquet_file *file,
+                                     struct gathered *g, struct eg_error *err) {
+    struct eg_parquet_order order = {.file = file};
+    enum eg_status status = eg_parquet_file_plan(file, g->batches, g->count, err);
+    if (status >= 0) status = eg_parquet_crew_run(crew, &order, 1, err);
+    gathered_clear(g);
+    return status;
+}
+
+static enum eg_status copy_rows(struct eg_parquet_crew *crew, struct eg_result *result,
+                                struct eg_parquet_file *file, struct eg_error *err) {
     struct gathered g = {0};
     enum eg_status status = EG_OK;
     while (status == EG_OK) {
@@ -71,8 +88,7 @@ static enum eg_status copy_rows(struct eg_result *result, struct eg_parquet_file
         if (status == EG_OK) status = gather(&g, batch, err);
         bool full = g.rows >= EG_PARQUET_GROUP_ROWS || g.bytes > (UINT64_C(256) << 20);
         if (status < 0 || !(full || status == EG_END)) continue;
-        enum eg_status written = eg_parquet_file_rows(file, g.batches, g.count, err);
-        gathered_clear(&g);
+        enum eg_status written = write_gathered(crew, file, &g, err);
         if (written < 0) status = written;
     }
     gathered_clear(&g);
@@ -88,12 +104,16 @@ static bool needs_own_name(const char *path) {
 
 static enum eg_status copy_to(struct eg_engine *engine, struct eg_result *result, const char *path,
                               struct eg_error *err) {
-    struct eg_parquet_setup setup = setup_for(engine, eg_result_table(result));
+    struct eg_parquet_setup setup = {.table = eg_result_table(result)};
+    struct eg_parquet_crew *crew = NULL;
     struct eg_parquet_file *file = NULL;
-    EG_TRY(eg_parquet_file_new(&file, path, &setup, err));
-    enum eg_status status = copy_rows(result, file, err);
+    EG_TRY(eg_parquet_crew_new(&crew, &engine->env, engine->threads, err));
+    enum eg_status status = eg_parquet_file_new(&file, path, &setup, err);
+    if (status >= 0) status = eg_parquet_file_make(file, err);
+    if (status >= 0) status = copy_rows(crew, result, file, err);
     if (status >= 0) status = eg_parquet_file_finish(file, NULL, NULL, err);
     eg_parquet_file_free(file);
+    eg_parquet_crew_free(crew);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A Parquet file: batches are cut into row groups, every column of every group is a task that some
- * thread takes, and what they made is written in order. Bloom filters and the footer come last.
+ * thread of a crew takes, and what they made is written in order. Bloom filters and the footer come
+ * last.
  * Source: parquet.thrift of the Parquet format, version 2.10. */
 #include "engine/parquet_file.h"
 
@@ -27,20 +28,23 @@ struct group {
     uint32_t rows;
     atomic_uint columns_left; /* to be encoded */
     struct placed *columns;
-    const struct eg_parquet_piece *pieces; /* while it is being encoded */
-    size_t piece_count;
+    size_t first_piece, piece_count; /* of the file's pieces, while it is being encoded */
 };
 
 struct eg_parquet_file {
     struct eg_parquet_setup setup;
     char *path;
-    int fd;
-    bool regular;  /* a device or a pipe is neither removed nor made durable */
+    int fd; /* -1: not yet made, or closed */
+    bool made;
+    bool regular; /* a device or a pipe is neither removed nor made durable */
     bool finished;
     uint64_t offset, rows;
     struct group *groups;
-    size_t group_count;
-    struct eg_parquet_scratch *scratch; /* one a thread */
+    size_t group_count, first_group; /* those from first_group on are being encoded */
+    struct eg_parquet_piece *pieces; /* of those */
+    /* groups are written in order by whoever finds the next one whole, while others go on encoding */
+    pthread_mutex_t writing;
+    atomic_size_t written;
 };
 
 /* ---- opening and closing ---- */
@@ -50,23 +54,30 @@ enum eg_status eg_parquet_file_new(struct eg_parquet_file **out, const char *pat
     struct eg_parquet_file *file = eg_calloc(1, sizeof *file);
     if (!file) return eg_fail(err, EG_E_NOMEM, "no memory to write %s", path);
     file->setup = *setup;
+    file->fd = -1;
+    pthread_mutex_init(&file->writing, NULL);
     file->path = eg_strdup(path);
-    file->scratch = eg_calloc(setup->threads, sizeof *file->scratch);
-    file->fd = file->path && file->scratch
-                   ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
-                   : -1;
-    if (file->fd < 0) {
-        enum eg_status status = file->path && file->scratch
-                                    ? eg_fail_errno(err, errno, "cannot write %s", path)
-                                    : eg_fail(err, EG_E_NOMEM, "no memory to write %s", path);
-        file->finished = true; /* there is nothing to remove */
+    if (!file->path) {
         eg_parquet_file_free(file);
-        return status;
+        return eg_fail(err, EG_E_NOMEM, "no memory to write %s", path);
     }
-    struct stat st;
-    file->regular = fstat(file->fd, &st) == 0 && S_ISREG(st.st_mode);
     *out = file;
     return EG_OK;
+}
+
+enum eg_status eg_parquet_file_make(struct eg_parquet_file *file, struct eg_error *err) {
+    if (file->made) return EG_OK;
+    file->fd = open(file->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file->fd < 0) return eg_fail_errno(err, errno, "cannot write %s", file->path);
+    file->made = true;
+    struct stat st;
+    file->regular = fstat(file->fd, &st) == 0 && S_ISREG(st.st_mode);
+    return EG_OK;
+}
+
+static void pieces_drop(struct eg_parquet_file *file) {
+    eg_free(file->pieces);
+    file->pieces = NULL;
 }
 
 static void group_reset(struct group *group, uint32_t columns) {
@@ -75,16 +86,19 @@ static void group_reset(struct group *group, uint32_t columns) {
     eg_free(group->columns);
 }
 
+void eg_parquet_file_undo(struct eg_parquet_file *file) {
+    if (file) file->finished = false;
+}
+
 void eg_parquet_file_free(struct eg_parquet_file *file) {
     if (!file) return;
     for (size_t i = 0; i < file->group_count; i++)
         group_reset(&file->groups[i], file->setup.table->count);
     eg_free(file->groups);
-    for (uint32_t i = 0; file->scratch && i < file->setup.threads; i++)
-        eg_parquet_scratch_reset(&file->scratch[i]);
-    eg_free(file->scratch);
+    pieces_drop(file);
     if (file->fd >= 0) (void)close(file->fd);
-    if (!file->finished && file->regular) (void)unlink(file->path);
+    if (file->made && !file->finished && file->regular) (void)unlink(file->path);
+    pthread_mutex_destroy(&file->writing);
     eg_free(file->path);
     eg_free(file);
 }
@@ -103,95 +117,35 @@ static enum eg_status put(struct eg_parquet_file *file, const void *bytes, size_
     return EG_OK;
 }
 
-/* ---- encoding ---- */
-
-struct work {
-    struct eg_parquet_file *file;
-    struct group *groups;
-    size_t group_count;
-    size_t task_count; /* groups times columns */
-    atomic_size_t next;
-    atomic_bool failed;
-    /* groups are written in order by whoever finds the next one whole, while others go on encoding */
-    pthread_mutex_t writing;
-    size_t written;
-    enum eg_status status; /* of writing */
-    struct eg_error err;
-};
-
-static enum eg_status write_group(struct eg_parquet_file *, struct group *, struct eg_error *);
-
-/* Writes the groups that are whole and next. `wait`: even where somebody is at it. */
-static void write_ready(struct work *work, bool wait) {
-    if (wait) pthread_mutex_lock(&work->writing);
-    else if (pthread_mutex_trylock(&work->writing) != 0) return; /* that one looks again, or the end does */
-    while (work->written < work->group_count && work->status >= 0 &&
-           atomic_load(&work->groups[work->written].columns_left) == 0) {
-        work->status = write_group(work->file, &work->groups[work->written], &work->err);
-        if (work->status < 0) atomic_store(&work->failed, true);
-        else work->written++;
-    }
-    pthread_mutex_unlock(&work->writing);
+static enum eg_status put_start(struct eg_parquet_file *file, struct eg_error *err) {
+    EG_TRY(eg_parquet_file_make(file, err));
+    return file->offset ? EG_OK : put(file, "PAR1", 4, err);
 }
 
-static void encode_tasks(struct work *work, struct eg_parquet_scratch *scratch) {
-    const struct eg_table *table = work->file->setup.table;
-    for (;;) {
-        size_t task = atomic_fetch_add(&work->next, 1);
-        if (task >= work->task_count || atomic_load(&work->failed)) return;
-        if (eg_env_cancelled(work->file->setup.env)) return;
-        struct group *group = &work->groups[task / table->count];
-        uint32_t col = (uint32_t)(task % table->count);
-        if (!eg_parquet_encode(scratch, table->columns[col].type, col, group->pieces,
-                               group->piece_count, group->rows,
-                               work->file->setup.blooms >> col & 1, &group->columns[col].chunk))
-            atomic_store(&work->failed, true);
-        else if (atomic_fetch_sub(&group->columns_left, 1) == 1) write_ready(work, false);
-    }
+/* ---- encoding, by any thread ---- */
+
+size_t eg_parquet_file_tasks(const struct eg_parquet_file *file) {
+    return (file->group_count - file->first_group) * file->setup.table->count;
 }
 
-struct helper {
-    struct work *work;
-    struct eg_parquet_scratch *scratch;
-    pthread_t thread;
-    bool running;
-};
-
-static void *encode_thread(void *given) {
-    struct helper *helper = given;
-    encode_tasks(helper->work, helper->scratch);
-    return NULL;
-}
-
-/* All tasks, by this thread and as many others as may be had. */
-static enum eg_status encode(struct work *work, struct eg_error *err) {
-    struct eg_parquet_file *file = work->file;
-    uint32_t others = file->setup.threads - 1;
-    if (others >= work->task_count) others = work->task_count ? (uint32_t)work->task_count - 1 : 0;
-    struct helper *helpers = others ? eg_calloc(others, sizeof *helpers) : NULL;
-    for (uint32_t i = 0; helpers && i < others; i++) {
-        helpers[i].work = work;
-        helpers[i].scratch = &file->scratch[i + 1];
-        helpers[i].running = pthread_create(&helpers[i].thread, NULL, encode_thread, &helpers[i]) == 0;
-    }
-    encode_tasks(work, &file->scratch[0]);
-    for (uint32_t i = 0; helpers && i < others; i++)
-        if (helpers[i].running) pthread_join(helpers[i].thread, NULL);
-    eg_free(helpers);
-    write_ready(work, true);
-    if (work->status < 0) {
-        if (err) *err = work->err;
-        return work->status;
-    }
-    if (eg_env_cancelled(file->setup.env)) return eg_fail(err, EG_E_CANCELLED, "interrupted");
-    if (atomic_load(&work->failed))
+enum eg_status eg_parquet_file_encode(struct eg_parquet_file *file, size_t task,
+                                      struct eg_parquet_scratch *scratch, struct eg_error *err) {
+    const struct eg_table *table = file->setup.table;
+    struct group *group = &file->groups[file->first_group + task / table->count];
+    uint32_t col = (uint32_t)(task % table->count);
+    if (!eg_parquet_encode(scratch, table->columns[col].type, col,
+                           file->pieces + group->first_piece, group->piece_count, group->rows,
+                           file->setup.blooms >> col & 1, &group->columns[col].chunk))
         return eg_fail(err, EG_E_NOMEM, "no memory to encode the rows of %s", file->path);
+    atomic_fetch_sub(&group->columns_left, 1);
     return EG_OK;
 }
 
+/* ---- writing, by one thread at a time ---- */
+
 static enum eg_status write_group(struct eg_parquet_file *file, struct group *group,
                                   struct eg_error *err) {
-    group->pieces = NULL;
+    EG_TRY(put_start(file, err));
     for (uint32_t i = 0; i < file->setup.table->count; i++) {
         struct placed *placed = &group->columns[i];
         struct eg_strbuf *bytes = &placed->chunk.bytes;
@@ -204,6 +158,38 @@ static enum eg_status write_group(struct eg_parquet_file *file, struct group *gr
     }
     file->rows += group->rows;
     return EG_OK;
+}
+
+static bool next_is_whole(struct eg_parquet_file *file) {
+    size_t next = atomic_load(&file->written);
+    return next < file->group_count && atomic_load(&file->groups[next].columns_left) == 0;
+}
+
+static enum eg_status write_ready(struct eg_parquet_file *file, struct eg_error *err) {
+    while (next_is_whole(file)) {
+        EG_TRY(write_group(file, &file->groups[atomic_load(&file->written)], err));
+        atomic_fetch_add(&file->written, 1);
+    }
+    return EG_OK;
+}
+
+bool eg_parquet_file_written(const struct eg_parquet_file *file) {
+    return atomic_load(&file->written) == file->group_count;
+}
+
+enum eg_status eg_parquet_file_settle(struct eg_parquet_file *file, bool *last,
+                                      struct eg_error *err) {
+    enum eg_status status = EG_OK;
+    *last = false;
+    /* Who comes while somebody writes goes away: the one that writes looks again after letting go. */
+    while (status >= 0 && !*last && next_is_whole(file) &&
+           pthread_mutex_trylock(&file->writing) == 0) {
+        bool before = eg_parquet_file_written(file);
+        status = write_ready(file, err);
+        *last = status >= 0 && !before && eg_parquet_file_written(file);
+        pthread_mutex_unlock(&file->writing);
+    }
+    return status;
 }
 
 /* ---- cutting into groups ---- */
@@ -270,52 +256,35 @@ static bool cut_rows(struct cut *cut, struct eg_batch *const *batches, size_t co
     return true;
 }
 
-static enum eg_status groups_add(struct eg_parquet_file *file, const struct cut *cut,
-                                 struct eg_error *err) {
+static bool groups_add(struct eg_parquet_file *file, const struct cut *cut) {
     struct group *groups =
         eg_realloc(file->groups, file->group_count + cut->group_count, sizeof *groups);
-    if (!groups) return eg_fail(err, EG_E_NOMEM, "no memory to write %s", file->path);
+    if (!groups) return false;
     file->groups = groups;
     for (size_t g = 0; g < cut->group_count; g++) {
         struct group *group = &groups[file->group_count];
-        *group = (struct group){.pieces = cut->pieces + cut->starts[g],
+        *group = (struct group){.first_piece = cut->starts[g],
                                 .piece_count = cut->starts[g + 1] - cut->starts[g]};
         atomic_init(&group->columns_left, file->setup.table->count);
-        for (size_t p = 0; p < group->piece_count; p++) group->rows += group->pieces[p].count;
+        for (size_t p = 0; p < group->piece_count; p++)
+            group->rows += cut->pieces[group->first_piece + p].count;
         group->columns = eg_calloc(file->setup.table->count, sizeof *group->columns);
-        if (!group->columns) return eg_fail(err, EG_E_NOMEM, "no memory to write %s", file->path);
+        if (!group->columns) return false;
         file->group_count++;
     }
-    return EG_OK;
+    return true;
 }
 
-static enum eg_status write_cut(struct eg_parquet_file *file, const struct cut *cut,
-                                struct eg_error *err) {
-    size_t first = file->group_count;
-    EG_TRY(groups_add(file, cut, err));
-    struct work work = {.file = file,
-                        .groups = file->groups + first,
-                        .group_count = cut->group_count,
-                        .task_count = cut->group_count * file->setup.table->count};
-    pthread_mutex_init(&work.writing, NULL);
-    enum eg_status status = encode(&work, err);
-    pthread_mutex_destroy(&work.writing);
-    if (status < 0) return status;
-    (void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* the fsync has less to wait for */
-    return EG_OK;
-}
-
-enum eg_status eg_parquet_file_rows(struct eg_parquet_file *file, struct eg_batch *const *batches,
+enum eg_status eg_parquet_file_plan(struct eg_parquet_file *file, struct eg_batch *const *batches,
                                     size_t count, struct eg_error *err) {
-    if (file->offset == 0) EG_TRY(put(file, "PAR1", 4, err));
+    EG_ASSERT(eg_parquet_file_written(file));
     struct cut cut = {0};
-    enum eg_status status = EG_OK;
-    if (!cut_rows(&cut, batches, count))
-        status = eg_fail(err, EG_E_NOMEM, "no memory to write %s", file->path);
-    else if (cut.group_count) status = write_cut(file, &cut, err);
-    eg_free(cut.pieces);
+    pieces_drop(file);
+    file->first_group = file->group_count;
+    bool done = cut_rows(&cut, batches, count) && (!cut.group_count || groups_add(file, &cut));
+    file->pieces = cut.pieces;
     eg_free(cut.starts);
-    return status;
+    return done ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory to write %s", file->path);
 }
 
 /* ---- the footer ---- */
@@ -419,7 +388,8 @@ static void put_column(struct eg_thrift *t, const struct eg_column_info *info,
     eg_thrift_close(t);
 }
 
-static void put_group(struct eg_thrift *t, const struct eg_table *table, const struct group *group) {
+static void put_group(struct eg_thrift *t, const struct eg_table *table,
+                      const struct group *group) {
     uint64_t raw = 0, bytes = 0;
     eg_thrift_open_item(t);
     eg_thrift_list(t, 1, EG_THRIFT_STRUCT, table->count);
@@ -475,7 +445,7 @@ static enum eg_status put_blooms(struct eg_parquet_file *file, struct eg_error *
 
 enum eg_status eg_parquet_file_finish(struct eg_parquet_file *file, const char *note,
                                       struct eg_parquet_stats *out, struct eg_error *err) {
-    if (file->offset == 0) EG_TRY(put(file, "PAR1", 4, err));
+    EG_TRY(put_start(file, err));
     EG_TRY(put_blooms(file, err));
     struct eg_strbuf footer = {0};
     put_footer(file, note, &footer);

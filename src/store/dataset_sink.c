@@ -13,19 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct dataset_sink_options {
-    const char *memory_limit;
-};
-
-static const struct eg_option options[] = {
-    {.name = "memory-limit",
-     .type = EG_OPT_TEXT,
-     .offset = offsetof(struct dataset_sink_options, memory_limit),
-     .preset = "256MB",
-     .value_name = "SIZE",
-     .help = "Memory the Parquet encoder may take."},
-    EG_OPTION_END,
-};
+static const struct eg_option options[] = {EG_OPTION_END};
 
 /* The rows of one table and hour since the last flush. */
 struct partition {
@@ -40,8 +28,7 @@ struct partition {
 struct eg_sink {
     const struct eg_env *env;
     struct eg_dataset *dataset;
-    struct eg_engine *engine; /* opened by the first flush that has rows */
-    char *memory_limit;
+    struct eg_parquet_crew *crew; /* made by the first flush that has rows */
     struct partition *partitions;
     uint32_t partition_count, partition_room;
     struct eg_shares shares;        /* of the batch being written; kept for its memory */
@@ -57,15 +44,12 @@ static void sink_close(struct eg_sink *sink);
 
 static enum eg_status sink_open(const struct eg_env *env, const char *uri, const void *given,
                                 struct eg_sink **out, struct eg_error *err) {
-    const struct dataset_sink_options *wanted = given;
+    (void)given;
     const char *path = strncmp(uri, "dataset:", 8) == 0 ? uri + 8 : uri;
     struct eg_sink *sink = eg_calloc(1, sizeof *sink);
     if (!sink) return no_memory(err);
     sink->env = env;
-    const char *limit = wanted && wanted->memory_limit ? wanted->memory_limit : "256MB";
-    sink->memory_limit = eg_strdup(limit);
-    enum eg_status status = sink->memory_limit ? EG_OK : no_memory(err);
-    if (status >= 0) status = eg_dataset_open(&sink->dataset, path, EG_DATASET_WRITE, env, err);
+    enum eg_status status = eg_dataset_open(&sink->dataset, path, EG_DATASET_WRITE, env, err);
     if (status < 0) {
         sink_close(sink);
         return status;
@@ -208,40 +192,46 @@ static void drop_rows(struct eg_sink *sink) {
     sink->partition_count = 0;
 }
 
-static enum eg_status engine_ready(struct eg_sink *sink, struct eg_error *err) {
-    if (sink->engine) return EG_OK;
-    struct eg_engine_options wanted = {.memory_limit = sink->memory_limit};
-    return eg_engine_open(&sink->engine, sink->env, &wanted, err);
+/* A job for each partition, its path a part of the commit. */
+static enum eg_status jobs_make(struct eg_sink *sink, struct eg_commit *commit,
+                                struct eg_parquet_job *jobs, struct eg_error *err) {
+    for (uint32_t i = 0; i < sink->partition_count; i++) {
+        const struct partition *p = &sink->partitions[i];
+        jobs[i] = (struct eg_parquet_job){
+            .table = p->table, .batches = p->batches, .batch_count = p->count};
+        EG_TRY(eg_commit_file(commit, p->table, p->hour_us, &jobs[i].path, err));
+    }
+    return EG_OK;
 }
 
-static enum eg_status write_partition(struct eg_sink *sink, struct eg_commit *commit,
-                                      const struct partition *p, const char *note,
-                                      struct eg_error *err) {
-    const char *path;
-    struct eg_parquet_stats stats = {0};
-    EG_TRY(eg_commit_file(commit, p->table, p->hour_us, &path, err));
-    EG_TRY(eg_parquet_write(sink->engine, path, p->table, p->batches, p->count, note, &stats, err));
-    EG_ASSERT(stats.rows == p->rows);
-    return eg_commit_file_done(commit, path, stats.rows, p->start_us, p->end_us, err);
+static enum eg_status jobs_write(struct eg_sink *sink, struct eg_commit *commit,
+                                 struct eg_parquet_job *jobs, struct eg_error *err) {
+    if (!sink->crew) EG_TRY(eg_parquet_crew_new(&sink->crew, sink->env, 0, err));
+    EG_TRY(eg_parquet_write(sink->crew, jobs, sink->partition_count, err));
+    for (uint32_t i = 0; i < sink->partition_count; i++) {
+        const struct partition *p = &sink->partitions[i];
+        EG_ASSERT(jobs[i].stats.rows == p->rows);
+        EG_TRY(eg_commit_file_done(commit, jobs[i].path, p->rows, p->start_us, p->end_us, err));
+    }
+    return EG_OK;
 }
 
 static enum eg_status write_partitions(struct eg_sink *sink, struct eg_commit *commit,
                                        const struct eg_position *positions, size_t count,
                                        struct eg_error *err) {
     if (sink->partition_count == 0) return EG_OK;
-    EG_TRY(engine_ready(sink, err));
     qsort(sink->partitions, sink->partition_count, sizeof *sink->partitions, by_table_and_hour);
     /* The positions of many inputs are long: one file of the commit carries them, the others only
      * the commit's name. */
     struct eg_strbuf whole = {0}, brief = {0};
-    enum eg_status status = eg_journal_note(eg_commit_id(commit), positions, count, &whole, err);
+    struct eg_parquet_job *jobs = eg_calloc(sink->partition_count, sizeof *jobs);
+    enum eg_status status = jobs ? jobs_make(sink, commit, jobs, err) : no_memory(err);
+    if (status >= 0) status = eg_journal_note(eg_commit_id(commit), positions, count, &whole, err);
     if (status >= 0) status = eg_journal_note(eg_commit_id(commit), NULL, 0, &brief, err);
-    for (uint32_t i = 0; status >= 0 && i < sink->partition_count; i++) {
-        status = eg_env_cancelled(sink->env)
-                     ? eg_fail(err, EG_E_CANCELLED, "interrupted")
-                     : write_partition(sink, commit, &sink->partitions[i],
-                                       i == 0 ? whole.text : brief.text, err);
-    }
+    for (uint32_t i = 0; jobs && i < sink->partition_count; i++)
+        jobs[i].note = i == 0 ? whole.text : brief.text;
+    if (status >= 0) status = jobs_write(sink, commit, jobs, err);
+    eg_free(jobs);
     eg_strbuf_reset(&whole);
     eg_strbuf_reset(&brief);
     return status;
@@ -293,9 +283,8 @@ static void sink_close(struct eg_sink *sink) {
     eg_shares_reset(&sink->shares);
     eg_tally_reset(&sink->new_quarantine);
     eg_tally_reset(&sink->quarantine);
-    if (sink->engine) eg_engine_close(sink->engine);
+    eg_parquet_crew_free(sink->crew);
     eg_dataset_close(sink->dataset);
-    eg_free(sink->memory_limit);
     eg_free(sink);
 }
 
@@ -313,7 +302,7 @@ const struct eg_sink_type eg_sink_dataset = {
     .name = "dataset",
     .help = "A directory of Parquet files by date and hour, which earlgrey and others can query.",
     .options = options,
-    .options_size = sizeof(struct dataset_sink_options),
+    .options_size = 0,
     .takes = EG_TAKES_BATCH,
     .open = sink_open,
     .write = sink_write,

@@ -43,7 +43,9 @@ static void put(struct eg_builder *b, const struct shape *shape, uint32_t col, u
     uint64_t m = mix(mix(n * 64 + col) % shape->distinct + col);
     char text[64];
     switch (b->table->columns[col].type) {
-    case EG_TYPE_TIME: eg_put_int(b, col, INT64_C(1767225600000000) + (int64_t)(m % 100000000)); break;
+    case EG_TYPE_TIME:
+        eg_put_int(b, col, INT64_C(1767225600000000) + (int64_t)(m % 100000000));
+        break;
     case EG_TYPE_ADDR: {
         struct eg_addr addr = eg_addr_v4((uint32_t)m);
         if (m % 7 == 0) memcpy(addr.bytes, "\x20\x01\x0d\xb8", 4);
@@ -57,8 +59,10 @@ static void put(struct eg_builder *b, const struct shape *shape, uint32_t col, u
     case EG_TYPE_BIN:
     case EG_TYPE_NAME: {
         int size = snprintf(text, sizeof text, "{\"ü\":%u}", (unsigned)(m % 5000));
-        if (b->table->columns[col].type == EG_TYPE_NAME) eg_put_name(b, col, text, (size_t)size);
-        else eg_put_text(b, col, text, (size_t)size);
+        if (b->table->columns[col].type == EG_TYPE_NAME)
+            eg_put_name(b, col, text, (size_t)size);
+        else
+            eg_put_text(b, col, text, (size_t)size);
         break;
     }
     case EG_TYPE_I16: eg_put_int(b, col, (int16_t)m); break;
@@ -89,12 +93,14 @@ static void write_text(const char *path, const struct eg_table *table, struct eg
     eg_strbuf_reset(&text);
 }
 
-static void write_shape(struct eg_engine *engine, const char *directory, const struct shape *shape) {
+static void write_shape(struct eg_parquet_crew *crew, const char *directory,
+                        const struct shape *shape) {
     const struct eg_table *table = eg_table_get(shape->table);
     struct eg_builder *b = NULL;
     struct eg_error err;
     size_t count = 0;
-    struct eg_batch **batches = calloc(shape->rows / shape->capacity + 2, sizeof(struct eg_batch *));
+    struct eg_batch **batches =
+        calloc(shape->rows / shape->capacity + 2, sizeof(struct eg_batch *));
     if (!batches ||
         eg_builder_new(&b, table, shape->table, shape->capacity, EG_COLUMNS_ALL, &err) < 0)
         die(shape->name, "no memory");
@@ -105,10 +111,9 @@ static void write_shape(struct eg_engine *engine, const char *directory, const s
         if (eg_builder_seal(b, &batches[count++], &err) != EG_OK) die(shape->name, err.message);
     }
     char path[4096];
-    struct eg_parquet_stats stats;
     snprintf(path, sizeof path, "%s/%s.parquet", directory, shape->name);
-    if (eg_parquet_write(engine, path, shape->table, batches, count, shape->name, &stats, &err) < 0)
-        die(path, err.message);
+    struct eg_parquet_job job = {path, shape->table, batches, count, shape->name, {0, 0}};
+    if (eg_parquet_write(crew, &job, 1, &err) < 0) die(path, err.message);
     snprintf(path, sizeof path, "%s/%s.jsonl", directory, shape->name);
     write_text(path, table, batches, count);
     for (size_t i = 0; i < count; i++) eg_batch_unref(batches[i]);
@@ -117,12 +122,12 @@ static void write_shape(struct eg_engine *engine, const char *directory, const s
 }
 
 int main(int argc, char **argv) {
-    struct eg_engine *engine = NULL;
+    struct eg_parquet_crew *crew = NULL;
     struct eg_error err;
     if (argc != 2) die("usage", "parquet_rows DIRECTORY");
-    if (eg_engine_open(&engine, &eg_env_plain, NULL, &err) < 0) die("engine", err.message);
+    if (eg_parquet_crew_new(&crew, &eg_env_plain, 0, &err) < 0) die("encoder", err.message);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        write_shape(engine, argv[1], &shapes[i]);
-    eg_engine_close(engine);
+        write_shape(crew, argv[1], &shapes[i]);
+    eg_parquet_crew_free(crew);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Whole files, read back by DuckDB: every type, any size of batch, groups, blooms, failures. */
-#include "engine/parquet_file.h"
+#include "engine/parquet_crew.h"
 
 #include "every_table.h"
 #include "torture.h"
@@ -10,13 +10,16 @@
 
 static enum eg_status write_file(const char *path, const struct every_batches *all, uint32_t threads,
                                  const char *note, struct eg_parquet_stats *stats, struct eg_error *err) {
-    const struct eg_parquet_setup setup = {.table = &every_table, .threads = threads,
-                                           .blooms = UINT64_C(1) << E_ADDR, .env = &eg_env_plain};
-    struct eg_parquet_file *file = NULL;
-    EG_TRY(eg_parquet_file_new(&file, path, &setup, err));
-    enum eg_status status = eg_parquet_file_rows(file, all->batches, all->count, err);
-    if (status >= 0) status = eg_parquet_file_finish(file, note, stats, err);
-    eg_parquet_file_free(file);
+    const struct eg_parquet_setup setup = {.table = &every_table, .blooms = UINT64_C(1) << E_ADDR};
+    struct eg_parquet_crew *crew = NULL;
+    struct eg_parquet_order order = {.finish = true, .note = note};
+    EG_TRY(eg_parquet_crew_new(&crew, &eg_env_plain, threads, err));
+    enum eg_status status = eg_parquet_file_new(&order.file, path, &setup, err);
+    if (status >= 0) status = eg_parquet_file_plan(order.file, all->batches, all->count, err);
+    if (status >= 0) status = eg_parquet_crew_run(crew, &order, 1, err);
+    if (stats) *stats = order.stats;
+    eg_parquet_file_free(order.file);
+    eg_parquet_crew_free(crew);
     return status;
 }
 
@@ -111,6 +114,40 @@ static void groups_are_cut_evenly(void **state) {
     made_remove(directory);
 }
 
+static void rows_may_come_in_several_goes(void **state) {
+    (void)state;
+    char directory[64], path[128], sql[512];
+    made_directory(directory);
+    made_path(path, sizeof path, directory, "a.parquet");
+    struct eg_engine *engine = made_engine();
+    const struct every_shape shape = {500, 5};
+    struct every_batches all = every_make(5000, 1000, &shape);
+    const struct eg_parquet_setup setup = {.table = &every_table};
+    struct eg_parquet_crew *crew = NULL;
+    struct eg_parquet_order order = {0};
+    struct eg_error err;
+    assert_int_equal(eg_parquet_crew_new(&crew, &eg_env_plain, 2, &err), EG_OK);
+    assert_int_equal(eg_parquet_file_new(&order.file, path, &setup, &err), EG_OK);
+    assert_int_not_equal(access(path, F_OK), 0); /* made by the first bytes */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(eg_parquet_file_plan(order.file, all.batches + i, 1, &err), EG_OK);
+        assert_int_equal(eg_parquet_file_tasks(order.file), every_table.count);
+        assert_false(eg_parquet_file_written(order.file));
+        assert_int_equal(eg_parquet_crew_run(crew, &order, 1, &err), EG_OK);
+        assert_true(eg_parquet_file_written(order.file));
+    }
+    assert_int_equal(eg_parquet_file_finish(order.file, NULL, &order.stats, &err), EG_OK);
+    assert_int_equal(order.stats.rows, 3000);
+    snprintf(sql, sizeof sql, "SELECT count(*), (SELECT count(DISTINCT row_group_id) FROM parquet_metadata('%s')) "
+                              "FROM read_parquet('%s')", path, path);
+    answers(engine, sql, "3000\t3");
+    eg_parquet_file_free(order.file);
+    eg_parquet_crew_free(crew);
+    every_free(&all);
+    eg_engine_close(engine);
+    made_remove(directory);
+}
+
 static void blooms_exclude(void **state) {
     (void)state;
     char directory[64], path[128], sql[512];
@@ -158,15 +195,6 @@ static void failures_leave_nothing(void **state) {
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_equal(write_file("/eg/no/such/directory/a.parquet", &all, 2, "", NULL, &err), EG_E_NOENT);
     assert_non_null(strstr(err.message, "/eg/no/such/directory"));
-    atomic_bool cancelled = true;
-    struct eg_env env = eg_env_plain;
-    env.cancel = &cancelled;
-    const struct eg_parquet_setup setup = {.table = &every_table, .threads = 2, .env = &env};
-    struct eg_parquet_file *file = NULL;
-    assert_int_equal(eg_parquet_file_new(&file, path, &setup, &err), EG_OK);
-    assert_int_equal(eg_parquet_file_rows(file, all.batches, all.count, &err), EG_E_CANCELLED);
-    eg_parquet_file_free(file);
-    assert_int_not_equal(access(path, F_OK), 0);
     every_free(&all);
     made_remove(directory);
 }
@@ -206,6 +234,7 @@ int main(void) {
         cmocka_unit_test(every_type_reads_back),
         cmocka_unit_test(the_same_bytes_by_any_threads_and_batches),
         cmocka_unit_test(groups_are_cut_evenly),
+        cmocka_unit_test(rows_may_come_in_several_goes),
         cmocka_unit_test(blooms_exclude),
         cmocka_unit_test(failures_leave_nothing),
         cmocka_unit_test(memory_may_run_out),

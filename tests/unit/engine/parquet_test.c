@@ -10,7 +10,8 @@ static void tables_are_written(void **state) {
     made_path(path, sizeof path, directory, "a.parquet");
     struct eg_engine *engine = made_engine();
     struct eg_error err;
-    struct eg_parquet_stats stats = {0};
+    struct eg_parquet_crew *crew = NULL;
+    assert_int_equal(eg_parquet_crew_new(&crew, &eg_env_plain, 0, &err), EG_OK);
     for (int table = EG_TABLE_FLOWS; table <= EG_TABLE_LOSSES; table++) {
         const struct eg_table *columns = eg_table_get((enum eg_table_id)table);
         struct eg_builder *b = NULL;
@@ -21,8 +22,10 @@ static void tables_are_written(void **state) {
             eg_builder_row(b, 1);
         }
         assert_int_equal(eg_builder_seal(b, &batch, &err), EG_OK);
-        assert_int_equal(eg_parquet_write(engine, path, (enum eg_table_id)table, &batch, 1, "{\"v\":1}", &stats, &err), EG_OK);
-        assert_int_equal(stats.rows, 10);
+        struct eg_parquet_job job = {
+            .path = path, .table = (enum eg_table_id)table, .batches = &batch, .batch_count = 1, .note = "{\"v\":1}"};
+        assert_int_equal(eg_parquet_write(crew, &job, 1, &err), EG_OK);
+        assert_int_equal(job.stats.rows, 10);
         snprintf(sql, sizeof sql, "SELECT string_agg(column_name, ' ') FROM (DESCRIBE FROM read_parquet('%s'))", path);
         struct eg_strbuf names = {0};
         for (uint32_t i = 0; i < columns->count; i++)
@@ -34,9 +37,70 @@ static void tables_are_written(void **state) {
         eg_batch_unref(batch);
         eg_builder_free(b);
     }
-    assert_int_equal(eg_parquet_write(engine, path, EG_TABLE_FLOWS, NULL, 0, NULL, &stats, &err), EG_OK);
+    struct eg_parquet_job empty = {.path = path, .table = EG_TABLE_FLOWS};
+    assert_int_equal(eg_parquet_write(crew, &empty, 1, &err), EG_OK);
+    assert_int_equal(eg_parquet_write(crew, NULL, 0, &err), EG_OK);
+    eg_parquet_crew_free(crew);
     snprintf(sql, sizeof sql, "SELECT count(*) FROM read_parquet('%s')", path);
     answers(engine, sql, "0");
+    eg_engine_close(engine);
+    made_remove(directory);
+}
+
+static struct eg_batch *flows_of(uint32_t rows, int64_t first) {
+    struct eg_builder *b = NULL;
+    struct eg_batch *batch = NULL;
+    struct eg_error err;
+    assert_int_equal(eg_builder_new(&b, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, rows, EG_COLUMNS_ALL, &err), EG_OK);
+    for (uint32_t i = 0; i < rows; i++) {
+        eg_put_int(b, EG_COL(FLOWS, start_time), 1767225600000000 + first + i);
+        eg_put_int(b, EG_COL(FLOWS, bytes), first + i);
+        eg_builder_row(b, 1);
+    }
+    assert_int_equal(eg_builder_seal(b, &batch, &err), EG_OK);
+    eg_builder_free(b);
+    return batch;
+}
+
+static void all_files_or_none(void **state) {
+    (void)state;
+    char directory[64], paths[8][128], sql[512];
+    made_directory(directory);
+    struct eg_parquet_job jobs[8];
+    struct eg_batch *batches[8];
+    for (int i = 0; i < 8; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%d.parquet", i);
+        made_path(paths[i], sizeof paths[i], directory, name);
+        batches[i] = flows_of(100 + (uint32_t)i * 1000, i * 10000);
+        jobs[i] = (struct eg_parquet_job){
+            .path = paths[i], .table = EG_TABLE_FLOWS, .batches = &batches[i], .batch_count = i != 3};
+    }
+    struct eg_parquet_crew *crew = NULL;
+    struct eg_error err;
+    assert_int_equal(eg_parquet_crew_new(&crew, &eg_env_plain, 3, &err), EG_OK);
+    assert_int_equal(eg_parquet_write(crew, jobs, 8, &err), EG_OK);
+    struct eg_engine *engine = made_engine();
+    for (int i = 0; i < 8; i++) {
+        const char *expected[] = {"100\t0", "1100\t10000", "2100\t20000", "0\tNULL", "4100\t40000", "5100\t50000",
+                                  "6100\t60000", "7100\t70000"};
+        assert_int_equal(jobs[i].stats.rows, i == 3 ? 0 : 100 + i * 1000);
+        snprintf(sql, sizeof sql, "SELECT count(*), min(bytes) FROM read_parquet('%s')", paths[i]);
+        char *answer = asked(engine, sql);
+        assert_int_equal(strncmp(answer, expected[i], i == 3 ? 1 : strlen(expected[i])), 0);
+        eg_free(answer);
+    }
+    /* one path that cannot be made: none stays */
+    char nowhere[160];
+    for (int i = 0; i < 8; i++) assert_int_equal(unlink(paths[i]), 0);
+    snprintf(nowhere, sizeof nowhere, "%s/no/such.parquet", directory);
+    jobs[5].path = nowhere;
+    assert_int_equal(eg_parquet_write(crew, jobs, 8, &err), EG_E_NOENT);
+    assert_non_null(strstr(err.message, nowhere));
+    for (int i = 0; i < 8; i++)
+        if (i != 5) assert_int_not_equal(access(paths[i], F_OK), 0);
+    for (int i = 0; i < 8; i++) eg_batch_unref(batches[i]);
+    eg_parquet_crew_free(crew);
     eg_engine_close(engine);
     made_remove(directory);
 }
@@ -69,6 +133,7 @@ static void a_query_becomes_a_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_written),
+        cmocka_unit_test(all_files_or_none),
         cmocka_unit_test(a_query_becomes_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
