@@ -39,6 +39,7 @@ enum eg_status {
     EG_OK = 0,
     EG_OK_WARN = 1, /* done, and the error text holds a warning */
     EG_END = 2,     /* nothing more will come */
+    EG_AGAIN = 3,   /* nothing now; ask again */
 
     EG_E_NOMEM = -1,     /* memory ran out, or a configured maximum was reached */
     EG_E_IO = -2,        /* a system call failed */

@@ -15,6 +15,7 @@ const char *eg_status_name(enum eg_status status) {
     case EG_OK: return "EG_OK";
     case EG_OK_WARN: return "EG_OK_WARN";
     case EG_END: return "EG_END";
+    case EG_AGAIN: return "EG_AGAIN";
     case EG_E_NOMEM: return "EG_E_NOMEM";
     case EG_E_IO: return "EG_E_IO";
     case EG_E_NOENT: return "EG_E_NOENT";

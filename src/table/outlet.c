@@ -14,15 +14,14 @@ static bool format_has_lines(enum eg_format format) {
     return format == EG_FORMAT_CSV || format == EG_FORMAT_TSV || format == EG_FORMAT_JSONL;
 }
 
-static enum eg_status encoder_make(struct egi_outlet *outlet, const struct eg_scan_part *part,
-                                   struct eg_error *err) {
-    const struct eg_table *table = eg_table_get(part->extract->table);
+static enum eg_status encoder_make(struct egi_outlet *outlet, enum eg_table_id table_id,
+                                   eg_column_set wanted, struct eg_error *err) {
+    const struct eg_table *table = eg_table_get(table_id);
     uint32_t columns[EG_COLUMNS_MAX], count = 0;
     for (uint32_t i = 0; i < table->count; i++)
-        if (part->columns >> i & 1) columns[count++] = i;
+        if (wanted >> i & 1) columns[count++] = i;
     struct eg_encode_style style = {.format = outlet->format, .header = !outlet->to->bare};
-    return eg_encoder_new(&outlet->encoders[part->extract->table], table, columns, count, &style,
-                          err);
+    return eg_encoder_new(&outlet->encoders[table_id], table, columns, count, &style, err);
 }
 
 enum eg_status egi_outlet_init(struct egi_outlet *outlet, const struct eg_env *env,
@@ -41,8 +40,12 @@ enum eg_status egi_outlet_init(struct egi_outlet *outlet, const struct eg_env *e
                        "or jsonl",
                        to->name, name, eg_table_name(scan->parts[0].extract->table),
                        eg_table_name(scan->parts[1].extract->table));
-    for (uint32_t i = 0; i < scan->part_count; i++)
-        EG_TRY(encoder_make(outlet, &scan->parts[i], err));
+    for (uint32_t i = 0; i < scan->part_count; i++) {
+        const struct eg_scan_part *part = &scan->parts[i];
+        EG_TRY(encoder_make(outlet, part->extract->table, part->columns, err));
+        if (part->also_columns && outlet->format == EG_FORMAT_JSONL)
+            EG_TRY(encoder_make(outlet, part->extract->also, part->also_columns, err));
+    }
     uint32_t rows = env->batch_rows ? env->batch_rows : EG_BATCH_ROWS;
     return eg_builder_new(&outlet->records, &eg_records_table, EG_TABLE_COUNT, rows, EG_COLUMNS_ALL,
                           err);
@@ -110,6 +113,7 @@ static enum eg_status text_write(struct egi_outlet *outlet, struct eg_error *err
 static enum eg_status batch_encode(struct egi_outlet *outlet, const struct eg_batch *batch,
                                    struct eg_error *err) {
     struct eg_encoder *encoder = outlet->encoders[batch->table_id];
+    if (!encoder) return EG_OK; /* a second table, in a format that holds one */
     if (!outlet->begun[batch->table_id]) eg_encoder_begin(encoder, &outlet->text);
     outlet->begun[batch->table_id] = true;
     eg_encoder_rows(encoder, batch, &outlet->text);

@@ -37,7 +37,9 @@ struct pump {
     struct pump_thread *threads;
     uint32_t thread_count;
     uint64_t round_bytes;
-    atomic_ullong bytes; /* handed to the sinks since the last flush */
+    atomic_ullong bytes;     /* handed to the sinks since the last flush */
+    atomic_bool raw_given;   /* to sinks that take it, since the last flush */
+    struct timespec flushed; /* monotonic: when a round began */
     /* what stands in the sinks, not flushed */
     struct eg_position *positions;
     size_t position_count, position_room;
@@ -78,12 +80,22 @@ static enum eg_status batch_deliver(struct pump_thread *self, struct eg_batch *b
                                     struct eg_error *err) {
     struct pump *pump = self->pump;
     for (size_t i = 0; i < pump->request->sink_count; i++)
-        EG_TRY(egi_outlet_write(&pump->outlets[i], batch, err));
+        if (pump->request->sinks[i].type->takes != EG_TAKES_RAW)
+            EG_TRY(egi_outlet_write(&pump->outlets[i], batch, err));
     self->rows[batch->table_id] += batch->rows;
     times_note(self, batch);
     uint64_t bytes = eg_batch_bytes(batch);
     if (atomic_fetch_add(&pump->bytes, bytes) + bytes >= pump->round_bytes)
         eg_scan_hold(pump->scan, true);
+    return EG_OK;
+}
+
+static enum eg_status raw_deliver(void *to, struct eg_batch *raw, struct eg_error *err) {
+    struct pump *pump = to;
+    for (size_t i = 0; i < pump->request->sink_count; i++)
+        if (pump->request->sinks[i].type->takes == EG_TAKES_RAW)
+            EG_TRY(egi_outlet_write(&pump->outlets[i], raw, err));
+    atomic_store(&pump->raw_given, true);
     return EG_OK;
 }
 
@@ -110,11 +122,20 @@ static void *thread_run(void *arg) {
     return NULL;
 }
 
+/* Ends the round of a live source when its time is over. */
+static void interval_watch(struct pump *pump, const struct timespec *now) {
+    int64_t since_us = (now->tv_sec - pump->flushed.tv_sec) * INT64_C(1000000) +
+                       (now->tv_nsec - pump->flushed.tv_nsec) / 1000;
+    if (pump->request->interval_us && since_us >= pump->request->interval_us)
+        eg_scan_hold(pump->scan, true);
+}
+
 static void progress_wait(struct pump *pump) {
     pthread_mutex_lock(&pump->lock);
     while (pump->running) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
+        interval_watch(pump, &until);
         until.tv_nsec += PROGRESS_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
@@ -146,6 +167,7 @@ static enum eg_status round_read(struct pump *pump, struct eg_error *err) {
         break; /* those that run read all there is */
     }
     if (!started) return eg_fail(err, EG_E_NOMEM, "cannot start a thread");
+    clock_gettime(CLOCK_MONOTONIC, &pump->flushed);
     progress_wait(pump);
     for (uint32_t i = 0; i < started; i++) {
         struct pump_thread *t = &pump->threads[i];
@@ -158,6 +180,7 @@ static enum eg_status round_read(struct pump *pump, struct eg_error *err) {
         if (t->first_us < pump->first_us) pump->first_us = t->first_us;
         if (t->last_us > pump->last_us) pump->last_us = t->last_us;
     }
+    if (atomic_exchange(&pump->raw_given, false)) pump->dirty = true;
     if (pump->error.status < 0 && err) *err = pump->error;
     return pump->error.status;
 }
@@ -258,6 +281,10 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
     }
     if (pump->first_us < account->first_us) account->first_us = pump->first_us;
     if (pump->last_us > account->last_us) account->last_us = pump->last_us;
+    if (pump->request->flushed) {
+        account->seen = eg_scan_progress(pump->scan);
+        pump->request->flushed(pump->request->flushed_to, account);
+    }
     pump->position_count = 0;
     pump->dirty = false;
     atomic_store(&pump->bytes, 0);
@@ -277,8 +304,8 @@ static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
             if (pump->request->sinks[i].type->takes == EG_TAKES_RECORDS) pump->dirty = true;
         }
     bool told = pump->request->scan.source->commit != eg_source_commit_nop;
-    bool full =
-        atomic_load(&pump->bytes) >= pump->round_bytes || pump->position_count >= POSITIONS_MAX;
+    bool full = atomic_load(&pump->bytes) >= pump->round_bytes ||
+                pump->position_count >= POSITIONS_MAX || pump->request->interval_us;
     if ((last || told || full) && (pump->dirty || pump->position_count)) {
         EG_TRY(sinks_flush(pump, err));
         if (position == EG_OK && told) EG_TRY(eg_scan_commit(pump->scan, &reached, err));
@@ -332,6 +359,9 @@ static enum eg_status rounds_run(struct pump *pump, struct eg_error *err) {
         EG_TRY(first->type->positions(first->sink, &known, &request.known_count, err));
     request.known = known;
     request.pause = true;
+    for (size_t i = 0; i < pump->request->sink_count; i++)
+        if (pump->request->sinks[i].type->takes == EG_TAKES_RAW) request.raw = raw_deliver;
+    request.raw_to = pump;
     enum eg_status status = eg_scan_open(&pump->scan, pump->env, &request, err);
     eg_free(known);
     if (status >= 0) status = threads_make(pump, err);

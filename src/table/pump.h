@@ -7,6 +7,11 @@
  * at any moment repeats at most one round, and the positions keep it from being doubled. Small
  * inputs share a round, unless their source wants to hear of commits.
  *
+ * A live source ends when the env drains; until then rounds end by `interval_us` as well.
+ *
+ * Sinks that take raw batches get them in the order of the input, before the rows that come of them;
+ * a round that is repeated after a kill gives them again.
+ *
  * Sinks that take records get text: all records of a run, one behind the other, are the document.
  * Of the line formats (csv, tsv, jsonl) a record is one line with its end. They get no losses, which
  * would be a second document. */
@@ -23,15 +28,21 @@ struct eg_pump_sink {
     bool bare;            /* and without a header line */
 };
 
+struct eg_pump_account;
+
 struct eg_pump_request {
     struct eg_scan_request scan; /* .known is filled in by the pump from the first sink */
     struct eg_pump_sink *sinks;
     size_t sink_count;
     uint32_t threads;     /* 0: one per core */
     uint64_t round_bytes; /* 0: 192 MiB of batches */
+    int64_t interval_us;  /* a round ends after so long when it has read anything; 0: when full */
     void (*progress)(void *to,
                      const struct eg_scan_progress *); /* a few times a second; may be NULL */
     void *progress_to;
+    /* Called after each flush, while nothing is read, with what is durable now; may be NULL. */
+    void (*flushed)(void *to, const struct eg_pump_account *);
+    void *flushed_to;
 };
 
 /* What happened, for the account. */

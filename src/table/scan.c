@@ -148,7 +148,7 @@ static void inputs_settle(struct eg_scan *scan) {
 }
 
 static bool drainable(const struct egi_input *input) {
-    return input->exhausted && input->joined == input->taken && !input->drained;
+    return input->exhausted && input->settled == input->taken && !input->drained;
 }
 
 /* Runs the joins that have become possible, unless another worker is at it: that one, being inside
@@ -168,7 +168,8 @@ static void joins_run(struct eg_scan_worker *worker, struct egi_input *input) {
             status = egi_unit_join(unit, &worker->scratch, &worker->ready, &counts, &err);
             pthread_mutex_lock(&scan->lock);
             input->joined++;
-            scan->open_units--;
+            unit->next = scan->parked; /* for whoever comes by to finish it */
+            scan->parked = unit;
             if (input->plan.units != EG_UNITS_STREAM)
                 bytes_note(scan, input,
                            (uint64_t)((double)input->plan.bytes * (double)input->joined /
@@ -273,6 +274,13 @@ static void stream_read(struct eg_scan_worker *worker, struct egi_input *input, 
     pthread_mutex_lock(&scan->lock);
     scan->reading = false;
     pthread_cond_broadcast(&scan->changed);
+    if (status == EG_AGAIN) { /* the caller looks whether there is something else to do */
+        eg_tally_merge(&scan->tally, &unit->tally);
+        egi_unit_free(unit);
+        if (eg_env_cancelled(&scan->env))
+            scan_fail(scan, eg_fail(&err, EG_E_CANCELLED, "interrupted"), &err);
+        return;
+    }
     if (status == EG_OK) {
         stream_note(scan, input, unit->raw);
         if (ahead)
@@ -310,7 +318,7 @@ static void stream_take(struct eg_scan_worker *worker, struct egi_input *input) 
 static bool end_is_near(const struct eg_scan *scan, const struct egi_input *input) {
     return input && input->plan.units == EG_UNITS_STREAM && input->plan.bytes &&
            !input->exhausted && !input->ahead && !scan->reading && input->taken &&
-           input->joined == input->taken;
+           input->settled == input->taken;
 }
 
 static void unit_take(struct eg_scan_worker *worker, struct egi_input *input) {
@@ -334,11 +342,12 @@ static struct egi_unit *unparked(struct egi_unit **at) {
     return unit;
 }
 
-/* A parked unit: the worker's own, or (`any`) the one that joining waits for the longest. */
+/* A parked unit: the worker's own, one that is joined (it holds memory and needs nobody else), or
+ * (`any`) the one that joining waits for the longest. */
 static struct egi_unit *unit_unpark(struct eg_scan *scan, const void *own, bool any) {
     struct egi_unit **first = &scan->parked;
     for (struct egi_unit **at = &scan->parked; *at; at = &(*at)->next) {
-        if (!any && (*at)->parked_by == own) return unparked(at);
+        if ((*at)->joined || (!any && (*at)->parked_by == own)) return unparked(at);
         size_t a = (*at)->input->index, b = (*first)->input->index;
         if (a < b || (a == b && (*at)->number < (*first)->number)) first = at;
     }
@@ -391,6 +400,25 @@ static void unit_park(struct eg_scan_worker *worker) {
     pthread_mutex_unlock(&scan->lock);
 }
 
+/* Finishes the joined unit in hand; the last one of an input may have to drain it. */
+static void unit_end(struct eg_scan_worker *worker) {
+    struct eg_scan *scan = worker->scan;
+    struct egi_unit *unit = worker->unit;
+    struct egi_input *input = unit->input;
+    struct egi_counts counts = {0};
+    struct eg_error err = {0};
+    enum eg_status status = egi_unit_finish(unit, &worker->scratch, &worker->ready, &counts, &err);
+    counts_add(scan, &counts);
+    pthread_mutex_lock(&scan->lock);
+    if (status < 0) scan_fail(scan, status, &err);
+    egi_unit_settle(unit);
+    scan->open_units--;
+    worker->unit = NULL;
+    pthread_cond_broadcast(&scan->changed);
+    joins_run(worker, input);
+    pthread_mutex_unlock(&scan->lock);
+}
+
 /* Reads one raw batch of the unit in hand; at its end, sees to the joins. */
 static void unit_work(struct eg_scan_worker *worker) {
     struct eg_scan *scan = worker->scan;
@@ -435,7 +463,9 @@ enum eg_status eg_scan_next(struct eg_scan_worker *worker, struct eg_batch **out
             *out = batch;
             return EG_OK;
         }
-        if (worker->unit)
+        if (worker->unit && worker->unit->joined)
+            unit_end(worker);
+        else if (worker->unit)
             unit_work(worker);
         else if (work_take(worker) == EG_END)
             return EG_END;
@@ -510,8 +540,8 @@ bool eg_scan_reads(struct eg_scan *scan, enum eg_table_id table) {
 enum eg_status eg_scan_position(struct eg_scan *scan, struct eg_position *out,
                                 struct eg_error *err) {
     struct egi_input *input = scan->current;
-    if (!input || input->muted || input->joined == 0) return EG_END;
-    uint64_t behind = input->joined, failed = atomic_load(&input->failed_at);
+    if (!input || input->muted || input->settled == 0) return EG_END;
+    uint64_t behind = input->settled, failed = atomic_load(&input->failed_at);
     if (failed < behind) behind = failed;
     if (behind == 0) return EG_END;
     if (input->ahead) {
@@ -630,7 +660,7 @@ void eg_scan_free(struct eg_scan *scan) {
     if (!scan) return;
     EG_ASSERT(scan->workers == 0);
     struct egi_unit *unit;
-    while ((unit = unparked(&scan->parked))) egi_unit_pend(unit);
+    while ((unit = unparked(&scan->parked))) egi_unit_pend(unit); /* freed with its input */
     while (scan->inputs) {
         struct egi_input *input = scan->inputs;
         scan->inputs = input->next;

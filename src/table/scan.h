@@ -21,6 +21,7 @@ struct eg_scan_part {
     const struct eg_extract_type *extract;
     eg_column_set columns;                /* that the caller wants; the predicate's are added */
     const struct eg_predicate *predicate; /* NULL: all rows */
+    eg_column_set also_columns;           /* of the extract's second table; 0: none of its rows */
 };
 
 #define EG_SCAN_PARTS_MAX 4
@@ -35,6 +36,11 @@ struct eg_scan_request {
     bool claim; /* a frame that held an export is not also a packet row */
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
+    struct eg_book *book; /* for the extracts; not copied: outlives the scan. NULL: none */
+    /* Called with every raw batch, in the order of the input, before its unit is finished; never
+     * concurrent with itself. A failure ends the scan. NULL: nobody wants them. */
+    enum eg_status (*raw)(void *to, struct eg_batch *, struct eg_error *);
+    void *raw_to;
     /* Rows of a position's table before it are not given out again (no table: of all). An input
      * whose tables are known to different places is read more than once. */
     const struct eg_position *known;

@@ -71,7 +71,11 @@ static eg_column_set part_columns(const struct eg_scan_part *part) {
 static enum eg_status out_begin(struct eg_out *out, const struct egi_input *input, uint32_t part,
                                 uint64_t unit, struct eg_error *err) {
     const struct eg_scan_part *asked = &input->request->parts[part];
+    enum eg_table_id also = asked->also_columns ? asked->extract->also : EG_TABLE_COUNT;
     *out = (struct eg_out){.unit = unit};
+    if (also != EG_TABLE_COUNT)
+        EG_TRY(eg_builder_new(&out->also, eg_table_get(also), also, input->env->batch_rows,
+                              asked->also_columns, err));
     return eg_builder_new(&out->rows, eg_table_get(asked->extract->table), asked->extract->table,
                           input->env->batch_rows, part_columns(asked), err);
 }
@@ -80,6 +84,7 @@ static void out_end(struct eg_out *out) {
     for (uint32_t i = 0; i < out->ready_count; i++) eg_batch_unref(out->ready[i]);
     eg_free(out->ready);
     eg_builder_free(out->rows);
+    eg_builder_free(out->also);
     eg_tally_reset(&out->tally);
     *out = (struct eg_out){0};
 }
@@ -110,7 +115,8 @@ static enum eg_status out_collect(struct eg_out *out, const struct eg_scan_part 
             eg_batch_unref(batch);
             continue;
         }
-        if (part->predicate) status = batch_select(&batch, part->predicate, scratch, err);
+        if (part->predicate && batch->table_id == part->extract->table)
+            status = batch_select(&batch, part->predicate, scratch, err);
         if (batch && (status < 0 || !egi_batches_push(ready, batch))) {
             eg_batch_unref(batch);
             if (status >= 0) status = eg_fail(err, EG_E_NOMEM, "no memory for a list of batches");
@@ -279,6 +285,7 @@ static enum eg_status extracts_open(struct egi_input *input, struct eg_error *er
             .netflow_ports = request->netflow_ports,
             .netflow_port_count = request->netflow_port_count,
             .input_name = input->name,
+            .book = request->book,
         };
         if (!has(input->fed, i)) continue;
         EG_TRY(request->parts[i].extract->open(input->env, &options, &input->extracts[i], err));
@@ -331,7 +338,13 @@ void egi_input_free(struct egi_input *input) {
     for (struct egi_unit *unit = input->pending, *next; unit; unit = next) {
         next = unit->next;
         unit->placed = unit->muted = true; /* its rows have no taker: only its memory matters */
-        (void)!egi_unit_join(unit, &scratch, &nothing, &counts, NULL);
+        if (!unit->joined) (void)!egi_unit_join(unit, &scratch, &nothing, &counts, NULL);
+        (void)!egi_unit_finish(unit, &scratch, &nothing, &counts, NULL);
+        egi_unit_free(unit);
+    }
+    for (struct egi_unit *unit = input->finished, *next; unit; unit = next) {
+        next = unit->next;
+        egi_unit_free(unit);
     }
     egi_unit_free(input->ahead);
     egi_batches_reset(&nothing);
@@ -360,6 +373,7 @@ void egi_unit_free(struct egi_unit *unit) {
     if (!unit) return;
     for (uint32_t i = 0; i < unit->input->request->part_count; i++) out_end(&unit->outs[i]);
     eg_batch_unref(unit->raw);
+    egi_batches_reset(&unit->raws);
     eg_tally_reset(&unit->tally);
     eg_free(unit);
 }
@@ -404,6 +418,10 @@ static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
                                 struct egi_counts *counts, struct eg_error *err) {
     const struct eg_scan_request *request = unit->input->request;
     uint64_t *claimed = NULL;
+    if (request->raw && !unit->muted && !egi_batches_push(&unit->raws, eg_batch_ref(raw))) {
+        eg_batch_unref(raw);
+        return eg_fail(err, EG_E_NOMEM, "%s: no memory", unit->input->name);
+    }
     if (request->claim && !(claimed = scratch_claimed(scratch, raw->rows)))
         return eg_fail(err, EG_E_NOMEM, "%s: no memory", unit->input->name);
     for (uint32_t i = 0; i < request->part_count; i++) {
@@ -484,25 +502,39 @@ void egi_unit_pend(struct egi_unit *unit) {
     *at = unit;
 }
 
-enum eg_status egi_unit_join(struct egi_unit *unit, struct egi_scratch *scratch,
-                             struct egi_batches *ready, struct egi_counts *counts,
-                             struct eg_error *err) {
+/* What is done to each part of a unit in its join, and again in its finish. */
+typedef enum eg_status (*part_step)(struct egi_unit *, uint32_t part, struct eg_out *,
+                                    struct eg_error *);
+
+static enum eg_status part_join(struct egi_unit *unit, uint32_t part, struct eg_out *out,
+                                struct eg_error *err) {
     struct egi_input *input = unit->input;
-    const struct eg_scan_request *request = input->request;
+    return input->request->parts[part].extract->join(input->extracts[part], unit->parts[part], out,
+                                                     err);
+}
+
+static enum eg_status part_finish(struct egi_unit *unit, uint32_t part, struct eg_out *out,
+                                  struct eg_error *err) {
+    struct eg_extract_unit *own = unit->parts[part];
+    unit->parts[part] = NULL;
+    enum eg_status status = unit->input->request->parts[part].extract->finish(own, out, err);
+    if (status >= 0) eg_out_seal(out);
+    return status;
+}
+
+/* Takes the step in every part, also behind one that failed; answers the first failure. */
+static enum eg_status parts_step(struct egi_unit *unit, part_step step, struct egi_scratch *scratch,
+                                 struct egi_batches *ready, struct egi_counts *counts,
+                                 struct eg_error *err) {
+    const struct eg_scan_request *request = unit->input->request;
     enum eg_status status = EG_OK;
-    if (!unit->placed)
-        unit->muted = input->muted; /* no row in it: it stands with the one before */
-    else if (!unit->muted)
-        input->muted = false;
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_out *out = &unit->outs[i];
-        bool wanted = has(input->wanted, i);
+        bool wanted = has(unit->input->wanted, i);
         if (!unit->parts[i]) continue;
         uint64_t datagrams = out->datagrams;
         tally_lend(&unit->tally, out, wanted);
-        enum eg_status part =
-            request->parts[i].extract->join(input->extracts[i], unit->parts[i], out, err);
-        if (part >= 0 && status >= 0) eg_out_seal(out);
+        enum eg_status part = step(unit, i, out, status < 0 ? NULL : err);
         tally_return(&unit->tally, out, wanted);
         counts->datagrams += out->datagrams - datagrams;
         if (part >= 0 && status >= 0)
@@ -510,9 +542,49 @@ enum eg_status egi_unit_join(struct egi_unit *unit, struct egi_scratch *scratch,
                 out_collect(out, &request->parts[i], unit->muted || !wanted, scratch, ready, err);
         if (part < 0 && status >= 0) status = part;
     }
-    if (!unit->muted) eg_tally_merge(&input->tally, &unit->tally);
-    egi_unit_free(unit);
     return status;
+}
+
+/* Hands the raw batches to whoever wants them. */
+static enum eg_status raws_give(struct egi_unit *unit, struct eg_error *err) {
+    const struct eg_scan_request *request = unit->input->request;
+    enum eg_status status = EG_OK;
+    for (struct eg_batch *raw; (raw = egi_batches_pop(&unit->raws)); eg_batch_unref(raw))
+        if (status >= 0 && !unit->muted) status = request->raw(request->raw_to, raw, err);
+    return status;
+}
+
+enum eg_status egi_unit_join(struct egi_unit *unit, struct egi_scratch *scratch,
+                             struct egi_batches *ready, struct egi_counts *counts,
+                             struct eg_error *err) {
+    if (!unit->placed)
+        unit->muted = unit->input->muted; /* no row in it: it stands with the one before */
+    else if (!unit->muted)
+        unit->input->muted = false;
+    unit->joined = true;
+    enum eg_status status = raws_give(unit, err);
+    enum eg_status joined = parts_step(unit, part_join, scratch, ready, counts, err);
+    return status < 0 ? status : joined;
+}
+
+enum eg_status egi_unit_finish(struct egi_unit *unit, struct egi_scratch *scratch,
+                               struct egi_batches *ready, struct egi_counts *counts,
+                               struct eg_error *err) {
+    return parts_step(unit, part_finish, scratch, ready, counts, err);
+}
+
+void egi_unit_settle(struct egi_unit *unit) {
+    struct egi_input *input = unit->input;
+    struct egi_unit **at = &input->finished;
+    while (*at && (*at)->number < unit->number) at = &(*at)->next;
+    unit->next = *at;
+    *at = unit;
+    while ((unit = input->finished) && unit->number == input->settled) {
+        input->finished = unit->next;
+        input->settled++;
+        if (!unit->muted) eg_tally_merge(&input->tally, &unit->tally);
+        egi_unit_free(unit);
+    }
 }
 
 enum eg_status egi_input_drain(struct egi_input *input, struct egi_scratch *scratch,

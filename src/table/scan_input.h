@@ -3,6 +3,7 @@
  * given out, and the queue in which they are joined in order. Internal to scan.c.
  *
  *   taken ─▶ in a worker's call ⇄ parked ─▶ pending (read, waiting for its turn) ─▶ joined
+ *         ─▶ parked ─▶ in a worker's call ─▶ finished
  *
  * What is marked (lock) is guarded by the scan's lock. */
 #ifndef EG_TABLE_SCAN_INPUT_H
@@ -25,15 +26,17 @@ void egi_batches_reset(struct egi_batches *);
 struct egi_unit {
     struct egi_input *input;
     uint64_t number;
-    struct eg_batch *raw; /* a stream's unit: the one raw batch it is, until it was fed */
+    struct eg_batch *raw;    /* a stream's unit: the one raw batch it is, until it was fed */
+    struct egi_batches raws; /* where somebody wants them: kept until the join, which is in order */
     struct eg_extract_unit *parts[EG_SCAN_PARTS_MAX];
     struct eg_out outs[EG_SCAN_PARTS_MAX];
     struct eg_tally tally; /* in the order of the input; lent to the outs while they are written */
     bool begun;
+    bool joined;           /* what is left is to finish it */
     bool placed;           /* a raw row told where the unit stands, so that `muted` is certain */
     bool muted;            /* it stands before what is known: rows and counts are dropped */
     const void *parked_by; /* (lock) the worker that goes on with it by preference */
-    struct egi_unit *next; /* (lock) parked or pending */
+    struct egi_unit *next; /* (lock) parked, pending or finished */
 };
 
 /* Parts of a request, by index: bit i is parts[i]. */
@@ -51,13 +54,15 @@ struct egi_input {
     struct eg_extract *extracts[EG_SCAN_PARTS_MAX];
     uint64_t taken;            /* (lock) units given out */
     uint64_t joined;           /* (lock) */
+    uint64_t settled;          /* (lock) finished, and their counts taken over, in order */
+    struct egi_unit *finished; /* (lock) by number, waiting for that */
     bool exhausted;            /* (lock) no further unit will be given out */
     bool joining;              /* (lock) a worker is in join() */
     bool drained;              /* (lock) all is joined, and join(NULL) was run */
     struct egi_unit *pending;  /* (lock) by number */
     atomic_ullong failed_at;   /* the first unit that could not be read; none: UINT64_MAX */
     bool muted;                /* the joiner's: nothing new was joined yet */
-    struct eg_tally tally;     /* the joiner's */
+    struct eg_tally tally;     /* (lock) */
     struct eg_tally end_tally; /* counted where a stream ended, behind its last unit */
     uint64_t bytes_done;       /* (lock) of plan.bytes */
     struct egi_unit *ahead;    /* (lock) a stream's next unit, read while the scan was held */
@@ -117,9 +122,14 @@ enum eg_status egi_unit_step(struct egi_unit *, struct egi_scratch *, struct egi
                              struct egi_counts *, bool *of_source, struct eg_error *);
 /* Puts a unit that is over into the queue. With the lock. */
 void egi_unit_pend(struct egi_unit *);
-/* Joins a unit that was taken from the queue, and frees it. Without the lock, in order. */
+/* Joins a unit that was taken from the queue. Without the lock, in order. */
 enum eg_status egi_unit_join(struct egi_unit *, struct egi_scratch *, struct egi_batches *ready,
                              struct egi_counts *, struct eg_error *);
+/* Finishes a joined unit: all its rows are in `ready`. Without the lock, concurrent with others. */
+enum eg_status egi_unit_finish(struct egi_unit *, struct egi_scratch *, struct egi_batches *ready,
+                               struct egi_counts *, struct eg_error *);
+/* The counts of a finished unit become the input's, in order, and it is freed. With the lock. */
+void egi_unit_settle(struct egi_unit *);
 /* Runs join(NULL) of every part. Without the lock, once, behind the last unit. */
 enum eg_status egi_input_drain(struct egi_input *, struct egi_scratch *, struct egi_batches *ready,
                                struct egi_counts *, struct eg_error *);

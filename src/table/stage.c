@@ -52,13 +52,32 @@ enum eg_status eg_sink_positions_none(struct eg_sink *sink, struct eg_position *
     return EG_OK;
 }
 
+enum eg_status eg_extract_join_nop(struct eg_extract *extract, struct eg_extract_unit *unit,
+                                   struct eg_out *out, struct eg_error *err) {
+    (void)extract;
+    (void)unit;
+    (void)out;
+    (void)err;
+    return EG_OK;
+}
+
 enum eg_status eg_decoder_open_nop(const struct eg_env *env, const void *options,
-                                   struct eg_decoder **out, struct eg_error *err) {
+                                   struct eg_book *book, struct eg_decoder **out,
+                                   struct eg_error *err) {
     (void)env;
     (void)options;
+    (void)book;
     (void)err;
     *out = NULL;
     return EG_OK;
+}
+
+void eg_decoder_learn_nop(struct eg_decoder *decoder, const struct eg_datagram *datagram,
+                          struct eg_sequence_note *note, struct eg_tally *tally) {
+    (void)decoder;
+    (void)datagram;
+    (void)note;
+    (void)tally;
 }
 
 void eg_decoder_close_nop(struct eg_decoder *decoder) { (void)decoder; }
@@ -75,11 +94,11 @@ static bool ready_reserve(struct eg_out *out) {
     return true;
 }
 
-void eg_out_seal(struct eg_out *out) {
-    uint32_t rows = out->rows->rows;
+static void builder_seal(struct eg_out *out, struct eg_builder *builder) {
+    uint32_t rows = builder->rows;
     bool has_place = ready_reserve(out);
     struct eg_batch *batch;
-    enum eg_status status = eg_builder_seal(out->rows, &batch, NULL);
+    enum eg_status status = eg_builder_seal(builder, &batch, NULL);
     if (status == EG_OK && has_place) {
         batch->unit = out->unit;
         out->ready[out->ready_count++] = batch;
@@ -88,13 +107,23 @@ void eg_out_seal(struct eg_out *out) {
     if (status == EG_END) return;
     if (status == EG_OK) eg_batch_unref(batch);
     out->failed = true;
-    bool frames = out->rows->table_id == EG_TABLE_PACKETS || out->rows->table_id == EG_TABLE_RAW;
+    bool frames = builder->table_id == EG_TABLE_PACKETS || builder->table_id == EG_TABLE_RAW;
     eg_tally_add(&out->tally, EG_CAUSE_no_memory, NULL, INT64_MIN, frames ? 0 : rows,
                  frames ? rows : 0, 0);
 }
 
+void eg_out_seal(struct eg_out *out) {
+    builder_seal(out, out->rows);
+    if (out->also) builder_seal(out, out->also);
+}
+
 uint32_t eg_out_room(struct eg_out *out, uint32_t want) {
-    if (eg_builder_room(out->rows) == 0) eg_out_seal(out);
+    if (eg_builder_room(out->rows) == 0) builder_seal(out, out->rows);
     uint32_t room = eg_builder_room(out->rows);
     return want < room ? (want ? want : 1) : room;
+}
+
+bool eg_out_also(struct eg_out *out) {
+    if (out->also && eg_builder_room(out->also) == 0) builder_seal(out, out->also);
+    return out->also;
 }

@@ -28,14 +28,20 @@
 struct eg_env {
     int64_t (*now_us)(void *clock); /* wall clock, µs UTC */
     void *clock;
-    void (*log)(void *log_to, int level, const char *message); /* 3 error, 4 warning, 6 info, 7 debug */
+    void (*log)(void *log_to, int level,
+                const char *message); /* 3 error, 4 warning, 6 info, 7 debug */
     void *log_to;
     const atomic_bool *cancel; /* set: stop soon, answer EG_E_CANCELLED; NULL: never */
+    const atomic_bool *drain;  /* set: a live source takes no more, gives out what it has, and ends;
+                                  NULL: never */
     uint32_t batch_rows;       /* capacity of batches; EG_BATCH_ROWS unless a test says otherwise */
     uint64_t unit_bytes;       /* how much input a unit holds; 0: what suits the source */
 };
 /* The real clock, a silent log, no cancellation, usual sizes. */
 extern const struct eg_env eg_env_plain;
+static inline bool eg_env_draining(const struct eg_env *env) {
+    return env->drain && atomic_load_explicit(env->drain, memory_order_relaxed);
+}
 static inline bool eg_env_cancelled(const struct eg_env *env) {
     return env->cancel && atomic_load_explicit(env->cancel, memory_order_relaxed);
 }
@@ -44,17 +50,17 @@ static inline bool eg_env_cancelled(const struct eg_env *env) {
 
 /* How far a source has been read, in words any manifest can hold. */
 struct eg_position {
-    char key[40];      /* what finds it again: digest of a file's first bytes; topic/partition */
-    char digest[33];   /* of everything before `offset` in the uncompressed input; "" if none */
-    uint64_t offset;   /* the first byte (record) that has not been read */
-    char table[16];    /* which table's rows it vouches for; set by the pump */
-    char name[1024];   /* what it was called, for people */
+    char key[40];    /* what finds it again: digest of a file's first bytes; topic/partition */
+    char digest[33]; /* of everything before `offset` in the uncompressed input; "" if none */
+    uint64_t offset; /* the first byte (record) that has not been read */
+    char table[16];  /* which table's rows it vouches for; set by the pump */
+    char name[1024]; /* what it was called, for people */
 };
 
 enum eg_plan_state {
-    EG_PLAN_NEW,     /* nothing of it is known */
-    EG_PLAN_GROWN,   /* its beginning is known; resume_offset says how much */
-    EG_PLAN_KNOWN,   /* all of it is known: there is nothing new */
+    EG_PLAN_NEW,   /* nothing of it is known */
+    EG_PLAN_GROWN, /* its beginning is known; resume_offset says how much */
+    EG_PLAN_KNOWN, /* all of it is known: there is nothing new */
     EG_PLAN_CHANGED, /* it begins like a known one but differs before that one's offset; read as new */
 };
 
@@ -64,13 +70,15 @@ struct eg_plan {
     enum eg_plan_state state;
     uint64_t resume_offset; /* units that begin before it are known; one begins exactly there */
     uint64_t units;         /* how many; EG_UNITS_STREAM: each next() is a unit of its own */
+    bool live;              /* a stream without an end: next() answers EG_AGAIN where nothing came
+                               for 100 ms, and EG_END only when the env drains */
     uint64_t bytes;         /* size of the input as stored; 0: not known */
     const atomic_ullong *bytes_read; /* how much was read so far, of `bytes` where they are known,
                                         kept by a source whose units do not tell it (compressed
                                         input, pipes); else NULL */
-    const char *warning;    /* CHANGED: says so, in one line; else NULL */
-    char key[40];           /* as in struct eg_position: what others know this input by; "" if none */
-    char lock[40];          /* as key, by more bytes: many captures begin alike; "": the key does */
+    const char *warning;             /* CHANGED: says so, in one line; else NULL */
+    char key[40];  /* as in struct eg_position: what others know this input by; "" if none */
+    char lock[40]; /* as key, by more bytes: many captures begin alike; "": the key does */
 };
 
 struct eg_source; /* each source type defines its own */
@@ -88,7 +96,8 @@ struct eg_source_type {
      * (of any source); the source finds its own among them. */
     enum eg_status (*plan)(struct eg_source *, const struct eg_position *known, size_t known_count,
                            struct eg_plan *out, struct eg_error *);
-    /* The next raw batch of a unit; EG_END when the unit (or the stream) is over. Different units
+    /* The next raw batch of a unit; EG_END when the unit (or the stream) is over; EG_AGAIN when a
+     * live stream has nothing now. Different units
      * may be read by different threads at once; one unit, or a stream, by one at a time.
      * *out is the caller's. Damage is counted in `tally` (which is the caller's thread's). */
     enum eg_status (*next)(struct eg_source *, uint64_t unit, struct eg_batch **out,
@@ -109,35 +118,42 @@ enum eg_status eg_source_commit_nop(struct eg_source *, const struct eg_position
 /* Rows and counts of one thread. Rows that fill a batch are sealed into `ready`. */
 struct eg_out {
     struct eg_builder *rows;
+    struct eg_builder *also; /* of the extract's second table; NULL: it has none, or nobody asked */
     struct eg_tally tally;
     struct eg_batch **ready; /* sealed, waiting to be taken; the scan's */
     uint32_t ready_count, ready_room;
-    uint64_t unit;           /* stamped on the batches */
-    uint64_t datagrams;      /* exports decoded, counted by the exports extract; for progress */
-    bool failed;             /* memory ran out: rows were dropped and counted under no_memory */
+    uint64_t unit;      /* stamped on the batches */
+    uint64_t datagrams; /* exports decoded, counted by the exports extract; for progress */
+    bool failed;        /* memory ran out: rows were dropped and counted under no_memory */
 };
 /* Makes room for at least one row and at most `want`; answers how many (>= 1). Call it before
  * filling the builder's slots; a block of rows may have to be written in several pieces. */
 uint32_t eg_out_room(struct eg_out *, uint32_t want);
+/* Room for one row of the second table; false: nobody asked for it. */
+bool eg_out_also(struct eg_out *);
 /* Seals what has been built so far. */
 void eg_out_seal(struct eg_out *);
 
 /* ---- extract ----------------------------------------------------------------------------------- */
 
 struct eg_extract;      /* shared by all units of one input */
-struct eg_extract_unit; /* the state of one unit, one thread */
+struct eg_extract_unit; /* the state of one unit, one thread at a time */
+struct eg_book;         /* what exporters said of how to read them (wire/book.h) */
 
 struct eg_extract_options {
     eg_column_set columns;         /* which columns are asked for */
     const uint16_t *netflow_ports; /* ports known to carry exports */
     uint32_t netflow_port_count;
-    const char *input_name;        /* for the column `file`; may be NULL */
+    const char *input_name; /* for the column `file`; may be NULL */
+    struct eg_book *book;   /* kept from input to input by whoever scans; NULL: the input
+                                      begins with nothing known */
 };
 
 struct eg_extract_type {
     uint32_t abi;
     const char *name, *help;
     enum eg_table_id table;
+    enum eg_table_id also; /* a second table it may fill; EG_TABLE_COUNT: none */
 
     enum eg_status (*open)(const struct eg_env *, const struct eg_extract_options *,
                            struct eg_extract **out, struct eg_error *);
@@ -151,31 +167,42 @@ struct eg_extract_type {
     enum eg_status (*feed)(struct eg_extract_unit *, struct eg_batch *raw, uint64_t *claimed,
                            struct eg_out *, struct eg_error *);
     /* In the order of the input, never concurrent with itself: settles what the unit could not
-     * know alone, and frees the unit. `unit` NULL: the input is over, drain all state. */
+     * know alone. Everything waits for it, so it only does what must be done in order. `unit` NULL:
+     * all units are finished, the input is over, drain all state. */
     enum eg_status (*join)(struct eg_extract *, struct eg_extract_unit *unit, struct eg_out *,
                            struct eg_error *);
+    /* After the unit's join, in any order, concurrent with all else: decodes what had to wait for
+     * it, and frees the unit (also when it fails). */
+    enum eg_status (*finish)(struct eg_extract_unit *, struct eg_out *, struct eg_error *);
     void (*close)(struct eg_extract *);
 };
+
+/* For extracts whose units know all they need: nothing depends on other units. */
+enum eg_status eg_extract_join_nop(struct eg_extract *, struct eg_extract_unit *, struct eg_out *,
+                                   struct eg_error *);
 
 /* ---- decoder ----------------------------------------------------------------------------------- */
 
 /* One UDP datagram (or message) that may be an export. */
 struct eg_datagram {
-    struct eg_span payload;   /* what was captured of it */
-    uint32_t length;          /* what it had on the wire */
-    int64_t time_us;          /* of capture or receipt; INT64_MIN: unknown */
-    struct eg_addr exporter;  /* its sender */
+    struct eg_span payload;  /* what was captured of it */
+    uint32_t length;         /* what it had on the wire */
+    int64_t time_us;         /* of capture or receipt; INT64_MIN: unknown */
+    struct eg_addr exporter; /* its sender; all zero: unknown (a file of messages) */
     uint16_t exporter_port, local_port;
+    uint8_t transport; /* 17: UDP; 6: a message of a TCP connection; 0: of a file */
+    uint64_t at;       /* its place in the order of all input; 0 until it was settled */
 };
 
 /* What a decoder says about sequence numbers; the exports extract keeps the account. */
 struct eg_sequence_note {
     const char *source; /* "netflow5" */
     int64_t domain;
-    uint32_t first;     /* number of the first record (v5, IPFIX) or of the datagram (v9) */
-    uint32_t count;     /* how far it moves the number */
-    uint32_t boot_ms;   /* when the exporter started, by its own clocks, ms modulo 2^32 */
+    uint32_t first;   /* number of the first record (v5, IPFIX) or of the datagram (v9) */
+    uint32_t count;   /* how far it moves the number */
+    uint32_t boot_ms; /* when the exporter started, by its own clocks, ms modulo 2^32 */
     bool present, has_boot;
+    bool open; /* how far it moves the number is not known, at least by `count` */
 };
 
 enum eg_probe { EG_PROBE_NO, EG_PROBE_MAYBE, EG_PROBE_YES };
@@ -191,8 +218,15 @@ struct eg_decoder_type {
     /* YES: certainly an export of this protocol, on any port. MAYBE: looks like one; decoded only
      * on a known port or from a known exporter. Pure function of the datagram. */
     enum eg_probe (*probe)(const struct eg_datagram *);
-    enum eg_status (*open)(const struct eg_env *, const void *options, struct eg_decoder **out,
-                           struct eg_error *);
+    /* `book` outlives the decoder; many decoders use it at once (wire/book.h says how). */
+    enum eg_status (*open)(const struct eg_env *, const void *options, struct eg_book *book,
+                           struct eg_decoder **out, struct eg_error *);
+    /* In the order of the input, and before the decode() of this or any later datagram: takes
+     * what others depend on (templates, sampling rates) into the book, at datagram->at, and tells
+     * the datagram's numbers (decode()'s note is not asked for then). Default: nothing is learned,
+     * and datagrams are decoded in any order. */
+    void (*learn)(struct eg_decoder *, const struct eg_datagram *, struct eg_sequence_note *,
+                  struct eg_tally *);
     /* Rows into out->rows, remarks into out->tally. Never fails: bad records are counted. */
     void (*decode)(struct eg_decoder *, const struct eg_datagram *, struct eg_out *,
                    struct eg_sequence_note *);
@@ -200,8 +234,10 @@ struct eg_decoder_type {
 };
 
 /* For decoders that keep nothing between datagrams: *out is NULL. */
-enum eg_status eg_decoder_open_nop(const struct eg_env *, const void *options, struct eg_decoder **out,
-                                   struct eg_error *);
+enum eg_status eg_decoder_open_nop(const struct eg_env *, const void *options, struct eg_book *,
+                                   struct eg_decoder **out, struct eg_error *);
+void eg_decoder_learn_nop(struct eg_decoder *, const struct eg_datagram *,
+                          struct eg_sequence_note *, struct eg_tally *);
 void eg_decoder_close_nop(struct eg_decoder *);
 
 /* ---- sink -------------------------------------------------------------------------------------- */
@@ -211,6 +247,7 @@ struct eg_sink; /* each sink type defines its own */
 enum eg_takes {
     EG_TAKES_BATCH,   /* batches of the tables */
     EG_TAKES_RECORDS, /* encoded records; the pump puts an encoder before it (option `format`) */
+    EG_TAKES_RAW,     /* batches of the table `raw`, in the order of the input, undecoded */
 };
 
 struct eg_sink_type {

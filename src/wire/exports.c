@@ -2,12 +2,16 @@
  * The extract that finds flow exports: raw rows in, rows of `flows` out of whichever decoder knows
  * the datagram. docs/internals/exports.md is the page about it.
  *
- * A unit decodes what it can judge alone; what depends on earlier input (fragments, and datagrams
- * that only might be exports) waits for join(), where units meet in the order of the input. */
+ * A unit decodes what it can judge alone. What depends on earlier input (fragments, datagrams that
+ * only might be exports, and all of a protocol with templates) waits for join(), where units meet in
+ * the order of the input: there it is judged and learned from, and finish() decodes it, again in
+ * parallel. */
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "table/stage.h"
+#include "wire/book.h"
 #include "wire/dissect.h"
+#include "wire/exporters.h"
 #include "wire/fragments.h"
 #include "wire/sequence.h"
 
@@ -15,75 +19,9 @@
 
 #define DECODERS_MAX 16
 #define DEFERRED_MAX 65536 /* in a unit; beyond, suspect_overflow */
-#define KNOWN_MAX 65536    /* exporters that are recognised */
 #define NONE UINT32_MAX
 
 enum { UDP = 17, UDP_HEADER = 8, HEADER_MIN = 16 /* of the protocols: IPFIX has the shortest */ };
-
-/* ---- exporters that are recognised: address and port, and where that was first so ---- */
-
-struct known_exporter {
-    struct eg_addr address;
-    uint16_t port;
-    uint64_t at; /* the row of the unit */
-};
-
-struct known {
-    struct known_exporter *items; /* by `at` */
-    uint32_t count, room;
-    uint32_t *slots;
-    uint32_t slot_count;
-    bool short_of_memory; /* some exporter is not in it that should be */
-};
-
-static uint32_t known_slot(const struct known *k, const struct eg_addr *address, uint16_t port) {
-    uint64_t hash = eg_hash64(address, sizeof *address, port);
-    uint32_t mask = k->slot_count - 1, slot = (uint32_t)(hash ^ hash >> 32) & mask;
-    for (; k->slots[slot] != NONE; slot = (slot + 1) & mask) {
-        const struct known_exporter *item = &k->items[k->slots[slot]];
-        if (item->port == port && memcmp(&item->address, address, sizeof *address) == 0) break;
-    }
-    return slot;
-}
-
-static bool known_has(const struct known *k, const struct eg_addr *address, uint16_t port) {
-    return k->count && k->slots[known_slot(k, address, port)] != NONE;
-}
-
-static bool known_grow(struct known *k) {
-    uint32_t room = k->room ? k->room * 2 : 16;
-    struct known_exporter *items = eg_realloc(k->items, room, sizeof *items);
-    if (!items) return false;
-    k->items = items;
-    uint32_t *slots = eg_malloc((size_t)room * 2 * sizeof *slots);
-    if (!slots) return false;
-    eg_free(k->slots);
-    k->slots = slots;
-    k->slot_count = room * 2;
-    k->room = room;
-    memset(slots, 0xff, (size_t)k->slot_count * sizeof *slots);
-    for (uint32_t i = 0; i < k->count; i++)
-        slots[known_slot(k, &items[i].address, items[i].port)] = i;
-    return true;
-}
-
-/* Without room the exporter stays unknown: only what is certain is decoded of it, and what would
- * have been decoded otherwise is counted. */
-static void known_add(struct known *k, const struct eg_addr *address, uint16_t port, uint64_t at) {
-    if (known_has(k, address, port) || k->count == KNOWN_MAX) return;
-    if (k->count == k->room && !known_grow(k)) {
-        k->short_of_memory = true;
-        return;
-    }
-    k->slots[known_slot(k, address, port)] = k->count;
-    k->items[k->count++] = (struct known_exporter){*address, port, at};
-}
-
-static void known_reset(struct known *k) {
-    eg_free(k->items);
-    eg_free(k->slots);
-    *k = (struct known){0};
-}
 
 /* ---- the extract and its units ---- */
 
@@ -99,20 +37,32 @@ struct eg_extract {
     void *options[DECODERS_MAX];
     uint32_t type_count;
     uint64_t ports[65536 / 64]; /* that are known to carry exports */
+    struct eg_book *book;
+    struct eg_book *own_book; /* the same, where nobody gave one */
     /* the rest belongs to join() */
     struct decoders decoders;
-    struct known known;
+    struct eg_exporters known;
     struct eg_fragments *fragments;
     struct eg_sequences *sequences;
     struct eg_tally *tally; /* of the join that is going on */
 };
 
-/* What waits for join(): a fragment, or a whole datagram that may be an export. */
+/* What waits for join(): a fragment, a whole datagram that may be an export, or one that is. */
 struct deferred {
     uint64_t at;
-    bool is_fragment;
-    struct eg_fragment fragment;
-    struct eg_datagram suspect;
+    enum { FRAGMENT, SUSPECT, EXPORT } kind;
+    uint32_t decoder; /* of an EXPORT */
+    union {
+        struct eg_fragment fragment;
+        struct eg_datagram datagram;
+    };
+};
+
+/* What was learned from and waits for finish(). */
+struct work {
+    struct eg_datagram datagram;
+    uint32_t decoder;
+    void *memory; /* of its payload, where no batch holds it */
 };
 
 struct noted_run {
@@ -125,7 +75,7 @@ struct eg_extract_unit {
     struct eg_extract *x;
     struct decoders decoders;
     uint64_t rows; /* seen so far */
-    struct known known;
+    struct eg_exporters known;
     struct deferred *deferred;
     uint32_t deferred_count, deferred_room;
     uint64_t epoch;
@@ -135,6 +85,8 @@ struct eg_extract_unit {
     uint32_t run_count, run_room;
     uint32_t *streams; /* open addressing: a stream's latest run */
     uint32_t stream_slots, stream_count;
+    struct work *work;
+    uint32_t work_count, work_room;
 };
 
 /* Room for one more item; false: no memory. */
@@ -158,7 +110,7 @@ static enum eg_status decoders_open(struct decoders *d, const struct eg_extract 
     for (d->count = 0; d->count < x->type_count; d->count++) {
         uint32_t i = d->count;
         d->types[i] = x->types[i];
-        enum eg_status status = x->types[i]->open(x->env, x->options[i], &d->open[i], err);
+        enum eg_status status = x->types[i]->open(x->env, x->options[i], x->book, &d->open[i], err);
         if (status < 0) {
             decoders_close(d);
             return status;
@@ -183,6 +135,10 @@ static enum eg_probe probe(const struct eg_extract *x, const struct eg_datagram 
         *decoder = i;
     }
     return best;
+}
+
+static bool learns(const struct eg_decoder_type *type) {
+    return type->learn != eg_decoder_learn_nop;
 }
 
 static void count_unknown(const struct eg_datagram *d, struct eg_tally *tally) {
@@ -261,9 +217,10 @@ static void defer(struct eg_extract_unit *u, struct eg_batch *raw, const struct 
             return;
         }
     }
-    const struct eg_addr *who = what->is_fragment ? &what->fragment.src : &what->suspect.exporter;
+    bool piece = what->kind == FRAGMENT;
+    const struct eg_addr *who = piece ? &what->fragment.src : &what->datagram.exporter;
     struct eg_blame blame = {"export", who, -1};
-    int64_t time_us = what->is_fragment ? what->fragment.time_us : what->suspect.time_us;
+    int64_t time_us = piece ? what->fragment.time_us : what->datagram.time_us;
     eg_tally_add(tally, cause, &blame, time_us, 1, 1, 0);
 }
 
@@ -277,11 +234,17 @@ static bool take_datagram(struct eg_extract_unit *u, struct eg_batch *raw,
         return false;
     }
     if (answer == EG_PROBE_MAYBE && !certain) {
-        struct deferred suspect = {.suspect = *d};
+        struct deferred suspect = {.kind = SUSPECT, .datagram = *d};
         defer(u, raw, &suspect, &out->tally);
         return false;
     }
-    if (answer == EG_PROBE_YES) known_add(&u->known, &d->exporter, d->exporter_port, u->rows);
+    if (answer == EG_PROBE_YES)
+        eg_exporters_add(&u->known, &d->exporter, d->exporter_port, u->rows);
+    if (learns(u->decoders.types[i])) {
+        struct deferred export = {.kind = EXPORT, .decoder = i, .datagram = *d};
+        defer(u, raw, &export, &out->tally);
+        return true;
+    }
     struct eg_sequence_note note = {0};
     u->decoders.types[i]->decode(u->decoders.open[i], d, out, &note);
     note_sequence(u, d, &note, &out->tally);
@@ -301,7 +264,7 @@ static bool take_frame(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t
     eg_dissect(link_type, frame, length, &layers);
     if (layers.fragment) {
         if (layers.piece_proto != UDP) return false;
-        struct deferred piece = {.is_fragment = true};
+        struct deferred piece = {.kind = FRAGMENT};
         piece.fragment = (struct eg_fragment){layers.src,
                                               layers.dst,
                                               layers.ip_id,
@@ -318,8 +281,8 @@ static bool take_frame(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t
     /* Cut before the UDP length: whatever it was, it was not captured. */
     bool cut = !(layers.has & EG_HAS_PAYLOAD) && (layers.remarks & EG_REMARK_FRAME_CUT);
     if (cut) layers.datagram_length = HEADER_MIN;
-    struct eg_datagram d = {layers.payload, layers.datagram_length, time_us,
-                            layers.src,     layers.src_port,        layers.dst_port};
+    struct eg_datagram d = {layers.payload,  layers.datagram_length, time_us, layers.src,
+                            layers.src_port, layers.dst_port,        UDP,     0};
     return take_datagram(u, raw, &d, port_known(u->x, d.local_port), out);
 }
 
@@ -352,7 +315,11 @@ static bool take_row(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t r
                             time_of(raw, row),
                             eg_col_addr(&raw->columns[EG_COL(RAW, peer)])[row],
                             port_of(raw, EG_COL(RAW, peer_port), row),
-                            port_of(raw, EG_COL(RAW, local_port), row)};
+                            port_of(raw, EG_COL(RAW, local_port), row),
+                            UDP,
+                            0};
+    if (eg_batch_valid(raw, EG_COL(RAW, transport), row))
+        d.transport = (uint8_t)eg_col_int(&raw->columns[EG_COL(RAW, transport)], row);
     return take_datagram(u, raw, &d, true, out); /* received where exports are expected */
 }
 
@@ -366,10 +333,53 @@ static enum eg_status exports_feed(struct eg_extract_unit *u, struct eg_batch *r
 
 /* ---- joining ---- */
 
-/* As take_datagram, with all that came before known. */
-static void settle_datagram(struct eg_extract *x, const struct eg_datagram *d, struct eg_out *out) {
+static void work_add(struct eg_extract_unit *u, uint32_t decoder, const struct eg_datagram *d,
+                     void *memory, struct eg_tally *tally) {
+    if (!reserve((void **)&u->work, u->work_count, &u->work_room, sizeof *u->work)) {
+        struct eg_blame blame = {"export", &d->exporter, -1};
+        eg_tally_add(tally, EG_CAUSE_no_memory, &blame, d->time_us, 1, 1, d->length);
+        eg_free(memory);
+        return;
+    }
+    u->work[u->work_count++] = (struct work){*d, decoder, memory};
+}
+
+/* What had to wait for what was learned just now. */
+static void work_release(struct eg_extract *x, struct eg_extract_unit *u, struct eg_tally *tally) {
+    struct eg_released piece;
+    while (eg_book_release(x->book, &piece)) {
+        uint32_t i = 0;
+        while (i < x->type_count && strcmp(x->types[i]->name, piece.source) != 0) i++;
+        EG_ASSERT(i < x->type_count);
+        work_add(u, i, &piece.datagram, piece.memory, tally);
+    }
+}
+
+/* Takes what others depend on, and the numbers; decoding follows in finish(), or here where nothing
+ * depends on it. `memory` holds the payload where no batch of the unit does. */
+static void settle_export(struct eg_extract *x, struct eg_extract_unit *u, uint32_t decoder,
+                          struct eg_datagram *d, void *memory, struct eg_out *out) {
+    struct eg_sequence_note note = {0};
+    d->at = eg_book_next(x->book);
+    if (learns(x->types[decoder])) {
+        x->types[decoder]->learn(x->decoders.open[decoder], d, &note, &out->tally);
+        work_add(u, decoder, d, memory, &out->tally);
+        work_release(x, u, &out->tally);
+    } else {
+        x->types[decoder]->decode(x->decoders.open[decoder], d, out, &note);
+        eg_free(memory);
+    }
+    out->datagrams++;
+    if (!note.present) return;
+    struct eg_sequence_run run = eg_sequence_run_of(d, &note);
+    eg_sequences_feed(x->sequences, &run, &out->tally);
+}
+
+/* As take_datagram, with all that came before known. Takes `memory`. */
+static void settle_datagram(struct eg_extract *x, struct eg_extract_unit *u, struct eg_datagram *d,
+                            void *memory, struct eg_out *out) {
     bool on_port = port_known(x, d->local_port);
-    bool certain = on_port || known_has(&x->known, &d->exporter, d->exporter_port);
+    bool certain = on_port || eg_exporters_has(&x->known, &d->exporter, d->exporter_port);
     uint32_t i = 0;
     enum eg_probe answer = probe(x, d, &i);
     if (answer == EG_PROBE_NO && on_port) count_unknown(d, &out->tally);
@@ -377,29 +387,36 @@ static void settle_datagram(struct eg_extract *x, const struct eg_datagram *d, s
         struct eg_blame blame = {"export", &d->exporter, -1};
         eg_tally_add(&out->tally, EG_CAUSE_no_memory, &blame, d->time_us, 1, 1, d->length);
     }
-    if (answer == EG_PROBE_NO || (answer == EG_PROBE_MAYBE && !certain)) return;
-    if (answer == EG_PROBE_YES) known_add(&x->known, &d->exporter, d->exporter_port, 0);
-    struct eg_sequence_note note = {0};
-    x->decoders.types[i]->decode(x->decoders.open[i], d, out, &note);
-    out->datagrams++;
-    if (!note.present) return;
-    struct eg_sequence_run run = eg_sequence_run_of(d, &note);
-    eg_sequences_feed(x->sequences, &run, &out->tally);
+    if (answer == EG_PROBE_NO || (answer == EG_PROBE_MAYBE && !certain)) {
+        eg_free(memory);
+        return;
+    }
+    if (answer == EG_PROBE_YES) eg_exporters_add(&x->known, &d->exporter, d->exporter_port, 0);
+    settle_export(x, u, i, d, memory, out);
 }
 
-static void settle_fragment(struct eg_extract *x, const struct eg_fragment *piece,
-                            struct eg_out *out) {
+static void settle_fragment(struct eg_extract *x, struct eg_extract_unit *u,
+                            const struct eg_fragment *piece, struct eg_out *out) {
     struct eg_span whole;
     if (!eg_fragments_add(x->fragments, piece, &whole) || whole.size < UDP_HEADER) return;
     uint32_t length = eg_be16(whole, 4);
     if (length < UDP_HEADER || length > whole.size) return;
-    struct eg_datagram d = {eg_span_sub(whole, UDP_HEADER, length - UDP_HEADER),
+    void *memory = eg_malloc(length); /* it is decoded when the fragments have moved on */
+    if (!memory) {
+        out->tally.lost++;
+        return;
+    }
+    eg_span_copy(whole, 0, memory, length);
+    struct eg_datagram d = {eg_span(memory, length),
                             length - UDP_HEADER,
                             piece->time_us,
                             piece->src,
                             eg_be16(whole, 0),
-                            eg_be16(whole, 2)};
-    settle_datagram(x, &d, out);
+                            eg_be16(whole, 2),
+                            UDP,
+                            0};
+    d.payload = eg_span_sub(d.payload, UDP_HEADER, length - UDP_HEADER);
+    settle_datagram(x, u, &d, memory, out);
 }
 
 /* Other traffic's fragments are no loss of ours; without memory nobody can tell them apart. */
@@ -407,7 +424,7 @@ static bool fragments_ours(const struct eg_extract *x, const struct eg_fragments
     if (lost->cause == EG_CAUSE_no_memory) return true;
     return lost->head.size >= UDP_HEADER &&
            (port_known(x, eg_be16(lost->head, 2)) ||
-            known_has(&x->known, &lost->src, eg_be16(lost->head, 0)));
+            eg_exporters_has(&x->known, &lost->src, eg_be16(lost->head, 0)));
 }
 
 static void fragments_lost(void *to, const struct eg_fragments_lost *lost) {
@@ -419,8 +436,10 @@ static void fragments_lost(void *to, const struct eg_fragments_lost *lost) {
 
 static void unit_free(struct eg_extract_unit *u) {
     decoders_close(&u->decoders);
-    known_reset(&u->known);
+    eg_exporters_reset(&u->known);
     for (uint32_t i = 0; i < u->kept_count; i++) eg_batch_unref(u->kept[i]);
+    for (uint32_t i = 0; i < u->work_count; i++) eg_free(u->work[i].memory);
+    eg_free(u->work);
     eg_free(u->kept);
     eg_free(u->deferred);
     eg_free(u->runs);
@@ -428,29 +447,54 @@ static void unit_free(struct eg_extract_unit *u) {
     eg_free(u);
 }
 
+static void settle_item(struct eg_extract *x, struct eg_extract_unit *u, struct deferred *item,
+                        struct eg_out *out) {
+    if (item->kind == FRAGMENT)
+        settle_fragment(x, u, &item->fragment, out);
+    else if (item->kind == SUSPECT)
+        settle_datagram(x, u, &item->datagram, NULL, out);
+    else
+        settle_export(x, u, item->decoder, &item->datagram, NULL, out);
+}
+
+/* What earlier units knew, and what this one knew itself, in the order of its rows. */
+static void unit_settle(struct eg_extract *x, struct eg_extract_unit *u, struct eg_out *out) {
+    uint32_t run = 0, exporter = 0;
+    if (u->known.short_of_memory) x->known.short_of_memory = true;
+    for (uint32_t i = 0; i <= u->deferred_count; i++) {
+        struct deferred *item = i < u->deferred_count ? &u->deferred[i] : NULL;
+        uint64_t until = item ? item->at : UINT64_MAX;
+        for (; exporter < u->known.count && u->known.items[exporter].at < until; exporter++)
+            eg_exporters_add(&x->known, &u->known.items[exporter].address,
+                             u->known.items[exporter].port, 0);
+        for (; run < u->run_count && u->runs[run].at < until; run++)
+            eg_sequences_feed(x->sequences, &u->runs[run].run, &out->tally);
+        if (item) settle_item(x, u, item, out);
+    }
+}
+
 static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit *u,
                                    struct eg_out *out, struct eg_error *err) {
     (void)err;
     x->tally = &out->tally;
-    if (u && u->known.short_of_memory) x->known.short_of_memory = true;
-    if (!u) {
-        eg_fragments_drain(x->fragments);
-        eg_sequences_drain(x->sequences, &out->tally);
+    if (u) {
+        unit_settle(x, u, out);
         return EG_OK;
     }
-    uint32_t run = 0, exporter = 0;
-    for (uint32_t i = 0; i <= u->deferred_count; i++) {
-        const struct deferred *item = i < u->deferred_count ? &u->deferred[i] : NULL;
-        uint64_t until = item ? item->at : UINT64_MAX;
-        for (; exporter < u->known.count && u->known.items[exporter].at < until; exporter++)
-            known_add(&x->known, &u->known.items[exporter].address, u->known.items[exporter].port,
-                      0);
-        for (; run < u->run_count && u->runs[run].at < until; run++)
-            eg_sequences_feed(x->sequences, &u->runs[run].run, &out->tally);
-        if (item && item->is_fragment)
-            settle_fragment(x, &item->fragment, out);
-        else if (item)
-            settle_datagram(x, &item->suspect, out);
+    eg_fragments_drain(x->fragments);
+    eg_sequences_drain(x->sequences, &out->tally);
+    eg_book_drain(x->book, &out->tally);
+    return EG_OK;
+}
+
+static enum eg_status exports_finish(struct eg_extract_unit *u, struct eg_out *out,
+                                     struct eg_error *err) {
+    (void)err;
+    for (uint32_t i = 0; i < u->work_count; i++) {
+        const struct work *w = &u->work[i];
+        struct eg_sequence_note note = {0};
+        u->decoders.types[w->decoder]->decode(u->decoders.open[w->decoder], &w->datagram, out,
+                                              &note);
     }
     unit_free(u);
     return EG_OK;
@@ -464,7 +508,8 @@ static void exports_close(struct eg_extract *x) {
         if (x->options[i]) eg_options_reset(x->types[i]->options, x->options[i]);
         eg_free(x->options[i]);
     }
-    known_reset(&x->known);
+    eg_exporters_reset(&x->known);
+    eg_book_free(x->own_book);
     eg_fragments_free(x->fragments);
     eg_sequences_free(x->sequences);
     eg_free(x);
@@ -497,9 +542,11 @@ static enum eg_status exports_open(const struct eg_env *env,
     x->env = env;
     for (uint32_t i = 0; i < options->netflow_port_count; i++)
         x->ports[options->netflow_ports[i] >> 6] |= UINT64_C(1) << (options->netflow_ports[i] & 63);
+    x->book = options->book;
+    if (!x->book && eg_book_new(&x->own_book, err) == EG_OK) x->book = x->own_book;
     x->fragments = eg_fragments_new(fragments_lost, x);
     x->sequences = eg_sequences_new();
-    enum eg_status status = x->fragments && x->sequences
+    enum eg_status status = x->fragments && x->sequences && x->book
                                 ? find_types(x, err)
                                 : eg_fail(err, EG_E_NOMEM, "no memory to look for exports");
     if (status >= 0) status = decoders_open(&x->decoders, x, err);
@@ -531,9 +578,11 @@ const struct eg_extract_type eg_extract_exports = {
     .name = "exports",
     .help = "flow exports (NetFlow) inside captures, as flows",
     .table = EG_TABLE_FLOWS,
+    .also = EG_TABLE_COUNTERS,
     .open = exports_open,
     .begin = exports_begin,
     .feed = exports_feed,
     .join = exports_join,
+    .finish = exports_finish,
     .close = exports_close,
 };

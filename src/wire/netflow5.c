@@ -233,7 +233,7 @@ static void netflow5_decode(struct eg_decoder *self, const struct eg_datagram *d
         n = eg_out_room(out, MIN(whole - done, PIECE));
         put_rows(out, eg_span_sub(d->payload, HEADER + RECORD * done, RECORD * n), &h, d, &blame);
     }
-    *note = (struct eg_sequence_note){"netflow5", h.engine, h.sequence, moved, 0, true, true};
+    *note = (struct eg_sequence_note){"netflow5", h.engine, h.sequence, moved, 0, true, true, false};
     note->boot_ms = h.seconds * 1000 + h.nanoseconds / 1000000 - h.uptime_ms;
 }
 
@@ -244,6 +244,7 @@ const struct eg_decoder_type eg_decoder_netflow5 = {
     .options = (const struct eg_option[]){EG_OPTION_END},
     .probe = netflow5_probe,
     .open = eg_decoder_open_nop,
+    .learn = eg_decoder_learn_nop,
     .decode = netflow5_decode,
     .close = eg_decoder_close_nop,
 };

@@ -343,9 +343,8 @@ static enum eg_status packets_feed(struct eg_extract_unit *unit, struct eg_batch
     return EG_OK;
 }
 
-static enum eg_status packets_join(struct eg_extract *extract, struct eg_extract_unit *unit,
-                                   struct eg_out *out, struct eg_error *err) {
-    (void)extract;
+static enum eg_status packets_finish(struct eg_extract_unit *unit, struct eg_out *out,
+                                     struct eg_error *err) {
     (void)unit;
     (void)out;
     (void)err;
@@ -363,9 +362,11 @@ const struct eg_extract_type eg_extract_packets = {
     .name = "packets",
     .help = "One row a packet of a capture.",
     .table = EG_TABLE_PACKETS,
+    .also = EG_TABLE_COUNT,
     .open = packets_open,
     .begin = packets_begin,
     .feed = packets_feed,
-    .join = packets_join,
+    .join = eg_extract_join_nop,
+    .finish = packets_finish,
     .close = packets_close,
 };

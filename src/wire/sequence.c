@@ -26,6 +26,7 @@ struct stream {
     uint32_t boot_ms;
     bool has_boot;
     bool zeros;   /* all numbers so far were 0 */
+    bool open;    /* `next` is the least that should come */
     bool suspect; /* the last datagram had a number from elsewhere: */
     uint32_t suspect_next;
     int64_t suspect_us;
@@ -55,12 +56,13 @@ struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *d,
         .datagrams = 1,
         .boot_ms = note->boot_ms,
         .has_boot = note->has_boot,
+        .open = note->open,
     };
 }
 
 bool eg_sequence_run_extend(struct eg_sequence_run *run, const struct eg_sequence_note *note) {
-    bool follows = run->last == run->step && run->step && note->count &&
-                   note->first == run->first + run->datagrams * run->step &&
+    bool follows = !run->open && !note->open && run->last == run->step && run->step &&
+                   note->count && note->first == run->first + run->datagrams * run->step &&
                    run->has_boot == note->has_boot && run->boot_ms == note->boot_ms &&
                    run->datagrams < UINT32_MAX;
     if (!follows) return false;
@@ -147,12 +149,13 @@ static void accept(struct stream *s, const struct step *step) {
     s->boot_ms = step->boot_ms;
     s->has_boot = step->has_boot;
     s->suspect = false;
+    s->open = false;
 }
 
 static void skip_to(struct stream *s, const struct step *step, int64_t time_us,
                     struct eg_tally *tally) {
     struct gap gap = {s->next, step->first - s->next, s->datagrams, time_us};
-    if (gap.count) gap_insert(s, s->gap_count, gap, tally);
+    if (gap.count && !s->open) gap_insert(s, s->gap_count, gap, tally);
     accept(s, step);
 }
 
@@ -175,8 +178,10 @@ static void step_elsewhere(struct stream *s, const struct step *step, struct eg_
         accept(s, step);
     } else if (behind && back < step->count) {
         accept(s, step); /* counts something else than we think: as much as it moves is there */
-    } else if (late || (behind && back <= near)) {
-        return; /* what was missing, or repeated */
+    } else if (late) {
+        return; /* what was missing */
+    } else if (behind && back <= near) {
+        count_into(tally, EG_CAUSE_sequence_repeated, s, INT64_MIN, 0, 1); /* runs hold one time */
     } else if (s->suspect && step->first - s->suspect_next <= near) {
         restart(s, s->suspect_next, s->suspect_us, tally);
         skip_to(s, step, s->suspect_us, tally);
@@ -261,7 +266,7 @@ struct eg_sequences *eg_sequences_new(void) {
 
 void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *run,
                        struct eg_tally *tally) {
-    if (!run->step) return; /* no record, no number */
+    if (!run->step && !run->open) return; /* no record, no number */
     bool begun = false;
     struct stream *s = stream_of(all, run, &begun, tally);
     if (!s) {
@@ -283,12 +288,14 @@ void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *r
             step.first += step.count * (left - 1);
             step.count = run->last;
             accept(s, &step);
+            s->open = run->open;
             return;
         } else {
             step_take(s, &step, tally);
         }
         step.first += step.count;
     }
+    if (run->open && s->next == step.first) s->open = true; /* a run of one datagram */
 }
 
 void eg_sequences_drain(struct eg_sequences *all, struct eg_tally *tally) {

@@ -25,6 +25,7 @@ struct eg_sequence_run {
     uint32_t first, step, last, datagrams;
     uint32_t boot_ms;
     bool has_boot;
+    bool open; /* its last datagram moved the number by at least `last` */
 };
 
 /* A run of the one datagram. */
@@ -37,7 +38,8 @@ struct eg_sequences; /* the accounts of one input */
 
 struct eg_sequences *eg_sequences_new(void); /* NULL: no memory */
 /* Takes the runs of all streams in the order of the input. What is settled goes into `tally`:
- * sequence_gap, sequence_late (both at the time the gap was noticed), sequence_reset. */
+ * sequence_gap, sequence_late (both at the time the gap was noticed), sequence_reset,
+ * sequence_repeated. */
 void eg_sequences_feed(struct eg_sequences *, const struct eg_sequence_run *,
                        struct eg_tally *tally);
 /* Closes all gaps; the accounts begin anew. */

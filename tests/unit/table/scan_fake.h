@@ -294,6 +294,13 @@ static inline enum eg_status fake_join(struct eg_extract *extract, struct eg_ext
         fake_row(extract->exports, out, u->first.time_us, u->first.number, extract->special);
     if (u->special >= 0) extract->special = u->special;
     extract->rows += u->rows;
+    return EG_OK;
+}
+
+static inline enum eg_status fake_finish(struct eg_extract_unit *u, struct eg_out *out,
+                                         struct eg_error *err) {
+    (void)out;
+    (void)err;
     fake_open_units--;
     eg_free(u);
     return EG_OK;
@@ -309,10 +316,12 @@ static const struct eg_extract_type fake_exports = {
     .name = "exports",
     .help = "",
     .table = EG_TABLE_FLOWS,
+    .also = EG_TABLE_COUNT,
     .open = fake_exports_open,
     .begin = fake_begin,
     .feed = fake_feed,
     .join = fake_join,
+    .finish = fake_finish,
     .close = fake_extract_close,
 };
 static const struct eg_extract_type fake_packets = {
@@ -320,10 +329,12 @@ static const struct eg_extract_type fake_packets = {
     .name = "packets",
     .help = "",
     .table = EG_TABLE_PACKETS,
+    .also = EG_TABLE_COUNT,
     .open = fake_packets_open,
     .begin = fake_begin,
     .feed = fake_feed,
     .join = fake_join,
+    .finish = fake_finish,
     .close = fake_extract_close,
 };
 

@@ -175,6 +175,8 @@ static void muted_units(void **state) {
         assert_int_equal(step_all(unit, &scratch, &ready, &counts, &of_source), EG_END);
         assert_false(of_source);
         assert_int_equal(egi_unit_join(unit, &scratch, &ready, &counts, NULL), EG_OK);
+        assert_int_equal(egi_unit_finish(unit, &scratch, &ready, &counts, NULL), EG_OK);
+        egi_unit_settle(unit);
         rows += rows_of(&ready);
         if (i == 1) {
             assert_int_equal(rows, 0);
@@ -211,6 +213,8 @@ static void cut_and_failed_units(void **state) {
     assert_int_equal(step_all(unit, &scratch, &ready, &counts, &of_source), EG_E_CUT);
     assert_true(of_source);
     assert_int_equal(egi_unit_join(unit, &scratch, &ready, &counts, NULL), EG_OK);
+    assert_int_equal(egi_unit_finish(unit, &scratch, &ready, &counts, NULL), EG_OK);
+    egi_unit_settle(unit);
     assert_int_equal(rows_of(&ready), 20);
     assert_int_equal(eg_tally_sum(&input->tally, EG_CAUSE_capture_cut).packets, 1);
     egi_input_free(input);
@@ -252,10 +256,14 @@ static void without_memory(void **state) {
         enum eg_status status = open_input(&input, &request, &planned, NULL);
         if (status == EG_OK) status = egi_unit_new(&unit, input, 0, NULL);
         if (status == EG_OK) status = step_all(unit, &scratch, &ready, &counts, &of_source);
-        if (status == EG_END)
-            status = egi_unit_join(unit, &scratch, &ready, &counts, NULL);
-        else if (unit)
+        if (status == EG_END) {
+            enum eg_status joined = egi_unit_join(unit, &scratch, &ready, &counts, NULL);
+            status = egi_unit_finish(unit, &scratch, &ready, &counts, NULL);
+            if (joined < 0) status = joined;
+            egi_unit_settle(unit);
+        } else if (unit) {
             egi_unit_pend(unit);
+        }
         if (status == EG_OK) status = egi_input_drain(input, &scratch, &ready, &counts, NULL);
         more = torture_off();
         if (status < 0) assert_int_equal(status, EG_E_NOMEM);

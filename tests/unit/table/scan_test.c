@@ -571,7 +571,7 @@ static void predicate(void **state) {
     for (uint32_t rows = 1; rows < 5000; rows = rows * 7 + 1) {
         struct eg_env env = env_of(rows);
         struct eg_scan_request request = request_of(inputs, 1);
-        request.parts[0] = (struct eg_scan_part){&fake_exports, EG_SET(FLOWS, start_time), &even};
+        request.parts[0] = (struct eg_scan_part){&fake_exports, EG_SET(FLOWS, start_time), &even, 0};
         request.part_count = 1;
         struct eg_scan *scan;
         struct runner runner = {0};

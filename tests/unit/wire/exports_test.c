@@ -149,6 +149,7 @@ static void datagrams_need_no_frame(void **state) {
     assert_true(out_new(&out, 7, EG_COLUMNS_ALL));
     assert_int_equal(eg_extract_exports.feed(u, raw, NULL, &out, NULL), EG_OK);
     assert_int_equal(eg_extract_exports.join(x, u, &out, NULL), EG_OK);
+    assert_int_equal(eg_extract_exports.finish(u, &out, NULL), EG_OK);
     assert_int_equal(eg_extract_exports.join(x, NULL, &out, NULL), EG_OK);
     struct result r = {0};
     result_take(&r, &out);
@@ -347,6 +348,7 @@ static void only_so_many_wait(void **state) {
     for (int i = 0; i < 17; i++) /* 16 times fill what may wait; one is too much */
         assert_int_equal(eg_extract_exports.feed(u, raw, NULL, &out, NULL), EG_OK);
     assert_int_equal(eg_extract_exports.join(x, u, &out, NULL), EG_OK);
+    assert_int_equal(eg_extract_exports.finish(u, &out, NULL), EG_OK);
     struct result r = {0};
     result_take(&r, &out);
     assert_int_equal(packets_of(&r, EG_CAUSE_suspect_overflow), 4096);

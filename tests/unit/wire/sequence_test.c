@@ -29,13 +29,13 @@ static int end(void **state) {
 
 static void feed(uint32_t first, uint32_t count, uint32_t boot_ms) {
     struct eg_datagram d = {.time_us = BASE_US, .exporter = {{1}}};
-    struct eg_sequence_note note = {"netflow5", 1, first, count, boot_ms, true, true};
+    struct eg_sequence_note note = {"netflow5", 1, first, count, boot_ms, true, true, false};
     struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
     eg_sequences_feed(all, &run, &tally);
 }
 static void feed_plain(uint32_t first, uint32_t count) {
     struct eg_datagram d = {.time_us = BASE_US, .exporter = {{1}}};
-    struct eg_sequence_note note = {"netflow9", 1, first, count, 0, true, false};
+    struct eg_sequence_note note = {"netflow9", 1, first, count, 0, true, false, false};
     struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
     eg_sequences_feed(all, &run, &tally);
 }
@@ -163,7 +163,7 @@ static void streams_are_apart(void **state) {
         d.exporter.bytes[0] = (uint8_t)(i % 100);
         uint32_t engine = i % 3, round = i / 300;
         struct eg_sequence_note note = {"netflow5", engine, engine * 1000 + 30 * round, 30, 0,
-                                        true,       true};
+                                        true,       true, false};
         struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
         eg_sequences_feed(all, &run, &tally);
     }
@@ -174,7 +174,7 @@ static void streams_are_apart(void **state) {
 static void more_streams_than_are_kept(void **state) {
     (void)state;
     struct eg_datagram d = {.time_us = BASE_US};
-    struct eg_sequence_note note = {"netflow5", 0, 5, 1, 0, true, true};
+    struct eg_sequence_note note = {"netflow5", 0, 5, 1, 0, true, true, false};
     for (int64_t i = 0; i < EG_SEQUENCE_STREAMS_MAX + 10; i++) {
         note.domain = i;
         note.first = 5;
@@ -230,7 +230,7 @@ static void the_account_is_exact(void **state) {
 static void runs_say_what_their_datagrams_say(void **state) {
     (void)state;
     struct eg_datagram d = {.time_us = BASE_US};
-    struct eg_sequence_note note = {"netflow5", 0, 100, 30, 9, true, true};
+    struct eg_sequence_note note = {"netflow5", 0, 100, 30, 9, true, true, false};
     struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
     assert_false(eg_sequence_run_extend(&run, &note)); /* the same again does not follow */
     note.first = 130;
@@ -256,7 +256,7 @@ static void memory_may_run_out(void **state) {
         torture_fail_after(n);
         for (uint32_t i = 0; i < 60; i++) {
             struct eg_datagram d = {.time_us = BASE_US, .exporter = {{(uint8_t)i}}};
-            struct eg_sequence_note note = {"netflow5", 0, i, 1, 0, true, true};
+            struct eg_sequence_note note = {"netflow5", 0, i, 1, 0, true, true, false};
             struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
             eg_sequences_feed(all, &run, &tally);
         }
