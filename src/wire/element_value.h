@@ -21,8 +21,10 @@ int64_t eg_element_time_us(enum eg_element_type, struct eg_span value);
 
 /* Adds the value as JSON: integers as numbers (beyond 2^53 too), floats (NaN and infinities null),
  * true and false, MACs and addresses as canonical text, times as RFC 3339 with 6 digits, strings
- * with U+FFFD for what is not UTF-8 and without the NULs at the end, octetArray, lists and whatever
- * does not fit its type as lower-case hex in quotes. */
+ * with U+FFFD for what is not UTF-8 and without the NULs at the end, octetArray and lists as
+ * lower-case hex in quotes. What does not fit its type is hex too: a length that cannot be, a boolean
+ * that is neither 1 nor 2, a time after the year 9999, an unsigned256 beyond 64 bits. No bytes at all
+ * are null, of a string or octetArray "". Appends to `out`, where a failed allocation shows. */
 void eg_element_json(const struct eg_element *, struct eg_span value, struct eg_strbuf *out);
 
 #endif
