@@ -4,31 +4,14 @@
 #include "cli/args.h"
 #include "cli/config_file.h"
 #include "cli/help.h"
+#include "cli/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The one thing a signal handler may touch. The program's, not the library's. */
-static atomic_bool cancelled;
-
-static void on_signal(int signal_number) {
-    /* The first one asks for an orderly end, the second one does not wait for it. */
-    if (atomic_exchange(&cancelled, true)) _exit(128 + signal_number);
-}
-
-static void watch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    struct sigaction quiet = {.sa_handler = SIG_IGN}; /* EPIPE is seen by the writer */
-    sigaction(SIGPIPE, &quiet, NULL);
-}
 
 /* A descriptor 0 to 2 that was closed would be given to the next file that is opened, and text for
  * the terminal written into it. They are opened on something that fails as a closed one would. */
@@ -88,7 +71,7 @@ static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv)
                            .settings = &settings,
                            .program = "earlgrey",
                            .common = &common};
-    call.env.cancel = &cancelled;
+    call.env.cancel = eg_signals_cancel();
     call.options = eg_calloc(1, verb->options_size);
     call.words = eg_calloc((size_t)argc + 1, sizeof(char *));
     enum eg_exit code = EG_EXIT_FAILED;
@@ -123,7 +106,7 @@ static int finish(const char *word, enum eg_exit code) {
 int main(int argc, char **argv) {
     hold_descriptors();
     keep_memory();
-    watch_signals();
+    eg_signals_watch();
     if (argc < 2) {
         eg_help_overview(stderr);
         return EG_EXIT_USAGE;

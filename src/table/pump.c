@@ -385,12 +385,6 @@ static enum eg_status troubles_copy(struct eg_pump_account *account, struct eg_s
     return egi_troubles_copy(&account->troubles, &account->trouble_count, all, count, err);
 }
 
-void eg_pump_account_reset(struct eg_pump_account *account) {
-    egi_troubles_free(account->troubles, account->trouble_count);
-    eg_tally_reset(&account->tally);
-    *account = (struct eg_pump_account){.first_us = INT64_MAX, .last_us = INT64_MIN};
-}
-
 static enum eg_status pump_close(struct pump *pump, enum eg_status status, struct eg_error *err) {
     for (uint32_t i = 0; i < pump->thread_count; i++) eg_scan_worker_free(pump->threads[i].worker);
     if (pump->scan) {

@@ -58,6 +58,10 @@ struct eg_pump_account {
     int64_t first_us, last_us; /* range of start times kept; first > last: none */
 };
 void eg_pump_account_reset(struct eg_pump_account *);
+/* Adds the account of another run. Errors: EG_E_NOMEM (its troubles are left out). */
+EG_MUST_CHECK enum eg_status eg_pump_account_merge(struct eg_pump_account *into,
+                                                   const struct eg_pump_account *from,
+                                                   struct eg_error *err);
 
 /* Runs to the end of the inputs. Losses (tally) are written to the sinks as rows of `losses` with
  * the flush that makes the rows around them durable; `extra` names the input. EG_OK also when inputs

@@ -151,11 +151,22 @@ static bool drainable(const struct egi_input *input) {
     return input->exhausted && input->settled == input->taken && !input->drained;
 }
 
+/* What one input leaves in a book is for the next one, so that comes second. With the lock. */
+static bool its_turn(const struct eg_scan *scan, const struct egi_input *input) {
+    return !scan->request.book || scan->inputs == input;
+}
+
+/* Whether an input waits for somebody to run its joins. With the lock. */
+static bool joinable(const struct eg_scan *scan, const struct egi_input *input) {
+    return input && !input->joining && its_turn(scan, input) &&
+           (drainable(input) || (input->pending && input->pending->number == input->joined));
+}
+
 /* Runs the joins that have become possible, unless another worker is at it: that one, being inside
  * a call, will see what was put into the queue. With the lock, which is given up meanwhile. */
 static void joins_run(struct eg_scan_worker *worker, struct egi_input *input) {
     struct eg_scan *scan = worker->scan;
-    if (input->joining) return;
+    if (input->joining || !its_turn(scan, input)) return;
     input->joining = true;
     while (!atomic_load(&scan->failed)) {
         struct egi_unit *unit = input->pending;
@@ -368,8 +379,10 @@ static enum eg_status work_take(struct eg_scan_worker *worker) {
         bool none = scan->held || (over && (scan->next_input == scan->request.input_count ||
                                             (input && scan->request.pause)));
         if ((worker->unit = unit_unpark(scan, worker, full || none))) break;
-        if (input && drainable(input) && !input->joining)
+        if (input && drainable(input) && !input->joining && its_turn(scan, input))
             joins_run(worker, input); /* it had no unit at all */
+        else if (joinable(scan, scan->inputs))
+            joins_run(worker, scan->inputs); /* the one before it is over now */
         else if (none && end_is_near(scan, input))
             stream_read(worker, input, true);
         else if (none)

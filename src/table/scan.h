@@ -36,7 +36,8 @@ struct eg_scan_request {
     bool claim; /* a frame that held an export is not also a packet row */
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
-    struct eg_book *book; /* for the extracts; not copied: outlives the scan. NULL: none */
+    struct eg_book *book; /* for the extracts; not copied: outlives the scan. With it, the joins of
+                             an input follow those of the input before it. NULL: none */
     /* Called with every raw batch, in the order of the input, before its unit is finished; never
      * concurrent with itself. A failure ends the scan. NULL: nobody wants them. */
     enum eg_status (*raw)(void *to, struct eg_batch *, struct eg_error *);

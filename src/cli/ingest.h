@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * An ingest: sources in groups that are read by themselves, each by a pump of its own, and one
+ * account of them all. */
+#ifndef EG_CLI_INGEST_H
+#define EG_CLI_INGEST_H
+
+#include "cli/ports.h"
+#include "cli/progress.h"
+#include "cli/sinks.h"
+
+#include <pthread.h>
+
+struct eg_ingest_options {
+    const char *dataset;
+    struct eg_text_list to;
+    const char *record;
+    const char *tables;
+    struct eg_text_list netflow_port;
+    const char *format;
+    bool json;
+    int64_t threads, round_bytes, interval_us;
+    /* directories */
+    bool follow, once, latest_first, recursive;
+    int64_t every_us, files_max;
+    const char *pattern, *after;
+    /* listening */
+    const char *spool;
+};
+
+/* Sources that one pump reads: the files, one directory, all addresses that are listened on, one
+ * interface. */
+struct eg_group {
+    enum { EG_GROUP_FILES, EG_GROUP_DIRECTORY, EG_GROUP_LIVE } kind;
+    const struct eg_source_type *source;
+    void *source_options;
+    char **inputs; /* as the user wrote them, less the queries */
+    size_t count;
+};
+
+struct eg_ingest {
+    struct eg_call *call;
+    const struct eg_ingest_options *options;
+    const char *dataset;    /* NULL: none */
+    struct eg_text_list to; /* --to and --record */
+    struct eg_ports ports;
+    struct eg_group groups[EG_SINKS_MAX];
+    size_t group_count;
+    bool live;                    /* it goes on until it is told to end */
+    struct eg_progress *progress; /* of the only group; NULL: none */
+    pthread_mutex_t lock;
+    struct eg_pump_account account; /* (lock) of all runs so far */
+    struct eg_tally quarantined;    /* (lock) */
+    struct eg_error error;          /* (lock) the first that ended a group */
+};
+
+/* Sorts the call's words into groups. Errors: EG_E_USAGE, EG_E_NOENT, EG_E_ACCESS naming the word. */
+EG_MUST_CHECK enum eg_status eg_ingest_groups(struct eg_ingest *, struct eg_error *err);
+void eg_ingest_groups_free(struct eg_ingest *);
+
+/* Reads a group to its end, or until it is told to end; adds to the account. */
+EG_MUST_CHECK enum eg_status eg_ingest_group(struct eg_ingest *, struct eg_group *,
+                                             struct eg_error *err);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading one group of sources. A live group outlives its pump: where a sink fails in a way that may
+ * pass (a full disk), the pump is run again from what is durable, and what arrived meanwhile waits
+ * with the source. docs/internals/collecting.md is the page about it. */
+#include "base/alloc.h"
+#include "cli/account.h"
+#include "cli/ingest.h"
+#include "cli/signals.h"
+#include "store/dataset_sink.h"
+#include "wire/book.h"
+
+#include <string.h>
+#include <time.h>
+
+#define RETRY_MS 1000   /* between two runs of a live group whose sink failed */
+#define DRAIN_RETRIES 5 /* when it has been told to end */
+
+struct run {
+    struct eg_ingest *in;
+    struct eg_group *group;
+    struct eg_book *book;
+    struct eg_env env;
+};
+
+static void choose_parts(const struct eg_ingest *in, struct eg_scan_request *scan) {
+    const char *tables = in->options->tables;
+    const struct eg_stage *exports = eg_registry_find(EG_STAGE_extract, "exports");
+    const struct eg_stage *packets = eg_registry_find(EG_STAGE_extract, "packets");
+    if (strcmp(tables, "packets") != 0)
+        scan->parts[scan->part_count++] = (struct eg_scan_part){
+            .extract = exports->type, .columns = EG_COLUMNS_ALL, .also_columns = EG_COLUMNS_ALL};
+    if (strcmp(tables, "flows") != 0)
+        scan->parts[scan->part_count++] =
+            (struct eg_scan_part){.extract = packets->type, .columns = EG_COLUMNS_ALL};
+    scan->claim = strcmp(tables, "auto") == 0;
+}
+
+static void draw(void *to, const struct eg_scan_progress *seen) {
+    struct run *run = to;
+    if (run->in->live && eg_signals_report()) {
+        pthread_mutex_lock(&run->in->lock);
+        eg_account_counters(run->in->call, &run->in->account, seen);
+        pthread_mutex_unlock(&run->in->lock);
+    }
+    eg_progress_draw(run->in->progress, seen);
+}
+
+/* One run of the pump, added to the account. */
+static enum eg_status pump_once(struct run *run, const char *const *inputs, size_t count,
+                                struct eg_error *err) {
+    struct eg_ingest *in = run->in;
+    const struct eg_ingest_options *o = in->options;
+    struct eg_sinks sinks;
+    enum eg_status status = eg_sinks_open(&sinks, &run->env, in->dataset, &in->to, o->format, err);
+    struct eg_pump_request request = {
+        .scan = {.source = run->group->source,
+                 .source_options = run->group->source_options,
+                 .inputs = inputs,
+                 .input_count = count,
+                 .netflow_ports = in->ports.list,
+                 .netflow_port_count = in->ports.count,
+                 .book = run->book,
+                 .keep_going = count > 1 || run->group->kind == EG_GROUP_DIRECTORY,
+                 .claim_source = sinks.dataset ? eg_dataset_sink_claim : NULL,
+                 .claim_to = sinks.dataset},
+        .sinks = sinks.items,
+        .sink_count = sinks.count,
+        .threads = (uint32_t)o->threads,
+        .round_bytes = (uint64_t)o->round_bytes,
+        .interval_us = run->group->kind == EG_GROUP_LIVE ? o->interval_us : 0,
+        .progress = draw,
+        .progress_to = run,
+    };
+    struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
+    struct eg_error ignored;
+    choose_parts(in, &request.scan);
+    if (status >= 0) status = eg_pump_run(&run->env, &request, &account, err);
+    pthread_mutex_lock(&in->lock);
+    if (eg_pump_account_merge(&in->account, &account, &ignored) < 0) in->account.tally.lost++;
+    if (sinks.dataset) eg_tally_merge(&in->quarantined, eg_dataset_sink_tally(sinks.dataset));
+    pthread_mutex_unlock(&in->lock);
+    eg_pump_account_reset(&account);
+    eg_sinks_close(&sinks);
+    return status;
+}
+
+/* ---- live groups ---- */
+
+/* Waits, unless it is told to end meanwhile. */
+static void wait_ms(const struct eg_env *env, int ms) {
+    bool draining = eg_env_draining(env);
+    for (int i = 0; i < ms / 100 && !eg_env_cancelled(env); i++) {
+        if (!draining && eg_env_draining(env)) return;
+        struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
+        nanosleep(&nap, NULL);
+    }
+}
+
+static bool may_pass(enum eg_status status) {
+    return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM;
+}
+
+static enum eg_status live_run(struct run *run, struct eg_error *err) {
+    int left = DRAIN_RETRIES;
+    bool told = false;
+    for (;;) {
+        enum eg_status status =
+            pump_once(run, (const char *const *)run->group->inputs, run->group->count, err);
+        if (status >= 0 || !may_pass(status) || eg_env_cancelled(&run->env)) return status;
+        if (eg_env_draining(&run->env) && left-- == 0) return status;
+        if (!told) /* once for as long as it lasts */
+            eg_note(run->in->call, "earlgrey: %s; trying again every second, what arrives waits",
+                    err->message);
+        told = true;
+        wait_ms(&run->env, RETRY_MS);
+    }
+}
+
+enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, struct eg_error *err) {
+    struct run run = {.in = in, .group = group, .env = in->call->env};
+    if (in->live) {
+        run.env.drain = eg_signals_live();
+        if (group->kind == EG_GROUP_FILES) run.env.cancel = run.env.drain;
+    }
+    EG_TRY(eg_book_new(&run.book, err));
+    enum eg_status status =
+        group->kind == EG_GROUP_LIVE
+            ? live_run(&run, err)
+            : pump_once(&run, (const char *const *)group->inputs, group->count, err);
+    eg_book_free(run.book);
+    return status;
+}
