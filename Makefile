@@ -30,7 +30,7 @@ check: packages-test
 bench: packages-test build
 	@tools/run-bench
 
-## make generated  the files that come from columns.def, causes.def and the option tables
+## make generated  the files that come from columns.def, causes.def, elements_*.def and the option tables
 generated: build
 	@tools/generate $(EARLGREY)
 
