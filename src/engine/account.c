@@ -2,12 +2,14 @@
  * What the scans inside a query have seen, kept until the next query: progress, losses, remarks. */
 #include "base/alloc.h"
 #include "engine/inside.h"
+#include "wire/book.h"
 
 #include <string.h>
 
 void eg_engine_scan_unref(struct eg_engine_scan *scan) {
     if (!scan || atomic_fetch_sub_explicit(&scan->refs, 1, memory_order_acq_rel) != 1) return;
     eg_scan_free(scan->scan);
+    eg_book_free(scan->book);
     eg_owner_unref(scan->call);
     eg_free(scan);
 }

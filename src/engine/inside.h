@@ -53,6 +53,7 @@ struct eg_engine_scan {
     struct eg_engine_scan *next;
     struct eg_engine *engine;
     struct eg_scan *scan;
+    struct eg_book *book; /* templates, from one file to the next */
     struct eg_env env; /* the engine's, with batches that fit DuckDB's vectors */
     struct eg_owner *call; /* holds the filter that the scan reads */
     atomic_uint refs;

@@ -3,6 +3,7 @@
 #include "engine/scan_call.h"
 
 #include "base/alloc.h"
+#include "wire/book.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -192,8 +193,10 @@ static enum eg_status scan_open(struct eg_engine_scan *scan, const struct eg_sca
     const struct eg_stage *stage = eg_registry_find(EG_STAGE_source, "file");
     if (!stage || !stage->type) return eg_fail(err, EG_E_USAGE, "built without capture files");
     const struct eg_source_type *source = stage->type;
+    EG_TRY(eg_book_new(&scan->book, err));
     struct eg_scan_request request = {
         .source = source,
+        .book = scan->book,
         .inputs = (const char *const *)call->paths.paths,
         .input_count = call->paths.count,
         .part_count = part_count,
@@ -226,6 +229,7 @@ enum eg_status eg_scan_call_open(struct eg_scan_call *call, const struct eg_scan
     atomic_init(&scan->refs, 1);
     enum eg_status status = scan_open(scan, call, parts, part_count, err);
     if (status < 0) {
+        eg_book_free(scan->book);
         eg_free(scan);
         return status;
     }

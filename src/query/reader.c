@@ -5,11 +5,13 @@
 #include "filter/filter.h"
 #include "table/arrow.h"
 #include "table/scan.h"
+#include "wire/book.h"
 
 #include <string.h>
 
 struct eg_reader {
     struct eg_scan *scan;
+    struct eg_book *book;
     struct eg_scan_worker *worker;
     struct eg_filter *filter;
     const struct eg_source_type *source;
@@ -75,8 +77,10 @@ static enum eg_status reader_begin(struct eg_reader *reader, const char *const *
     if (options->filter)
         EG_TRY(eg_filter_parse(&reader->filter, options->filter, options->table, NULL, err));
     EG_TRY(source_choose(reader, err));
+    EG_TRY(eg_book_new(&reader->book, err));
     struct eg_scan_request request = {
         .source = reader->source,
+        .book = reader->book,
         .source_options = reader->source_options,
         .inputs = paths,
         .input_count = path_count,
@@ -114,6 +118,7 @@ void eg_reader_free(struct eg_reader *reader) {
     if (!reader) return;
     eg_scan_worker_free(reader->worker);
     eg_scan_free(reader->scan);
+    eg_book_free(reader->book);
     eg_filter_free(reader->filter);
     if (reader->source_options) eg_options_reset(reader->source->options, reader->source_options);
     eg_free(reader->source_options);
