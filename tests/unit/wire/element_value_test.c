@@ -137,6 +137,9 @@ static void times(void **state) {
     EXPECT(dateTimeNanoseconds, "e8fe6f80c0000000", "\"2023-11-14T22:13:20.750000Z\"");
     EXPECT(dateTimeMicroseconds, "e8fe6f80ffffffff", "\"2023-11-14T22:13:21.000000Z\"");
     EXPECT(dateTimeNanoseconds, "e8fe6f80ffffffff", "\"2023-11-14T22:13:21.000000Z\"");
+    /* 127.77 us, and 127.3 without the bits that mean nothing; rounded to the nearest */
+    EXPECT(dateTimeMicroseconds, "e8fe6f8000085f98", "\"2023-11-14T22:13:20.000127Z\"");
+    EXPECT(dateTimeNanoseconds, "e8fe6f8000085f98", "\"2023-11-14T22:13:20.000127Z\"");
     EXPECT(dateTimeMicroseconds, "0000000000000000", "\"1900-01-01T00:00:00.000000Z\"");
     EXPECT(dateTimeMilliseconds, "ffffffffffffffff", "\"ffffffffffffffff\"");
     EXPECT(dateTimeMilliseconds, "0000e677d21fdc00", "\"0000e677d21fdc00\""); /* year 10000 */
