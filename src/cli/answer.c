@@ -77,7 +77,7 @@ static enum eg_status outlet_close(struct outlet *out, enum eg_status status,
     return status;
 }
 
-static enum eg_format format_of(const struct eg_report_options *options) {
+enum eg_format eg_report_format(const struct eg_report_options *options) {
     if (options->json) return EG_FORMAT_JSON;
     if (options->output) return eg_format_by_name(options->output);
     const char *dot = options->write ? strrchr(options->write, '.') : NULL;
@@ -87,7 +87,7 @@ static enum eg_format format_of(const struct eg_report_options *options) {
     return eg_terminal() && !options->write ? EG_FORMAT_TABLE : EG_FORMAT_TSV;
 }
 
-static struct eg_encode_style style_of(const struct eg_report *report, enum eg_format format) {
+struct eg_encode_style eg_report_style(const struct eg_report *report, enum eg_format format) {
     struct eg_encode_style style = eg_terminal_style(report->call, format, !report->options->write);
     style.header = !report->options->no_header;
     style.human = strcmp(report->options->units, "si") == 0;
@@ -104,7 +104,7 @@ static enum eg_status encode_text(struct eg_report *report, struct eg_result *re
     uint32_t *columns = eg_calloc(table->count + 1, sizeof *columns);
     if (!columns) return eg_fail(err, EG_E_NOMEM, "out of memory");
     for (uint32_t i = 0; i < table->count; i++) columns[i] = i;
-    struct eg_encode_style style = style_of(report, format);
+    struct eg_encode_style style = eg_report_style(report, format);
     struct eg_encoder *encoder = NULL;
     struct eg_strbuf text = {0};
     enum eg_status status = eg_encoder_new(&encoder, table, columns, table->count, &style, err);
@@ -178,7 +178,7 @@ static enum eg_status encode_parquet(struct eg_engine *engine, const char *sql, 
 
 static enum eg_status write_answer(struct eg_report *report, struct eg_engine *engine,
                                    const char *sql, uint64_t *rows, struct eg_error *err) {
-    enum eg_format format = format_of(report->options);
+    enum eg_format format = eg_report_format(report->options);
     bool binary = format == EG_FORMAT_PARQUET || format == EG_FORMAT_ARROW;
     if (binary && !report->options->write && eg_terminal())
         return eg_fail(err, EG_E_USAGE,
@@ -292,8 +292,8 @@ static enum eg_status check_memory(const char *text, struct eg_error *err) {
                    text);
 }
 
-static enum eg_status prepare(struct eg_report *report, const char *before, bool locked,
-                              struct eg_engine **out, struct eg_error *err) {
+enum eg_status eg_report_engine(struct eg_report *report, const char *before, bool locked,
+                                struct eg_engine **out, struct eg_error *err) {
     if (report->options->memory_limit) EG_TRY(check_memory(report->options->memory_limit, err));
     const char **allowed = eg_calloc(report->capture_count + 2, sizeof(char *));
     if (!allowed) return eg_fail(err, EG_E_NOMEM, "out of memory");
@@ -325,7 +325,7 @@ enum eg_exit eg_report_run(struct eg_report *report, const char *before, const c
     struct eg_engine *engine = NULL;
     struct eg_error err;
     uint64_t rows = 0;
-    enum eg_status status = prepare(report, before, locked, &engine, &err);
+    enum eg_status status = eg_report_engine(report, before, locked, &engine, &err);
     if (status >= 0) {
         struct eg_progress *progress = eg_progress_start(report->call, engine);
         status = write_answer(report, engine, sql, &rows, &err);
@@ -350,7 +350,7 @@ enum eg_exit eg_report_numbers(struct eg_report *report, const char *sql, int64_
     struct eg_batch *batch = NULL;
     struct eg_error err;
     memset(out, 0, count * sizeof *out);
-    enum eg_status status = prepare(report, EG_SQL_MACROS, false, &engine, &err);
+    enum eg_status status = eg_report_engine(report, EG_SQL_MACROS, false, &engine, &err);
     if (status >= 0) status = eg_engine_query(engine, sql, &result, &err);
     if (status >= 0) status = eg_result_next(result, &batch, &err);
     for (uint32_t i = 0; status == EG_OK && i < count; i++)

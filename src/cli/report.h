@@ -8,6 +8,7 @@
 #include "cli/spool.h"
 #include "cli/verb.h"
 #include "query/analysis.h"
+#include "table/encode.h"
 
 struct eg_report_options {
     const char *dataset;
@@ -28,7 +29,7 @@ struct eg_report_options {
 
 /* The table entries of the options above, for a struct S whose member `report` they are. */
 #define EG_REPORT_AT(S, member) (offsetof(S, report) + offsetof(struct eg_report_options, member))
-#define EG_REPORT_ORIGIN_OPTIONS(S)                                                                \
+#define EG_REPORT_ROWS_OPTIONS(S)                                                                  \
     {.name = "dataset",                                                                            \
      .letter = 'd',                                                                                \
      .type = EG_OPT_TEXT,                                                                          \
@@ -36,13 +37,6 @@ struct eg_report_options {
      .preset = "./earlgrey-data",                                                                  \
      .value_name = "DATASET",                                                                      \
      .help = "The dataset to answer from."},                                                       \
-        {.name = "read",                                                                           \
-         .letter = 'r',                                                                            \
-         .type = EG_OPT_LIST,                                                                      \
-         .offset = EG_REPORT_AT(S, read),                                                          \
-         .value_name = "FILE",                                                                     \
-         .help = "Answers straight from this capture; may be repeated. Words "                     \
-                 "behind it that name files are read too."},                                       \
         {.name = "time",                                                                           \
          .letter = 't',                                                                            \
          .type = EG_OPT_TEXT,                                                                      \
@@ -62,12 +56,6 @@ struct eg_report_options {
          .value_name = "SOURCE",                                                                   \
          .help = "Only rows of this source: netflow5, …; packet: flows made "                    \
                  "of packets, even where there are exports."},                                     \
-        {.name = "netflow-port",                                                                   \
-         .type = EG_OPT_LIST,                                                                      \
-         .offset = EG_REPORT_AT(S, netflow_port),                                                  \
-         .value_name = "PORT",                                                                     \
-         .help = "UDP port that carries flow exports in the captures read with "                   \
-                 "-r; others are recognised by content."},                                         \
         {.name = "threads",                                                                        \
          .type = EG_OPT_INT,                                                                       \
          .offset = EG_REPORT_AT(S, threads),                                                       \
@@ -80,6 +68,21 @@ struct eg_report_options {
         .name = "memory-limit", .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, memory_limit),      \
         .value_name = "SIZE", .help = "Most memory the SQL engine may take, as 2GB."               \
     }
+#define EG_REPORT_ORIGIN_OPTIONS(S)                                                                \
+    {.name = "read",                                                                               \
+     .letter = 'r',                                                                                \
+     .type = EG_OPT_LIST,                                                                          \
+     .offset = EG_REPORT_AT(S, read),                                                              \
+     .value_name = "FILE",                                                                         \
+     .help = "Answers straight from this capture; may be repeated. Words "                         \
+             "behind it that name files are read too."},                                           \
+        {.name = "netflow-port",                                                                   \
+         .type = EG_OPT_LIST,                                                                      \
+         .offset = EG_REPORT_AT(S, netflow_port),                                                  \
+         .value_name = "PORT",                                                                     \
+         .help = "UDP port that carries flow exports in the captures read with "                   \
+                 "-r; others are recognised by content."},                                         \
+        EG_REPORT_ROWS_OPTIONS(S)
 #define EG_REPORT_OUTPUT_OPTIONS(S)                                                                \
     {.name = "output",                                                                             \
      .letter = 'o',                                                                                \
@@ -149,6 +152,12 @@ void eg_report_close(struct eg_report *);
 enum eg_exit eg_report_run(struct eg_report *, const char *before, const char *sql, bool locked);
 /* The first row of a query as whole numbers; a null is 0. For questions asked before the question. */
 enum eg_exit eg_report_numbers(struct eg_report *, const char *sql, int64_t *out, uint32_t count);
+/* The engine of a report: set up as its options say, `before` run, then locked if that is asked for. */
+EG_MUST_CHECK enum eg_status eg_report_engine(struct eg_report *, const char *before, bool locked,
+                                              struct eg_engine **out, struct eg_error *err);
+/* What -o, --json and the ending of -w ask for, and how it is dressed. */
+enum eg_format eg_report_format(const struct eg_report_options *);
+struct eg_encode_style eg_report_style(const struct eg_report *, enum eg_format);
 /* --explain. */
 enum eg_exit eg_report_explain(struct eg_report *, const char *sql);
 

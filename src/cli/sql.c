@@ -24,7 +24,7 @@ static const char *const examples[] = {
 static enum eg_status views(struct eg_report *report, struct eg_strbuf *sql, struct eg_error *err) {
     eg_strbuf_text(sql, EG_SQL_MACROS);
     if (report->capture_count) return eg_sql_capture_views(&report->origin, sql, err);
-    if (report->origin.dataset) return eg_sql_views(report->origin.dataset, sql, err);
+    if (report->origin.dataset) return eg_sql_views(&report->origin, sql, err);
     return EG_OK;
 }
 

@@ -17,6 +17,11 @@ static uint32_t width(void) {
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+uint32_t eg_terminal_lines(void) {
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 static bool colored(const char *when) {
     const char *kind = getenv("TERM");
     if (strcmp(when, "always") == 0) return true;

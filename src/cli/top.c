@@ -9,6 +9,7 @@ struct top_options {
     struct eg_text_list by;
     const char *metric;
     int64_t number;
+    int64_t window_us;
 };
 
 static const struct eg_option options[] = {
@@ -37,6 +38,13 @@ static const struct eg_option options[] = {
      .max = INT64_MAX,
      .value_name = "N",
      .help = "How many; 0 is all."},
+    {.name = "window",
+     .type = EG_OPT_DURATION,
+     .offset = offsetof(struct top_options, window_us),
+     .min = 1000,
+     .max = INT64_C(366) * 86400 * 1000000,
+     .value_name = "WIDTH",
+     .help = "The largest of each window of this width, by the flows' start, instead of all."},
     {.name = "raw",
      .type = EG_OPT_FLAG,
      .offset = EG_REPORT_AT(struct top_options, raw),
@@ -72,6 +80,7 @@ static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
         .metric = metric,
         .limit = o->number,
         .raw = o->report.raw,
+        .window_us = o->window_us,
     };
     struct eg_error err;
     return eg_sql_top(&request, sql, &err) < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;

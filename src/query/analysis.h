@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "engine/engine.h"
 #include "filter/filter.h"
+#include "query/snapshot.h"
 #include "store/dataset.h"
 
 /* Functions that Spark SQL has by these names and DuckDB under others; run before a question. */
@@ -27,7 +28,8 @@ const struct eg_derived *eg_derived_find(enum eg_table_id, const char *name); /*
 
 /* Where a question's rows come from. Either a dataset or captures. */
 struct eg_origin {
-    struct eg_dataset *dataset; /* NULL: captures */
+    struct eg_dataset *dataset;         /* NULL: captures */
+    const struct eg_snapshot *snapshot; /* its files as they were; NULL: as they are */
     const char *const *captures;
     size_t capture_count;
     const uint16_t *netflow_ports;
@@ -38,6 +40,9 @@ struct eg_origin {
     int64_t from_us, to_us;         /* INT64_MIN/MAX: open */
     const char *match;              /* overlaps|start|end|inside */
     const struct eg_filter *filter; /* NULL: all */
+    bool bounded;                   /* only rows that start in [begin, before) */
+    int64_t begin_us, before_us;    /* INT64_MIN/MAX: open */
+    int64_t window_us;              /* with from_packets: no row lies in two windows; 0: any may */
     bool each_packet;               /* with from_packets: a row a packet instead of a row a flow */
     bool codes; /* captures only: address columns as numbers that ip_text() turns into text, which
                    group many times as fast; for questions that know of it */
@@ -49,7 +54,8 @@ struct eg_top_request {
     size_t by_count;
     const char *metric; /* bytes|packets|flows */
     int64_t limit;
-    bool raw; /* counters as reported; else scaled by the sampling rate */
+    bool raw;          /* counters as reported; else scaled by the sampling rate */
+    int64_t window_us; /* the largest of each window of this width, by start; 0: of all */
 };
 struct eg_trend_request {
     struct eg_origin origin;
@@ -73,8 +79,9 @@ EG_MUST_CHECK enum eg_status eg_sql_trend_cost(const struct eg_trend_request *,
                                                struct eg_strbuf *sql, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_sql_losses(const struct eg_origin *, struct eg_strbuf *sql,
                                            struct eg_error *err);
-/* The views flows, packets, counters, losses over a dataset (derived columns included), for `sql`. */
-EG_MUST_CHECK enum eg_status eg_sql_views(struct eg_dataset *, struct eg_strbuf *sql,
+/* The views flows, packets, counters, losses over a dataset (derived columns included), for `sql`;
+ * all of it, whatever times the origin names. */
+EG_MUST_CHECK enum eg_status eg_sql_views(const struct eg_origin *, struct eg_strbuf *sql,
                                           struct eg_error *err);
 /* The same names over captures. */
 EG_MUST_CHECK enum eg_status eg_sql_capture_views(const struct eg_origin *, struct eg_strbuf *sql,
@@ -91,6 +98,10 @@ EG_MUST_CHECK enum eg_status eg_capture_look(const struct eg_env *, const struct
 
 /* ---- for the files of this room ---- */
 
+/* A table's files that overlap [from, to], out of the origin's dataset or its snapshot. */
+EG_MUST_CHECK enum eg_status eg_sql_relation(const struct eg_origin *, enum eg_table_id,
+                                             int64_t from_us, int64_t to_us, struct eg_strbuf *sql,
+                                             struct eg_error *err);
 /* "(SELECT …)": the rows of `flows` the origin names, its filter, source and times applied. */
 EG_MUST_CHECK enum eg_status eg_sql_rows(const struct eg_origin *, struct eg_strbuf *sql,
                                          struct eg_error *err);
@@ -99,6 +110,8 @@ void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql);
 /* The condition that a row's times match [from, to]; nothing where the range is open. Starts with
  * " AND ". */
 void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);
+/* The number of the window of this width that a time lies in; windows are counted from 1970. */
+void eg_sql_window(const char *time, int64_t window_us, struct eg_strbuf *sql);
 /* EG_E_USAGE for a field that flows do not have, with the nearest of its columns and of `more`. */
 enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
                                     struct eg_error *err);

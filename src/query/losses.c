@@ -10,8 +10,7 @@ enum eg_status eg_sql_losses(const struct eg_origin *origin, struct eg_strbuf *s
                    "CAST(sum(packets) AS BIGINT) AS packets, CAST(sum(bytes) AS BIGINT) AS bytes "
                    "FROM (SELECT * FROM ");
     if (origin->dataset) {
-        EG_TRY(eg_dataset_relation(origin->dataset, EG_TABLE_LOSSES, origin->from_us, origin->to_us,
-                                   sql, err));
+        EG_TRY(eg_sql_relation(origin, EG_TABLE_LOSSES, origin->from_us, origin->to_us, sql, err));
     } else {
         eg_strbuf_text(sql, "read_losses(");
         eg_sql_captures(origin, sql);

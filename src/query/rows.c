@@ -5,6 +5,7 @@
 
 #include "base/timetext.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
@@ -44,6 +45,14 @@ void eg_sql_times(const struct eg_origin *origin, struct eg_strbuf *sql) {
         strcmp(match, "end") == 0 || strcmp(match, "inside") == 0 ? "end_time" : "start_time";
     if (origin->from_us != INT64_MIN) bound(low, ">=", origin->from_us, sql);
     if (origin->to_us != INT64_MAX) bound(high, "<=", origin->to_us, sql);
+    if (!origin->bounded) return;
+    if (origin->begin_us != INT64_MIN) bound("start_time", ">=", origin->begin_us, sql);
+    if (origin->before_us != INT64_MAX) bound("start_time", "<", origin->before_us, sql);
+}
+
+void eg_sql_window(const char *time, int64_t window_us, struct eg_strbuf *sql) {
+    eg_strbuf_printf(sql, "CAST(floor(unix_micros(%s) / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT)",
+                     time, window_us);
 }
 
 void eg_sql_captures(const struct eg_origin *origin, struct eg_strbuf *sql) {
@@ -62,7 +71,9 @@ void eg_sql_captures(const struct eg_origin *origin, struct eg_strbuf *sql) {
 
 /* Packets shaped as flows: one row a 5-tuple (and ICMP type), its bytes those on the wire; or one row
  * a packet. A column that packets cannot tell is null. */
-static void packets_as_flows(const char *packets, bool each, struct eg_strbuf *sql) {
+static void packets_as_flows(const char *packets, const struct eg_origin *origin,
+                             struct eg_strbuf *sql) {
+    bool each = origin->each_packet;
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
     static const struct {
         const char *column, *expression, *each;
@@ -118,6 +129,41 @@ static void packets_as_flows(const char *packets, bool each, struct eg_strbuf *s
     if (!each)
         eg_strbuf_text(sql, " GROUP BY src_ip, dst_ip, src_port, dst_port, proto, icmp_type,"
                             " icmp_code, vlan");
+    if (!each && origin->window_us) {
+        eg_strbuf_text(sql, ", ");
+        eg_sql_window("time", origin->window_us, sql);
+    }
+    eg_strbuf_char(sql, ')');
+}
+
+enum eg_status eg_sql_relation(const struct eg_origin *origin, enum eg_table_id table,
+                               int64_t from_us, int64_t to_us, struct eg_strbuf *sql,
+                               struct eg_error *err) {
+    if (origin->snapshot)
+        return eg_snapshot_relation(origin->snapshot, table, from_us, to_us, sql, err);
+    return eg_dataset_relation(origin->dataset, table, from_us, to_us, sql, err);
+}
+
+/* The files that may hold rows of the origin's times and bounds. */
+static enum eg_status relation(const struct eg_origin *origin, enum eg_table_id table,
+                               struct eg_strbuf *sql, struct eg_error *err) {
+    int64_t from = origin->from_us, to = origin->to_us;
+    if (origin->bounded && origin->begin_us > from) from = origin->begin_us;
+    if (origin->bounded && origin->before_us < to) to = origin->before_us;
+    return eg_sql_relation(origin, table, from, to, sql, err);
+}
+
+static void captured_flows(const struct eg_origin *origin, struct eg_strbuf *sql) {
+    eg_strbuf_text(sql, "read_flows(");
+    eg_sql_captures(origin, sql);
+    if (origin->filter && !eg_filter_is_all(origin->filter)) {
+        struct eg_strbuf text = {0};
+        eg_filter_text(origin->filter, &text);
+        eg_strbuf_text(sql, ", filter := ");
+        eg_sql_quote(text.text ? text.text : "", sql);
+        eg_strbuf_reset(&text);
+    }
+    if (origin->codes) eg_strbuf_text(sql, ", addresses := 'code'");
     eg_strbuf_char(sql, ')');
 }
 
@@ -127,29 +173,17 @@ static enum eg_status base_rows(const struct eg_origin *origin, struct eg_strbuf
     enum eg_status status = EG_OK;
     if (origin->from_packets) {
         if (origin->dataset) {
-            status = eg_dataset_relation(origin->dataset, EG_TABLE_PACKETS, origin->from_us,
-                                         origin->to_us, &packets, err);
+            status = relation(origin, EG_TABLE_PACKETS, &packets, err);
         } else {
             eg_strbuf_text(&packets, "read_packets(");
             eg_sql_captures(origin, &packets);
             eg_strbuf_char(&packets, ')');
         }
-        if (status >= 0 && packets.text) packets_as_flows(packets.text, origin->each_packet, sql);
+        if (status >= 0 && packets.text) packets_as_flows(packets.text, origin, sql);
     } else if (origin->dataset) {
-        status = eg_dataset_relation(origin->dataset, EG_TABLE_FLOWS, origin->from_us,
-                                     origin->to_us, sql, err);
+        status = relation(origin, EG_TABLE_FLOWS, sql, err);
     } else {
-        eg_strbuf_text(sql, "read_flows(");
-        eg_sql_captures(origin, sql);
-        if (origin->filter && !eg_filter_is_all(origin->filter)) {
-            struct eg_strbuf text = {0};
-            eg_filter_text(origin->filter, &text);
-            eg_strbuf_text(sql, ", filter := ");
-            eg_sql_quote(text.text ? text.text : "", sql);
-            eg_strbuf_reset(&text);
-        }
-        if (origin->codes) eg_strbuf_text(sql, ", addresses := 'code'");
-        eg_strbuf_char(sql, ')');
+        captured_flows(origin, sql);
     }
     eg_strbuf_reset(&packets);
     return status;

@@ -2,6 +2,7 @@
  * Top talkers: rows grouped by one or more columns, the largest first. */
 #include "query/analysis.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* Groupings that are no columns. A row counts for both its ends where there is a right side. */
@@ -81,15 +82,19 @@ static enum eg_status side(const struct eg_top_request *request, const struct ke
     eg_strbuf_text(sql, "SELECT ");
     for (size_t i = 0; i < keys->count; i++)
         eg_strbuf_printf(sql, "%s AS k%zu, ", right ? keys->right[i] : keys->left[i], i);
+    if (request->window_us) {
+        eg_sql_window("start_time", request->window_us, sql);
+        eg_strbuf_text(sql, " AS w, ");
+    }
     eg_sql_counter("packets", request->raw, sql);
     eg_strbuf_text(sql, " AS p, ");
     eg_sql_counter("bytes", request->raw, sql);
     eg_strbuf_text(sql, " AS b FROM ");
     EG_TRY(eg_sql_rows(&request->origin, sql, err));
-    eg_strbuf_text(sql, right ? " AS r" : " AS l");
+    eg_strbuf_text(sql, right ? " AS r WHERE TRUE" : " AS l WHERE TRUE");
+    if (request->window_us) eg_strbuf_text(sql, " AND start_time IS NOT NULL");
     /* a row whose two ends are the same counts once */
-    if (right)
-        eg_strbuf_printf(sql, " WHERE %s IS DISTINCT FROM %s", keys->left[0], keys->right[0]);
+    if (right) eg_strbuf_printf(sql, " AND %s IS DISTINCT FROM %s", keys->left[0], keys->right[0]);
     return EG_OK;
 }
 
@@ -116,6 +121,49 @@ static void key_names(const struct keys *keys, bool internal, struct eg_strbuf *
     }
 }
 
+/* SELECT keys and sums FROM both sides GROUP BY keys (and window). */
+static enum eg_status groups(const struct eg_top_request *request, const struct keys *keys,
+                             struct eg_strbuf *sql, struct eg_error *err) {
+    eg_strbuf_text(sql, "SELECT ");
+    if (request->window_us)
+        eg_strbuf_printf(sql, "timestamp_micros(w * %" PRId64 ") AS time, ", request->window_us);
+    shown_keys(keys, request->origin.codes, sql);
+    eg_strbuf_text(sql, "CAST(count(*) AS BIGINT) AS flows, CAST(sum(p) AS BIGINT) AS packets, "
+                        "CAST(sum(b) AS BIGINT) AS bytes FROM (");
+    EG_TRY(side(request, keys, false, sql, err));
+    if (keys->both_sides) {
+        eg_strbuf_text(sql, " UNION ALL ");
+        EG_TRY(side(request, keys, true, sql, err));
+    }
+    eg_strbuf_text(sql, request->window_us ? ") AS g GROUP BY w, " : ") AS g GROUP BY ");
+    key_names(keys, true, sql);
+    return EG_OK;
+}
+
+/* "METRIC DESC NULLS LAST, keys": largest first, and always in the same order. */
+static void order(const struct eg_top_request *request, const struct keys *keys,
+                  struct eg_strbuf *sql) {
+    eg_strbuf_printf(sql, "%s DESC NULLS LAST, ", request->metric);
+    key_names(keys, false, sql);
+}
+
+/* The first of each window. */
+static enum eg_status windowed(const struct eg_top_request *request, const struct keys *keys,
+                               struct eg_strbuf *sql, struct eg_error *err) {
+    eg_strbuf_text(sql, "SELECT time, ");
+    key_names(keys, false, sql);
+    eg_strbuf_text(sql, ", flows, packets, bytes FROM (SELECT *, row_number() OVER (PARTITION BY "
+                        "time ORDER BY ");
+    order(request, keys, sql);
+    eg_strbuf_text(sql, ") AS place FROM (");
+    EG_TRY(groups(request, keys, sql, err));
+    eg_strbuf_text(sql, ") AS t) AS v");
+    if (request->limit > 0) eg_strbuf_printf(sql, " WHERE place <= %" PRId64, request->limit);
+    eg_strbuf_text(sql, " ORDER BY time, ");
+    order(request, keys, sql);
+    return EG_OK;
+}
+
 enum eg_status eg_sql_top(const struct eg_top_request *asked, struct eg_strbuf *sql,
                           struct eg_error *err) {
     struct eg_top_request request = *asked;
@@ -126,22 +174,14 @@ enum eg_status eg_sql_top(const struct eg_top_request *asked, struct eg_strbuf *
         return eg_fail(err, EG_E_USAGE, "unknown metric '%s'; there are bytes, packets and flows",
                        request.metric);
     request.origin.codes = !request.origin.dataset && !request.origin.from_packets;
-    eg_strbuf_text(sql, "SELECT ");
-    shown_keys(&keys, request.origin.codes, sql);
-    eg_strbuf_text(sql, "CAST(count(*) AS BIGINT) AS flows, CAST(sum(p) AS BIGINT) AS packets, "
-                        "CAST(sum(b) AS BIGINT) AS bytes FROM (");
-    EG_TRY(side(&request, &keys, false, sql, err));
-    if (keys.both_sides) {
-        eg_strbuf_text(sql, " UNION ALL ");
-        EG_TRY(side(&request, &keys, true, sql, err));
-    }
-    eg_strbuf_text(sql, ") AS g GROUP BY ");
-    key_names(&keys, true, sql);
-    eg_strbuf_printf(sql, " ORDER BY %s DESC NULLS LAST, ", request.metric);
-    key_names(&keys, false, sql);
-    if (request.limit > 0) {
-        eg_strbuf_text(sql, " LIMIT ");
-        eg_strbuf_i64(sql, request.limit);
+    request.origin.window_us = request.window_us;
+    if (request.window_us) {
+        EG_TRY(windowed(&request, &keys, sql, err));
+    } else {
+        EG_TRY(groups(&request, &keys, sql, err));
+        eg_strbuf_text(sql, " ORDER BY ");
+        order(&request, &keys, sql);
+        if (request.limit > 0) eg_strbuf_printf(sql, " LIMIT %" PRId64, request.limit);
     }
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }

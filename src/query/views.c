@@ -12,11 +12,11 @@ static void view_columns(enum eg_table_id table, struct eg_strbuf *sql) {
     eg_strbuf_text(sql, " FROM ");
 }
 
-enum eg_status eg_sql_views(struct eg_dataset *dataset, struct eg_strbuf *sql,
+enum eg_status eg_sql_views(const struct eg_origin *origin, struct eg_strbuf *sql,
                             struct eg_error *err) {
     for (enum eg_table_id table = EG_TABLE_FLOWS; table < EG_TABLE_RAW; table++) {
         view_columns(table, sql);
-        EG_TRY(eg_dataset_relation(dataset, table, INT64_MIN, INT64_MAX, sql, err));
+        EG_TRY(eg_sql_relation(origin, table, INT64_MIN, INT64_MAX, sql, err));
         eg_strbuf_text(sql, ";\n");
     }
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;

@@ -43,6 +43,11 @@ EG_MUST_CHECK enum eg_status eg_dataset_relation(struct eg_dataset *, enum eg_ta
                                                  int64_t from_us, int64_t to_us,
                                                  struct eg_strbuf *sql, struct eg_error *err);
 
+/* The same over files that were listed before. */
+EG_MUST_CHECK enum eg_status eg_dataset_files_relation(const struct eg_dataset_file *, size_t count,
+                                                       enum eg_table_id, struct eg_strbuf *sql,
+                                                       struct eg_error *err);
+
 /* Takes the lock of a source, so that nobody else ingests it. `key` is that of its positions, `lock`
  * what tells it from others with that key (struct eg_plan). Errors: EG_E_LOCKED naming the process.
  * Given back by eg_dataset_close. */

@@ -169,11 +169,9 @@ static void no_rows(enum eg_table_id id, struct eg_strbuf *sql) {
     eg_strbuf_text(sql, " where false)");
 }
 
-enum eg_status eg_dataset_relation(struct eg_dataset *ds, enum eg_table_id table, int64_t from_us,
-                                   int64_t to_us, struct eg_strbuf *sql, struct eg_error *err) {
-    struct eg_dataset_file *files;
-    size_t count;
-    EG_TRY(eg_dataset_files(ds, table, from_us, to_us, &files, &count, err));
+enum eg_status eg_dataset_files_relation(const struct eg_dataset_file *files, size_t count,
+                                         enum eg_table_id table, struct eg_strbuf *sql,
+                                         struct eg_error *err) {
     if (count == 0) {
         no_rows(table, sql);
     } else {
@@ -184,6 +182,15 @@ enum eg_status eg_dataset_relation(struct eg_dataset *ds, enum eg_table_id table
         }
         eg_strbuf_text(sql, "], union_by_name=true, hive_partitioning=false)");
     }
-    eg_dataset_files_free(files, count);
     return sql->failed ? no_memory(err) : EG_OK;
+}
+
+enum eg_status eg_dataset_relation(struct eg_dataset *ds, enum eg_table_id table, int64_t from_us,
+                                   int64_t to_us, struct eg_strbuf *sql, struct eg_error *err) {
+    struct eg_dataset_file *files;
+    size_t count;
+    EG_TRY(eg_dataset_files(ds, table, from_us, to_us, &files, &count, err));
+    enum eg_status status = eg_dataset_files_relation(files, count, table, sql, err);
+    eg_dataset_files_free(files, count);
+    return status;
 }

@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+import v5_capture
 from conftest import EARLGREY
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -71,3 +72,31 @@ def test_verb_examples_are_understood(earlgrey):
         examples = text.split("Examples:\n")[1].split("\n\n")[0] if "Examples:" in text else ""
         for option in re.findall(r"(?<!\S)--[a-z-]+", examples):
             assert option in known or option == "--", (verb, option)
+
+
+def shell_lines(page):
+    """The commands in the shell blocks of a page, in order."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines() if line.strip()]
+
+
+def run_line(folder, command):
+    """One command of a page, as a user would type it; what it printed."""
+    done = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False,
+                          env={"PATH": f"{EARLGREY.parent}:/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C.UTF-8", "TZ": "UTC"})
+    assert done.returncode == 0, f"{command}\n{done.stderr}"
+    return done
+
+
+def test_watch_page(tmp_path):
+    for number in (12, 13):
+        (tmp_path / f"hour{number}.pcap").write_bytes(
+            v5_capture.capture(hours=1, first_host=20 * number, start=v5_capture.START + 3600 * (number - 12)))
+    (tmp_path / "late.pcap").write_bytes(v5_capture.capture(hours=1, per_hour=4, first_host=900))
+    commands = shell_lines("watch.md")
+    assert len(commands) >= 10
+    told = [run_line(tmp_path, command) for command in commands]
+    assert "4 rows too late" in told[-1].stderr
+    assert (tmp_path / "receivers.md").read_text().startswith("| dst_ip |")
+    assert len((tmp_path / "ports.jsonl").read_text().splitlines()) == 2
+    assert len((tmp_path / "hours.csv").read_text().splitlines()) == 2

@@ -70,6 +70,32 @@ static void sampling_scales_unless_raw(void **state) {
     unlink(sampled);
 }
 
+/* The four flows begin at 00:59:40, :41, :55 and 00:00:00; the first of each window. */
+static void windows_by_start(void **state) {
+    (void)state;
+    static const char *const by[] = {"proto"};
+    struct eg_filter *none;
+    struct eg_top_request request = {.origin = little_origin(paths, &none, NULL),
+                                     .by = by,
+                                     .by_count = 1,
+                                     .metric = "bytes",
+                                     .limit = 1,
+                                     .window_us = 1800000000};
+    struct eg_strbuf sql = {0};
+    assert_int_equal(eg_sql_top(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "time\tproto\tflows\tpackets\tbytes\n"
+                        "2026-01-01T00:00:00.000000Z\t17\t1\t2\t120\n"
+                        "2026-01-01T00:30:00.000000Z\t6\t2\t18\t5000\n");
+    request.origin.bounded = true;
+    request.origin.begin_us = INT64_C(1767225600000001);
+    request.origin.before_us = INT64_MAX;
+    request.limit = 0;
+    assert_int_equal(eg_sql_top(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "time\tproto\tflows\tpackets\tbytes\n"
+                        "2026-01-01T00:30:00.000000Z\t6\t2\t18\t5000\n"
+                        "2026-01-01T00:30:00.000000Z\t17\t1\t1\t60\n");
+}
+
 static void what_is_unknown_is_named(void **state) {
     (void)state;
     static const char *const wrong[] = {"src_adr"}, *const mixed[] = {"pair", "proto"};
@@ -108,6 +134,7 @@ int main(void) {
         cmocka_unit_test(an_address_counts_for_both_sides_once),
         cmocka_unit_test(columns_and_metrics),
         cmocka_unit_test(sampling_scales_unless_raw),
+        cmocka_unit_test(windows_by_start),
         cmocka_unit_test(what_is_unknown_is_named),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
