@@ -240,31 +240,28 @@ enum eg_status eg_dataset_positions(struct eg_dataset *ds, struct eg_position **
     return EG_OK;
 }
 
-/* Somebody may have finished this source between our reading of the positions and our lock. */
-static enum eg_status still_fresh(struct eg_dataset *ds, const char *key, const char *name,
-                                  struct eg_error *err) {
-    EG_TRY(eg_journal_refresh(&ds->journal, ds->path, ds->env, err));
+enum eg_status eg_dataset_news(struct eg_dataset *ds, struct eg_position **out, size_t *count,
+                               struct eg_error *err) {
+    *out = NULL;
+    *count = 0;
     if (!ds->positions_given) return EG_OK;
-    for (size_t i = 0; i < ds->journal.mark_count; i++) {
-        const struct eg_journal_mark *mark = &ds->journal.marks[i];
-        if (mark->version <= ds->given_version || strcmp(mark->position->key, key) != 0) continue;
-        if (strcmp(mark->session, ds->session) == 0) continue;
-        enum eg_status status = eg_fail(
-            err, EG_E_LOCKED, "%s was just ingested into %s by another process: run this again",
-            name, ds->path);
-        if (err) err->retriable = true;
-        return status;
+    EG_TRY(eg_journal_refresh(&ds->journal, ds->path, ds->env, err));
+    const struct eg_journal *journal = &ds->journal;
+    if (journal->version == ds->given_version) return EG_OK;
+    struct eg_position *list = eg_calloc(journal->mark_count, sizeof *list);
+    if (!list) return eg_fail(err, EG_E_NOMEM, "no memory for the positions of %s", ds->path);
+    for (size_t i = 0; i < journal->mark_count; i++) {
+        const struct eg_journal_mark *mark = &journal->marks[i];
+        if (mark->version > ds->given_version && strcmp(mark->session, ds->session) != 0)
+            list[(*count)++] = *mark->position;
     }
+    ds->given_version = journal->version;
+    if (*count) {
+        *out = list;
+        return EG_OK;
+    }
+    eg_free(list);
     return EG_OK;
-}
-
-static char *source_lock_path(const struct eg_dataset *ds, const char *lock, struct eg_error *err) {
-    char digest[33], file[64];
-    eg_digest_text(eg_hash128(lock, strlen(lock)), digest);
-    snprintf(file, sizeof file, "source-%s.lock", digest);
-    char *path = eg_lock_path(ds->path, file);
-    if (!path) eg_fail(err, EG_E_NOMEM, "no memory for a lock");
-    return path;
 }
 
 /* The other process may read the same capture by another name. */
@@ -278,61 +275,40 @@ static enum eg_status source_taken(const struct eg_dataset *ds, const char *name
                    renamed ? ")" : "");
 }
 
-/* One that was too short for a lock of its own when it was opened is locked by its key; it may be
- * this one, which has grown since. */
-static enum eg_status not_taken_short(const struct eg_dataset *ds, const char *key,
-                                      const char *lock, const char *name, struct eg_error *err) {
-    struct eg_lock_holder holder = {0};
-    if (strcmp(key, lock) == 0) return EG_OK;
-    for (size_t i = 0; i < ds->source_count; i++)
-        if (strcmp(ds->sources[i].name, key) == 0) return EG_OK; /* ours */
-    char *path = source_lock_path(ds, key, err);
-    if (!path) return EG_E_NOMEM;
-    bool busy = eg_lock_busy(path, &holder);
-    eg_free(path);
-    return busy ? source_taken(ds, name, &holder, err) : EG_OK;
-}
-
 static enum eg_status take_source(struct eg_dataset *ds, const char *key, const char *lock,
                                   const char *name, struct eg_error *err) {
-    EG_TRY(not_taken_short(ds, key, lock, name, err));
-    char *path = source_lock_path(ds, lock, err);
-    if (!path) return EG_E_NOMEM;
-    struct eg_dataset_source *source = &ds->sources[ds->source_count];
-    struct eg_lock_holder holder = {0};
-    enum eg_status status = eg_lock_take(&source->lock, path, EG_LOCK_TRY, name, &holder, err);
-    eg_free(path);
-    if (status == EG_E_LOCKED) return source_taken(ds, name, &holder, err);
-    EG_TRY(status);
-    snprintf(source->name, sizeof source->name, "%s", lock);
-    ds->source_count++;
-    return EG_OK;
+    struct eg_lock_holder holder;
+    switch (eg_source_lock_look(ds->path, ds->session, lock, &holder)) {
+    case EG_SOURCE_OURS: return EG_OK;
+    case EG_SOURCE_TAKEN: return source_taken(ds, name, &holder, err);
+    case EG_SOURCE_FREE: break;
+    }
+    /* One that was too short for a lock of its own when it was opened is locked by its key; it may
+     * be this one, which has grown since. */
+    if (strcmp(key, lock) != 0 &&
+        eg_source_lock_look(ds->path, ds->session, key, &holder) == EG_SOURCE_TAKEN)
+        return source_taken(ds, name, &holder, err);
+    if (!eg_names_add(&ds->sources, lock)) return eg_fail(err, EG_E_NOMEM, "no memory for a lock");
+    return eg_source_lock_take(ds->path, ds->session, lock, name, err);
 }
 
 enum eg_status eg_dataset_lock_source(struct eg_dataset *ds, const char *key, const char *lock,
                                       const char *name, struct eg_error *err) {
-    for (size_t i = 0; i < ds->source_count; i++)
-        if (strcmp(ds->sources[i].name, lock) == 0) return EG_OK;
     EG_TRY(eg_dataset_ready(ds, err));
-    if (ds->source_count == ds->source_room) {
-        size_t room = ds->source_room ? ds->source_room * 2 : 8;
-        struct eg_dataset_source *grown = eg_realloc(ds->sources, room, sizeof *grown);
-        if (!grown) return eg_fail(err, EG_E_NOMEM, "no memory for a lock");
-        ds->sources = grown;
-        ds->source_room = room;
-    }
-    /* Under the upkeep lock, so that nobody's look at leftovers is taken for an owner, and after
+    /* Under the upkeep lock, so that nobody's look at leftovers is taken for an owner, and before
      * settling once more: the last owner may have died since this dataset was opened. */
     struct eg_lock upkeep;
     EG_TRY(eg_upkeep_begin(&upkeep, ds->path, err));
-    size_t before = ds->source_count;
-    enum eg_status status = take_source(ds, key, lock, name, err);
     struct eg_leftovers found;
+    enum eg_status status = take_source(ds, key, lock, name, err);
     if (status >= 0)
         status = eg_settle(ds->path, ds->session, EG_SETTLE_DEAD, ds->env, &found, err);
-    if (status >= 0) status = still_fresh(ds, key, name, err);
-    if (status < 0 && ds->source_count > before)
-        eg_lock_give(&ds->sources[--ds->source_count].lock, true);
     eg_lock_give(&upkeep, false);
     return status;
+}
+
+void eg_dataset_unlock_sources(struct eg_dataset *ds) {
+    for (size_t i = 0; i < ds->sources.count; i++)
+        eg_source_lock_give(ds->path, ds->session, ds->sources.names[i]);
+    eg_names_reset(&ds->sources);
 }

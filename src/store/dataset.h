@@ -48,12 +48,18 @@ EG_MUST_CHECK enum eg_status eg_dataset_files_relation(const struct eg_dataset_f
                                                        enum eg_table_id, struct eg_strbuf *sql,
                                                        struct eg_error *err);
 
+/* Positions that other writers have committed since eg_dataset_positions, or this, was last asked; as
+ * there. None where that was never asked. */
+EG_MUST_CHECK enum eg_status eg_dataset_news(struct eg_dataset *, struct eg_position **out,
+                                             size_t *count, struct eg_error *err);
 /* Takes the lock of a source, so that nobody else ingests it. `key` is that of its positions, `lock`
- * what tells it from others with that key (struct eg_plan). Errors: EG_E_LOCKED naming the process.
- * Given back by eg_dataset_close. */
+ * what tells it from others with that key (struct eg_plan). Others may have ingested it until then:
+ * ask for the news. Errors: EG_E_LOCKED naming the process. Given back by eg_dataset_close. */
 EG_MUST_CHECK enum eg_status eg_dataset_lock_source(struct eg_dataset *, const char *key,
                                                     const char *lock, const char *name,
                                                     struct eg_error *err);
+/* Gives all of them back; what was read of them must be committed. */
+void eg_dataset_unlock_sources(struct eg_dataset *);
 
 /* A commit: begin, add finished .tmp files, then commit makes them all visible, or none. */
 struct eg_commit;

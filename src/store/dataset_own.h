@@ -12,6 +12,7 @@
 #include "store/dataset.h"
 #include "store/journal.h"
 #include "store/lock.h"
+#include "store/source_lock.h"
 
 struct eg_dataset {
     char *path; /* absolute, no slash at its end */
@@ -24,14 +25,10 @@ struct eg_dataset {
     char session[EG_SESSION_TEXT];
     uint32_t commits;
     struct eg_lock shared, writer;
-    struct eg_dataset_source {
-        struct eg_lock lock;
-        char name[40];
-    } * sources;
-    size_t source_count, source_room;
+    struct eg_names sources; /* locked; struct eg_plan.lock */
     struct eg_journal journal;
     bool positions_given;   /* eg_dataset_positions was asked … */
-    uint64_t given_version; /* … when the journal had this version */
+    uint64_t given_version; /* … or eg_dataset_news, when the journal had this version */
 };
 
 /* ROOT/_earlgrey/locks/NAME; NULL: no memory. */

@@ -288,9 +288,16 @@ static void sink_close(struct eg_sink *sink) {
     eg_free(sink);
 }
 
-enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *lock,
-                                     const char *name, struct eg_error *err) {
-    return eg_dataset_lock_source(((struct eg_sink *)sink)->dataset, key, lock, name, err);
+enum eg_status eg_dataset_sink_claim(void *of, const char *key, const char *lock, const char *name,
+                                     struct eg_position **news, size_t *news_count,
+                                     struct eg_error *err) {
+    struct eg_sink *sink = of;
+    EG_TRY(eg_dataset_lock_source(sink->dataset, key, lock, name, err));
+    return eg_dataset_news(sink->dataset, news, news_count, err);
+}
+
+void eg_dataset_sink_release(void *sink) {
+    eg_dataset_unlock_sources(((struct eg_sink *)sink)->dataset);
 }
 
 const struct eg_tally *eg_dataset_sink_tally(const struct eg_sink *sink) {

@@ -12,6 +12,7 @@
 #define EG_LAYOUT_OWN "_earlgrey"
 #define EG_LAYOUT_COMMITS EG_LAYOUT_OWN "/commits"
 #define EG_LAYOUT_LOCKS EG_LAYOUT_OWN "/locks"
+#define EG_LAYOUT_SOURCES EG_LAYOUT_LOCKS "/sources"
 #define EG_LAYOUT_ABOUT EG_LAYOUT_OWN "/dataset.json"
 #define EG_LAYOUT_SNAPSHOT EG_LAYOUT_OWN "/commits/snapshot"
 #define EG_LAYOUT_CATALOG EG_LAYOUT_OWN "/catalog.sqlite"

@@ -127,6 +127,7 @@ static bool holds_only(const char *root, const char *relative, const char *one, 
 static void remove_empty(struct eg_dataset *ds) {
     struct eg_lock upkeep;
     if (eg_upkeep_begin(&upkeep, ds->path, NULL) < 0) return;
+    remove_at(ds->path, EG_LAYOUT_SOURCES, true); /* stays if there is any */
     if (!holds_only(ds->path, EG_LAYOUT_LOCKS, "dataset.lock", "upkeep.lock") ||
         !holds_only(ds->path, "", EG_LAYOUT_OWN, "lost+found")) {
         eg_lock_give(&upkeep, false);
@@ -148,10 +149,7 @@ static void remove_empty(struct eg_dataset *ds) {
 
 void eg_dataset_unready(struct eg_dataset *ds) {
     if (!ds->ready) return;
-    for (size_t i = 0; i < ds->source_count; i++) eg_lock_give(&ds->sources[i].lock, true);
-    eg_free(ds->sources);
-    ds->sources = NULL;
-    ds->source_count = ds->source_room = 0;
+    eg_dataset_unlock_sources(ds);
     eg_lock_give(&ds->shared, false);
     /* The file of a writer that leaves something undecided stays, and is found by the next one. */
     eg_lock_give(&ds->writer, !ds->unsettled);

@@ -59,13 +59,6 @@ static enum eg_status see_writer(struct settling *s, const char *path, const cha
     return EG_OK;
 }
 
-/* A source's lock that nobody holds is only a file that was left. */
-static void drop_source(const char *path) {
-    struct eg_lock lock;
-    if (eg_lock_take(&lock, path, EG_LOCK_TRY, "settling", NULL, NULL) >= 0)
-        eg_lock_give(&lock, true);
-}
-
 static enum eg_status see_locks(struct settling *s, struct eg_error *err) {
     char *locks = eg_path_join(s->root, EG_LAYOUT_LOCKS);
     struct eg_names names = {0};
@@ -73,19 +66,14 @@ static enum eg_status see_locks(struct settling *s, struct eg_error *err) {
     if (names.count) s->dead = eg_calloc(names.count, sizeof *s->dead);
     if (names.count && !s->dead) status = no_memory(err);
     char session[EG_SESSION_TEXT];
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; status >= 0 && i < names.count; i++) {
-            char *path = eg_lock_path(s->root, names.names[i]);
-            if (!path)
-                status = no_memory(err);
-            else if (pass == 0 && writer_of(names.names[i], session) &&
-                     strcmp(session, s->session) != 0)
-                status = see_writer(s, path, session, err);
-            else if (pass == 1 && s->dead_count && strncmp(names.names[i], "source-", 7) == 0)
-                drop_source(path);
-            eg_free(path);
-        }
+    for (size_t i = 0; status >= 0 && i < names.count; i++) {
+        if (!writer_of(names.names[i], session) || strcmp(session, s->session) == 0) continue;
+        char *path = eg_lock_path(s->root, names.names[i]);
+        status = path ? see_writer(s, path, session, err) : no_memory(err);
+        eg_free(path);
     }
+    if (status >= 0 && s->dead_count)
+        status = eg_source_locks_settle(s->root, s->session, &s->alive, err);
     eg_names_reset(&names);
     eg_free(locks);
     return status < 0 ? status : EG_OK;

@@ -206,6 +206,39 @@ static void joins_run(struct eg_scan_worker *worker, struct egi_input *input) {
 
 /* ---- taking ---- */
 
+/* Plans the next pass over the input at next_input, and opens it for that. */
+static enum eg_status pass_open(struct eg_scan *scan, struct egi_input **input,
+                                enum eg_plan_state *state, struct eg_error *err) {
+    if (scan->pass == scan->pass_count) {
+        scan->pass_count = egi_input_passes(&scan->env, &scan->request, &scan->known,
+                                            scan->next_input, scan->passes);
+        scan->pass = 0;
+    }
+    return egi_input_open(input, &scan->env, &scan->request, &scan->known, scan->next_input,
+                          scan->passes[scan->pass++], state, err);
+}
+
+/* Asks for the input before its first pass, and plans it again where that brings news. Answers as
+ * pass_open; `refused`: it is the claim that failed. */
+static enum eg_status input_claim(struct eg_scan *scan, struct egi_input **input,
+                                  enum eg_plan_state *state, bool *refused, struct eg_error *err) {
+    const struct eg_scan_request *request = &scan->request;
+    const struct eg_plan *plan = &(*input)->plan;
+    struct eg_position *news = NULL;
+    size_t count = 0;
+    enum eg_status status =
+        request->claim_source(request->claim_to, plan->key, plan->lock[0] ? plan->lock : plan->key,
+                              (*input)->name, &news, &count, err);
+    for (size_t i = 0; i < count && status >= 0; i++)
+        status = egi_known_add(&scan->known, request, &news[i], err);
+    eg_free(news);
+    *refused = status < 0;
+    if (status < 0 || !count) return status;
+    egi_input_free(*input);
+    scan->pass = scan->pass_count = 0;
+    return pass_open(scan, input, state, err);
+}
+
 /* Opens the next input, or begins the next pass over one. With the lock, which is given up
  * meanwhile. */
 static void input_next(struct eg_scan *scan) {
@@ -213,23 +246,12 @@ static void input_next(struct eg_scan *scan) {
     struct egi_input *input;
     enum eg_plan_state state;
     struct eg_error err = {0};
+    bool refused = false;
     scan->reading = true;
     pthread_mutex_unlock(&scan->lock);
-    if (scan->pass == scan->pass_count) {
-        scan->pass_count =
-            egi_input_passes(&scan->env, &scan->request, &scan->known, index, scan->passes);
-        scan->pass = 0;
-    }
-    enum eg_status status = egi_input_open(&input, &scan->env, &scan->request, &scan->known, index,
-                                           scan->passes[scan->pass++], &state, &err);
-    bool claimed =
-        status == EG_OK && scan->request.claim_source && input->plan.key[0] && scan->pass == 1;
-    if (claimed) {
-        const struct eg_plan *plan = &input->plan;
-        status =
-            scan->request.claim_source(scan->request.claim_to, plan->key,
-                                       plan->lock[0] ? plan->lock : plan->key, input->name, &err);
-    }
+    enum eg_status status = pass_open(scan, &input, &state, &err);
+    if (status == EG_OK && scan->request.claim_source && input->plan.key[0] && scan->pass == 1)
+        status = input_claim(scan, &input, &state, &refused, &err);
     pthread_mutex_lock(&scan->lock);
     scan->reading = false;
     pthread_cond_broadcast(&scan->changed);
@@ -237,7 +259,7 @@ static void input_next(struct eg_scan *scan) {
     scan->current = NULL;
     inputs_settle(scan);
     if (status < 0) {
-        if (claimed)
+        if (refused)
             scan_fail(scan, status, &err);
         else
             source_failed(scan, index, state, status, &err);

@@ -51,9 +51,12 @@ struct eg_scan_request {
     bool keep_going; /* an input that cannot be opened or is damaged is noted (see
                                   eg_scan_trouble) and the next one read; else it is the error */
     /* Called after plan() and before the first next() of every input that has a key and is not
-     * already known whole, so that a sink can lock the source against other processes. A failure
-     * (EG_E_LOCKED) ends the scan, keep_going or not. NULL: nobody asks. */
+     * already known whole, so that a sink can lock the source against other processes. `news`
+     * (NULL before the call; to be freed with eg_free) are positions that have become known since
+     * `known` was put together: the input is planned anew with them. A failure (EG_E_LOCKED) ends
+     * the scan, keep_going or not. NULL: nobody asks. */
     enum eg_status (*claim_source)(void *to, const char *key, const char *lock, const char *name,
+                                   struct eg_position **news, size_t *news_count,
                                    struct eg_error *);
     void *claim_to;
 };

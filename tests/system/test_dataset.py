@@ -162,7 +162,7 @@ def test_a_source_that_is_being_ingested(place):
     try:
         with open(place.home / "pipe", "wb"):  # waits until the first has come that far
             deadline = time.monotonic() + 20
-            while not list(place.data.glob("_earlgrey/locks/source-*")) and time.monotonic() < deadline:
+            while not list(place.data.glob("_earlgrey/locks/sources/source-*")) and time.monotonic() < deadline:
                 time.sleep(0.01)
             before = place.files()
             told = place.ingest("a.pcap", code=1)
@@ -171,6 +171,47 @@ def test_a_source_that_is_being_ingested(place):
     finally:
         first.communicate(timeout=60)
     assert place.hosts() == v5_capture.hosts()
+
+
+def test_others_finish_meanwhile(place):
+    """While the first stands at a pipe, others ingest captures that it comes to later: one that only
+    begins like its next one, one that is its next but one, and the beginning of its last."""
+    def make(name, first_host, hours=6):
+        data = v5_capture.capture(hours=hours, per_hour=29, first_host=first_host)
+        (place.home / name).write_bytes(data)
+        return data
+    make("a.pcap", 1000), make("like.pcap", 2000), make("next.pcap", 3000), make("copy.pcap", 4000)
+    whole = make("grown.pcap", 5000)
+    short = make("short.pcap", 5000, hours=3)
+    assert whole.startswith(short) and len(short) > 4096
+    os.mkfifo(place.home / "pipe")
+    words = ["a.pcap", "pipe", "next.pcap", "copy.pcap", "grown.pcap"]
+    first = subprocess.Popen([str(EARLGREY), "ingest", *words, "-d", "data"], cwd=place.home,
+                             stderr=subprocess.PIPE, text=True)
+    try:
+        with open(place.home / "pipe", "wb"):  # waits until the first has come that far
+            place.ingest("like.pcap", "copy.pcap")
+            place.ingest("short.pcap")
+    finally:
+        _, told = first.communicate(timeout=60)
+    assert first.returncode in (0, 3), told  # the pipe was empty
+    assert "just ingested" not in told
+    assert "copy.pcap: already ingested" in told
+    assert place.hosts() == sorted(host for first in (1000, 2000, 3000, 4000, 5000)
+                                   for host in v5_capture.hosts(6, 29, first))
+    assert not list(place.data.glob("_earlgrey/locks/sources/*"))
+
+
+def test_more_captures_than_files_may_be_open(place):
+    names = []
+    for number in range(200):
+        names.append(f"m{number}.pcap")
+        (place.home / names[-1]).write_bytes(
+            v5_capture.capture(hours=1, per_hour=2, first_host=2 * number, start=v5_capture.START + number))
+    done = subprocess.run(["sh", "-c", 'ulimit -n 60; exec "$@"', "sh", str(EARLGREY), "ingest", *names, "-d", "data"],
+                          cwd=place.home, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(place.hosts()) == 400
 
 
 def test_a_newer_dataset_is_refused(place):

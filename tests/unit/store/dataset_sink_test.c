@@ -113,11 +113,24 @@ static void full_disk(void **state) {
 
 static void claims(void **state) {
     char *root = eg_path_join(*state, "d");
+    struct eg_position *known, *news = NULL;
+    struct eg_position p = {.key = "k", .digest = "0", .offset = 5, .table = "flows"};
+    size_t count = 0;
     struct eg_sink *one = sink_open_at(root), *two = sink_open_at(root);
-    must(eg_dataset_sink_claim(one, "k", "k", "k.pcap", ERR));
-    assert_int_equal(eg_dataset_sink_claim(two, "k", "k", "k.pcap", ERR), EG_E_LOCKED);
+    must(eg_sink_dataset.positions(two, &known, &count, ERR));
+    eg_free(known);
+    must(eg_dataset_sink_claim(one, "k", "k", "k.pcap", &news, &count, ERR));
+    assert_int_equal(count, 0);
+    assert_null(news);
+    assert_int_equal(eg_dataset_sink_claim(two, "k", "k", "k.pcap", &news, &count, ERR),
+                     EG_E_LOCKED);
+    must(eg_sink_dataset.flush(one, &p, 1, ERR));
+    eg_dataset_sink_release(one);
+    must(eg_dataset_sink_claim(two, "k", "k", "k.pcap", &news, &count, ERR));
+    assert_int_equal(count, 1);
+    assert_int_equal(news[0].offset, 5);
+    eg_free(news);
     eg_sink_dataset.close(one);
-    must(eg_dataset_sink_claim(two, "k", "k", "k.pcap", ERR));
     eg_sink_dataset.close(two);
     eg_free(root);
 }

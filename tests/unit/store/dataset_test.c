@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static void answer(const char *path, enum eg_dataset_mode mode, enum eg_status expected,
@@ -232,22 +233,59 @@ static void source_locks_of_one_key(void **state) {
     eg_free(root);
 }
 
-/* Positions read, then somebody else finishes the source, then we get its lock: too late. */
+static size_t news_count(struct eg_dataset *ds, const char *key) {
+    struct eg_position *news;
+    size_t count;
+    must(eg_dataset_news(ds, &news, &count, ERR));
+    for (size_t i = 0; i < count; i++) assert_string_equal(news[i].key, key);
+    eg_free(news);
+    return count;
+}
+
+/* Positions read, then somebody else finishes the source, then we get its lock: that is news. */
 static void finished_meanwhile(void **state) {
     char *root = eg_path_join(*state, "d");
-    struct eg_position p = position_at("k", 100);
+    struct eg_position p = position_at("k", 100), own = position_at("own", 7);
     struct eg_dataset *two = open_writer(root);
+    assert_int_equal(news_count(two, ""), 0); /* nothing was asked for */
     assert_int_equal(position_count(two), 0);
     struct eg_dataset *one = open_writer(root);
     must(eg_dataset_lock_source(one, "k", "k", "k.pcap", ERR));
     must(try_commit(one, 1, &p, ERR));
     eg_dataset_close(one);
-    assert_int_equal(eg_dataset_lock_source(two, "k", "k", "k.pcap", ERR), EG_E_LOCKED);
-    assert_true(scratch_err.retriable);
-    assert_non_null(strstr(scratch_err.message, "just ingested"));
-    must(eg_dataset_lock_source(two, "other", "other", "o.pcap", ERR));
-    assert_int_equal(position_count(two), 1);
-    must(eg_dataset_lock_source(two, "k", "k", "k.pcap", ERR)); /* now it knows */
+    must(eg_dataset_lock_source(two, "k", "k", "k.pcap", ERR));
+    assert_int_equal(news_count(two, "k"), 1);
+    assert_int_equal(news_count(two, "k"), 0); /* told once */
+    must(try_commit(two, 1, &own, ERR));
+    assert_int_equal(news_count(two, ""), 0); /* one's own are none */
+    assert_int_equal(position_count(two), 2);
+    eg_dataset_close(two);
+    eg_free(root);
+}
+
+/* Far more sources than files a process may have open, and given back between runs. */
+static void very_many_sources(void **state) {
+    char *root = eg_path_join(*state, "d"), lock[40];
+    struct rlimit before, few;
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = before;
+    few.rlim_cur = 40;
+    struct eg_dataset *one = open_writer(root), *two = open_writer(root);
+    setrlimit(RLIMIT_NOFILE, &few);
+    for (int i = 0; i < 200; i++) {
+        snprintf(lock, sizeof lock, "lock %d", i);
+        must(eg_dataset_lock_source(one, "k", lock, "a\nb.pcap", ERR));
+    }
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(scratch_count(root, "source-"), 200);
+    assert_int_equal(eg_dataset_lock_source(two, "k", "lock 7", "a b.pcap", ERR), EG_E_LOCKED);
+    assert_null(strstr(scratch_err.message, "(as"));
+    eg_dataset_unlock_sources(one);
+    assert_int_equal(scratch_count(root, "source-"), 0);
+    must(eg_dataset_lock_source(two, "k", "lock 7", "b.pcap", ERR));
+    assert_int_equal(eg_dataset_lock_source(one, "k", "lock 7", "a.pcap", ERR), EG_E_LOCKED);
+    eg_dataset_close(one);
+    assert_int_equal(scratch_count(root, "source-"), 1); /* not ours to give back */
     eg_dataset_close(two);
     eg_free(root);
 }
@@ -273,7 +311,7 @@ int main(void) {
         IN_SCRATCH(bad_places),       IN_SCRATCH(newer_version), IN_SCRATCH(without_permission),
         IN_SCRATCH(read_only_disk),   IN_SCRATCH(full_disk),     IN_SCRATCH(positions),
         IN_SCRATCH(source_locks),     IN_SCRATCH(source_locks_of_one_key),
-        IN_SCRATCH(finished_meanwhile),
+        IN_SCRATCH(finished_meanwhile), IN_SCRATCH(very_many_sources),
         IN_SCRATCH(migration_keeps_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

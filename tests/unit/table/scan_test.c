@@ -484,8 +484,10 @@ static void cancelled(void **state) {
 }
 
 static enum eg_status refuse(void *to, const char *key, const char *lock, const char *name,
-                             struct eg_error *err) {
+                             struct eg_position **news, size_t *news_count, struct eg_error *err) {
     (void)name;
+    assert_null(*news);
+    assert_int_equal(*news_count, 0);
     if (strcmp(key, to) != 0) return strcmp(lock, key) == 0 ? EG_OK : EG_E_IO;
     return eg_fail(err, EG_E_LOCKED, "%s is being read (%s)", key, lock);
 }
@@ -509,6 +511,57 @@ static void locked(void **state) {
     fake_rows_reset(&runner.got);
     eg_scan_free(scan);
     all_closed();
+}
+
+/* What another process has made durable since the scan was opened, told with the claim. */
+struct gossip {
+    const char *of;
+    uint64_t offset;
+    int asked;
+};
+
+static enum eg_status tell(void *to, const char *key, const char *lock, const char *name,
+                           struct eg_position **news, size_t *news_count, struct eg_error *err) {
+    (void)name, (void)lock, (void)err;
+    struct gossip *gossip = to;
+    gossip->asked++;
+    if (strcmp(key, gossip->of) != 0) return EG_OK;
+    *news = eg_calloc(2, sizeof **news);
+    snprintf((*news)[0].key, sizeof(*news)[0].key, "elsewhere");
+    snprintf((*news)[1].key, sizeof(*news)[1].key, "%s", key);
+    (*news)[1].offset = gossip->offset;
+    *news_count = 2;
+    return EG_OK;
+}
+
+/* An input that somebody else went on with is planned anew: nothing of it comes twice. */
+static void news_of_others(void **state) {
+    (void)state;
+    const char *const inputs[] = {"a:100:10:", "b:100:10:", "c:100:10:"};
+    const uint64_t offsets[] = {0, 400, 1000};
+    for (int i = 0; i < 3; i++) {
+        struct gossip gossip = {"b", offsets[i], 0};
+        struct eg_env env = env_of(16);
+        struct eg_scan_request request = request_of(inputs, 3);
+        request.claim_source = tell;
+        request.claim_to = &gossip;
+        struct eg_scan *scan;
+        struct runner runner = {0};
+        assert_int_equal(eg_scan_open(&scan, &env, &request, NULL), EG_OK);
+        threads_run(scan, &runner, 1);
+        assert_int_equal(runner.status, EG_END);
+        struct eg_scan_progress seen = eg_scan_progress(scan);
+        uint64_t least = 300 - offsets[i] / 10, given = seen.rows[EG_TABLE_FLOWS] + seen.rows[EG_TABLE_PACKETS];
+        if (given < least || given > least + 6) fail_msg("%llu rows, not %llu", (unsigned long long)given, (unsigned long long)least);
+        assert_int_equal(gossip.asked, 3);
+        size_t troubles;
+        const struct eg_trouble *trouble = eg_scan_troubles(scan, &troubles);
+        assert_int_equal(troubles, i == 2);
+        if (troubles) assert_non_null(strstr(trouble->message, "already ingested"));
+        fake_rows_reset(&runner.got);
+        eg_scan_free(scan);
+        all_closed();
+    }
 }
 
 /* What a pipe gave is known, though not what it will give. */
@@ -643,6 +696,7 @@ int main(void) {
         cmocka_unit_test(first_error_is_everyones),
         cmocka_unit_test(cancelled),
         cmocka_unit_test(locked),
+        cmocka_unit_test(news_of_others),
         cmocka_unit_test(bytes_of_a_pipe),
         cmocka_unit_test(stopped_from_outside),
         cmocka_unit_test(predicate),
