@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real exporters over loopback: what softflowd and pmacctd make of a capture, and what arrives of it
+in the dataset, sums to the capture's own packets and bytes."""
+import os
+import subprocess
+import time
+
+import pytest
+
+import live
+
+CAPTURE = "packets/pcapplusplus/example.pcap"
+
+
+def program(name):
+    """The exporter; without it the test is skipped, in CI it fails."""
+    found = live.installed(name)
+    if not found:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is missing; tools/install-packages test brings it")
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def truth(shared):
+    """Packets and IP bytes of the capture by protocol, as tshark counts them."""
+    text = subprocess.run(["tshark", "-n", "-r", shared / CAPTURE, "-Y", "ip", "-T", "fields", "-e", "ip.proto",
+                           "-e", "ip.len"], check=True, capture_output=True, text=True).stdout
+    sums = {}
+    for line in text.splitlines():
+        proto, length = (field.split(",")[0] for field in line.split("\t"))
+        packets, size = sums.get(int(proto), (0, 0))
+        sums[int(proto)] = (packets + 1, size + int(length))
+    return sums
+
+
+def softflowd(shared, home, port, version):
+    """Runs softflowd over the capture."""
+    subprocess.run([program("softflowd"), "-r", shared / CAPTURE, "-n", f"127.0.0.1:{port}", "-v", str(version),
+                    "-c", home / "ctl", "-p", home / "pid", "-d"], check=True, capture_output=True, timeout=60)
+
+
+def pmacctd(shared, home, port, plugin, extra=""):
+    """Runs pmacctd over the capture until it has nothing more to say."""
+    (home / "pmacctd.conf").write_text(
+        f"daemonize: false\nplugins: {plugin}\n{plugin}_receiver: 127.0.0.1:{port}\n{extra}")
+    child = subprocess.Popen([program("pmacctd"), "-f", home / "pmacctd.conf", "-I", shared / CAPTURE],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        child.wait(30)
+    except subprocess.TimeoutExpired:
+        child.terminate()
+        child.wait(20)
+
+
+EXPORTERS = {
+    "softflowd-netflow5": lambda *a: softflowd(*a, 5),
+    "softflowd-netflow9": lambda *a: softflowd(*a, 9),
+    "softflowd-ipfix": lambda *a: softflowd(*a, 10),
+    "pmacctd-netflow5": lambda *a: pmacctd(*a, "nfprobe", "nfprobe_version: 5\n"),
+    "pmacctd-netflow9": lambda *a: pmacctd(*a, "nfprobe", "nfprobe_version: 9\n"),
+    "pmacctd-ipfix": lambda *a: pmacctd(*a, "nfprobe", "nfprobe_version: 10\n"),
+    "pmacctd-sflow": lambda *a: pmacctd(*a, "sfprobe", "sampling_rate: 1\n"),
+}
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_real_exporter(earlgrey, shared, truth, name):
+    port = live.free_port()
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", "data", "--interval", "1s") as collector:
+        EXPORTERS[name](shared, earlgrey.home, port)
+        time.sleep(1)
+        account = collector.end()
+    assert account["lost"] == {}, account
+    assert account["kept"]["flows"] > 100
+    rows = earlgrey.rows("sql", "-d", "data", "select proto, source, cast(sum(packets) as bigint) packets, "
+                         "cast(sum(bytes) as bigint) bytes from flows group by all")
+    assert {row["source"] for row in rows} == {name.split("-")[1]}
+    assert {row["proto"]: (row["packets"], row["bytes"]) for row in rows} == truth
