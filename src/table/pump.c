@@ -46,6 +46,7 @@ struct pump {
     uint64_t rows[EG_TABLE_COUNT];
     int64_t first_us, last_us;
     bool dirty;
+    uint64_t frames_flushed; /* as many had been read at the last flush */
     /* of the threads */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -286,6 +287,7 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
         pump->request->flushed(pump->request->flushed_to, account);
     }
     pump->position_count = 0;
+    pump->frames_flushed = eg_scan_progress(pump->scan).frames;
     pump->dirty = false;
     atomic_store(&pump->bytes, 0);
     return EG_OK;
@@ -298,6 +300,9 @@ static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
     EG_TRY(losses_settle(pump, err));
     enum eg_status position = positions_note(pump, &reached, err);
     if (position < 0) return position;
+    uint64_t frames = eg_scan_progress(pump->scan).frames;
+    if (pump->request->interval_us && !pump->dirty && frames == pump->frames_flushed)
+        pump->position_count = 0; /* an idle interval leaves no trace */
     if (last)
         for (size_t i = 0; i < pump->request->sink_count; i++) {
             EG_TRY(egi_outlet_finish(&pump->outlets[i], err));

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -71,11 +72,15 @@ static enum eg_status remember_write(struct eg_sink *sink, struct eg_batch *batc
     return status;
 }
 
+static pthread_mutex_t flush_lock = PTHREAD_MUTEX_INITIALIZER; /* of `flushes`, for who looks on */
+
 static enum eg_status remember_flush(struct eg_sink *sink, const struct eg_position *positions,
                                      size_t count, struct eg_error *err) {
     if (sink->fail_flush_after >= 0 && sink->fail_flush_after-- == 0)
         return eg_fail(err, EG_E_NOSPACE, "memory: full at the barrier");
+    pthread_mutex_lock(&flush_lock);
     sink->flushes++;
+    pthread_mutex_unlock(&flush_lock);
     for (size_t i = 0; i < sink->written.count; i++) fake_add(&sink->rows, sink->written.rows[i]);
     sink->written.count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -288,6 +293,99 @@ static void small_inputs_share(void **state) {
     rows_are(&sink.rows, &expected);
     eg_pump_account_reset(&account);
     sink_reset(&sink);
+}
+
+/* ---- live ---- */
+
+struct ender {
+    struct eg_sink *sink;
+    atomic_bool drain;
+    int flushes; /* before it was told to end */
+};
+
+static void *end_it(void *arg) {
+    struct ender *ender = arg;
+    struct timespec nap = {.tv_nsec = 600 * 1000 * 1000};
+    nanosleep(&nap, NULL);
+    pthread_mutex_lock(&flush_lock);
+    ender->flushes = ender->sink->flushes;
+    pthread_mutex_unlock(&flush_lock);
+    atomic_store(&ender->drain, true);
+    return NULL;
+}
+
+/* A live source is flushed by the clock, leaves no trace while idle, and ends when told to. */
+static void live_until_drained(void **state) {
+    (void)state;
+    const char *const live[] = {"a:1000:70:l"};
+    struct eg_sink sink;
+    memset(&sink, 0, sizeof sink);
+    sink_reset(&sink);
+    struct ender ender = {.sink = &sink};
+    struct eg_env env = env_of(64);
+    env.drain = &ender.drain;
+    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 1, live, 1);
+    request.interval_us = 1000;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, end_it, &ender), 0);
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    pthread_join(thread, NULL);
+    assert_in_range(ender.flushes, 1, 3); /* then idle */
+    assert_in_range(sink.flushes, ender.flushes, ender.flushes + 1);
+    struct fake_rows expected = {0};
+    fake_expect(&expected, 1000, true, true, true, true);
+    rows_are(&sink.rows, &expected);
+    assert_int_equal(sink.places[0].offset, 10000);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+    all_closed();
+}
+
+/* ---- raw sinks ---- */
+
+static int64_t raw_next; /* the offset that must come */
+static enum eg_status raw_write(struct eg_sink *sink, struct eg_batch *batch,
+                                struct eg_error *err) {
+    (void)sink;
+    (void)err;
+    assert_int_equal(batch->table_id, EG_TABLE_RAW);
+    for (uint32_t i = 0; i < batch->rows; i++, raw_next += 10)
+        assert_int_equal(eg_col_i64(&batch->columns[EG_COL(RAW, offset)])[i], raw_next);
+    return EG_OK;
+}
+
+/* They see all input, in order, and nothing else; of a grown input what is new. */
+static void raw_sinks_see_the_input(void **state) {
+    (void)state;
+    struct eg_sink_type raw = memory;
+    raw.takes = EG_TAKES_RAW;
+    raw.write = raw_write;
+    const char *const inputs[] = {"a:1000:70:", "a:1300:70:", "a:1305:70:s"};
+    for (uint32_t threads = 1; threads <= 3; threads++) {
+        struct eg_sink sink, none;
+        memset(&sink, 0, sizeof sink);
+        memset(&none, 0, sizeof none);
+        sink_reset(&sink);
+        sink_reset(&none);
+        struct eg_env env = env_of(64);
+        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
+                                       {&raw, &none, "r", NULL, false}};
+        raw_next = 0;
+        for (int i = 0; i < 3; i++) {
+            struct eg_pump_request request = request_of(sinks, 2, &inputs[i], 1);
+            request.threads = threads;
+            request.round_bytes = 5000;
+            struct eg_pump_account account;
+            assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+            eg_pump_account_reset(&account);
+        }
+        assert_int_equal(raw_next, 13050);
+        sink_reset(&sink);
+        sink_reset(&none);
+        all_closed();
+    }
 }
 
 /* ---- and when it does not ---- */
@@ -626,6 +724,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_and_account),
         cmocka_unit_test(small_inputs_share),
+        cmocka_unit_test(live_until_drained),
+        cmocka_unit_test(raw_sinks_see_the_input),
         cmocka_unit_test(stopped_and_resumed),
         cmocka_unit_test(first_sink_is_last),
         cmocka_unit_test(tried_again),

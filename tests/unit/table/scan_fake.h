@@ -3,7 +3,8 @@
  * must give in whatever way the work is divided.
  *
  * An input is a text "NAME:RECORDS:UNIT:FLAGS", UNIT records a unit. Flags: s a stream; o cannot be
- * opened; f its fifth unit (batch) cannot be read; c it is cut at its end. Record i of an input
+ * opened; f its fifth unit (batch) cannot be read; c it is cut at its end; l a live stream, which has
+ * nothing every other time, and no end before the env drains. Record i of an input
  * stands at offset 10 i, and its number is a hash of i. Numbers divisible by 7 are "special": their
  * row names the special number before, in whatever unit that was, which only join() can know.
  * Numbers divisible by 5 are exports: a row of flows; the others are rows of packets. Numbers
@@ -33,6 +34,7 @@ struct eg_source {
     char name[32];
     unsigned long records, unit, resume;
     bool stream, fails, cut, pipe; /* of a pipe nobody knows the size */
+    bool live, quiet;              /* quiet: it has nothing this time */
     atomic_ullong stored;
     unsigned long read;        /* a stream's */
     unsigned long places[512]; /* of units: the next record */
@@ -53,7 +55,8 @@ static inline enum eg_status fake_open(const struct eg_env *env, const char *uri
     int read =
         sscanf(uri, "%31[^:]:%lu:%lu:%15s", source->name, &source->records, &source->unit, flags);
     source->env = env;
-    source->stream = strchr(flags, 's');
+    source->live = strchr(flags, 'l');
+    source->stream = source->live || strchr(flags, 's');
     source->fails = strchr(flags, 'f');
     source->cut = strchr(flags, 'c');
     source->pipe = strchr(flags, 'p');
@@ -94,7 +97,8 @@ static inline enum eg_status fake_plan(struct eg_source *s, const struct eg_posi
                             : EG_PLAN_KNOWN,
         .resume_offset = s->resume * 10,
         .units = s->stream ? EG_UNITS_STREAM : units,
-        .bytes = s->pipe ? 0 : s->records * 10,
+        .live = s->live,
+        .bytes = s->pipe || s->live ? 0 : s->records * 10,
         .bytes_read = s->pipe ? &s->stored : NULL,
     };
     snprintf(out->key, sizeof out->key, "%s", s->name);
@@ -129,6 +133,8 @@ static inline enum eg_status fake_next(struct eg_source *s, uint64_t unit, struc
     if (*at < from) *at = from;
     if (s->fails && unit == FAKE_FAILS_AT)
         return eg_fail(err, EG_E_IO, "%s: input/output error", s->name);
+    if (s->live && ((s->quiet = !s->quiet) || (*at == to && !eg_env_draining(s->env))))
+        return EG_AGAIN;
     if (*at == to) {
         if (!s->cut || to != s->records) return EG_END;
         eg_tally_add(tally, EG_CAUSE_capture_cut, NULL, INT64_MIN, 0, 1, 5);
