@@ -114,13 +114,13 @@ void eg_sockaddr_split(const struct sockaddr_storage *from, struct eg_addr *addr
     }
 }
 
-enum eg_status eg_allow_parse(struct eg_allow *out, const struct eg_text_list *words,
-                              struct eg_error *err) {
-    struct eg_allow allow = {.entries = eg_calloc(words->count, sizeof *allow.entries)};
+enum eg_status eg_senders_parse(struct eg_senders *out, const struct eg_text_list *words,
+                                struct eg_error *err) {
+    struct eg_senders allow = {.entries = eg_calloc(words->count, sizeof *allow.entries)};
     if (!allow.entries) return eg_fail(err, EG_E_NOMEM, "no memory for the list of senders");
     for (; allow.count < words->count; allow.count++) {
         const char *word = words->items[allow.count];
-        struct eg_allow_entry *entry = &allow.entries[allow.count];
+        struct eg_sender *entry = &allow.entries[allow.count];
         if (eg_prefix_parse(&entry->prefix, &entry->bits, word, strlen(word))) continue;
         eg_free(allow.entries);
         return eg_fail(err, EG_E_USAGE,
@@ -132,7 +132,7 @@ enum eg_status eg_allow_parse(struct eg_allow *out, const struct eg_text_list *w
     return EG_OK;
 }
 
-void eg_allow_reset(struct eg_allow *allow) {
+void eg_senders_reset(struct eg_senders *allow) {
     eg_free(allow->entries);
-    *allow = (struct eg_allow){0};
+    *allow = (struct eg_senders){0};
 }

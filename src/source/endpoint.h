@@ -13,12 +13,12 @@
 
 struct eg_endpoint {
     bool tcp;
-    bool every;        /* no address was given: IPv6 and IPv4, where the machine has both */
-    bool multicast;    /* a group to join */
+    bool every;         /* no address was given: IPv6 and IPv4, where the machine has both */
+    bool multicast;     /* a group to join */
     uint32_t interface; /* index, to join it on; 0: the system chooses */
     struct sockaddr_storage address;
     socklen_t address_size;
-    char text[128];    /* as it was written, without the query */
+    char text[128]; /* as it was written, without the query */
 };
 
 /* `interface` is for a group whose URI names none; NULL: none. Errors: EG_E_USAGE (with what is
@@ -30,18 +30,18 @@ EG_MUST_CHECK enum eg_status eg_endpoint_parse(struct eg_endpoint *, const char 
 void eg_sockaddr_split(const struct sockaddr_storage *, struct eg_addr *address, uint16_t *port);
 
 /* Whom to listen to. */
-struct eg_allow {
-    struct eg_allow_entry {
+struct eg_senders {
+    struct eg_sender {
         struct eg_addr prefix;
         int bits;
-    } *entries;
+    } * entries;
     size_t count; /* 0: everybody */
 };
 /* Errors: EG_E_USAGE naming what is no prefix, EG_E_NOMEM. */
-EG_MUST_CHECK enum eg_status eg_allow_parse(struct eg_allow *, const struct eg_text_list *words,
-                                            struct eg_error *err);
-void eg_allow_reset(struct eg_allow *);
-static inline bool eg_allow_holds(const struct eg_allow *allow, const struct eg_addr *address) {
+EG_MUST_CHECK enum eg_status eg_senders_parse(struct eg_senders *, const struct eg_text_list *words,
+                                              struct eg_error *err);
+void eg_senders_reset(struct eg_senders *);
+static inline bool eg_senders_hold(const struct eg_senders *allow, const struct eg_addr *address) {
     for (size_t i = 0; i < allow->count; i++)
         if (eg_prefix_holds(&allow->entries[i].prefix, allow->entries[i].bits, address))
             return true;

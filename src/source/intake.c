@@ -107,8 +107,8 @@ static bool filler_begin(struct eg_filler *filler) {
 }
 
 bool eg_filler_put(struct eg_filler *filler, const struct eg_received *received) {
-    bool put = (filler->block.buffer || filler_begin(filler)) &&
-               eg_block_add(&filler->block, received);
+    bool put =
+        (filler->block.buffer || filler_begin(filler)) && eg_block_add(&filler->block, received);
     if (!put && filler->block.count && filler_push(filler))
         put = filler_begin(filler) && eg_block_add(&filler->block, received);
     if (!put) {

@@ -50,7 +50,8 @@ static int socket_make(struct eg_endpoint *endpoint, int type) {
 
 static int group_join(int fd, const struct eg_endpoint *endpoint) {
     if (endpoint->address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&endpoint->address;
+        const struct sockaddr_in6 *v6 =
+            (const struct sockaddr_in6 *)(const void *)&endpoint->address;
         struct ipv6_mreq request = {.ipv6mr_multiaddr = v6->sin6_addr,
                                     .ipv6mr_interface = endpoint->interface};
         return setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request);

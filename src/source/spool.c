@@ -191,8 +191,7 @@ static enum eg_status block_write(struct eg_spool *spool, const struct eg_block 
     int failed = write_whole(spool->fd, block->buffer->bytes, block->size, spool->at);
     if (!failed) return EG_OK;
     /* What was written of it must not stand before the next block. */
-    if (ftruncate(spool->fd, (off_t)spool->at) != 0 ||
-        (failed != ENOSPC && failed != EDQUOT))
+    if (ftruncate(spool->fd, (off_t)spool->at) != 0 || (failed != ENOSPC && failed != EDQUOT))
         segment_leave(spool);
     enum eg_status status =
         eg_fail_errno(err, failed, "cannot write to the spool %.300s", spool->directory);
@@ -292,8 +291,9 @@ void eg_spool_forget(struct eg_spool *spool, uint64_t offset) {
         if (!segment_give_up(spool, segment, last) || last) break;
         removed++;
     }
-    memmove(spool->segments, spool->segments + removed,
-            (spool->count - removed) * sizeof *spool->segments);
+    if (removed)
+        memmove(spool->segments, spool->segments + removed,
+                (spool->count - removed) * sizeof *spool->segments);
     spool->count -= removed;
     pthread_mutex_unlock(&spool->lock);
 }

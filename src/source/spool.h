@@ -17,9 +17,9 @@
 #define EG_SPOOL_SEGMENT_MOST (128u << 20)
 
 struct eg_spool_options {
-    const char *directory;   /* made where it is missing */
-    uint64_t bytes_max;      /* on disk */
-    uint64_t reserve_bytes;  /* what is left free on the file system, for those who empty the spool;
+    const char *directory;  /* made where it is missing */
+    uint64_t bytes_max;     /* on disk */
+    uint64_t reserve_bytes; /* what is left free on the file system, for those who empty the spool;
                                 at most a twentieth of it is kept */
     uint64_t segment_bytes;
 };
@@ -29,7 +29,7 @@ struct eg_spool;
 /* Errors: EG_E_LOCKED when another process (or object) has the spool; EG_E_ACCESS, EG_E_NOSPACE. */
 EG_MUST_CHECK enum eg_status eg_spool_open(struct eg_spool **out, const struct eg_env *,
                                            const struct eg_spool_options *, struct eg_error *err);
-void eg_spool_close(struct eg_spool *); /* does not sync; NULL is fine */
+void eg_spool_close(struct eg_spool *);            /* does not sync; NULL is fine */
 const char *eg_spool_key(const struct eg_spool *); /* 32 hex digits: which spool this is */
 
 /* ---- the writer's thread ---- */
@@ -75,7 +75,7 @@ struct eg_spool_piece {
 EG_MUST_CHECK enum eg_status eg_spool_reader_new(struct eg_spool_reader **out, struct eg_spool *,
                                                  uint64_t offset, struct eg_error *err);
 void eg_spool_reader_free(struct eg_spool_reader *); /* NULL is fine */
-/* EG_END: nothing more so far. Damage is added to `damage` and stepped over; it is never an error.
+/* EG_AGAIN: nothing more so far. Damage is added to `damage` and stepped over; it is never an error.
  * Errors: EG_E_IO, EG_E_NOMEM where the machine lacks something (descriptors, memory). */
 EG_MUST_CHECK enum eg_status eg_spool_read(struct eg_spool_reader *, struct eg_spool_piece *out,
                                            struct eg_spool_damage *damage, struct eg_error *err);

@@ -22,7 +22,7 @@ struct eg_spool {
     struct eg_spool_options options;
     /* under the lock */
     pthread_mutex_t lock;
-    pthread_cond_t more; /* something was appended */
+    pthread_cond_t more;          /* something was appended */
     struct egi_segment *segments; /* in order */
     size_t count, room;
     uint64_t bytes, written, synced, sequence, syncs, sync_failures;

@@ -61,6 +61,8 @@ void eg_spool_reader_free(struct eg_spool_reader *reader) {
 
 static void segment_enter(struct eg_spool_reader *reader, uint64_t number) {
     if (reader->fd >= 0) close(reader->fd);
+    eg_buffer_unref(reader->buffer); /* others may look at it: it is not filled again */
+    reader->buffer = NULL;
     reader->fd = -1;
     reader->number = number;
     reader->at = reader->searched = reader->from = 0;
@@ -85,8 +87,9 @@ static enum eg_status buffer_fill(struct eg_spool_reader *reader, uint64_t at, s
     uint64_t end = reader->from + reader->size, rest = limit - end;
     size_t room = READ_BYTES - reader->size;
     ssize_t got;
-    do got = pread(reader->fd, reader->buffer->bytes + reader->size, rest < room ? rest : room,
-                   (off_t)end);
+    do
+        got = pread(reader->fd, reader->buffer->bytes + reader->size, rest < room ? rest : room,
+                    (off_t)end);
     while (got < 0 && errno == EINTR);
     if (got > 0) reader->size += (size_t)got;
     reader->unreadable = got <= 0 && rest > 0;
@@ -203,17 +206,16 @@ enum eg_status eg_spool_read(struct eg_spool_reader *reader, struct eg_spool_pie
     for (;;) {
         struct egi_segment segment;
         bool last, taken;
-        if (!egi_segment_find(reader->spool, reader->number, &segment, &last)) return EG_END;
+        if (!egi_segment_find(reader->spool, reader->number, &segment, &last)) return EG_AGAIN;
         if (segment.number != reader->number) segment_enter(reader, segment.number);
         if (reader->at < segment.bytes) {
-            enum eg_status status =
-                segment_step(reader, segment.bytes, out, &taken, damage, err);
+            enum eg_status status = segment_step(reader, segment.bytes, out, &taken, damage, err);
             if (status < 0 || (status == EG_OK && taken)) return status;
             if (status == EG_OK) continue;
-            if (last) return EG_END; /* more may follow that tells how far the damage goes */
+            if (last) return EG_AGAIN; /* more may follow that tells how far the damage goes */
             damage_note(reader, segment.bytes, damage);
         }
-        if (last) return EG_END;
+        if (last) return EG_AGAIN;
         segment_enter(reader, segment.number + 1);
     }
 }

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening, asking and closing a listener. */
+#include "source/listener.h"
+
+#include "base/alloc.h"
+#include "base/strbuf.h"
+#include "source/receive.h"
+#include "source/sockets.h"
+#include "source/spooler.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define MIB (INT64_C(1) << 20)
+#define WARNINGS_MAX EG_ENDPOINTS_MAX
+
+struct listening {
+    struct eg_endpoint endpoint;
+    struct eg_traffic traffic;
+    uint32_t workers;
+    int fds[EG_WORKERS_MAX];
+    struct eg_receiver *receivers[EG_WORKERS_MAX];
+    char name[160];
+};
+
+struct eg_listener {
+    const struct eg_env *env;
+    struct listening *endpoints[EG_ENDPOINTS_MAX];
+    uint32_t endpoint_count;
+    struct eg_senders allow;
+    struct eg_intake *intake;
+    struct eg_spool *spool;
+    struct eg_spooler *spooler;
+    atomic_bool stop;
+    atomic_uint running; /* threads that may still put something into the intake */
+    char *warnings[WARNINGS_MAX];
+    size_t warning_count;
+    char *name;
+    struct eg_listener_losses told; /* the reader's thread */
+};
+
+static int64_t usual(int64_t given, int64_t preset) { return given > 0 ? given : preset; }
+
+/* ---- sockets ---- */
+
+static enum eg_status warning_add(struct eg_listener *listener, const struct listening *at,
+                                  uint64_t wanted, struct eg_error *err) {
+    uint64_t got = eg_socket_receive_bytes(at->fds[0]);
+    if (got >= wanted) return EG_OK;
+    struct eg_strbuf text = {0};
+    eg_strbuf_printf(&text,
+                     "%s: the kernel grants a receive buffer of %llu KiB, not %llu KiB; bursts may "
+                     "be lost. To allow it: sysctl -w net.core.rmem_max=%llu (or run with "
+                     "CAP_NET_ADMIN)",
+                     at->name, (unsigned long long)got >> 10, (unsigned long long)wanted >> 10,
+                     (unsigned long long)wanted);
+    char *line = eg_strbuf_take(&text);
+    if (!line) return eg_fail(err, EG_E_NOMEM, "no memory to listen on %s", at->name);
+    listener->warnings[listener->warning_count++] = line;
+    return EG_OK;
+}
+
+/* Several sockets share a port only with our own: the first one is bound alone, to see that nobody
+ * else has it. */
+static enum eg_status port_try(const struct eg_endpoint *endpoint, struct eg_error *err) {
+    int fd;
+    if (!eg_endpoint_port(endpoint)) return EG_OK;
+    EG_TRY(eg_socket_udp(&fd, endpoint, false, 0, err));
+    close(fd);
+    return EG_OK;
+}
+
+static enum eg_status sockets_open(struct eg_listener *listener, struct listening *at,
+                                   const struct eg_listener_options *options,
+                                   struct eg_error *err) {
+    int64_t workers = usual(options->workers, 1);
+    if (workers > EG_WORKERS_MAX)
+        return eg_fail(err, EG_E_USAGE, "%lld workers are too many: %d at most", (long long)workers,
+                       EG_WORKERS_MAX);
+    if (at->endpoint.multicast) workers = 1; /* the kernel gives each socket of a group all of it */
+    uint64_t buffer = (uint64_t)usual(options->receive_buffer, 32 * MIB);
+    if (workers > 1) EG_TRY(port_try(&at->endpoint, err));
+    for (; at->workers < (uint32_t)workers; at->workers++) {
+        EG_TRY(eg_socket_udp(&at->fds[at->workers], &at->endpoint, workers > 1, buffer, err));
+        if (!at->workers) eg_endpoint_port_set(&at->endpoint, eg_socket_port(at->fds[0]));
+    }
+    return warning_add(listener, at, buffer, err);
+}
+
+static void name_make(struct listening *at) {
+    struct eg_addr address;
+    uint16_t port;
+    char text[EG_ADDR_TEXT];
+    eg_sockaddr_split(&at->endpoint.address, &address, &port);
+    eg_addr_text(&address, text);
+    bool v6 = at->endpoint.address.ss_family == AF_INET6;
+    snprintf(at->name, sizeof at->name, "%s://%s%s%s:%u", at->endpoint.tcp ? "tcp" : "udp",
+             v6 && !at->endpoint.every ? "[" : "", at->endpoint.every ? "" : text,
+             v6 && !at->endpoint.every ? "]" : "", port);
+}
+
+static enum eg_status endpoint_open(struct eg_listener *listener, const char *uri,
+                                    const struct eg_listener_options *options,
+                                    struct eg_error *err) {
+    if (listener->endpoint_count == EG_ENDPOINTS_MAX)
+        return eg_fail(err, EG_E_USAGE, "more than %d endpoints to listen on", EG_ENDPOINTS_MAX);
+    struct listening *at = eg_calloc(1, sizeof *at);
+    if (!at) return eg_fail(err, EG_E_NOMEM, "no memory to listen on %.100s", uri);
+    listener->endpoints[listener->endpoint_count++] = at;
+    EG_TRY(eg_endpoint_parse(&at->endpoint, uri, options->interface, err));
+    name_make(at);
+    EG_TRY(sockets_open(listener, at, options, err));
+    name_make(at); /* with the port the kernel chose */
+    return EG_OK;
+}
+
+static enum eg_status listener_name(struct eg_listener *listener, struct eg_error *err) {
+    struct eg_strbuf text = {0};
+    for (uint32_t i = 0; i < listener->endpoint_count; i++) {
+        if (i) eg_strbuf_char(&text, ' ');
+        eg_strbuf_text(&text, listener->endpoints[i]->name);
+    }
+    listener->name = eg_strbuf_take(&text);
+    return listener->name ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory to listen");
+}
+
+/* ---- where it goes ---- */
+
+static enum eg_status storage_open(struct eg_listener *listener,
+                                   const struct eg_listener_options *options,
+                                   struct eg_error *err) {
+    EG_TRY(eg_intake_new(&listener->intake, (uint64_t)usual(options->queue, 256 * MIB), err));
+    if (!options->spool || !*options->spool || strcmp(options->spool, "off") == 0) return EG_OK;
+    struct eg_spool_options spool = {
+        .directory = options->spool,
+        .bytes_max = (uint64_t)usual(options->spool_max, 16384 * MIB),
+        .reserve_bytes = (uint64_t)usual(options->spool_reserve, 256 * MIB),
+        .segment_bytes = (uint64_t)usual(options->spool_segment, 64 * MIB),
+    };
+    /* A quarter at most, so that what is read can be given up while more comes. */
+    if (spool.segment_bytes > spool.bytes_max / 4) spool.segment_bytes = spool.bytes_max / 4;
+    if (spool.segment_bytes > EG_SPOOL_SEGMENT_MOST) spool.segment_bytes = EG_SPOOL_SEGMENT_MOST;
+    if (spool.segment_bytes < EG_SPOOL_SEGMENT_LEAST) spool.segment_bytes = EG_SPOOL_SEGMENT_LEAST;
+    return eg_spool_open(&listener->spool, listener->env, &spool, err);
+}
+
+/* ---- threads ---- */
+
+/* The last one out says that nothing more will come. */
+static void thread_ended(void *to) {
+    struct eg_listener *listener = to;
+    if (atomic_fetch_sub(&listener->running, 1) == 1) eg_intake_close(listener->intake);
+}
+
+static enum eg_status receivers_start(struct eg_listener *listener, struct listening *at,
+                                      struct eg_error *err) {
+    for (uint32_t i = 0; i < at->workers; i++) {
+        struct eg_receiver_options options = {
+            .env = listener->env,
+            .fd = at->fds[i],
+            .allow = &listener->allow,
+            .traffic = &at->traffic,
+            .intake = listener->intake,
+            .stop = &listener->stop,
+            .ended = thread_ended,
+            .ended_to = listener,
+        };
+        atomic_fetch_add(&listener->running, 1);
+        enum eg_status status = eg_receiver_start(&at->receivers[i], &options, err);
+        if (status < 0) atomic_fetch_sub(&listener->running, 1);
+        EG_TRY(status);
+    }
+    return EG_OK;
+}
+
+static enum eg_status threads_start(struct eg_listener *listener,
+                                    const struct eg_listener_options *options,
+                                    struct eg_error *err) {
+    if (listener->spool) {
+        struct eg_spooler_options spooler = {
+            .sync_interval_us = usual(options->sync_interval_us, 1000000),
+            .sync_bytes = (uint64_t)usual(options->sync_bytes, 64 * MIB),
+        };
+        EG_TRY(eg_spooler_start(&listener->spooler, listener->env, listener->intake,
+                                listener->spool, &spooler, err));
+    }
+    for (uint32_t i = 0; i < listener->endpoint_count; i++)
+        EG_TRY(receivers_start(listener, listener->endpoints[i], err));
+    return EG_OK;
+}
+
+/* ---- opening and closing ---- */
+
+static enum eg_status listener_start(struct eg_listener *listener,
+                                     const struct eg_listener_options *options,
+                                     struct eg_error *err) {
+    if (!options->endpoints.count) return eg_fail(err, EG_E_USAGE, "nothing to listen on");
+    EG_TRY(eg_senders_parse(&listener->allow, &options->allow, err));
+    for (size_t i = 0; i < options->endpoints.count; i++)
+        EG_TRY(endpoint_open(listener, options->endpoints.items[i], options, err));
+    EG_TRY(listener_name(listener, err));
+    EG_TRY(storage_open(listener, options, err));
+    return threads_start(listener, options, err);
+}
+
+enum eg_status eg_listener_open(struct eg_listener **out, const struct eg_env *env,
+                                const struct eg_listener_options *options, struct eg_error *err) {
+    struct eg_listener *listener = eg_calloc(1, sizeof *listener);
+    if (!listener) return eg_fail(err, EG_E_NOMEM, "no memory to listen");
+    listener->env = env;
+    /* One for the opening itself, so that threads that end early do not end the intake. */
+    atomic_store(&listener->running, 1);
+    enum eg_status status = listener_start(listener, options, err);
+    if (status < 0) {
+        eg_listener_close(listener);
+        return status;
+    }
+    *out = listener;
+    return EG_OK;
+}
+
+void eg_listener_drain(struct eg_listener *listener) {
+    if (!atomic_exchange(&listener->stop, true) && listener->intake) thread_ended(listener);
+}
+
+bool eg_listener_drained(struct eg_listener *listener) {
+    return listener->spooler ? eg_spooler_over(listener->spooler)
+                             : eg_intake_over(listener->intake);
+}
+
+static void listening_free(struct listening *at) {
+    for (uint32_t i = 0; i < at->workers; i++) {
+        eg_receiver_free(at->receivers[i]);
+        close(at->fds[i]);
+    }
+    eg_free(at);
+}
+
+void eg_listener_close(struct eg_listener *listener) {
+    if (!listener) return;
+    eg_listener_drain(listener);
+    for (uint32_t i = 0; i < listener->endpoint_count; i++) listening_free(listener->endpoints[i]);
+    eg_spooler_free(listener->spooler);
+    eg_spool_close(listener->spool);
+    eg_intake_free(listener->intake);
+    eg_senders_reset(&listener->allow);
+    for (size_t i = 0; i < listener->warning_count; i++) eg_free(listener->warnings[i]);
+    eg_free(listener->name);
+    eg_free(listener);
+}
+
+/* ---- asking ---- */
+
+bool eg_listener_sync(struct eg_listener *listener, int64_t wait_us) {
+    return !listener->spooler || eg_spooler_sync(listener->spooler, wait_us);
+}
+
+struct eg_spool *eg_listener_spool(struct eg_listener *listener) {
+    return listener->spool;
+}
+
+struct eg_intake *eg_listener_intake(struct eg_listener *listener) {
+    return listener->intake;
+}
+
+const char *eg_listener_name(const struct eg_listener *listener) { return listener->name; }
+
+const char *eg_listener_warning(const struct eg_listener *listener, size_t index) {
+    return index < listener->warning_count ? listener->warnings[index] : NULL;
+}
+
+static void endpoint_counts(struct listening *at, struct eg_endpoint_counts *out) {
+    *out = (struct eg_endpoint_counts){
+        .name = at->name,
+        .port = eg_endpoint_port(&at->endpoint),
+        .tcp = at->endpoint.tcp,
+        .datagrams = atomic_load(&at->traffic.datagrams),
+        .bytes = atomic_load(&at->traffic.bytes),
+        .refused = atomic_load(&at->traffic.refused),
+        .refused_bytes = atomic_load(&at->traffic.refused_bytes),
+        .kernel_drops = atomic_load(&at->traffic.kernel_drops),
+        .receive_buffer = eg_socket_receive_bytes(at->fds[0]),
+        .sockets = at->workers,
+    };
+}
+
+void eg_listener_counts(struct eg_listener *listener, struct eg_listener_counts *out) {
+    *out = (struct eg_listener_counts){.endpoint_count = listener->endpoint_count};
+    for (uint32_t i = 0; i < listener->endpoint_count; i++) {
+        struct eg_endpoint_counts *one = &out->endpoints[i];
+        endpoint_counts(listener->endpoints[i], one);
+        out->datagrams += one->datagrams;
+        out->bytes += one->bytes;
+        out->refused += one->refused;
+        out->refused_bytes += one->refused_bytes;
+        out->kernel_drops += one->kernel_drops;
+    }
+    struct eg_intake_counts intake;
+    eg_intake_counts(listener->intake, &intake);
+    out->queue_dropped = intake.queue_dropped;
+    out->queue_dropped_bytes = intake.queue_dropped_bytes;
+    out->spool_dropped = intake.spool_dropped;
+    out->spool_dropped_bytes = intake.spool_dropped_bytes;
+    out->queued_bytes = intake.queued_bytes;
+    if (!listener->spool) return;
+    out->spool_stuck = eg_spooler_stuck(listener->spooler);
+    eg_spool_state(listener->spool, &out->spool);
+}
+
+static void losses_sub(struct eg_listener_losses *from, const struct eg_listener_losses *less) {
+    from->kernel_drops -= less->kernel_drops;
+    from->refused -= less->refused;
+    from->refused_bytes -= less->refused_bytes;
+    from->queue_dropped -= less->queue_dropped;
+    from->queue_dropped_bytes -= less->queue_dropped_bytes;
+    from->spool_dropped -= less->spool_dropped;
+    from->spool_dropped_bytes -= less->spool_dropped_bytes;
+    from->messages_bad -= less->messages_bad;
+    from->messages_bad_bytes -= less->messages_bad_bytes;
+}
+
+void eg_listener_losses_take(struct eg_listener *listener, struct eg_listener_losses *out) {
+    struct eg_listener_counts now;
+    eg_listener_counts(listener, &now);
+    struct eg_listener_losses all = {
+        .kernel_drops = now.kernel_drops,
+        .refused = now.refused,
+        .refused_bytes = now.refused_bytes,
+        .queue_dropped = now.queue_dropped,
+        .queue_dropped_bytes = now.queue_dropped_bytes,
+        .spool_dropped = now.spool_dropped,
+        .spool_dropped_bytes = now.spool_dropped_bytes,
+        .messages_bad = now.messages_bad,
+        .messages_bad_bytes = now.messages_bad_bytes,
+    };
+    *out = all;
+    losses_sub(out, &listener->told);
+    listener->told = all;
+}
+
+void eg_listener_losses_return(struct eg_listener *listener,
+                               const struct eg_listener_losses *losses) {
+    losses_sub(&listener->told, losses);
+}
