@@ -36,6 +36,7 @@ bool eg_link_supported(uint32_t link_type) {
     case EG_LINK_RAW:
     case EG_LINK_LOOP:
     case EG_LINK_SLL:
+    case EG_LINK_MPLS:
     case EG_LINK_IPV4:
     case EG_LINK_IPV6:
     case EG_LINK_SLL2: return true;
@@ -153,6 +154,7 @@ static uint32_t link_header(uint32_t link_type, struct eg_rest *rest, struct eg_
     case EG_LINK_RAW_BSD:
     case EG_LINK_RAW_OPENBSD:
     case EG_LINK_RAW: return TYPE_IP_BY_VERSION;
+    case EG_LINK_MPLS: return TYPE_MPLS;
     case EG_LINK_IPV4: return TYPE_IPV4;
     case EG_LINK_IPV6: return TYPE_IPV6;
     default: out->remarks |= EG_REMARK_LINK_TYPE_UNSUPPORTED; return TYPE_NONE;

@@ -20,6 +20,7 @@ enum eg_link {
     EG_LINK_RAW = 101,
     EG_LINK_LOOP = 108,
     EG_LINK_SLL = 113,
+    EG_LINK_MPLS = 219, /* begins with a label */
     EG_LINK_IPV4 = 228,
     EG_LINK_IPV6 = 229,
     EG_LINK_SLL2 = 276,

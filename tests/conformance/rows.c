@@ -45,7 +45,8 @@ static void print_value(const struct eg_batch *batch, uint32_t col, uint32_t row
     }
 }
 
-static void print_batch(const struct eg_batch *batch) {
+static void print_batch(const struct eg_batch *batch, enum eg_table_id table) {
+    if (batch->table_id != table) return; /* the extract's other table */
     for (uint32_t row = 0; row < batch->rows; row++)
         for (uint32_t col = 0; col < batch->table->count; col++) {
             print_value(batch, col, row);
@@ -68,13 +69,13 @@ static int trouble(enum eg_status status, const struct eg_error *err) {
     return 1;
 }
 
-static int read_all(struct eg_scan *scan, struct eg_error *err) {
+static int read_all(struct eg_scan *scan, enum eg_table_id table, struct eg_error *err) {
     struct eg_scan_worker *worker;
     enum eg_status status = eg_scan_worker_new(&worker, scan, err);
     if (status < 0) return trouble(status, err);
     struct eg_batch *batch;
     while ((status = eg_scan_next(worker, &batch, err)) == EG_OK) {
-        print_batch(batch);
+        print_batch(batch, table);
         eg_batch_unref(batch);
     }
     eg_scan_worker_free(worker);
@@ -85,8 +86,8 @@ static int read_all(struct eg_scan *scan, struct eg_error *err) {
 
 int main(int argc, char **argv) {
     enum eg_table_id table = argc > 2 ? eg_table_by_name(argv[1]) : EG_TABLE_COUNT;
-    if (table != EG_TABLE_PACKETS && table != EG_TABLE_FLOWS) {
-        fprintf(stderr, "usage: conformance-rows packets|flows FILE...\n");
+    if (table != EG_TABLE_PACKETS && table != EG_TABLE_FLOWS && table != EG_TABLE_COUNTERS) {
+        fprintf(stderr, "usage: conformance-rows packets|flows|counters FILE...\n");
         return 2;
     }
     const struct eg_source_type *source = eg_registry_find(EG_STAGE_source, "file")->type;
@@ -98,6 +99,7 @@ int main(int argc, char **argv) {
     struct eg_env env = eg_env_plain;
     if (getenv("EG_BATCH_ROWS"))
         env.batch_rows = (uint32_t)strtoul(getenv("EG_BATCH_ROWS"), NULL, 10);
+    if (getenv("EG_UNIT_BYTES")) env.unit_bytes = strtoull(getenv("EG_UNIT_BYTES"), NULL, 10);
     /* EG_NETFLOW_PORT: one that is known to carry exports */
     const uint16_t port =
         getenv("EG_NETFLOW_PORT") ? (uint16_t)strtoul(getenv("EG_NETFLOW_PORT"), NULL, 10) : 0;
@@ -109,7 +111,8 @@ int main(int argc, char **argv) {
         .inputs = (const char *const *)argv + 2,
         .input_count = (size_t)argc - 2,
         .parts = {{.extract = eg_registry_find(EG_STAGE_extract, extract)->type,
-                   .columns = EG_COLUMNS_ALL}},
+                   .columns = EG_COLUMNS_ALL,
+                   .also_columns = table == EG_TABLE_COUNTERS ? EG_COLUMNS_ALL : 0}},
         .part_count = 1,
     };
     struct eg_scan *scan;
@@ -121,7 +124,7 @@ int main(int argc, char **argv) {
     const struct eg_table *columns = eg_table_get(table);
     for (uint32_t col = 0; col < columns->count; col++)
         printf("%s%c", columns->columns[col].name, col + 1 < columns->count ? '\t' : '\n');
-    int code = read_all(scan, &err);
+    int code = read_all(scan, table, &err);
     size_t troubles;
     const struct eg_trouble *noted = eg_scan_troubles(scan, &troubles);
     for (size_t i = 0; i < troubles; i++)

@@ -140,7 +140,7 @@ static inline void result_text(struct result *r, char *text) {
 }
 
 static inline char *row_text(const struct eg_batch *batch, uint32_t row) {
-    char text[4096];
+    char text[4096] = "";
     size_t n = 0;
     for (uint32_t c = 0; c < batch->table->count; c++) {
         const struct eg_column *col = &batch->columns[c];
