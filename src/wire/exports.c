@@ -576,7 +576,7 @@ static enum eg_status exports_begin(struct eg_extract *x, uint64_t unit,
 const struct eg_extract_type eg_extract_exports = {
     .abi = EG_STAGE_ABI,
     .name = "exports",
-    .help = "flow exports (NetFlow) inside captures, as flows",
+    .help = "flow exports (NetFlow, sFlow) inside captures, as flows",
     .table = EG_TABLE_FLOWS,
     .also = EG_TABLE_COUNTERS,
     .open = exports_open,

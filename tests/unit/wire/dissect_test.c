@@ -89,6 +89,7 @@ static void test_other_links(void **state) {
         {EG_LINK_ETHERNET, MACS "0025 aaaa03 000000 0800" UDP4},
         {EG_LINK_ETHERNET, MACS "0020 060603" UDP4},
         {EG_LINK_ETHERNET, MACS "8100 0064 0025 aaaa03 0000f8 0800" UDP4},
+        {EG_LINK_MPLS, "00064040 000c8140" UDP4},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_true(eg_link_supported(good[i].link_type));

@@ -273,8 +273,11 @@ static inline enum eg_status run_frames(const struct frames *frames, struct run_
         out_new(&out, how.capacity, EG_COLUMNS_ALL);
         status = EG_E_NOMEM;
     }
-    for (uint32_t u = 0; u < how.units; u++)
-        if (units[u]) (void)eg_extract_exports.join(x, units[u], &out, NULL);
+    for (uint32_t u = 0; u < how.units; u++) {
+        if (!units[u]) continue;
+        (void)eg_extract_exports.join(x, units[u], &out, NULL);
+        (void)eg_extract_exports.finish(units[u], &out, NULL);
+    }
     (void)eg_extract_exports.join(x, NULL, &out, NULL);
     if (out.rows) result_take(r, &out);
     eg_extract_exports.close(x);
