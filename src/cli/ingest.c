@@ -71,6 +71,12 @@ static const struct eg_option options[] = {
      .max = 86400000000,
      .value_name = "TIME",
      .help = "How often what a live source gave is made durable and visible."},
+    {.name = "spool",
+     .type = EG_OPT_TEXT,
+     .offset = offsetof(struct eg_ingest_options, spool),
+     .value_name = "DIR",
+     .help = "Where received exports are kept until they are stored; off keeps them in memory. "
+             "Default: in the dataset."},
     EG_OPTION_END,
 };
 

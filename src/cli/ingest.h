@@ -30,7 +30,7 @@ struct eg_ingest_options {
 /* Sources that one pump reads: the files, one directory, all addresses that are listened on, one
  * interface. */
 struct eg_group {
-    enum { EG_GROUP_FILES, EG_GROUP_DIRECTORY, EG_GROUP_LIVE } kind;
+    enum { EG_GROUP_FILES, EG_GROUP_DIRECTORY, EG_GROUP_LISTEN, EG_GROUP_LIVE } kind;
     const struct eg_source_type *source;
     void *source_options;
     char **inputs; /* as the user wrote them, less the queries */
@@ -56,6 +56,13 @@ struct eg_ingest {
 /* Sorts the call's words into groups. Errors: EG_E_USAGE, EG_E_NOENT, EG_E_ACCESS naming the word. */
 EG_MUST_CHECK enum eg_status eg_ingest_groups(struct eg_ingest *, struct eg_error *err);
 void eg_ingest_groups_free(struct eg_ingest *);
+
+/* Receives what comes to the addresses of a group until it is told to end. `run` is called with the
+ * listener in the group's options, again whenever it failed in a way that may pass. */
+EG_MUST_CHECK enum eg_status eg_ingest_listen(struct eg_ingest *, struct eg_group *,
+                                              const struct eg_env *,
+                                              enum eg_status (*run)(void *, struct eg_error *),
+                                              void *to, struct eg_error *err);
 
 /* Reads a group to its end, or until it is told to end; adds to the account. */
 EG_MUST_CHECK enum eg_status eg_ingest_group(struct eg_ingest *, struct eg_group *,

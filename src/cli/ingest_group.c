@@ -67,7 +67,9 @@ static enum eg_status pump_once(struct run *run, const char *const *inputs, size
         .sink_count = sinks.count,
         .threads = (uint32_t)o->threads,
         .round_bytes = (uint64_t)o->round_bytes,
-        .interval_us = run->group->kind == EG_GROUP_LIVE ? o->interval_us : 0,
+        .interval_us = run->group->kind == EG_GROUP_LIVE || run->group->kind == EG_GROUP_LISTEN
+                           ? o->interval_us
+                           : 0,
         .progress = draw,
         .progress_to = run,
     };
@@ -100,7 +102,8 @@ static bool may_pass(enum eg_status status) {
     return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM;
 }
 
-static enum eg_status live_run(struct run *run, struct eg_error *err) {
+static enum eg_status live_run(void *to, struct eg_error *err) {
+    struct run *run = to;
     int left = DRAIN_RETRIES;
     bool told = false;
     for (;;) {
@@ -123,10 +126,13 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
         if (group->kind == EG_GROUP_FILES) run.env.cancel = run.env.drain;
     }
     EG_TRY(eg_book_new(&run.book, err));
-    enum eg_status status =
-        group->kind == EG_GROUP_LIVE
-            ? live_run(&run, err)
-            : pump_once(&run, (const char *const *)group->inputs, group->count, err);
+    enum eg_status status;
+    if (group->kind == EG_GROUP_LISTEN)
+        status = eg_ingest_listen(in, group, &run.env, live_run, &run, err);
+    else if (group->kind == EG_GROUP_LIVE)
+        status = live_run(&run, err);
+    else
+        status = pump_once(&run, (const char *const *)group->inputs, group->count, err);
     eg_book_free(run.book);
     return status;
 }

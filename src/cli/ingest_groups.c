@@ -39,6 +39,31 @@ static enum eg_status input_add(struct eg_group *group, const char *text, size_t
     return EG_OK;
 }
 
+/* All addresses share one listener; options in the query of any of them are for all. */
+static enum eg_status listen_add(struct eg_ingest *in, const char *word, struct eg_error *err) {
+    struct eg_group *group = NULL;
+    char address[256];
+    const char *query = strchr(word, '?');
+    size_t size = query ? (size_t)(query - word) : strlen(word);
+    for (size_t i = 0; i < in->group_count && !group; i++)
+        if (in->groups[i].kind == EG_GROUP_LISTEN) group = &in->groups[i];
+    if (size >= sizeof address) return eg_fail(err, EG_E_USAGE, "%.60s… is no address", word);
+    snprintf(address, sizeof address, "%.*s", (int)size, word);
+    if (group) {
+        EG_TRY(
+            eg_option_set(group->source->options, group->source_options, "listen", address, err));
+    } else {
+        if (!(group = group_add(in, err))) return EG_E_USAGE;
+        group->kind = EG_GROUP_LISTEN;
+        group->source = eg_registry_find(EG_STAGE_source, "udp")->type;
+        EG_TRY(eg_query_options(group->source->options, group->source->options_size, NULL,
+                                &group->source_options, err));
+        EG_TRY(input_add(group, word, size, err));
+    }
+    return eg_query_set(group->source->options, group->source_options, query ? query + 1 : NULL,
+                        err);
+}
+
 static enum eg_status live_add(struct eg_ingest *in, const char *word, const struct eg_stage *stage,
                                struct eg_error *err) {
     if (!stage->type)
@@ -76,6 +101,8 @@ static enum eg_status directory_add(struct eg_ingest *in, const char *word, stru
 
 static enum eg_status word_add(struct eg_ingest *in, const char *word, struct eg_error *err) {
     const struct eg_stage *stage = scheme_of(word);
+    if (stage && (strcmp(stage->name, "udp") == 0 || strcmp(stage->name, "tcp") == 0))
+        return listen_add(in, word, err);
     if (stage && strcmp(stage->name, "file") != 0) return live_add(in, word, stage, err);
     if (stage || strcmp(word, "-") == 0) return file_add(in, word, err);
     struct stat info;
@@ -89,6 +116,7 @@ enum eg_status eg_ingest_groups(struct eg_ingest *in, struct eg_error *err) {
     for (size_t i = 0; i < in->call->word_count; i++) EG_TRY(word_add(in, in->call->words[i], err));
     for (size_t i = 0; i < in->group_count; i++)
         in->live = in->live || in->groups[i].kind == EG_GROUP_LIVE ||
+                   in->groups[i].kind == EG_GROUP_LISTEN ||
                    (in->groups[i].kind == EG_GROUP_DIRECTORY && in->options->follow);
     return EG_OK;
 }

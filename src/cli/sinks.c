@@ -32,8 +32,8 @@ static enum eg_status find_sink(const char *uri, const struct eg_stage **out,
     return EG_OK;
 }
 
-static enum eg_status set_options(const struct eg_option *table, void *to, const char *query,
-                                  struct eg_error *err) {
+enum eg_status eg_query_set(const struct eg_option *table, void *to, const char *query,
+                            struct eg_error *err) {
     while (query && *query) {
         char name[64], value[1024];
         size_t pair = strcspn(query, "&"), eq = strcspn(query, "=");
@@ -53,7 +53,7 @@ enum eg_status eg_query_options(const struct eg_option *table, size_t size, cons
     *out = eg_calloc(1, size + 1);
     if (!*out) return eg_fail(err, EG_E_NOMEM, "out of memory");
     enum eg_status status = eg_options_preset(table, *out, err);
-    if (status >= 0) status = set_options(table, *out, query, err);
+    if (status >= 0) status = eg_query_set(table, *out, query, err);
     if (status >= 0) return EG_OK;
     eg_options_reset(table, *out);
     eg_free(*out);

@@ -24,8 +24,10 @@ EG_MUST_CHECK enum eg_status eg_sinks_open(struct eg_sinks *, const struct eg_en
                                            const char *format, struct eg_error *err);
 void eg_sinks_close(struct eg_sinks *);
 
-/* The options of a stage out of a URI's query, "name=value&…" (NULL: none), over their presets; to
- * be freed with eg_options_reset and eg_free. */
+/* The options of a stage out of a URI's query, "name=value&…" (NULL: none): into a struct that is
+ * there, or over presets into a new one, to be freed with eg_options_reset and eg_free. */
+EG_MUST_CHECK enum eg_status eg_query_set(const struct eg_option *, void *options,
+                                          const char *query, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_query_options(const struct eg_option *, size_t size,
                                               const char *query, void **out, struct eg_error *err);
 

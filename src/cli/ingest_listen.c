@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Listening: one listener for all addresses of an ingest, which receives and spools however often
+ * the pump behind it is run. */
+#include "base/strbuf.h"
+#include "cli/ingest.h"
+#include "source/listener.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where what was received is kept until it is stored: as asked for, else in the dataset; nowhere
+ * where nothing remembers how far it was read. */
+static enum eg_status choose_spool(struct eg_ingest *in, struct eg_group *group,
+                                   struct eg_error *err) {
+    struct eg_udp_options *o = group->source_options;
+    const struct eg_option *list = group->source->options;
+    if (in->options->spool) return eg_option_set(list, o, "spool", in->options->spool, err);
+    if (o->listen.spool || !in->dataset) return EG_OK;
+    struct eg_strbuf path = {0};
+    eg_strbuf_printf(&path, "%s/_earlgrey/spool", in->dataset);
+    enum eg_status status = path.failed ? eg_fail(err, EG_E_NOMEM, "out of memory")
+                                        : eg_option_set(list, o, "spool", path.text, err);
+    eg_strbuf_reset(&path);
+    return status;
+}
+
+static void tell_counts(const struct eg_call *call, struct eg_listener *listener) {
+    struct eg_listener_counts c;
+    eg_listener_counts(listener, &c);
+    for (uint32_t i = 0; i < c.endpoint_count; i++)
+        eg_note(
+            call,
+            "earlgrey: %s: %llu datagrams, %llu bytes, %llu dropped by the kernel, %llu refused",
+            c.endpoints[i].name, (unsigned long long)c.endpoints[i].datagrams,
+            (unsigned long long)c.endpoints[i].bytes,
+            (unsigned long long)c.endpoints[i].kernel_drops,
+            (unsigned long long)c.endpoints[i].refused);
+}
+
+enum eg_status eg_ingest_listen(struct eg_ingest *in, struct eg_group *group,
+                                const struct eg_env *env,
+                                enum eg_status (*run)(void *, struct eg_error *), void *to,
+                                struct eg_error *err) {
+    struct eg_udp_options *o = group->source_options;
+    struct eg_listener *listener;
+    EG_TRY(choose_spool(in, group, err));
+    EG_TRY(eg_option_set(group->source->options, o, "listen", group->inputs[0], err));
+    EG_TRY(eg_listener_open(&listener, env, &o->listen, err));
+    for (size_t i = 0; eg_listener_warning(listener, i); i++)
+        eg_note(in->call, "earlgrey: %s", eg_listener_warning(listener, i));
+    struct eg_listener_counts counts;
+    eg_listener_counts(listener, &counts);
+    for (uint32_t i = 0; i < counts.endpoint_count; i++)
+        eg_note(in->call, "earlgrey: listening on %s, port %u", counts.endpoints[i].name,
+                counts.endpoints[i].port);
+    o->listener = listener;
+    enum eg_status status = run(to, err);
+    tell_counts(in->call, listener);
+    o->listener = NULL;
+    eg_listener_close(listener);
+    return status;
+}
