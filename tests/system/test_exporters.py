@@ -38,7 +38,8 @@ def truth(shared):
 def softflowd(shared, home, port, version):
     """Runs softflowd over the capture."""
     subprocess.run([program("softflowd"), "-r", shared / CAPTURE, "-n", f"127.0.0.1:{port}", "-v", str(version),
-                    "-c", home / "ctl", "-p", home / "pid", "-d"], check=True, capture_output=True, timeout=60)
+                    "-c", "ctl", "-p", "pid", "-d"], check=True, capture_output=True, timeout=60,
+                   cwd=home)  # it cannot take a long path of its control socket
 
 
 def pmacctd(shared, home, port, plugin, extra=""):
