@@ -42,6 +42,7 @@ struct eg_units {
     uint64_t *begins; /* of each unit's first record; known up to and including `front` */
     uint64_t front;
     uint64_t stop_unit; /* the unit in which whole records end before the file does; or `count` */
+    uint64_t broken;    /* the first unit whose bytes could not be read; or `count` */
 };
 
 /* Where a unit's range begins. */
@@ -69,7 +70,7 @@ enum eg_status eg_units_new(struct eg_units **out, const struct eg_input *input,
     if (u->count == 0) u->count = 1;
     pthread_mutex_init(&u->lock, NULL);
     pthread_cond_init(&u->walked, NULL);
-    u->stop_unit = u->count;
+    u->stop_unit = u->broken = u->count;
     u->readers = eg_calloc(u->count, sizeof(struct unit_reader *));
     u->states = eg_calloc(u->count, 1);
     u->begins = eg_calloc(u->count + 1, sizeof *u->begins);
@@ -121,6 +122,20 @@ static enum eg_status range_load(const struct eg_units *u, uint64_t unit, struct
     return EG_OK;
 }
 
+/* Under the lock, with how reading the unit went. A unit that could not be read once stays
+ * unreadable, and so do those behind it, though another try might go well: its rows come with the
+ * next reading of the file, and theirs must not come twice. */
+static enum eg_status range_judge(struct eg_units *u, uint64_t unit, enum eg_status status,
+                                  struct eg_error *err) {
+    if (status < 0) {
+        if (unit < u->broken) u->broken = unit;
+        return status;
+    }
+    if (unit < u->broken) return EG_OK;
+    return eg_fail(err, EG_E_IO, "%s could not be read from byte %llu on", u->input->name,
+                   (unsigned long long)range_begin(u, u->broken));
+}
+
 /* Walks unit `front`, whose bytes are `have`, under the lock. */
 static void front_advance(struct eg_units *u, struct eg_span have) {
     uint64_t unit = u->front, base = range_begin(u, unit), limit = range_begin(u, unit + 1);
@@ -139,7 +154,8 @@ static enum eg_status front_load(struct eg_units *u, struct eg_error *err) {
     struct eg_buffer *buffer = eg_buffer_take(u->pool);
     if (!buffer) return eg_fail(err, EG_E_NOMEM, "no memory to read %s", u->input->name);
     struct eg_span have;
-    enum eg_status status = range_load(u, u->front, buffer, &have, err);
+    enum eg_status status =
+        range_judge(u, u->front, range_load(u, u->front, buffer, &have, err), err);
     if (status == EG_OK) front_advance(u, have);
     eg_buffer_unref(buffer);
     return status;
@@ -168,10 +184,11 @@ static enum eg_status unit_load(struct eg_units *u, uint64_t unit, struct unit_r
     EG_TRY(eg_frames_builder(&reader->builder, u->input->env->batch_rows, err));
     reader->buffer = eg_buffer_take(u->pool);
     if (!reader->buffer) return eg_fail(err, EG_E_NOMEM, "no memory to read %s", u->input->name);
-    EG_TRY(range_load(u, unit, reader->buffer, &reader->have, err));
     reader->base = range_begin(u, unit);
+    enum eg_status status = range_load(u, unit, reader->buffer, &reader->have, err);
     pthread_mutex_lock(&u->lock);
-    enum eg_status status = front_reach(u, unit, err);
+    status = range_judge(u, unit, status, err);
+    if (status == EG_OK) status = front_reach(u, unit, err);
     if (status == EG_OK && u->front == unit) front_advance(u, reader->have);
     if (status == EG_OK && u->begins[unit] < u->begins[unit + 1]) {
         reader->at = u->begins[unit] - reader->base;

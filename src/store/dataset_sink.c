@@ -296,8 +296,11 @@ enum eg_status eg_dataset_sink_claim(void *of, const char *key, const char *lock
     return eg_dataset_news(sink->dataset, news, news_count, err);
 }
 
-void eg_dataset_sink_release(void *sink) {
-    eg_dataset_unlock_sources(((struct eg_sink *)sink)->dataset);
+void eg_dataset_sink_release(void *of) {
+    struct eg_sink *sink = of;
+    drop_rows(sink);
+    eg_tally_reset(&sink->new_quarantine);
+    eg_dataset_unlock_sources(sink->dataset);
 }
 
 const struct eg_tally *eg_dataset_sink_tally(const struct eg_sink *sink) {

@@ -14,7 +14,8 @@ extern const struct eg_sink_type eg_sink_dataset;
 EG_MUST_CHECK enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *lock,
                                                    const char *name, struct eg_position **news,
                                                    size_t *news_count, struct eg_error *err);
-/* Between two runs of the pump: gives the locks of all sources back. */
+/* Between two runs of the pump: gives the locks of all sources back, and drops what a run that failed
+ * has written and not flushed. */
 void eg_dataset_sink_release(void *sink);
 /* Rows put into quarantine since the sink was opened, under EG_CAUSE_quarantined; the sink writes
  * them to `losses` itself, so they are for the account only. Borrowed until the sink is closed. */

@@ -577,6 +577,11 @@ enum eg_status eg_scan_position(struct eg_scan *scan, struct eg_position *out,
     struct egi_input *input = scan->current;
     if (!input || input->muted || input->settled == 0) return EG_END;
     uint64_t behind = input->settled, failed = atomic_load(&input->failed_at);
+    if (failed < atomic_load(&input->given))
+        return eg_fail(err, EG_E_IO,
+                       "%s: a read failed before a place that had been read already: nothing of "
+                       "this step is kept; run the same command again",
+                       input->name);
     if (failed < behind) behind = failed;
     if (behind == 0) return EG_END;
     if (input->ahead) {

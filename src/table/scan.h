@@ -82,9 +82,11 @@ EG_MUST_CHECK enum eg_status eg_scan_next(struct eg_scan_worker *, struct eg_bat
 
 /* Hold: workers take no new unit. After all of them have answered EG_END, every unit given out is
  * joined, and eg_scan_position says how far the current input was read (EG_END: nothing of it that
- * was not known before); eg_scan_commit hands a position that is durable back to where it came
- * from; eg_scan_losses moves what was counted since the last call into `out` (which is added to).
- * None of these while a worker is inside a call, except eg_scan_hold and eg_scan_stop. */
+ * was not known before; EG_E_IO: a unit could not be read though rows behind its beginning were given
+ * out, which no position can tell: the caller must drop them); eg_scan_commit hands a position that
+ * is durable back to where it came from; eg_scan_losses moves what was counted since the last call
+ * into `out` (which is added to). None of these while a worker is inside a call, except eg_scan_hold
+ * and eg_scan_stop. */
 void eg_scan_hold(struct eg_scan *, bool hold);
 bool eg_scan_over(struct eg_scan *);         /* all inputs are read and joined */
 const char *eg_scan_input(struct eg_scan *); /* the current one; NULL: none */

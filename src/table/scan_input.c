@@ -474,6 +474,13 @@ static enum eg_status unit_read(struct egi_unit *unit, struct eg_batch **raw,
     return EG_OK;
 }
 
+static void given_note(struct egi_unit *unit) {
+    unsigned long long before = atomic_load(&unit->input->given);
+    while (before <= unit->number &&
+           !atomic_compare_exchange_weak(&unit->input->given, &before, unit->number + 1)) {
+    }
+}
+
 enum eg_status egi_unit_step(struct egi_unit *unit, struct egi_scratch *scratch,
                              struct egi_batches *ready, struct egi_counts *counts, bool *of_source,
                              struct eg_error *err) {
@@ -483,6 +490,7 @@ enum eg_status egi_unit_step(struct egi_unit *unit, struct egi_scratch *scratch,
     enum eg_status status = unit_read(unit, &raw, &source, err);
     if (status >= 0 && source == EG_OK && raw) {
         unit_place(unit, raw);
+        if (!unit->muted && raw->rows) given_note(unit);
         counts->frames += raw->rows;
         status = unit_feed(unit, raw, scratch, ready, counts, err);
         eg_batch_unref(raw);

@@ -61,6 +61,7 @@ struct egi_input {
     bool drained;              /* (lock) all is joined, and join(NULL) was run */
     struct egi_unit *pending;  /* (lock) by number */
     atomic_ullong failed_at;   /* the first unit that could not be read; none: UINT64_MAX */
+    atomic_ullong given;       /* units before it, and none behind, may have given new rows */
     bool muted;                /* the joiner's: nothing new was joined yet */
     struct eg_tally tally;     /* (lock) */
     struct eg_tally end_tally; /* counted where a stream ended, behind its last unit */

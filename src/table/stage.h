@@ -97,9 +97,10 @@ struct eg_source_type {
     enum eg_status (*plan)(struct eg_source *, const struct eg_position *known, size_t known_count,
                            struct eg_plan *out, struct eg_error *);
     /* The next raw batch of a unit; EG_END when the unit (or the stream) is over; EG_AGAIN when a
-     * live stream has nothing now. Different units
-     * may be read by different threads at once; one unit, or a stream, by one at a time.
-     * *out is the caller's. Damage is counted in `tally` (which is the caller's thread's). */
+     * live stream has nothing now. Different units may be read by different threads at once; one
+     * unit, or a stream, by one at a time. *out is the caller's. Damage is counted in `tally` (which
+     * is the caller's thread's). A unit fails before it gives a batch, and once it has failed so do
+     * those behind it: what comes behind a failure is read again, and must not have been given out. */
     enum eg_status (*next)(struct eg_source *, uint64_t unit, struct eg_batch **out,
                            struct eg_tally *tally, struct eg_error *);
     /* The position behind unit `last` (behind all of a stream's batches so far). Never concurrent

@@ -162,6 +162,50 @@ static void files_that_change_meanwhile(void **state) {
     made_free(&m);
 }
 
+static enum eg_status unit_rows(struct open_units *o, uint64_t unit, uint64_t *rows) {
+    struct eg_tally tally = {0};
+    struct eg_batch *batch;
+    enum eg_status status;
+    while ((status = eg_units_next(o->units, unit, &batch, &tally, NULL)) == EG_OK) {
+        *rows += batch->rows;
+        eg_batch_unref(batch);
+    }
+    eg_tally_reset(&tally);
+    return status;
+}
+
+/* A read that fails once: that unit and all behind it stay unread, those before it do not, in
+ * whatever order they are read, and also where the failed one had been walked before. */
+static void a_failed_read_is_remembered(void **state) {
+    (void)state;
+    struct made m = capture_make(2000);
+    for (int walked = 0; walked < 2; walked++) {
+        struct open_units o;
+        units_open(&o, &m, 10000, 0);
+        uint64_t rows = 0, end, count = eg_units_count(o.units);
+        assert_true(count > 8);
+        assert_int_equal(unit_rows(&o, 1, &rows), EG_END);
+        if (walked) assert_int_equal(eg_units_end(o.units, 6, &end, NULL), EG_OK);
+        int fd = o.input.fd;
+        o.input.fd = -1;
+        assert_int_equal(unit_rows(&o, 4, &rows), EG_E_IO);
+        o.input.fd = fd;
+        for (uint64_t unit = 4; unit < count; unit++) {
+            uint64_t none = 0;
+            assert_int_equal(unit_rows(&o, unit, &none), EG_E_IO);
+            assert_int_equal(none, 0);
+        }
+        uint64_t before = rows;
+        assert_int_equal(unit_rows(&o, 0, &rows), EG_END);
+        assert_int_equal(unit_rows(&o, 3, &rows), EG_END);
+        assert_true(rows > before);
+        assert_int_equal(eg_units_end(o.units, 3, &end, NULL), EG_OK);
+        assert_in_range(end, 40000, 41000);
+        units_close(&o);
+    }
+    made_free(&m);
+}
+
 static void one_unit_begins_where_reading_is_taken_up(void **state) {
     (void)state;
     struct made m = {0};
@@ -190,6 +234,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_read_units),
         cmocka_unit_test(files_that_change_meanwhile),
+        cmocka_unit_test(a_failed_read_is_remembered),
         cmocka_unit_test(one_unit_begins_where_reading_is_taken_up),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -520,6 +520,34 @@ static void inputs_that_fail(void **state) {
     all_closed();
 }
 
+/* Rows behind a failed read were already with the sink: nothing of the step is kept, and the next
+ * run has every row once. */
+static void failure_behind_what_was_given(void **state) {
+    (void)state;
+    const char *const inputs[] = {"a:10:10:", "b:100:10:b"}, *const again[] = {"a:10:10:", "b:100:10:"};
+    struct eg_env env = env_of(4);
+    struct eg_sink sink;
+    memset(&sink, 0, sizeof sink);
+    sink_reset(&sink);
+    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 1, inputs, 2);
+    struct eg_pump_account account;
+    struct eg_error err;
+    assert_int_equal(eg_pump_run(&env, &request, &account, &err), EG_E_IO);
+    assert_non_null(strstr(err.message, "run the same command again"));
+    remember_close(&sink);
+    eg_pump_account_reset(&account);
+    request = request_of(sinks, 1, again, 2);
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    struct fake_rows expected = {0};
+    fake_expect(&expected, 10, true, true, true, true);
+    fake_expect(&expected, 100, true, true, true, true);
+    rows_are(&sink.rows, &expected);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+    all_closed();
+}
+
 static void cancel_it(void *to, const struct eg_scan_progress *seen) {
     if (seen->frames > 1000) atomic_store((atomic_bool *)to, true);
 }
@@ -730,6 +758,7 @@ int main(void) {
         cmocka_unit_test(first_sink_is_last),
         cmocka_unit_test(tried_again),
         cmocka_unit_test(inputs_that_fail),
+        cmocka_unit_test(failure_behind_what_was_given),
         cmocka_unit_test(cancelled),
         cmocka_unit_test(positions_are_of_tables),
         cmocka_unit_test(documents),

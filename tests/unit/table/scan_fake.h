@@ -3,8 +3,9 @@
  * must give in whatever way the work is divided.
  *
  * An input is a text "NAME:RECORDS:UNIT:FLAGS", UNIT records a unit. Flags: s a stream; o cannot be
- * opened; f its fifth unit (batch) cannot be read; c it is cut at its end; l a live stream, which has
- * nothing every other time, and no end before the env drains. Record i of an input
+ * opened; f it cannot be read from its fifth unit (batch) on; b its fifth unit fails behind its second
+ * batch; c it is cut at its end; l a live stream, which has nothing every other time, and no end before
+ * the env drains. Record i of an input
  * stands at offset 10 i, and its number is a hash of i. Numbers divisible by 7 are "special": their
  * row names the special number before, in whatever unit that was, which only join() can know.
  * Numbers divisible by 5 are exports: a row of flows; the others are rows of packets. Numbers
@@ -33,8 +34,8 @@ struct eg_source {
     const struct eg_env *env;
     char name[32];
     unsigned long records, unit, resume;
-    bool stream, fails, cut, pipe; /* of a pipe nobody knows the size */
-    bool live, quiet;              /* quiet: it has nothing this time */
+    bool stream, fails, late, cut, pipe; /* of a pipe nobody knows the size */
+    bool live, quiet;                    /* quiet: it has nothing this time */
     atomic_ullong stored;
     unsigned long read;        /* a stream's */
     unsigned long places[512]; /* of units: the next record */
@@ -58,6 +59,7 @@ static inline enum eg_status fake_open(const struct eg_env *env, const char *uri
     source->live = strchr(flags, 'l');
     source->stream = source->live || strchr(flags, 's');
     source->fails = strchr(flags, 'f');
+    source->late = strchr(flags, 'b');
     source->cut = strchr(flags, 'c');
     source->pipe = strchr(flags, 'p');
     if (read < 3 || strchr(flags, 'o')) {
@@ -131,7 +133,8 @@ static inline enum eg_status fake_next(struct eg_source *s, uint64_t unit, struc
     else
         fake_unit_range(s, unit, &from, &to);
     if (*at < from) *at = from;
-    if (s->fails && unit == FAKE_FAILS_AT)
+    if ((s->fails && unit >= FAKE_FAILS_AT) ||
+        (s->late && unit == FAKE_FAILS_AT && *at >= from + 2 * most))
         return eg_fail(err, EG_E_IO, "%s: input/output error", s->name);
     if (s->live && ((s->quiet = !s->quiet) || (*at == to && !eg_env_draining(s->env))))
         return EG_AGAIN;
