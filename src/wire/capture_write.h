@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Bytes of capture files that are being written: pcap (draft-ietf-opsawg-pcap) and pcapng
+ * (draft-ietf-opsawg-pcapng), little-endian, times in nanoseconds. And how far a file that was
+ * written so, and then cut anywhere, is whole. */
+#ifndef EG_WIRE_CAPTURE_WRITE_H
+#define EG_WIRE_CAPTURE_WRITE_H
+
+#include "base/strbuf.h"
+#include "wire/capture.h"
+
+enum eg_capture_format { EG_WRITE_PCAP, EG_WRITE_PCAPNG };
+
+/* Each adds to `to`, whose `failed` says whether memory ran out. */
+void eg_write_pcap_head(struct eg_strbuf *to, int32_t link_type);
+/* A frame's time must not be EG_FRAME_NO_TIME; one that the format cannot hold becomes the nearest
+ * that it can. Payloads are cut at EG_FRAME_BYTES_MAX. */
+void eg_write_pcap_record(struct eg_strbuf *to, const struct eg_frame *);
+void eg_write_pcapng_head(struct eg_strbuf *to, const char *program);
+/* Interfaces are numbered from 0 in the order in which they are written. `name` may be empty. */
+void eg_write_pcapng_interface(struct eg_strbuf *to, int32_t link_type, struct eg_span name);
+void eg_write_pcapng_record(struct eg_strbuf *to, const struct eg_frame *, uint32_t interface);
+
+/* Bytes that a record adds to a file. */
+uint64_t eg_write_size(enum eg_capture_format, size_t payload);
+
+/* How far the bytes are whole. Starts zeroed; give it pieces one behind the other, each beginning
+ * where `offset` says; it stops where a record is not whole (`have` may hold more of it next time)
+ * or cannot be one, `damaged` set. */
+struct eg_written {
+    uint64_t offset; /* the end of the last whole record (or block, or file header) */
+    uint64_t packets;
+    bool begun, is_ng, damaged;
+};
+#define EG_WRITTEN_PIECE (EG_FRAME_BYTES_MAX + 4096u) /* a piece this large holds any record */
+void eg_written_walk(struct eg_written *, struct eg_span have);
+
+#endif

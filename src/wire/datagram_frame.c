@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * UDP packets around datagrams. Checksums: RFC 1071; the pseudo headers: RFC 768 and RFC 8200
+ * section 8.1. */
+#include "wire/datagram_frame.h"
+
+#include "table/address.h"
+
+#include <string.h>
+
+enum { IPV4 = 20, IPV6 = 40, UDP = 8, PROTO_UDP = 17, HOPS = 64 };
+
+static void put16(uint8_t *to, uint32_t value) {
+    to[0] = (uint8_t)(value >> 8);
+    to[1] = (uint8_t)value;
+}
+
+/* The ones' complement sum; every span but the last has an even size. */
+static uint32_t sum_of(uint32_t sum, struct eg_span bytes) {
+    uint64_t wide = sum;
+    size_t at = 0;
+    for (; at + 1 < bytes.size; at += 2) wide += eg_be16(bytes, at);
+    if (at < bytes.size) wide += (uint32_t)eg_u8(bytes, at) << 8;
+    while (wide >> 16) wide = (wide & 0xffff) + (wide >> 16);
+    return (uint32_t)wide;
+}
+
+static void ipv4_head(uint8_t head[IPV4], const struct eg_udp_ends *ends, uint32_t size) {
+    memset(head, 0, IPV4);
+    head[0] = 0x45;
+    put16(head + 2, IPV4 + size);
+    head[6] = 0x40; /* don't fragment: it was one packet to us */
+    head[8] = HOPS;
+    head[9] = PROTO_UDP;
+    memcpy(head + 12, ends->src.bytes + 12, 4);
+    memcpy(head + 16, ends->dst.bytes + 12, 4);
+    put16(head + 10, ~sum_of(0, eg_span(head, IPV4)) & 0xffff);
+}
+
+static void ipv6_head(uint8_t head[IPV6], const struct eg_udp_ends *ends, uint32_t size) {
+    memset(head, 0, IPV6);
+    head[0] = 0x60;
+    put16(head + 4, size);
+    head[6] = PROTO_UDP;
+    head[7] = HOPS;
+    memcpy(head + 8, ends->src.bytes, 16);
+    memcpy(head + 24, ends->dst.bytes, 16);
+}
+
+bool eg_datagram_frame(struct eg_strbuf *to, const struct eg_udp_ends *ends,
+                       struct eg_span payload) {
+    bool v4 = eg_addr_is_v4(&ends->src);
+    uint32_t ip = v4 ? IPV4 : IPV6, room = 65535 - UDP - (v4 ? IPV4 : 0);
+    if (payload.size > room) return false;
+    uint32_t size = UDP + (uint32_t)payload.size;
+    uint8_t head[IPV6 + UDP], *udp = head + ip;
+    if (v4)
+        ipv4_head(head, ends, size);
+    else
+        ipv6_head(head, ends, size);
+    put16(udp, ends->src_port);
+    put16(udp + 2, ends->dst_port);
+    put16(udp + 4, size);
+    put16(udp + 6, 0);
+    uint32_t addresses = v4 ? 8 : 32;
+    uint32_t sum = sum_of(PROTO_UDP + size, eg_span(udp - addresses, addresses + UDP));
+    sum = ~sum_of(sum, payload) & 0xffff;
+    put16(udp + 6, sum ? sum : 0xffff); /* 0 would say that there is none */
+    eg_strbuf_add(to, head, ip + UDP);
+    eg_strbuf_add(to, payload.at, payload.size);
+    return true;
+}
