@@ -306,6 +306,7 @@ static enum eg_status lane_ready(struct eg_recorder *r, struct lane *lane, int64
         return EG_OK;
     EG_TRY(eg_capture_file_write(file, err));
     full_end(r);
+    keep_rules(r);
     return EG_OK;
 }
 

@@ -7,10 +7,13 @@
 #include "base/option.h"
 #include "base/strbuf.h"
 
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #define BLOCK_MS 100 /* a block of the ring is handed over after this long, full or not */
 #define NAMES_MAX 256
@@ -112,6 +115,16 @@ static void options_set(struct eg_device *device, const struct eg_device_options
     device->nanoseconds = pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO) == 0;
 }
 
+/* A loopback interface shows each packet twice, going out and coming in; libpcap passes over the
+ * former, but the kernel has counted it, and may have dropped another one for it. */
+static void outgoing_ignore(const struct eg_device *device) {
+    struct ifreq request = {0};
+    int on = 1, fd = pcap_fileno(device->pcap);
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", device->name);
+    if (ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_LOOPBACK))
+        (void)!setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
+}
+
 static enum eg_status activate(struct eg_device *device, const struct eg_device_options *options,
                                char warning[300], struct eg_error *err) {
     char text[PCAP_ERRBUF_SIZE] = "";
@@ -125,6 +138,7 @@ static enum eg_status activate(struct eg_device *device, const struct eg_device_
     device->any =
         strcmp(device->name, "any") == 0 && pcap_set_datalink(device->pcap, DLT_LINUX_SLL2) == 0;
     device->link_type = eg_link_type((uint32_t)pcap_datalink(device->pcap));
+    outgoing_ignore(device);
     if (options->bpf && options->bpf[0]) EG_TRY(filter_set(device, options->bpf, err));
     if (pcap_setnonblock(device->pcap, 1, text) != 0)
         return eg_fail(err, EG_E_IO, "cannot capture on %s: %s", device->name, text);

@@ -108,12 +108,15 @@ static void iface_close(struct eg_source *source) {
     eg_free(source);
 }
 
+static const char *names_of(const char *uri) {
+    return strncmp(uri, "iface:", 6) == 0 ? uri + 6 : uri;
+}
+
 static enum eg_status devices_open(struct eg_source *source, const struct iface_options *opts,
                                    struct eg_error *err) {
-    const char *names = source->uri;
+    const char *names = names_of(source->uri);
     const struct eg_device_options how = {opts->bpf, opts->buffer, opts->snaplen,
                                           opts->promiscuous};
-    if (strncmp(names, "iface:", 6) == 0) names += 6;
     do {
         char name[64], warning[300];
         size_t size = strcspn(names, ",");
@@ -134,11 +137,13 @@ static enum eg_status devices_open(struct eg_source *source, const struct iface_
 
 static enum eg_status rights_drop(const struct eg_source *source, const char *user,
                                   struct eg_error *err) {
-    char text[200];
+    char text[400];
+    snprintf(text, sizeof text, "capturing on %.300s", names_of(source->uri));
+    say(source->env, 6, text);
     if (user && *user) {
         EG_TRY(eg_privileges_drop(user, err));
         snprintf(text, sizeof text,
-                 "capturing is open; from here on this is the user %.60s, and what it writes is "
+                 "from here on this is the user %.60s, and what it writes is "
                  "that user's",
                  user);
         say(source->env, 6, text);
@@ -274,14 +279,14 @@ static void rings_read(struct eg_source *source, struct eg_tally *tally) {
     source->turn = (source->turn + 1) % source->count;
 }
 
-/* Waits until packets come, or a while. */
-static void rings_wait(struct eg_source *source, struct eg_tally *tally) {
+/* Waits until packets come, or a while; an interface that went down says so here, once. */
+static void rings_wait(struct eg_source *source, int wait_ms, struct eg_tally *tally) {
     struct pollfd fds[DEVICES_MAX];
     for (uint32_t i = 0; i < source->count; i++) {
         const struct eg_device *device = source->devices[i].device;
         fds[i] = (struct pollfd){.fd = device ? eg_device_fd(device) : -1, .events = POLLIN};
     }
-    if (poll(fds, source->count, WAIT_MS) <= 0) return;
+    if (poll(fds, source->count, wait_ms) <= 0) return;
     for (uint32_t i = 0; i < source->count; i++) {
         struct device *one = &source->devices[i];
         if (!(fds[i].revents & POLLERR) || one->down || !one->device) continue;
@@ -353,9 +358,8 @@ static enum eg_status iface_next(struct eg_source *source, uint64_t unit, struct
     if (now_us - source->counted_us >= EG_SECOND_US || now_us < source->counted_us)
         drops_all(source, now_us, tally);
     EG_TRY(buffer_ready(source, err));
-    rings_read(source, tally);
-    if (!source->rows->rows) {
-        rings_wait(source, tally);
+    for (int wait_ms = 0; wait_ms <= WAIT_MS && !source->rows->rows; wait_ms += WAIT_MS) {
+        rings_wait(source, wait_ms, tally);
         rings_read(source, tally);
     }
     source->quiet = source->rows->rows ? 0 : source->quiet + 1;

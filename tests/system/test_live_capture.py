@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Live capture and recording on a wire of the test's own: what was on it is what was seen and what
+was dropped; files rotate, are kept by the rules, survive a kill, and other programs read them."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+from lone_wire import LIVE_RUN, captures_in, packets_in, refused, wait_for, wire  # noqa: F401
+
+CAPTURED = 20000  # packets of the generated capture
+
+
+class Recording:
+    """live_run on eg1, into a directory."""
+
+    def __init__(self, wire, directory, source="iface:eg1", sink="", interval_ms=500):
+        self.wire = wire
+        self.directory = directory
+        self.log = tempfile.TemporaryFile("w+")
+        self.run = wire.start(LIVE_RUN, source, f"pcap:{directory}?name=%{{interface}}-%H%M%S.pcap{sink}", interval_ms,
+                              stderr=self.log)
+        wait_for(lambda: "capturing on" in self.logged())
+
+    def logged(self):
+        """What it has said so far."""
+        self.log.seek(0)
+        text = self.log.read()
+        assert self.run.poll() is None or self.run.returncode == 0, text
+        return text
+
+    def stop(self):
+        """SIGTERM, as an operator would: the account, and the log."""
+        self.run.send_signal(signal.SIGTERM)
+        out, _ = self.run.communicate(timeout=30)
+        log = self.logged()
+        assert self.run.returncode == 0, log
+        return json.loads(out), log
+
+
+def test_all_that_was_on_the_wire(wire, tmp_path, packets):
+    before = wire.received()
+    recording = Recording(wire, tmp_path)
+    wire.replay(packets[0], "--pps=50000")
+    account, _ = recording.stop()
+    on_wire = wire.received() - before
+    assert on_wire == CAPTURED
+    assert account["seen"] + account.get("capture_drop", 0) == on_wire
+    assert account["recorded"] == account["seen"]
+    assert packets_in(captures_in(tmp_path)) == account["seen"]
+
+
+def test_what_is_dropped_is_counted(wire, tmp_path, packets):
+    """The smallest ring, a process that is stopped meanwhile: most is dropped, nothing is missing."""
+    before = wire.received()
+    recording = Recording(wire, tmp_path, "iface:eg1?buffer=1Mi")
+    recording.run.send_signal(signal.SIGSTOP)
+    wire.replay(packets[0], "--pps=50000")
+    recording.run.send_signal(signal.SIGCONT)
+    account, _ = recording.stop()
+    assert account["capture_drop"] > 1000
+    assert account["seen"] + account["capture_drop"] == wire.received() - before == CAPTURED
+
+
+def test_a_filter_sees_what_matches(wire, tmp_path, packets):
+    want = int(subprocess.run(["tcpdump", "-r", packets[0], "--count", "udp"], capture_output=True, text=True,
+                              check=True).stdout.split()[0])
+    recording = Recording(wire, tmp_path, "iface:eg1?bpf=udp")
+    wire.replay(packets[0], "--pps=50000")
+    account, _ = recording.stop()
+    assert account["seen"] == want
+    assert packets_in(captures_in(tmp_path)) == want
+
+
+def test_both_ends_at_once_and_all_interfaces(wire, tmp_path, packets):
+    for source, times in (("iface:eg0,eg1", 2), ("iface:any", 2)):
+        directory = tmp_path / source.split(":")[1]
+        recording = Recording(wire, directory, source)
+        wire.replay(packets[0], "--pps=20000")
+        account, _ = recording.stop()
+        assert account["seen"] + account.get("capture_drop", 0) == times * CAPTURED
+        names = {path.name.split("-")[0] for path in captures_in(directory)}
+        assert names == {"eg0", "eg1"}  # of `any` too: each packet says where it came through
+
+
+def test_files_rotate_by_size_and_time_and_a_ring_keeps_the_last(wire, tmp_path, packets):
+    recording = Recording(wire, tmp_path, sink="&size=200k&files=5")
+    wire.replay(packets[0], "--pps=50000")
+    _, _ = recording.stop()
+    files = captures_in(tmp_path)
+    assert len(files) == 5
+    assert all(path.stat().st_size <= 200_000 for path in files)
+    by_time = tmp_path / "by-time"
+    recording = Recording(wire, by_time, sink="&rotate=1s")
+    wire.replay(packets[0], "--pps=6000")
+    account, _ = recording.stop()
+    files = captures_in(by_time)
+    assert 3 <= len(files) <= 6
+    assert packets_in(files) == account["seen"] == CAPTURED
+
+
+def test_a_quiet_file_is_published_when_its_time_is_over(wire, tmp_path, packets):
+    recording = Recording(wire, tmp_path, sink="&rotate=1s", interval_ms=200)
+    wire.replay(packets[0], "--pps=20000", "--limit=100")
+    wait_for(lambda: captures_in(tmp_path))
+    time.sleep(0.2)
+    assert packets_in(captures_in(tmp_path)) > 0
+    recording.stop()
+    assert packets_in(captures_in(tmp_path)) == 100
+
+
+def test_a_hook_gets_each_finished_file(wire, tmp_path, packets):
+    hook = tmp_path / "hook"
+    hook.write_text(f"#!/bin/sh\ntest -f \"$1\" && echo \"$1\" >>{tmp_path}/closed\n")
+    hook.chmod(0o755)
+    out = tmp_path / "out"
+    recording = Recording(wire, out, sink=f"&size=500k&exec={hook}")
+    wire.replay(packets[0], "--pps=50000")
+    recording.stop()
+    closed = (tmp_path / "closed").read_text().split()
+    assert sorted(closed) == [str(path) for path in captures_in(out)]
+    assert len(closed) > 3
+
+
+def test_kill_and_recovery(wire, tmp_path, packets):
+    """Killed in the middle: what was synced is there after the next start, cut to whole packets."""
+    recording = Recording(wire, tmp_path, interval_ms=200)
+    wire.replay(packets[0], "--pps=50000")
+    wait_for(lambda: any(p.stat().st_size > 2_000_000 for p in tmp_path.glob(".eg1-*.tmp")))
+    recording.run.kill()
+    recording.run.communicate()
+    assert not captures_in(tmp_path)
+    left = next(tmp_path.glob(".eg1-*.tmp"))
+    with open(left, "ab") as file:
+        file.write(b"\x01\x02\x03\x04 half a record")
+    recording = Recording(wire, tmp_path)
+    wire.replay(packets[0], "--pps=50000", "--limit=10")
+    account, log = recording.stop()
+    assert account["recovered"] == 1
+    assert "was left by a run that was killed" in log
+    files = captures_in(tmp_path)
+    assert len(files) == 2
+    counts = sorted(packets_in([path]) for path in files)
+    assert counts[0] == 10 and counts[1] == account["recording_recovered"] == CAPTURED
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_an_interface_that_goes_away(wire, tmp_path, packets):
+    recording = Recording(wire, tmp_path)
+    wire.replay(packets[0], "--pps=50000", "--limit=100")
+    time.sleep(0.5)
+    subprocess.run(["ip", "-n", wire.name, "link", "del", "eg1"], check=True)
+    out, _ = recording.run.communicate(timeout=20)
+    account = json.loads(out)
+    assert account["interface_gone"] == 1
+    assert "eg1 went away" in account["trouble"]
+    assert account["seen"] == 100
+    assert packets_in(captures_in(tmp_path)) == 100
+
+
+def test_it_goes_on_as_another_user(wire, tmp_path, packets):
+    if os.geteuid() != 0:
+        refused("only root can become another user")
+    for folder in (tmp_path, *list(tmp_path.parents)[:3]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    out = tmp_path / "out"
+    out.mkdir()
+    os.chown(out, 65534, 65534)
+    recording = Recording(wire, out, "iface:eg1?user=nobody")
+    status = open(f"/proc/{recording.run.pid}/status", encoding="utf-8").read()
+    assert "Uid:\t65534\t65534\t65534\t65534" in status
+    assert "CapEff:\t0000000000000000" in status
+    wire.replay(packets[0], "--pps=50000", "--limit=500")
+    account, log = recording.stop()
+    assert "from here on this is the user nobody" in log
+    assert account["seen"] == 500
+    assert {path.stat().st_uid for path in captures_in(out)} == {65534}
+
+
+def test_a_full_disk_and_space_again(wire, tmp_path, packets):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(small)], check=False)
+    if mounted.returncode:
+        refused("nothing may be mounted here")
+    try:
+        recording = Recording(wire, small / "out", interval_ms=200)
+        wire.replay(packets[0], "--pps=20000")
+        filler = small / "filler"  # nothing to remove but what was recorded: make room by growing
+        assert not filler.exists()
+        time.sleep(1)
+        subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+        time.sleep(1.5)
+        wire.replay(packets[0], "--pps=20000", "--limit=1000")
+        account, log = recording.stop()
+        assert log.count("the disk is full") == 1
+        assert log.count("there is space again;") == 1
+        assert account["recording_full"] > 0
+        assert account["recorded"] + account["recording_full"] == account["seen"] == CAPTURED + 1000
+        assert packets_in(captures_in(small)) == account["recorded"]
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+@pytest.mark.parametrize("source, words", [
+    ("iface:eg9", "there is no interface 'eg9' (did you mean 'eg"),
+    ("iface:eg1?bpf=tcp prot 80", "syntax error"),
+    ("iface:", "names no interface"),
+])
+def test_mistakes_are_told(wire, tmp_path, source, words):
+    run = wire.start(LIVE_RUN, source, f"pcap:{tmp_path}/out", 100)
+    _, log = run.communicate(timeout=20)
+    assert run.returncode != 0
+    assert words in log
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_recorders_do_not_share_a_directory(wire, tmp_path, packets):
+    recording = Recording(wire, tmp_path)
+    wire.replay(packets[0], "--pps=50000", "--limit=10")
+    wait_for(lambda: (tmp_path / ".earlgrey-captures").exists())
+    run = wire.start(LIVE_RUN, "iface:eg1", f"pcap:{tmp_path}", 100)
+    _, log = run.communicate(timeout=20)
+    assert run.returncode != 0
+    assert "another recorder writes there" in log
+    recording.stop()
+    assert packets_in(captures_in(tmp_path)) == 10
