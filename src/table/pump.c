@@ -293,6 +293,17 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
     return EG_OK;
 }
 
+/* An idle interval: what goes by the clock in a sink of raw rows (a capture file whose time is over)
+ * is seen to although no row came. */
+static enum eg_status raw_flush(struct pump *pump, struct eg_error *err) {
+    for (size_t i = 0; i < pump->request->sink_count; i++) {
+        const struct eg_pump_sink *sink = &pump->request->sinks[i];
+        if (sink->type->takes == EG_TAKES_RAW)
+            EG_TRY(sink->type->flush(sink->sink, NULL, 0, err));
+    }
+    return EG_OK;
+}
+
 /* Ends a round: what was read is settled, and made durable when there is enough of it. */
 static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
     struct eg_position reached;
@@ -314,6 +325,8 @@ static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
     if ((last || told || full) && (pump->dirty || pump->position_count)) {
         EG_TRY(sinks_flush(pump, err));
         if (position == EG_OK && told) EG_TRY(eg_scan_commit(pump->scan, &reached, err));
+    } else if (pump->request->interval_us) {
+        EG_TRY(raw_flush(pump, err));
     }
     eg_scan_hold(pump->scan, false);
     return last ? EG_END : EG_OK;

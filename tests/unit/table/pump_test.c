@@ -314,6 +314,14 @@ static void *end_it(void *arg) {
     return NULL;
 }
 
+static enum eg_status raw_ignore(struct eg_sink *sink, struct eg_batch *batch,
+                                 struct eg_error *err) {
+    (void)sink;
+    (void)batch;
+    (void)err;
+    return EG_OK;
+}
+
 /* A live source is flushed by the clock, leaves no trace while idle, and ends when told to. */
 static void live_until_drained(void **state) {
     (void)state;
@@ -340,6 +348,37 @@ static void live_until_drained(void **state) {
     assert_int_equal(sink.places[0].offset, 10000);
     eg_pump_account_reset(&account);
     sink_reset(&sink);
+    all_closed();
+}
+
+/* A sink of raw rows is flushed while idle too: in it files end by the clock. */
+static void idle_raw_sinks_are_flushed(void **state) {
+    (void)state;
+    struct eg_sink_type raw = memory;
+    raw.takes = EG_TAKES_RAW;
+    raw.write = raw_ignore;
+    const char *const live[] = {"a:10:7:l"};
+    struct eg_sink sink, other;
+    memset(&sink, 0, sizeof sink);
+    memset(&other, 0, sizeof other);
+    sink_reset(&sink);
+    sink_reset(&other);
+    struct ender ender = {.sink = &other};
+    struct eg_env env = env_of(64);
+    env.drain = &ender.drain;
+    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
+                                   {&raw, &other, "r", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 2, live, 1);
+    request.interval_us = 1000;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, end_it, &ender), 0);
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    pthread_join(thread, NULL);
+    assert_true(other.flushes >= sink.flushes + 1);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+    sink_reset(&other);
     all_closed();
 }
 
@@ -752,6 +791,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_and_account),
         cmocka_unit_test(small_inputs_share),
+        cmocka_unit_test(idle_raw_sinks_are_flushed),
         cmocka_unit_test(live_until_drained),
         cmocka_unit_test(raw_sinks_see_the_input),
         cmocka_unit_test(stopped_and_resumed),
