@@ -282,6 +282,43 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
     return failed;
 }
 
+/* The first row of a query as whole numbers; a null is 0. */
+static enum eg_status numbers(struct eg_engine *engine, const char *sql, int64_t *out,
+                              uint32_t count, struct eg_error *err) {
+    struct eg_result *result = NULL;
+    struct eg_batch *batch = NULL;
+    memset(out, 0, count * sizeof *out);
+    enum eg_status status = eg_engine_query(engine, sql, &result, err);
+    if (status >= 0) status = eg_result_next(result, &batch, err);
+    for (uint32_t i = 0; status == EG_OK && i < count; i++)
+        if (eg_batch_valid(batch, i, 0)) out[i] = eg_col_int(&batch->columns[i], 0);
+    eg_batch_unref(batch);
+    eg_result_free(result);
+    return status;
+}
+
+/* Rows that are looked at for flows that several exporters reported: what a look may cost. */
+#define LOOK_CAPTURE 200000
+#define LOOK_DATASET 1000000
+
+/* Sums over exporters that saw the same traffic count it as often as they did. */
+static void tell_repeated(struct eg_report *report, struct eg_engine *engine) {
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    int64_t repeated = 0;
+    if (!report->adds_up || report->call->common->quiet || report->origin.from_packets ||
+        report->origin.dedup != EG_DEDUP_NONE)
+        return;
+    int64_t rows_max = report->origin.dataset ? LOOK_DATASET : LOOK_CAPTURE;
+    if (eg_sql_repeated(&report->origin, rows_max, &sql, &err) >= 0 &&
+        numbers(engine, sql.text, &repeated, 1, &err) >= 0 && repeated)
+        eg_note(report->call,
+                "earlgrey: several exporters reported the same flows (%lld of them): the sums may "
+                "count traffic more than once; --dedup exporter counts it once",
+                (long long)repeated);
+    eg_strbuf_reset(&sql);
+}
+
 /* The engine takes what it cannot mean (negative sizes, bare numbers); we do not. */
 static enum eg_status check_memory(const char *text, struct eg_error *err) {
     size_t digits = strspn(text, "0123456789.");
@@ -338,6 +375,7 @@ enum eg_exit eg_report_run(struct eg_report *report, const char *before, const c
         code = EG_EXIT_PARTIAL;
     else if (rows == 0 && report->options->exit_status)
         code = EG_EXIT_EMPTY;
+    if (status >= 0) tell_repeated(report, engine);
     if (status >= 0 && rows == 0 && eg_terminal()) eg_note(report->call, "no rows");
     eg_engine_close(engine);
     return code;
@@ -346,17 +384,9 @@ enum eg_exit eg_report_run(struct eg_report *report, const char *before, const c
 enum eg_exit eg_report_numbers(struct eg_report *report, const char *sql, int64_t *out,
                                uint32_t count) {
     struct eg_engine *engine = NULL;
-    struct eg_result *result = NULL;
-    struct eg_batch *batch = NULL;
     struct eg_error err;
-    memset(out, 0, count * sizeof *out);
     enum eg_status status = eg_report_engine(report, EG_SQL_MACROS, false, &engine, &err);
-    if (status >= 0) status = eg_engine_query(engine, sql, &result, &err);
-    if (status >= 0) status = eg_result_next(result, &batch, &err);
-    for (uint32_t i = 0; status == EG_OK && i < count; i++)
-        if (eg_batch_valid(batch, i, 0)) out[i] = eg_col_int(&batch->columns[i], 0);
-    eg_batch_unref(batch);
-    eg_result_free(result);
+    if (status >= 0) status = numbers(engine, sql, out, count, &err);
     eg_engine_close(engine);
     return status < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
 }

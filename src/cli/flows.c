@@ -10,6 +10,7 @@ struct flows_options {
 
 static const struct eg_option options[] = {
     EG_REPORT_ORIGIN_OPTIONS(struct flows_options),
+    EG_REPORT_DEDUP_OPTION(struct flows_options),
     {.name = "number",
      .letter = 'n',
      .type = EG_OPT_INT,

@@ -72,6 +72,14 @@ static enum eg_exit read_times(struct eg_report *report) {
     return EG_EXIT_DONE;
 }
 
+static enum eg_exit read_dedup(struct eg_report *report) {
+    struct eg_error err;
+    if (!report->options->dedup) return EG_EXIT_DONE;
+    if (eg_dedup_by_name(report->options->dedup, &report->origin.dedup, &err) < 0)
+        return eg_complain(report->call, &err);
+    return EG_EXIT_DONE;
+}
+
 static enum eg_exit read_ports(struct eg_report *report) {
     struct eg_error err;
     if (eg_ports_read(&report->ports, &report->options->netflow_port, &err) < 0)
@@ -218,6 +226,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     if (code == EG_EXIT_DONE)
         code = read_filter(report, table, call->words + first_word, call->word_count - first_word);
     if (code == EG_EXIT_DONE) code = read_times(report);
+    if (code == EG_EXIT_DONE) code = read_dedup(report);
     if (code == EG_EXIT_DONE) code = read_ports(report);
     if (code == EG_EXIT_DONE) code = check_source(report);
     if (code != EG_EXIT_DONE) return code;

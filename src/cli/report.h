@@ -16,6 +16,7 @@ struct eg_report_options {
     const char *time;
     const char *match;
     const char *source;
+    const char *dedup; /* NULL: a verb without it */
     struct eg_text_list netflow_port;
     const char *output;
     bool json;
@@ -67,6 +68,14 @@ struct eg_report_options {
     {                                                                                              \
         .name = "memory-limit", .type = EG_OPT_TEXT, .offset = EG_REPORT_AT(S, memory_limit),      \
         .value_name = "SIZE", .help = "Most memory the SQL engine may take, as 2GB."               \
+    }
+/* For the verbs that add up flows. */
+#define EG_REPORT_DEDUP_OPTION(S)                                                                  \
+    {                                                                                              \
+        .name = "dedup", .type = EG_OPT_CHOICE, .offset = EG_REPORT_AT(S, dedup),                  \
+        .preset = "none", .choices = "none|exporter|path",                                         \
+        .help = "Counts traffic that several exporters reported once, or also what one exporter "  \
+                "reported at several interfaces (docs/deduplication.md)."                          \
     }
 #define EG_REPORT_ORIGIN_OPTIONS(S)                                                                \
     {.name = "read",                                                                               \
@@ -138,6 +147,8 @@ struct eg_report {
     size_t capture_count;
     char spool[EG_SPOOL_PATH]; /* the copy of a pipe; at most one capture can be one */
     bool about_flows;
+    bool
+        adds_up; /* the answer has sums over exporters: tells where these may count traffic twice */
 };
 
 /* Reads the filter words, the times, the ports; opens the dataset or looks at the captures. On

@@ -14,6 +14,7 @@ struct top_options {
 
 static const struct eg_option options[] = {
     EG_REPORT_ORIGIN_OPTIONS(struct top_options),
+    EG_REPORT_DEDUP_OPTION(struct top_options),
     {.name = "by",
      .letter = 's',
      .type = EG_OPT_LIST,
@@ -72,6 +73,9 @@ static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
         *slash = 0;
         metric = slash + 1;
     }
+    report->adds_up = true;
+    for (size_t i = 0; i < o->by.count; i++)
+        if (strcmp(o->by.items[i], "exporter") == 0) report->adds_up = false;
     static const char *const pair[] = {"pair"};
     struct eg_top_request request = {
         .origin = report->origin,

@@ -13,6 +13,7 @@ struct trend_options {
 
 static const struct eg_option options[] = {
     EG_REPORT_ORIGIN_OPTIONS(struct trend_options),
+    EG_REPORT_DEDUP_OPTION(struct trend_options),
     {.name = "host",
      .type = EG_OPT_TEXT,
      .offset = offsetof(struct trend_options, host),

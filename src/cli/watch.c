@@ -15,6 +15,7 @@
 
 static const struct eg_option options[] = {
     EG_REPORT_ROWS_OPTIONS(struct eg_watch_options),
+    EG_REPORT_DEDUP_OPTION(struct eg_watch_options),
     {.name = "mode",
      .type = EG_OPT_CHOICE,
      .offset = WATCH_AT(mode),
@@ -185,6 +186,9 @@ static enum eg_exit read_form(struct eg_watch *w) {
                                  "'%s' cannot be watched: there are top, trend, or one SELECT in "
                                  "quotes",
                                  word);
+    if (w->form == EG_WATCH_SQL && strcmp(o->report.dedup, "none") != 0)
+        return eg_complain_usage(call,
+                                 "--dedup is for top and trend; a SELECT has to do it itself");
     if (w->form != EG_WATCH_TREND) return EG_EXIT_DONE;
     struct eg_error err;
     if (o->by.count && eg_duration_parse(&w->window_us, o->by.items[0], &err) < 0)
@@ -203,6 +207,10 @@ static enum eg_exit read_mode(struct eg_watch *w) {
         return eg_complain_usage(w->call,
                                  "--mode append needs --window: a row is put out when the window "
                                  "it belongs to is over");
+    if (strcmp(w->options->report.dedup, "none") != 0)
+        return eg_complain_usage(w->call,
+                                 "--mode append cannot go with --dedup: which report of a flow "
+                                 "counts may change as long as others come; use --mode update");
     if (w->form == EG_WATCH_SQL && !eg_watch_names(w->statement, "flows") &&
         !eg_watch_names(w->statement, "packets"))
         return eg_complain_usage(w->call,
@@ -259,9 +267,10 @@ static char *asked_text(const struct eg_watch *w) {
     if (w->form != EG_WATCH_SQL) {
         eg_strbuf_text(&text, "; filter ");
         if (w->report.filter) eg_filter_text(w->report.filter, &text);
-        eg_strbuf_printf(&text, "; time %s; match %s; source %s; raw %d",
+        eg_strbuf_printf(&text, "; time %s; match %s; source %s; dedup %s; raw %d",
                          o->report.time ? o->report.time : "any", o->report.match,
-                         o->report.source ? o->report.source : "any", o->report.raw);
+                         o->report.source ? o->report.source : "any", o->report.dedup,
+                         o->report.raw);
     }
     for (size_t i = 0; i < o->by.count; i++) eg_strbuf_printf(&text, "; by %s", o->by.items[i]);
     if (w->form == EG_WATCH_TOP)

@@ -15,7 +15,9 @@
     "CREATE OR REPLACE TEMP MACRO unix_micros(t) AS epoch_us(t);"                                  \
     "CREATE OR REPLACE TEMP MACRO timestamp_micros(n) AS make_timestamptz(CAST(n AS BIGINT));"     \
     "CREATE OR REPLACE TEMP MACRO sequence(a, b) AS generate_series(a, b);"                        \
-    "CREATE OR REPLACE TEMP MACRO explode(l) AS unnest(l);"
+    "CREATE OR REPLACE TEMP MACRO explode(l) AS unnest(l);"                                        \
+    "CREATE OR REPLACE TEMP MACRO xxhash64(a, b, c, d, e, f, g, h) AS hash(a, b, c, d, e, f, g, "  \
+    "h);"
 
 /* A column that comes from others: the views of `sql` have it, `top` and `flows` take it as a field. */
 struct eg_derived {
@@ -25,6 +27,11 @@ struct eg_derived {
 };
 const struct eg_derived *eg_derived_all(size_t *count);
 const struct eg_derived *eg_derived_find(enum eg_table_id, const char *name); /* NULL: none */
+
+/* Which reports of the same traffic count: docs/deduplication.md. */
+enum eg_dedup { EG_DEDUP_NONE, EG_DEDUP_EXPORTER, EG_DEDUP_PATH };
+EG_MUST_CHECK enum eg_status eg_dedup_by_name(const char *, enum eg_dedup *out,
+                                              struct eg_error *err);
 
 /* Where a question's rows come from. Either a dataset or captures. */
 struct eg_origin {
@@ -43,6 +50,7 @@ struct eg_origin {
     bool bounded;                   /* only rows that start in [begin, before) */
     int64_t begin_us, before_us;    /* INT64_MIN/MAX: open */
     int64_t window_us;              /* with from_packets: no row lies in two windows; 0: any may */
+    enum eg_dedup dedup;            /* of flow records; packets are not reported twice */
     bool each_packet;               /* with from_packets: a row a packet instead of a row a flow */
     bool codes; /* captures only: address columns as numbers that ip_text() turns into text, which
                    group many times as fast; for questions that know of it */
@@ -87,6 +95,11 @@ EG_MUST_CHECK enum eg_status eg_sql_views(const struct eg_origin *, struct eg_st
 EG_MUST_CHECK enum eg_status eg_sql_capture_views(const struct eg_origin *, struct eg_strbuf *sql,
                                                   struct eg_error *err);
 
+/* How many flows, told by their addresses, ports and protocol, were reported by several exporters, among
+ * at most `rows_max` rows (0: all): traffic that may be counted twice. */
+EG_MUST_CHECK enum eg_status eg_sql_repeated(const struct eg_origin *, int64_t rows_max,
+                                             struct eg_strbuf *sql, struct eg_error *err);
+
 /* What a capture holds: decides whether its exports or its packets answer. Stops at the first export
  * unless `whole`. Errors: as eg_scan_open. */
 struct eg_capture_kind {
@@ -112,6 +125,8 @@ void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql);
 void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);
 /* The number of the window of this width that a time lies in; windows are counted from 1970. */
 void eg_sql_window(const char *time, int64_t window_us, struct eg_strbuf *sql);
+/* "(…)": the same rows, a relation of flows, without those that were reported elsewhere too. */
+void eg_sql_dedup(enum eg_dedup, bool codes, const char *rows, struct eg_strbuf *sql);
 /* EG_E_USAGE for a field that flows do not have, with the nearest of its columns and of `more`. */
 enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
                                     struct eg_error *err);

@@ -207,8 +207,8 @@ static void selected(const struct eg_origin *origin, const char *base, const cha
     }
 }
 
-enum eg_status eg_sql_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
-                           struct eg_error *err) {
+static enum eg_status plain_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
+                                 struct eg_error *err) {
     struct eg_strbuf base = {0}, one = {0}, two = {0};
     enum eg_status status = base_rows(origin, &base, err);
     /* read_flows takes the filter itself; everything else gets it as SQL */
@@ -231,5 +231,16 @@ enum eg_status eg_sql_rows(const struct eg_origin *origin, struct eg_strbuf *sql
     eg_strbuf_reset(&base);
     eg_strbuf_reset(&one);
     eg_strbuf_reset(&two);
+    return status;
+}
+
+enum eg_status eg_sql_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
+                           struct eg_error *err) {
+    if (origin->dedup == EG_DEDUP_NONE || origin->from_packets) return plain_rows(origin, sql, err);
+    struct eg_strbuf rows = {0};
+    enum eg_status status = plain_rows(origin, &rows, err);
+    if (status >= 0) eg_sql_dedup(origin->dedup, origin->codes, rows.text, sql);
+    if (status >= 0 && sql->failed) status = eg_fail(err, EG_E_NOMEM, "no memory for a query");
+    eg_strbuf_reset(&rows);
     return status;
 }

@@ -100,3 +100,16 @@ def test_watch_page(tmp_path):
     assert (tmp_path / "receivers.md").read_text().startswith("| dst_ip |")
     assert len((tmp_path / "ports.jsonl").read_text().splitlines()) == 2
     assert len((tmp_path / "hours.csv").read_text().splitlines()) == 2
+
+
+def test_deduplication_page(tmp_path):
+    for name, exporter in (("one", (192, 0, 2, 1)), ("two", (192, 0, 2, 2))):
+        (tmp_path / f"{name}.pcap").write_bytes(v5_capture.capture(hours=1, exporter=exporter))
+    commands = shell_lines("deduplication.md")
+    assert len(commands) == 4
+    told = [run_line(tmp_path, command) for command in commands]
+    assert "several exporters reported the same flows (20 of them)" in told[1].stderr
+    assert told[1].stdout.splitlines()[1].split("\t") == ["10.9.9.9", "40", "120", "40420"]
+    assert told[2].stdout.splitlines()[1].split("\t") == ["10.9.9.9", "20", "60", "20210"]
+    assert "several exporters" not in told[2].stderr
+    assert told[3].stdout.splitlines()[1].split("\t")[1:] == ["20210", "60", "20"]

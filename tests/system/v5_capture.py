@@ -11,22 +11,23 @@ def _ip(payload, exporter):
                        bytes(exporter), bytes([198, 51, 100, 1])) + payload
 
 
-def _datagram(seconds, sequence, hosts):
+def _datagram(seconds, sequence, hosts, interfaces, octets):
     head = struct.pack(">HHIIIIHH", 5, len(hosts), UPTIME_MS, seconds, 0, sequence, 0, 0)
     return head + b"".join(
         struct.pack(">4s4s4sHHIIIIHHBBBBHHBBH", bytes([10, 0, host >> 8, host & 255]),
-                    bytes([10, 9, 9, 9]), bytes(4), 1, 2, 3, 1000 + host, UPTIME_MS - 2000,
+                    bytes([10, 9, 9, 9]), bytes(4), *interfaces, 3, octets + host, UPTIME_MS - 2000,
                     UPTIME_MS - 1000, 1024, 443, 0, 0x1B, 6, 0, 0, 0, 24, 24, 0)
         for host in hosts)
 
 
-def capture(hours=3, per_hour=20, first_host=1, exporter=(192, 0, 2, 1), start=START):
+def capture(hours=3, per_hour=20, first_host=1, exporter=(192, 0, 2, 1), start=START, interfaces=(1, 2),
+            octets=1000):
     """The bytes of a pcap: one datagram an hour. Source addresses count on from `first_host`."""
     out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)]
     for hour in range(hours):
         seconds = start + hour * 3600 + 1800
         hosts = range(first_host + hour * per_hour, first_host + (hour + 1) * per_hour)
-        payload = _datagram(seconds, hour * per_hour, hosts)
+        payload = _datagram(seconds, hour * per_hour, hosts, interfaces, octets)
         udp = struct.pack(">HHHH", 4000, 2055, 8 + len(payload), 0) + payload
         packet = _ip(udp, exporter)
         out.append(struct.pack("<IIII", seconds, 0, len(packet), len(packet)) + packet)
