@@ -10,12 +10,15 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROUND_BYTES ((uint64_t)192 << 20)
 #define THREADS_MAX 256
 #define POSITIONS_MAX 4096 /* that wait for one flush */
 #define PROGRESS_MS 200
+#define LIVE_NICE 10
 
 struct pump;
 
@@ -106,6 +109,8 @@ static void *thread_run(void *arg) {
     struct eg_batch *batch;
     struct eg_error err = {0};
     enum eg_status status;
+    /* decoding can wait, receiving cannot */
+    if (pump->request->interval_us) setpriority(PRIO_PROCESS, (id_t)gettid(), LIVE_NICE);
     while ((status = eg_scan_next(self->worker, &batch, &err)) == EG_OK) {
         status = batch_deliver(self, batch, &err);
         eg_batch_unref(batch);
