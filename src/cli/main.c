@@ -62,6 +62,15 @@ static enum eg_exit run(struct eg_call *call, struct eg_args *args, struct eg_se
     return verb->run(call);
 }
 
+/* What the library has to say: problems always, the rest unless --quiet. */
+static void tell(void *to, int level, const char *message) {
+    const struct eg_call *call = to;
+    if (level <= 4)
+        fprintf(stderr, "earlgrey: %s: %s\n", call->verb->name, message);
+    else if (level <= 6)
+        eg_note(call, "earlgrey: %s", message);
+}
+
 static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv) {
     struct eg_common_options common = {0};
     struct eg_args args = {.common = &common};
@@ -72,6 +81,8 @@ static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv)
                            .program = "earlgrey",
                            .common = &common};
     call.env.cancel = eg_signals_cancel();
+    call.env.log = tell;
+    call.env.log_to = &call;
     call.options = eg_calloc(1, verb->options_size);
     call.words = eg_calloc((size_t)argc + 1, sizeof(char *));
     enum eg_exit code = EG_EXIT_FAILED;

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A collector whose disk is full: it says so once, loses nothing that memory can hold, counts what it
+cannot, and goes on within five seconds of space coming back. The dataset stays readable throughout."""
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+
+import live
+from test_kill_collector import datagram
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 64 MB; skipped where none may be mounted (in CI that is a failure)."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place], capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        if os.environ.get("CI") == "true" and os.geteuid() == 0:
+            pytest.fail(f"cannot mount a tmpfs: {done.stderr}")
+        pytest.skip("a small disk cannot be mounted here (root is needed)")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def send(sender, port, first, count):
+    """`count` datagrams of three records from number `first` on."""
+    for i in range(count):
+        sender.sendto(datagram(first + 3 * i), ("127.0.0.1", port))
+        if i % 50 == 49:
+            time.sleep(0.01)
+    return first + 3 * count
+
+
+def rows_in(earlgrey, place):
+    """How many flows there are, each counted once."""
+    return earlgrey.rows("sql", "-d", place, "select count(distinct src_ip) n, count(*) m from flows")[0]
+
+
+def until_there(earlgrey, place, count, seconds):
+    """Waits for so many flows; the seconds it took."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if rows_in(earlgrey, place)["n"] >= count:
+            return time.monotonic() - began
+        time.sleep(0.2)
+    raise AssertionError(f"{rows_in(earlgrey, place)} of {count} flows after {seconds} s")
+
+
+def test_full_disk(earlgrey, small_disk):
+    port, data = live.free_port(), small_disk / "data"
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}?sync-interval=100ms", "-d", data,
+                        "--interval", "300ms") as collector:
+        number = send(sender, port, 0, 1000)
+        until_there(earlgrey, data, number, 10)
+        for fill in range(3):
+            filler = small_disk / "filler"
+            with open(filler, "wb", buffering=0) as out:
+                try:
+                    while True:
+                        out.write(bytes(65536))
+                except OSError:
+                    pass
+            number = send(sender, port, number, 2000)
+            time.sleep(2)
+            assert rows_in(earlgrey, data)["m"] <= number  # still readable, nothing doubled
+            filler.unlink()
+            assert until_there(earlgrey, data, number, 20) < 6, fill  # five, and one to look
+        account = collector.end()
+    sender.close()
+    told = [line for line in collector.lines if "nearly full" in line or "No space left" in line]
+    assert 1 <= len(told) <= 12, collector.lines
+    assert rows_in(earlgrey, data) == {"n": number, "m": number}
+    assert account["lost"] == {}
+    assert not list(data.rglob("*.tmp"))
