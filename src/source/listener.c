@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/strbuf.h"
-#include "source/receive.h"
+#include "source/sessions.h"
 #include "source/sockets.h"
 #include "source/spooler.h"
 
@@ -16,7 +16,7 @@
 
 struct listening {
     struct eg_endpoint endpoint;
-    struct eg_traffic traffic;
+    struct eg_session_traffic traffic; /* of UDP only `messages` */
     uint32_t workers;
     int fds[EG_WORKERS_MAX];
     struct eg_receiver *receivers[EG_WORKERS_MAX];
@@ -31,6 +31,8 @@ struct eg_listener {
     struct eg_intake *intake;
     struct eg_spool *spool;
     struct eg_spooler *spooler;
+    struct eg_tls *tls;
+    struct eg_sessions *sessions;
     atomic_bool stop;
     atomic_uint running; /* threads that may still put something into the intake */
     char *warnings[WARNINGS_MAX];
@@ -87,6 +89,13 @@ static enum eg_status sockets_open(struct eg_listener *listener, struct listenin
     return warning_add(listener, at, buffer, err);
 }
 
+static enum eg_status tcp_open(struct listening *at, struct eg_error *err) {
+    EG_TRY(eg_socket_tcp(&at->fds[0], &at->endpoint, err));
+    at->workers = 1;
+    eg_endpoint_port_set(&at->endpoint, eg_socket_port(at->fds[0]));
+    return EG_OK;
+}
+
 static void name_make(struct listening *at) {
     struct eg_addr address;
     uint16_t port;
@@ -109,7 +118,7 @@ static enum eg_status endpoint_open(struct eg_listener *listener, const char *ur
     listener->endpoints[listener->endpoint_count++] = at;
     EG_TRY(eg_endpoint_parse(&at->endpoint, uri, options->interface, err));
     name_make(at);
-    EG_TRY(sockets_open(listener, at, options, err));
+    EG_TRY(at->endpoint.tcp ? tcp_open(at, err) : sockets_open(listener, at, options, err));
     name_make(at); /* with the port the kernel chose */
     return EG_OK;
 }
@@ -159,7 +168,7 @@ static enum eg_status receivers_start(struct eg_listener *listener, struct liste
             .env = listener->env,
             .fd = at->fds[i],
             .allow = &listener->allow,
-            .traffic = &at->traffic,
+            .traffic = &at->traffic.messages,
             .intake = listener->intake,
             .stop = &listener->stop,
             .ended = thread_ended,
@@ -170,6 +179,50 @@ static enum eg_status receivers_start(struct eg_listener *listener, struct liste
         if (status < 0) atomic_fetch_sub(&listener->running, 1);
         EG_TRY(status);
     }
+    return EG_OK;
+}
+
+static uint32_t at_most(int64_t given, uint32_t most) {
+    return given < most ? (uint32_t)given : most;
+}
+
+static enum eg_status sessions_start(struct eg_listener *listener,
+                                     const struct eg_listener_options *options,
+                                     struct eg_error *err) {
+    struct eg_session_listener listeners[EG_ENDPOINTS_MAX];
+    struct eg_sessions_options sessions = {
+        .env = listener->env,
+        .listeners = listeners,
+        .allow = &listener->allow,
+        .tls = listener->tls,
+        .intake = listener->intake,
+        .sessions_max = at_most(usual(options->sessions, 1024), 65536),
+        .limits = {.message_max = at_most(usual(options->message_max, 65535), 65535),
+                   .idle_us = usual(options->session_idle_us, INT64_C(1800000000))},
+        .stop = &listener->stop,
+        .ended = thread_ended,
+        .ended_to = listener,
+    };
+    for (uint32_t i = 0; i < listener->endpoint_count; i++) {
+        struct listening *at = listener->endpoints[i];
+        if (at->endpoint.tcp)
+            listeners[sessions.listener_count++] =
+                (struct eg_session_listener){at->fds[0], at->name, &at->traffic};
+    }
+    if (!sessions.listener_count) return EG_OK;
+    atomic_fetch_add(&listener->running, 1);
+    enum eg_status status = eg_sessions_start(&listener->sessions, &sessions, err);
+    if (status < 0) atomic_fetch_sub(&listener->running, 1);
+    return status;
+}
+
+static enum eg_status tls_open(struct eg_listener *listener,
+                               const struct eg_listener_options *options, struct eg_error *err) {
+    if (options->tls_cert)
+        return eg_tls_new(&listener->tls, options->tls_cert, options->tls_key, options->tls_ca,
+                          err);
+    if (options->tls_key || options->tls_ca)
+        return eg_fail(err, EG_E_USAGE, "tls-key and tls-ca need a tls-cert");
     return EG_OK;
 }
 
@@ -185,8 +238,9 @@ static enum eg_status threads_start(struct eg_listener *listener,
                                 listener->spool, &spooler, err));
     }
     for (uint32_t i = 0; i < listener->endpoint_count; i++)
-        EG_TRY(receivers_start(listener, listener->endpoints[i], err));
-    return EG_OK;
+        if (!listener->endpoints[i]->endpoint.tcp)
+            EG_TRY(receivers_start(listener, listener->endpoints[i], err));
+    return sessions_start(listener, options, err);
 }
 
 /* ---- opening and closing ---- */
@@ -196,6 +250,7 @@ static enum eg_status listener_start(struct eg_listener *listener,
                                      struct eg_error *err) {
     if (!options->endpoints.count) return eg_fail(err, EG_E_USAGE, "nothing to listen on");
     EG_TRY(eg_senders_parse(&listener->allow, &options->allow, err));
+    EG_TRY(tls_open(listener, options, err));
     for (size_t i = 0; i < options->endpoints.count; i++)
         EG_TRY(endpoint_open(listener, options->endpoints.items[i], options, err));
     EG_TRY(listener_name(listener, err));
@@ -239,6 +294,8 @@ static void listening_free(struct listening *at) {
 void eg_listener_close(struct eg_listener *listener) {
     if (!listener) return;
     eg_listener_drain(listener);
+    eg_sessions_free(listener->sessions);
+    eg_tls_free(listener->tls);
     for (uint32_t i = 0; i < listener->endpoint_count; i++) listening_free(listener->endpoints[i]);
     eg_spooler_free(listener->spooler);
     eg_spool_close(listener->spool);
@@ -270,17 +327,24 @@ const char *eg_listener_warning(const struct eg_listener *listener, size_t index
 }
 
 static void endpoint_counts(struct listening *at, struct eg_endpoint_counts *out) {
+    struct eg_session_traffic *traffic = &at->traffic;
     *out = (struct eg_endpoint_counts){
         .name = at->name,
         .port = eg_endpoint_port(&at->endpoint),
         .tcp = at->endpoint.tcp,
-        .datagrams = atomic_load(&at->traffic.datagrams),
-        .bytes = atomic_load(&at->traffic.bytes),
-        .refused = atomic_load(&at->traffic.refused),
-        .refused_bytes = atomic_load(&at->traffic.refused_bytes),
-        .kernel_drops = atomic_load(&at->traffic.kernel_drops),
+        .datagrams = atomic_load(&traffic->messages.datagrams),
+        .bytes = atomic_load(&traffic->messages.bytes),
+        .refused = atomic_load(&traffic->messages.refused),
+        .refused_bytes = atomic_load(&traffic->messages.refused_bytes),
+        .kernel_drops = atomic_load(&traffic->messages.kernel_drops),
         .receive_buffer = eg_socket_receive_bytes(at->fds[0]),
         .sockets = at->workers,
+        .sessions = atomic_load(&traffic->open),
+        .sessions_begun = atomic_load(&traffic->begun),
+        .sessions_refused = atomic_load(&traffic->refused),
+        .sessions_broken = atomic_load(&traffic->broken),
+        .messages_bad = atomic_load(&traffic->bad),
+        .messages_bad_bytes = atomic_load(&traffic->bad_bytes),
     };
 }
 
@@ -294,6 +358,8 @@ void eg_listener_counts(struct eg_listener *listener, struct eg_listener_counts 
         out->refused += one->refused;
         out->refused_bytes += one->refused_bytes;
         out->kernel_drops += one->kernel_drops;
+        out->messages_bad += one->messages_bad;
+        out->messages_bad_bytes += one->messages_bad_bytes;
     }
     struct eg_intake_counts intake;
     eg_intake_counts(listener->intake, &intake);

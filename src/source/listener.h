@@ -72,6 +72,7 @@ struct eg_endpoint_counts {
     uint32_t sessions;                         /* open now */
     uint64_t sessions_begun, sessions_refused; /* too many, or a sender that is not allowed */
     uint64_t sessions_broken;                  /* closed for what came or did not come */
+    uint64_t messages_bad, messages_bad_bytes; /* what ended sessions: no message, or half of one */
 };
 struct eg_listener_counts {
     struct eg_endpoint_counts endpoints[EG_ENDPOINTS_MAX];

@@ -116,8 +116,8 @@ static void *receiver_run(void *argument) {
     for (;;) {
         bool stop = atomic_load_explicit(r->options.stop, memory_order_relaxed);
         if (stop && !stop_us) stop_us = eg_tick_us();
-        int count =
-            recvmmsg(r->options.fd, r->messages, BATCH, stop ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
+        /* It waits WAIT_US for the first one, at the end too: what is on its way still counts. */
+        int count = recvmmsg(r->options.fd, r->messages, BATCH, MSG_WAITFORONE, NULL);
         if (count > 0) {
             datagrams_take(r, count);
             if (!stop && r->paced && count < BATCH / 2) nap(PACE_NS);
