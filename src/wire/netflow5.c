@@ -22,16 +22,10 @@
  *
  * How it works: the records of a datagram are written column by column, a loop per column that is
  * asked for; a column nobody asks for costs one comparison. */
-#include "base/timetext.h"
-#include "table/stage.h"
+#include "wire/export_clock.h"
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 enum { HEADER = 24, RECORD = 48, COUNT_MAX = 30, PIECE = 64 }; /* PIECE: bits of a mask */
-enum { FLAG_RECEIPT = 1, FLAG_ORDER = 2, FLAG_RANGE = 4 };     /* of the column time_flag */
-static const int64_t YEAR_1990_US = 631152000 * EG_SECOND_US;
-static const int64_t YEAR_2100_US = 4102444800 * EG_SECOND_US;
-/* How far the header's clock may be off the receipt: old exports are replayed, never future ones. */
-static const int64_t AHEAD_US = EG_DAY_US, BEHIND_US = 20 * 365 * EG_DAY_US;
 
 struct header {
     uint32_t count, uptime_ms, seconds, nanoseconds, sequence;
@@ -39,8 +33,6 @@ struct header {
     int64_t now_us; /* the wall clock at sysUptime */
     int16_t time_flag;
 };
-
-static bool plausible(int64_t time_us) { return time_us >= YEAR_1990_US && time_us < YEAR_2100_US; }
 
 static struct header header_read(const struct eg_datagram *d) {
     struct header h = {
@@ -54,11 +46,7 @@ static struct header header_read(const struct eg_datagram *d) {
         .interval = eg_be16(d->payload, 22) & 0x3fff,
     };
     h.now_us = h.seconds * EG_SECOND_US + h.nanoseconds / 1000;
-    if (plausible(d->time_us) && (!plausible(h.now_us) || h.now_us > d->time_us + AHEAD_US ||
-                                  h.now_us < d->time_us - BEHIND_US)) {
-        h.now_us = d->time_us;
-        h.time_flag = FLAG_RECEIPT;
-    }
+    h.time_flag = eg_export_clock(d, &h.now_us);
     return h;
 }
 
@@ -67,9 +55,7 @@ static enum eg_probe netflow5_probe(const struct eg_datagram *d) {
     if (eg_be16(d->payload, 0) != 5) return EG_PROBE_NO;
     if (d->payload.size < HEADER) return EG_PROBE_MAYBE;
     struct header h = header_read(d);
-    int64_t booted = (int64_t)h.seconds - h.uptime_ms / 1000;
-    bool clock = plausible(h.seconds * EG_SECOND_US) ||
-                 (booted > -3600 && booted < 3600); /* the clock was never set: it began at boot */
+    bool clock = eg_export_clock_plausible(h.seconds, h.uptime_ms);
     bool whole = h.count >= 1 && h.count <= COUNT_MAX && d->length == HEADER + RECORD * h.count;
     return whole && clock && h.nanoseconds < 1000000000 ? EG_PROBE_YES : EG_PROBE_MAYBE;
 }
@@ -119,15 +105,15 @@ static uint64_t put_times(struct eg_builder *b, struct eg_span records, const st
         order |= (uint64_t)(last_ago > first_ago) << k;
         int64_t start_us = now.now_us - first_ago * INT64_C(1000);
         int64_t end_us = now.now_us - (last_ago > first_ago ? first_ago : last_ago) * INT64_C(1000);
-        range |= (uint64_t)(start_us < YEAR_1990_US || end_us >= YEAR_2100_US) << k;
+        range |= (uint64_t)(start_us < EG_YEAR_1990_US || end_us >= EG_YEAR_2100_US) << k;
         if (start) start[k] = start_us;
         if (end) end[k] = end_us;
     }
     if (!h->time_flag && !(order | range)) return 0;
     int16_t *flag = eg_builder_slots(b, EG_COL(FLOWS, time_flag), count);
     for (uint32_t k = 0; flag && k < count; k++)
-        flag[k] = (int16_t)(h->time_flag | (int)(order >> k & 1) * FLAG_ORDER |
-                            (int)(range >> k & 1) * FLAG_RANGE);
+        flag[k] = (int16_t)(h->time_flag | (int)(order >> k & 1) * EG_TIME_ORDER |
+                            (int)(range >> k & 1) * EG_TIME_RANGE);
     if (!h->time_flag) eg_builder_nulls(b, EG_COL(FLOWS, time_flag), ~(order | range));
     return order;
 }
@@ -233,7 +219,8 @@ static void netflow5_decode(struct eg_decoder *self, const struct eg_datagram *d
         n = eg_out_room(out, MIN(whole - done, PIECE));
         put_rows(out, eg_span_sub(d->payload, HEADER + RECORD * done, RECORD * n), &h, d, &blame);
     }
-    *note = (struct eg_sequence_note){"netflow5", h.engine, h.sequence, moved, 0, true, true, false};
+    *note =
+        (struct eg_sequence_note){"netflow5", h.engine, h.sequence, moved, 0, true, true, false};
     note->boot_ms = h.seconds * 1000 + h.nanoseconds / 1000000 - h.uptime_ms;
 }
 
