@@ -61,6 +61,7 @@ static void feed(struct eg_extract *x, const struct eg_batch *frames, uint32_t f
     if (to > from) EG_ASSERT(eg_batch_pick(&raw, frames, rows, to - from, NULL) == EG_OK);
     if (raw) EG_ASSERT(eg_extract_exports.feed(u, raw, NULL, out, NULL) == EG_OK);
     EG_ASSERT(eg_extract_exports.join(x, u, out, NULL) == EG_OK);
+    EG_ASSERT(eg_extract_exports.finish(u, out, NULL) == EG_OK);
     eg_batch_unref(raw);
 }
 
