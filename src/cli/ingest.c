@@ -71,6 +71,12 @@ static const struct eg_option options[] = {
      .max = 86400000000,
      .value_name = "TIME",
      .help = "How often what a live source gave is made durable and visible."},
+    {.name = "record",
+     .type = EG_OPT_TEXT,
+     .offset = offsetof(struct eg_ingest_options, record),
+     .value_name = "DIR",
+     .help = "Also keep what is read as it came, in rotating capture files below this directory "
+             "(as --to pcap:DIR, whose options may follow: DIR?rotate=1h&size=100M)."},
     {.name = "spool",
      .type = EG_OPT_TEXT,
      .offset = offsetof(struct eg_ingest_options, spool),
@@ -124,8 +130,16 @@ static enum eg_status groups_run(struct eg_ingest *in, struct eg_error *err) {
 /* What is to be done with what is read. */
 static enum eg_status choose_sinks(struct eg_ingest *in, struct eg_error *err) {
     const struct eg_ingest_options *o = in->options;
+    if (o->to.count >= EG_SINKS_MAX)
+        return eg_fail(err, EG_E_USAGE, "at most %d sinks", EG_SINKS_MAX);
     in->dataset = o->dataset || o->to.count ? o->dataset : "./earlgrey-data";
-    in->to = o->to;
+    for (size_t i = 0; i < o->to.count; i++) in->to_items[in->to.count++] = o->to.items[i];
+    if (o->record) {
+        eg_strbuf_printf(&in->record, "pcap:%s", o->record);
+        if (in->record.failed) return eg_fail(err, EG_E_NOMEM, "out of memory");
+        in->to_items[in->to.count++] = in->record.text;
+    }
+    in->to.items = in->to_items;
     for (size_t i = 0; i < o->to.count; i++)
         if (in->group_count > 1 && strcmp(o->to.items[i], "-") == 0)
             return eg_fail(err, EG_E_USAGE,
@@ -169,6 +183,7 @@ static enum eg_exit run(struct eg_call *call) {
     pthread_mutex_init(&in.lock, NULL);
     enum eg_exit code = ingest(&in);
     eg_ingest_groups_free(&in);
+    eg_strbuf_reset(&in.record);
     eg_pump_account_reset(&in.account);
     eg_tally_reset(&in.quarantined);
     pthread_mutex_destroy(&in.lock);

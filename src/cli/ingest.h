@@ -4,6 +4,7 @@
 #ifndef EG_CLI_INGEST_H
 #define EG_CLI_INGEST_H
 
+#include "base/strbuf.h"
 #include "cli/ports.h"
 #include "cli/progress.h"
 #include "cli/sinks.h"
@@ -41,7 +42,9 @@ struct eg_ingest {
     struct eg_call *call;
     const struct eg_ingest_options *options;
     const char *dataset;    /* NULL: none */
-    struct eg_text_list to; /* --to and --record */
+    struct eg_text_list to; /* --to and --record: */
+    char *to_items[EG_SINKS_MAX + 1];
+    struct eg_strbuf record;
     struct eg_ports ports;
     struct eg_group groups[EG_SINKS_MAX];
     size_t group_count;

@@ -98,7 +98,7 @@ def test_source_that_another_process_ingests(earlgrey, exports, tmp_path):
     import fcntl
     earlgrey.ok("ingest", exports[0], "-d", "data")
     held = []
-    for lock in (tmp_path / "data" / "_earlgrey" / "locks").glob("*"):
+    for lock in (tmp_path / "data" / "_earlgrey" / "locks").rglob("*.lock"):
         held.append(open(lock, "r+", encoding="utf-8"))
         fcntl.flock(held[-1], fcntl.LOCK_EX)
     if not held:
