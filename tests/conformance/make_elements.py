@@ -9,9 +9,10 @@ An element travels alone, but for what its role needs beside it and a flowId, wh
 the case: IPFIX, or NetFlow v9 for numbers that only that has. Strings, octets and lists are sent at
 fixed and at variable length, other values at their length and, integers, at every shorter one.
 
-elements.json is a list of cases: "flow" (the flowId), "element" ("pen:id"), "name", "source", "rows"
-(each "columns", as conformance-rows prints them, and "extra"), "free" (columns that the case says
-nothing about). Columns named by none of these are null. In extra, null stands for any value.
+elements.json is a list of cases: "flow" (the flowId), "domain" and "sequence" (of the message),
+"element" ("pen:id"), "name", "source", "rows" (each "columns", as conformance-rows prints them, and
+"extra"), "free" (columns that the case says nothing about). Columns named by none of these are null.
+In extra, null stands for any value.
 """
 import json
 import os
@@ -23,6 +24,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 WIRE = os.path.join(ROOT, "src", "wire")
 NOW, PORT = 1700000000, 4739   # when everything is exported and captured, and where it goes
 NTOP, NTOP_V9 = 35632, 57472
+TEMPLATES = 200                # of one exporter: less than what one may have
 FLOW_ID, PROTO, VARIABLE = (0, 148), (0, 4), 65535
 INTEGERS = {"unsigned8": 1, "unsigned16": 2, "unsigned32": 4, "unsigned64": 8,
             "signed8": 1, "signed16": 2, "signed32": 4, "signed64": 8}
@@ -74,8 +76,9 @@ def plain(kind, name):
         return number(value, size), value
     if kind in TIMES:
         return time_bytes(kind, moment(kind)), time_text(moment(kind))
-    if kind in LISTS: # an empty one each
-        return {"basicList": b"\xff\x00\x04\x00\x01", "subTemplateList": b"\xff\x01\x00"}.get(kind, b"\xff"), None
+    if kind in LISTS: # of two protocols; the others empty, since their templates would be elements' too
+        return {"basicList": (b"\xff\x00\x04\x00\x01\x06\x11", {"protocolIdentifier": [6, 17]}),
+                "subTemplateList": (b"\xff\x01\x00", []), "subTemplateMultiList": (b"\xff", None)}[kind]
     return {
         "float32": (struct.pack(">f", -2.5), -2.5),
         "float64": (struct.pack(">d", 0.1), 0.1),
@@ -99,6 +102,7 @@ ICMP, ICMP6 = ((PROTO, b"\x01"), {"proto": "1"}), ((PROTO, b"\x3a"), {"proto": "
 START = ((0, 152), time_bytes("dateTimeMilliseconds", (NOW - 10) * 1000000))
 BOOT = ((0, 160), struct.pack(">Q", (NOW - 1000) * 1000))
 TIME_COLUMNS = ["start_time", "end_time", "time_flag"]
+UNTIMED = {"start_time": str(NOW * 1000000), "end_time": str(NOW * 1000000), "time_flag": "8"} # the export's
 
 # role: (number, column); the number is sent in the length of the type
 NUMBERS = {
@@ -165,6 +169,7 @@ def conversation(role):
     if role == other:
         return one(number(77, 8), {kind: "77"}, (), ["initiator"])
     rows = [{"columns": {kind: text}, "extra": {}} for text in ("55", "77")]
+    rows[1]["second"] = True
     return number(77, 8), [((0, mine[other]), number(55, 8))], rows, ["initiator"]
 
 
@@ -263,11 +268,12 @@ class Exporter:
         return struct.pack(">HHIIII", 9, 2, 3600000, NOW, self._next(domain), domain) + body
 
 
-def packet(payload, flow):
-    """The datagram as raw IPv4, and its record in the capture."""
+def packet(payload, flow, domain):
+    """The datagram as raw IPv4, and its record in the capture. A domain is an exporter of its own, so
+    that nobody has more templates than exporters may have."""
     udp = struct.pack(">HHHH", 40000, PORT, 8 + len(payload), 0) + payload
     ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), flow % 65536, 0, 64, 17, 0,
-                     bytes([192, 0, 2, 9]), bytes([192, 0, 2, 1])) + udp
+                     bytes([192, 0, 2, 9 + domain]), bytes([192, 0, 2, 1])) + udp
     return struct.pack("<IIII", NOW, 0, len(ip), len(ip)) + ip
 
 
@@ -299,13 +305,15 @@ def cases():
                 fields += [(what, other, False) for what, other in beside]
                 where = (0, element + NTOP_V9) if v9 and pen == NTOP else (pen, element)
                 fields.append((where, sent if fields else number(flow, 8), variable))
-                domain = domains.setdefault((pen, v9), len(domains) + 1)
+                domain = domains.setdefault((pen, v9, flow // TEMPLATES), len(domains) + 1)
                 template = 256 + exporter.sequences.get(domain, 0)
                 message = (exporter.netflow9 if v9 else exporter.ipfix)(domain, template, fields)
-                shown = [{"columns": row["columns"], "extra":
-                          {"flowId": flow} | {name: v for v in row["extra"].values()}
-                          if (pen, element) != FLOW_ID else {"flowId": flow}} for row in rows]
-                yield {"flow": flow, "element": key, "name": name, "source": "netflow9" if v9 else "ipfix",
+                timed = any(name in row["columns"] or name in free for row in rows for name in TIME_COLUMNS)
+                shown = [{"columns": row["columns"] | ({} if timed else UNTIMED), "extra":
+                          ({} if "second" in row else {"flowId": flow}) |
+                          {name: v for v in row["extra"].values() if (pen, element) != FLOW_ID}}
+                         for row in rows]
+                yield {"flow": flow, "domain": domain, "sequence": template - 256, "element": key, "name": name, "source": "netflow9" if v9 else "ipfix",
                        "rows": shown, "free": free}, message
 
 
@@ -317,7 +325,7 @@ def main():
     with open(os.path.join(sys.argv[1], "elements.pcap"), "wb") as capture:
         capture.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
         for case, message in made:
-            capture.write(packet(message, case["flow"]))
+            capture.write(packet(message, case["flow"], case["domain"]))
     with open(os.path.join(sys.argv[1], "elements.json"), "w", encoding="utf-8") as text:
         json.dump([case for case, _ in made], text, ensure_ascii=False, indent=1)
     print(f"{len({case['element'] for case, _ in made})} elements, {len(made)} messages")
