@@ -84,6 +84,14 @@ EG_MUST_CHECK enum eg_status eg_parquet_write(struct eg_parquet_crew *, struct e
 EG_MUST_CHECK enum eg_status eg_parquet_copy(struct eg_engine *, const char *sql, const char *path,
                                              struct eg_error *err);
 
+/* Writes a query's rows as a file of one of our tables, as eg_parquet_write does, a row group at a
+ * time: columns by their names, with the types that reading such a file gives. Errors: EG_E_FORMAT
+ * for a column, or a text, that the table cannot hold. */
+EG_MUST_CHECK enum eg_status eg_parquet_rewrite(struct eg_engine *, const char *sql,
+                                                const char *path, enum eg_table_id,
+                                                const char *note, struct eg_parquet_stats *out,
+                                                struct eg_error *err);
+
 /* A SQL text literal: quoted, quotes doubled. */
 void eg_sql_quote(const char *text, struct eg_strbuf *to);
 

@@ -9,12 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+struct eg_parquet_setup eg_parquet_setup_for(enum eg_table_id table) {
+    struct eg_parquet_setup setup = {.table = eg_table_get(table)};
+    if (table == EG_TABLE_FLOWS) setup.blooms = EG_SET(FLOWS, src_ip) | EG_SET(FLOWS, dst_ip);
+    if (table == EG_TABLE_PACKETS) setup.blooms = EG_SET(PACKETS, src_ip) | EG_SET(PACKETS, dst_ip);
+    return setup;
+}
+
 static enum eg_status order_make(struct eg_parquet_order *order, const struct eg_parquet_job *job,
                                  struct eg_error *err) {
-    struct eg_parquet_setup setup = {.table = eg_table_get(job->table)};
-    if (job->table == EG_TABLE_FLOWS) setup.blooms = EG_SET(FLOWS, src_ip) | EG_SET(FLOWS, dst_ip);
-    if (job->table == EG_TABLE_PACKETS)
-        setup.blooms = EG_SET(PACKETS, src_ip) | EG_SET(PACKETS, dst_ip);
+    struct eg_parquet_setup setup = eg_parquet_setup_for(job->table);
     order->finish = true;
     order->note = job->note ? job->note : "";
     EG_TRY(eg_parquet_file_new(&order->file, job->path, &setup, err));

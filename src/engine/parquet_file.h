@@ -16,6 +16,9 @@ struct eg_parquet_setup {
     eg_column_set blooms;         /* columns that get a Bloom filter */
 };
 
+/* Of one of our tables: with filters for its addresses. */
+struct eg_parquet_setup eg_parquet_setup_for(enum eg_table_id);
+
 /* Nothing is made on disk yet. */
 EG_MUST_CHECK enum eg_status eg_parquet_file_new(struct eg_parquet_file **out, const char *path,
                                                  const struct eg_parquet_setup *,

@@ -6,7 +6,6 @@
 #include "base/durable.h"
 #include "engine/engine.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,29 +66,6 @@ static void footer_sql(const char *path, struct eg_strbuf *sql) {
     eg_strbuf_text(sql, ") where key = 'earlgrey'::blob)");
 }
 
-/* The positions of a note, under the commit that the note names. A note that is not ours says
- * nothing. */
-static enum eg_status read_note(struct eg_span note, struct eg_journal *to, struct eg_error *err) {
-    json_t *json = json_loadb((const char *)note.at, note.size, 0, NULL);
-    const char *id = json_string_value(json_object_get(json, "commit"));
-    char commit[EG_COMMIT_TEXT], session[EG_SESSION_TEXT], name[EG_COMMIT_TEXT + 2];
-    snprintf(name, sizeof name, "%.31s.", id ? id : "");
-    enum eg_status status = EG_OK;
-    size_t i;
-    json_t *entry;
-    if (eg_layout_commit_of(name, commit, session)) {
-        uint32_t number = 0;
-        sscanf(commit + EG_SESSION_TEXT, "%u", &number);
-        json_array_foreach(json_object_get(json, "positions"), i, entry) {
-            struct eg_position position = {0};
-            if (status >= 0 && eg_journal_position(entry, &position))
-                status = eg_journal_add_mark(to, &position, session, number, err);
-        }
-    }
-    json_decref(json);
-    return status;
-}
-
 static enum eg_status read_row(const struct eg_batch *row, struct eg_journal_file *file,
                                struct eg_journal *to, struct eg_error *err) {
     file->start_us = INT64_MAX;
@@ -101,7 +77,7 @@ static enum eg_status read_row(const struct eg_batch *row, struct eg_journal_fil
     }
     EG_TRY(eg_journal_add_file(to, file, err));
     if (!eg_batch_valid(row, 3, 0)) return EG_OK;
-    return read_note(eg_col_text(&row->columns[3], 0), to, err);
+    return eg_journal_read_note(to, eg_col_text(&row->columns[3], 0), err);
 }
 
 static enum eg_status read_footer(struct eg_engine *engine, const char *root, const char *relative,

@@ -8,14 +8,12 @@
 #include "base/timetext.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BUSY_MS 5000
-#define DIGEST_TAIL 35 /* from the digest's first digit to the end of a snapshot */
 
 static const char schema_sql[] =
     "pragma user_version = 1;"
@@ -117,18 +115,10 @@ static void standing_reset(struct standing *s) { eg_names_reset(&s->commits); }
 static enum eg_status standing_read(struct standing *s, const char *root, struct eg_error *err) {
     *s = (struct standing){0};
     char *commits = eg_path_join(root, EG_LAYOUT_COMMITS);
-    char *snapshot = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
     enum eg_status status =
-        commits && snapshot ? eg_names_read(&s->commits, commits, err) : no_memory(err);
-    int fd = status >= 0 ? open(snapshot, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        if (lseek(fd, -DIGEST_TAIL, SEEK_END) < 0 || read(fd, s->snapshot, 32) != 32)
-            s->snapshot[0] = 0;
-        s->snapshot[32] = 0;
-        close(fd);
-    }
+        commits ? eg_names_read(&s->commits, commits, err) : no_memory(err);
+    if (status >= 0) status = eg_journal_snapshot(root, s->snapshot, err);
     eg_free(commits);
-    eg_free(snapshot);
     return status;
 }
 
@@ -323,6 +313,19 @@ static enum eg_status put_new_files(sqlite3 *db, const struct eg_journal *journa
     return status;
 }
 
+static enum eg_status drop_gone(sqlite3 *db, const struct eg_journal *journal,
+                                struct eg_error *err) {
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db, "delete from files where path = ?", &statement, err));
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; status >= 0 && i < journal->gone_count; i++) {
+        sqlite3_bind_text(statement, 1, journal->gone[i].path, -1, SQLITE_STATIC);
+        status = step_once(db, statement, err);
+    }
+    sqlite3_finalize(statement);
+    return status;
+}
+
 static enum eg_status write_all(sqlite3 *db, const struct eg_journal *journal, const char *why,
                                 const struct eg_env *env, struct eg_error *err) {
     EG_TRY(run(db, schema_sql, err));
@@ -362,6 +365,7 @@ static enum eg_status bring_up(sqlite3 *db, const char *root, const struct eg_jo
     enum eg_status status = EG_OK;
     if (state != EG_CATALOG_FRESH && same_base) {
         status = put_new_files(db, journal, err);
+        if (status >= 0) status = drop_gone(db, journal, err);
         if (status >= 0) status = put_marks(db, journal, err);
         if (status >= 0) status = put_commits(db, journal, err);
     } else if (state != EG_CATALOG_FRESH) {

@@ -32,6 +32,7 @@ struct eg_commit {
     } * files;
     size_t file_count, file_room;
     struct eg_journal journal; /* what this commit adds */
+    struct eg_lock swap;       /* shared: no directory is exchanged meanwhile */
     bool decided;              /* the intent may be on disk: nothing of it may be removed */
 };
 
@@ -124,6 +125,11 @@ enum eg_status eg_commit_begin(struct eg_commit **out, struct eg_dataset *ds,
     struct eg_commit *commit = eg_calloc(1, sizeof *commit);
     if (!commit) return no_memory(err);
     commit->ds = ds;
+    enum eg_status status = eg_swap_share(&commit->swap, ds->path, err);
+    if (status < 0) {
+        eg_free(commit);
+        return status;
+    }
     eg_layout_commit(ds->session, ++ds->commits, commit->id);
     *out = commit;
     return EG_OK;
@@ -247,6 +253,7 @@ enum eg_status eg_commit_finish(struct eg_commit *commit, const struct eg_positi
         return status;
     }
     ds->committed = true;
+    eg_lock_give(&commit->swap, false); /* before the lock for upkeep is asked for */
     eg_dataset_tidy(ds);
     return EG_OK;
 }
@@ -275,6 +282,7 @@ void eg_commit_free(struct eg_commit *commit) {
     if (!commit) return;
     for (size_t i = 0; i < commit->file_count && !commit->decided; i++)
         unlink(commit->files[i].tmp);
+    eg_lock_give(&commit->swap, false);
     if (!commit->decided && commit->file_count) remove_directories(commit);
     for (size_t i = 0; i < commit->file_count; i++) {
         eg_free(commit->files[i].tmp);

@@ -61,7 +61,8 @@ EG_MUST_CHECK enum eg_status eg_dataset_lock_source(struct eg_dataset *, const c
 /* Gives all of them back; what was read of them must be committed. */
 void eg_dataset_unlock_sources(struct eg_dataset *);
 
-/* A commit: begin, add finished .tmp files, then commit makes them all visible, or none. */
+/* A commit: begin, add finished .tmp files, then commit makes them all visible, or none. One at a
+ * time in a thread: while it lasts, no directory of the dataset is exchanged (swap.h). */
 struct eg_commit;
 EG_MUST_CHECK enum eg_status eg_commit_begin(struct eg_commit **out, struct eg_dataset *,
                                              struct eg_error *err);

@@ -5,7 +5,11 @@
  *   dataset.lock          shared by writers; a migration takes it alone
  *   upkeep.lock           short: making the dataset, settling leftovers, folding, taking locks
  *   writer-SESSION.lock   held by a writer as long as it lives; its .tmp files and intents carry SESSION
- *   source-DIGEST.lock    held by the writer that ingests that source */
+ *   source-DIGEST.lock    held by the writer that ingests that source
+ *   swap.lock             shared by each commit, from its begin to its last rename; alone, and with the
+ *                         lock for upkeep, by whoever exchanges an hour's directory (swap.h)
+ *   compact.lock          held by whoever compacts or expires, one at a time
+ * Nobody waits for upkeep.lock while it holds swap.lock. */
 #ifndef EG_STORE_DATASET_OWN_H
 #define EG_STORE_DATASET_OWN_H
 
@@ -37,6 +41,10 @@ char *eg_lock_path(const char *root, const char *name);
 EG_MUST_CHECK enum eg_status eg_upkeep_begin(struct eg_lock *out, const char *root,
                                              struct eg_error *err);
 
+/* The share of swap.lock that a commit holds; waits for an exchange under way (swap.c). */
+EG_MUST_CHECK enum eg_status eg_swap_share(struct eg_lock *out, const char *root,
+                                           struct eg_error *err);
+
 /* Makes a writer of an open dataset: directories, dataset.json, locks. Does nothing the second time. */
 EG_MUST_CHECK enum eg_status eg_dataset_ready(struct eg_dataset *, struct eg_error *err);
 /* Gives the locks back; a dataset that this writer made and put nothing into is removed again. */
@@ -52,6 +60,8 @@ struct eg_leftovers {
     size_t temporary;  /* .tmp files removed, or to be */
     size_t damaged;    /* intents whose digest is wrong: nothing of them is touched */
     size_t lost_files; /* of an intent: neither there as .tmp nor finished */
+    size_t swaps;      /* exchanges of an hour that were cut off: written down or forgotten */
+    size_t aside;      /* directories that were replaced and wait to be removed */
 };
 enum eg_settle_mode {
     EG_SETTLE_LOOK,  /* changes nothing, takes no lock */

@@ -108,6 +108,12 @@ static void say_leftovers(struct report *report, const char *path, const struct 
             "%zu commits under way are damaged; nothing of them was touched: look at the .intent "
             "files in %s/%s, and ingest their sources again",
             found->damaged, path, EG_LAYOUT_COMMITS);
+    if (found->swaps)
+        say(report, 4, "%zu exchanges of an hour that were cut off %s settled%s", found->swaps,
+            settled ? "were" : "are to be", remedy);
+    if (found->aside)
+        say(report, 6, "%zu hours that were replaced wait in %s to be removed", found->aside,
+            EG_LAYOUT_ASIDE);
     if (found->lost_files)
         say(report, 3, "%zu files of a commit are gone: ingest their sources into a new dataset",
             found->lost_files);

@@ -41,6 +41,22 @@ bool eg_index_put(struct eg_index *index, const char *text, uint32_t value) {
     return true;
 }
 
+/* What stands behind a hole and had been pushed on by it moves up, so that it is still found. */
+void eg_index_take(struct eg_index *index, const char *text) {
+    if (!index->room) return;
+    uint32_t mask = index->room - 1, hole = slot_of(index, text);
+    if (!index->slots[hole].text) return;
+    for (uint32_t at = (hole + 1) & mask; index->slots[at].text; at = (at + 1) & mask) {
+        const char *other = index->slots[at].text;
+        uint32_t home = (uint32_t)eg_hash64(other, strlen(other), 0) & mask;
+        if (((at - home) & mask) < ((at - hole) & mask)) continue; /* it begins behind the hole */
+        index->slots[hole] = index->slots[at];
+        hole = at;
+    }
+    index->slots[hole] = (struct eg_index_slot){0};
+    index->count--;
+}
+
 void eg_index_reset(struct eg_index *index) {
     eg_free(index->slots);
     *index = (struct eg_index){0};

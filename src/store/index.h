@@ -17,6 +17,7 @@ struct eg_index {
 
 uint32_t eg_index_find(const struct eg_index *, const char *text); /* EG_INDEX_NONE: not there */
 bool eg_index_put(struct eg_index *, const char *text, uint32_t value); /* false: no memory */
+void eg_index_take(struct eg_index *, const char *text); /* takes it out, if it is there */
 void eg_index_reset(struct eg_index *);
 
 #endif

@@ -6,12 +6,14 @@
 #include "base/durable.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define JOURNAL_BYTES_MAX ((size_t)1 << 31)
-#define FOLD_FROM 64 /* .done files; a reader without a catalog opens each of them */
+#define DIGEST_TAIL 35 /* from the digest's first digit to the end of a snapshot */
+#define FOLD_FROM 64   /* .done files; a reader without a catalog opens each of them */
 
 static enum eg_status no_memory(struct eg_error *err) {
     return eg_fail(err, EG_E_NOMEM, "no memory for the journal of the dataset");
@@ -24,13 +26,16 @@ void eg_journal_reset(struct eg_journal *journal) {
         eg_free(journal->marks[i].identity);
     }
     for (size_t i = 0; i < journal->done_count; i++) eg_free(journal->done[i]);
+    for (size_t i = 0; i < journal->gone_count; i++) eg_free(journal->gone[i].path);
     eg_names_reset(&journal->damaged);
     eg_free(journal->files);
+    eg_free(journal->gone);
     eg_free(journal->marks);
     eg_free(journal->done);
     eg_index_reset(&journal->file_index);
     eg_index_reset(&journal->mark_index);
     eg_index_reset(&journal->done_index);
+    eg_index_reset(&journal->gone_index);
     *journal = (struct eg_journal){0};
 }
 
@@ -46,8 +51,41 @@ static bool more_room(void *items, size_t count, size_t *room, size_t size) {
     return true;
 }
 
+/* The last file takes the place of the one that goes. */
+static void drop_file(struct eg_journal *journal, const char *path) {
+    uint32_t at = eg_index_find(&journal->file_index, path);
+    if (at == EG_INDEX_NONE) return;
+    eg_index_take(&journal->file_index, path);
+    eg_free(journal->files[at].path);
+    size_t last = --journal->file_count;
+    if (at == last) return;
+    journal->files[at] = journal->files[last];
+    eg_index_take(&journal->file_index, journal->files[at].path); /* so that there is room */
+    EG_ASSERT(eg_index_put(&journal->file_index, journal->files[at].path, at));
+}
+
+enum eg_status eg_journal_add_gone(struct eg_journal *journal, const char *path, uint32_t folds,
+                                   struct eg_error *err) {
+    uint32_t at = eg_index_find(&journal->gone_index, path);
+    if (at != EG_INDEX_NONE) {
+        if (journal->gone[at].folds < folds) journal->gone[at].folds = folds;
+        return EG_OK;
+    }
+    if (!more_room(&journal->gone, journal->gone_count, &journal->gone_room, sizeof *journal->gone))
+        return no_memory(err);
+    char *copy = eg_strdup(path);
+    if (!copy || !eg_index_put(&journal->gone_index, copy, (uint32_t)journal->gone_count)) {
+        eg_free(copy);
+        return no_memory(err);
+    }
+    journal->gone[journal->gone_count++] = (struct eg_journal_gone){copy, folds};
+    drop_file(journal, path);
+    return EG_OK;
+}
+
 enum eg_status eg_journal_add_file(struct eg_journal *journal, const struct eg_journal_file *file,
                                    struct eg_error *err) {
+    if (eg_index_find(&journal->gone_index, file->path) != EG_INDEX_NONE) return EG_OK;
     uint32_t at = eg_index_find(&journal->file_index, file->path);
     if (at != EG_INDEX_NONE) {
         char *path = journal->files[at].path;
@@ -169,21 +207,61 @@ static enum eg_status refresh_done(struct eg_journal *journal, const char *root,
     return EG_OK;
 }
 
+enum eg_status eg_journal_snapshot(const char *root, char digest[33], struct eg_error *err) {
+    char *path = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
+    if (!path) return no_memory(err);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    digest[0] = digest[32] = 0;
+    if (fd >= 0) {
+        if (lseek(fd, -DIGEST_TAIL, SEEK_END) < 0 || read(fd, digest, 32) != 32) digest[0] = 0;
+        close(fd);
+    }
+    eg_free(path);
+    return EG_OK;
+}
+
+/* The snapshot is another than before: what it says no more was folded away, and must not be kept
+ * here. Positions stay: they are never taken back. */
+static void forget_files(struct eg_journal *journal) {
+    for (size_t i = 0; i < journal->file_count; i++) eg_free(journal->files[i].path);
+    for (size_t i = 0; i < journal->gone_count; i++) eg_free(journal->gone[i].path);
+    for (size_t i = 0; i < journal->done_count; i++) eg_free(journal->done[i]);
+    journal->file_count = journal->gone_count = journal->done_count = 0;
+    eg_index_reset(&journal->file_index);
+    eg_index_reset(&journal->gone_index);
+    eg_index_reset(&journal->done_index);
+    journal->snapshot[0] = 0;
+}
+
 /* The .done files first, the snapshot last: one that is folded in between is in the snapshot. */
+static enum eg_status refresh_once(struct eg_journal *journal, const char *root,
+                                   const char *commits, const struct eg_env *env,
+                                   struct eg_error *err) {
+    struct eg_names names = {0};
+    char digest[33] = "";
+    enum eg_status status = eg_names_read(&names, commits, err);
+    if (status >= 0) status = refresh_done(journal, root, &names, env, err);
+    if (status >= 0) status = eg_journal_snapshot(root, digest, err);
+    eg_names_reset(&names);
+    if (status < 0 || (digest[0] && strcmp(digest, journal->snapshot) == 0)) return status;
+    if (journal->snapshot[0]) return EG_OK_WARN;
+    char *snapshot = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
+    status = snapshot ? read_or_note(journal, snapshot, digest, env, err) : no_memory(err);
+    if (status == EG_OK) memcpy(journal->snapshot, digest, sizeof digest);
+    eg_free(snapshot);
+    return status < 0 ? status : EG_OK;
+}
+
 enum eg_status eg_journal_refresh(struct eg_journal *journal, const char *root,
                                   const struct eg_env *env, struct eg_error *err) {
     char *commits = eg_path_join(root, EG_LAYOUT_COMMITS);
-    char *snapshot = eg_path_join(root, EG_LAYOUT_SNAPSHOT);
-    struct eg_names names = {0};
-    enum eg_status status = commits && snapshot ? EG_OK : no_memory(err);
-    if (status >= 0) status = eg_names_read(&names, commits, err);
-    if (status >= 0) status = refresh_done(journal, root, &names, env, err);
-    char digest[33] = "";
-    if (status >= 0) status = read_or_note(journal, snapshot, digest, env, err);
-    if (status == EG_OK) memcpy(journal->snapshot, digest, sizeof digest);
-    eg_names_reset(&names);
+    if (!commits) return no_memory(err);
+    enum eg_status status = refresh_once(journal, root, commits, env, err);
+    if (status == EG_OK_WARN) {
+        forget_files(journal);
+        status = refresh_once(journal, root, commits, env, err);
+    }
     eg_free(commits);
-    eg_free(snapshot);
     return status < 0 ? status : EG_OK;
 }
 

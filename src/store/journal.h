@@ -5,8 +5,11 @@
  *   SESSION-000001.done     decided and all renamed (the same file under another name)
  *   snapshot                all that older commits said, in one file
  *
- * Each is JSON, one object a line: a head, one line a file, one line a position, and last the XXH3
- * digest of the lines before it. Reading them in any order, or one twice, gives the same journal. */
+ *   SESSION-000001.swap     an hour is being exchanged or taken away (swap.h); then .done, too
+ *
+ * Each is JSON, one object a line: a head, one line a file, one a file that is gone, one a position,
+ * and last the XXH3 digest of the lines before it. Reading them in any order, or one twice, gives
+ * the same journal: a file that is gone stays so, whoever names it. */
 #ifndef EG_STORE_JOURNAL_H
 #define EG_STORE_JOURNAL_H
 
@@ -32,12 +35,21 @@ struct eg_journal_mark {
     uint64_t version; /* of the journal when it came */
 };
 
+/* A file that compaction replaced or that expired. It is remembered through two snapshots, so that
+ * an old .done file that a crash left beside them does not bring it back. */
+struct eg_journal_gone {
+    char *path;
+    uint32_t folds; /* snapshots it has been in */
+};
+
 struct eg_journal {
     struct eg_journal_file *files;
     size_t file_count, file_room;
     struct eg_journal_mark *marks;
     size_t mark_count, mark_room;
-    struct eg_index file_index, mark_index, done_index;
+    struct eg_journal_gone *gone;
+    size_t gone_count, gone_room;
+    struct eg_index file_index, mark_index, done_index, gone_index;
     char **done; /* ids of the .done files read */
     size_t done_count, done_room;
     char snapshot[33];       /* digest of the snapshot read; "": none */
@@ -49,6 +61,9 @@ void eg_journal_reset(struct eg_journal *);
 /* Adds one file or position. Errors: EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status
 eg_journal_add_file(struct eg_journal *, const struct eg_journal_file *, struct eg_error *err);
+/* The file is no more: its line goes, and never comes back. Errors: EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_journal_add_gone(struct eg_journal *, const char *path,
+                                                 uint32_t folds, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_journal_add_mark(struct eg_journal *, const struct eg_position *,
                                                  const char *session, uint32_t commit,
                                                  struct eg_error *err);
@@ -73,6 +88,9 @@ EG_MUST_CHECK enum eg_status eg_journal_fold(struct eg_journal *, const char *ro
                                              struct eg_error *err);
 /* Whether there are enough .done files to be worth it: the more the snapshot holds, the later. */
 bool eg_journal_wants_fold(const struct eg_journal *);
+/* The digest at the end of the snapshot on disk; "" where there is none. */
+EG_MUST_CHECK enum eg_status eg_journal_snapshot(const char *root, char digest[33],
+                                                 struct eg_error *err);
 
 struct json_t; /* jansson's */
 /* The position in a JSON object of the journal or a note. False: it is none. */
@@ -81,5 +99,12 @@ bool eg_journal_position(struct json_t *object, struct eg_position *out);
 EG_MUST_CHECK enum eg_status eg_journal_note(const char *commit, const struct eg_position *,
                                              size_t count, struct eg_strbuf *to,
                                              struct eg_error *err);
+/* The note of a file made of others': the commit that made it, and the positions of theirs. */
+EG_MUST_CHECK enum eg_status eg_journal_note_merged(const char *commit, const struct eg_journal *of,
+                                                    struct eg_strbuf *to, struct eg_error *err);
+/* Adds the positions of either kind of note, each under the commit that it came with. A note that is
+ * not ours says nothing. Errors: EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_journal_read_note(struct eg_journal *, struct eg_span note,
+                                                  struct eg_error *err);
 
 #endif

@@ -3,6 +3,7 @@
  *
  *   {"commit":"SESSION-000001","format":1,"program":"0.1.0","time_us":…}
  *   {"file":"flows/date=…/part-….parquet","table":"flows","rows":…,"bytes":…,"start_us":…,"end_us":…}
+ *   {"gone":"flows/date=…/part-….parquet","folds":0}
  *   {"key":"…","digest":"…","offset":…,"table":"flows","name":"…","session":"…","commit":1}
  *   {"xxh3":"…"}
  */
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #define JOURNAL_FORMAT 1
+#define FOLDS_MAX 2    /* snapshots that remember a file that is gone */
 #define DIGEST_LINE 44 /* {"xxh3":"…32…"} and a newline: 9 + 32 + 3 */
 
 static void add_text(struct eg_strbuf *to, const char *key, const char *text) {
@@ -58,6 +60,14 @@ enum eg_status eg_journal_text(const struct eg_journal *journal, const char *com
                          eg_table_name(file->table), file->rows, file->bytes, file->start_us,
                          file->end_us);
     }
+    bool fold = strcmp(commit, "snapshot") == 0;
+    for (size_t i = 0; i < journal->gone_count; i++) {
+        uint32_t folds = journal->gone[i].folds;
+        if (fold && folds >= FOLDS_MAX) continue;
+        eg_strbuf_char(to, '{');
+        add_text(to, "gone", journal->gone[i].path);
+        eg_strbuf_printf(to, ",\"folds\":%u}\n", folds + fold);
+    }
     for (size_t i = 0; i < journal->mark_count; i++) {
         const struct eg_journal_mark *mark = &journal->marks[i];
         add_position(to, mark->position);
@@ -76,6 +86,22 @@ enum eg_status eg_journal_note(const char *commit, const struct eg_position *pos
         if (i) eg_strbuf_char(to, ',');
         add_position(to, &positions[i]);
         eg_strbuf_char(to, '}');
+    }
+    eg_strbuf_text(to, "]}");
+    return to->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a note") : EG_OK;
+}
+
+/* Marks of one commit need not stand together: each is a commit of its own here. */
+enum eg_status eg_journal_note_merged(const char *commit, const struct eg_journal *of,
+                                      struct eg_strbuf *to, struct eg_error *err) {
+    eg_strbuf_printf(to, "{\"commit\":\"%s\",\"program\":\"%s\",\"positions\":[],\"merged\":[",
+                     commit, eg_version());
+    for (size_t i = 0; i < of->mark_count; i++) {
+        char id[EG_COMMIT_TEXT];
+        eg_layout_commit(of->marks[i].session, of->marks[i].commit, id);
+        eg_strbuf_printf(to, "%s{\"commit\":\"%s\",\"positions\":[", i ? "," : "", id);
+        add_position(to, of->marks[i].position);
+        eg_strbuf_text(to, "}]}");
     }
     eg_strbuf_text(to, "]}");
     return to->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a note") : EG_OK;
@@ -146,6 +172,44 @@ static enum eg_status parse_mark(struct eg_journal *journal, json_t *line, struc
     return eg_journal_add_mark(journal, &position, session, (uint32_t)commit, err);
 }
 
+/* As with a file, the path must not lead out of the dataset. */
+static enum eg_status parse_gone(struct eg_journal *journal, json_t *line, struct eg_error *err) {
+    const char *path = json_string_value(json_object_get(line, "gone"));
+    int64_t folds;
+    if (!path || path[0] == '/' || strstr(path, "..") || !get_i64(line, "folds", &folds))
+        return bad(err, "the line of a file that is gone");
+    return eg_journal_add_gone(journal, path, (uint32_t)folds, err);
+}
+
+static enum eg_status read_commit(struct eg_journal *to, json_t *json, struct eg_error *err) {
+    const char *id = json_string_value(json_object_get(json, "commit"));
+    char commit[EG_COMMIT_TEXT], session[EG_SESSION_TEXT], name[EG_COMMIT_TEXT + 2];
+    snprintf(name, sizeof name, "%.31s.", id ? id : "");
+    if (!eg_layout_commit_of(name, commit, session)) return EG_OK;
+    uint32_t number = 0;
+    sscanf(commit + EG_SESSION_TEXT, "%u", &number);
+    size_t i;
+    json_t *entry;
+    json_array_foreach(json_object_get(json, "positions"), i, entry) {
+        struct eg_position position = {0};
+        if (eg_journal_position(entry, &position))
+            EG_TRY(eg_journal_add_mark(to, &position, session, number, err));
+    }
+    return EG_OK;
+}
+
+enum eg_status eg_journal_read_note(struct eg_journal *to, struct eg_span note,
+                                    struct eg_error *err) {
+    json_t *json = json_loadb((const char *)note.at, note.size, 0, NULL), *entry;
+    enum eg_status status = read_commit(to, json, err);
+    size_t i;
+    json_array_foreach(json_object_get(json, "merged"), i, entry) {
+        if (status >= 0) status = read_commit(to, entry, err);
+    }
+    json_decref(json);
+    return status;
+}
+
 static enum eg_status parse_line(struct eg_journal *journal, const char *text, size_t size,
                                  bool head, struct eg_error *err) {
     json_t *line = json_loadb(text, size, 0, NULL);
@@ -160,6 +224,8 @@ static enum eg_status parse_line(struct eg_journal *journal, const char *text, s
                          (int)format, JOURNAL_FORMAT);
     else if (!head && json_object_get(line, "file"))
         status = parse_file(journal, line, err);
+    else if (!head && json_object_get(line, "gone"))
+        status = parse_gone(journal, line, err);
     else if (!head && json_object_get(line, "key"))
         status = parse_mark(journal, line, err);
     json_decref(line);

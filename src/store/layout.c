@@ -30,6 +30,20 @@ void eg_layout_part(const char *commit, uint32_t file, struct eg_strbuf *to) {
     eg_strbuf_printf(to, "part-%s-%04u.parquet", commit, file);
 }
 
+void eg_layout_sorted(const char *commit, uint32_t file, struct eg_strbuf *to) {
+    eg_strbuf_printf(to, "sorted-%s-%04u.parquet", commit, file);
+}
+
+bool eg_layout_is_sorted(const char *name) {
+    char commit[EG_COMMIT_TEXT], session[EG_SESSION_TEXT];
+    return strncmp(name, "sorted-", 7) == 0 && eg_layout_ends(name, ".parquet") &&
+           eg_layout_commit_of(name, commit, session);
+}
+
+void eg_layout_aside(const char *commit, struct eg_strbuf *to) {
+    eg_strbuf_printf(to, EG_LAYOUT_ASIDE "/%s.hour", commit);
+}
+
 void eg_layout_tmp(const char *part, struct eg_strbuf *to) {
     const char *slash = strrchr(part, '/');
     size_t directory = slash ? (size_t)(slash - part) + 1 : 0;
@@ -42,7 +56,10 @@ static size_t span_of(const char *text, const char *of) { return strspn(text, of
 bool eg_layout_commit_of(const char *name, char commit[EG_COMMIT_TEXT],
                          char session[EG_SESSION_TEXT]) {
     const char *id = name + (name[0] == '_');
-    if (strncmp(id, "part-", 5) == 0) id += 5;
+    if (strncmp(id, "part-", 5) == 0)
+        id += 5;
+    else if (strncmp(id, "sorted-", 7) == 0)
+        id += 7;
     if (span_of(id, "0123456789abcdef") != EG_SESSION_TEXT - 1 || id[EG_SESSION_TEXT - 1] != '-')
         return false;
     size_t digits = span_of(id + EG_SESSION_TEXT, "0123456789");

@@ -16,6 +16,8 @@
 #define EG_LAYOUT_ABOUT EG_LAYOUT_OWN "/dataset.json"
 #define EG_LAYOUT_SNAPSHOT EG_LAYOUT_OWN "/commits/snapshot"
 #define EG_LAYOUT_CATALOG EG_LAYOUT_OWN "/catalog.sqlite"
+#define EG_LAYOUT_ASIDE EG_LAYOUT_OWN "/aside"         /* hours being made, and those replaced */
+#define EG_LAYOUT_POSITIONS EG_LAYOUT_OWN "/positions" /* of all that expired, once more */
 
 /* Times that get a partition: 1990-01-01 up to, not including, 2100-01-01. */
 #define EG_LAYOUT_FIRST_US (INT64_C(631152000) * 1000000)
@@ -30,6 +32,11 @@ void eg_layout_partition(enum eg_table_id, int64_t hour_us, struct eg_strbuf *to
 void eg_layout_commit(const char *session, uint32_t commit, char text[EG_COMMIT_TEXT]);
 /* "part-SESSION-000001-0003.parquet" */
 void eg_layout_part(const char *commit, uint32_t file, struct eg_strbuf *to);
+/* "sorted-SESSION-000001-0000.parquet": what compaction makes of an hour. */
+void eg_layout_sorted(const char *commit, uint32_t file, struct eg_strbuf *to);
+bool eg_layout_is_sorted(const char *name);
+/* "SESSION-000001.hour": a directory in EG_LAYOUT_ASIDE. */
+void eg_layout_aside(const char *commit, struct eg_strbuf *to);
 /* Where a part stands until it is finished: "DIR/part-X.parquet" -> "DIR/_part-X.parquet.tmp". The
  * end keeps it out of globs for *.parquet (DuckDB's match hidden names), the underscore out of
  * readers that take every file of a directory but hidden ones (Arrow, Spark, Hive). */

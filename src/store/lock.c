@@ -52,9 +52,9 @@ static bool still_named(int fd, const char *path) {
 
 enum eg_status eg_lock_take(struct eg_lock *out, const char *path, enum eg_lock_kind kind,
                             const char *name, struct eg_lock_holder *holder, struct eg_error *err) {
-    int operation = kind == EG_LOCK_WAIT     ? LOCK_EX
-                    : kind == EG_LOCK_SHARED ? LOCK_SH | LOCK_NB
-                                             : LOCK_EX | LOCK_NB;
+    bool shared = kind == EG_LOCK_SHARED || kind == EG_LOCK_SHARED_WAIT;
+    bool waits = kind == EG_LOCK_WAIT || kind == EG_LOCK_SHARED_WAIT;
+    int operation = (shared ? LOCK_SH : LOCK_EX) | (waits ? 0 : LOCK_NB);
     char *copy = eg_strdup(path);
     if (!copy) return eg_fail(err, EG_E_NOMEM, "no memory for a lock");
     for (;;) {
@@ -75,7 +75,7 @@ enum eg_status eg_lock_take(struct eg_lock *out, const char *path, enum eg_lock_
             close(fd);
             continue;
         }
-        if (kind != EG_LOCK_SHARED) holder_write(fd, name);
+        if (!shared) holder_write(fd, name);
         *out = (struct eg_lock){fd, copy};
         return EG_OK;
     }

@@ -21,9 +21,10 @@ struct eg_lock_holder {
 };
 
 enum eg_lock_kind {
-    EG_LOCK_TRY,    /* exclusive; EG_E_LOCKED at once when it is held */
-    EG_LOCK_WAIT,   /* exclusive; waits */
-    EG_LOCK_SHARED, /* shared with others of this kind; EG_E_LOCKED when held exclusively */
+    EG_LOCK_TRY,         /* exclusive; EG_E_LOCKED at once when it is held */
+    EG_LOCK_WAIT,        /* exclusive; waits */
+    EG_LOCK_SHARED,      /* shared with others of this kind; EG_E_LOCKED when held exclusively */
+    EG_LOCK_SHARED_WAIT, /* the same; waits */
 };
 
 /* `name` is what the holder is doing, for others to read. `holder` (may be NULL) is filled when the

@@ -110,13 +110,17 @@ static void remove_at(const char *root, const char *relative, bool directory) {
     eg_free(path);
 }
 
-/* Whether a directory holds nothing but these names. */
-static bool holds_only(const char *root, const char *relative, const char *one, const char *two) {
+/* Whether a directory holds nothing but these names, as many as there are up to NULL. */
+static bool holds_only(const char *root, const char *relative, const char *const *only_names) {
     char *path = eg_path_join(root, relative);
     struct eg_names names = {0};
     bool only = path && eg_names_read(&names, path, NULL) >= 0;
-    for (size_t i = 0; i < names.count; i++)
-        if (strcmp(names.names[i], one) != 0 && strcmp(names.names[i], two) != 0) only = false;
+    for (size_t i = 0; i < names.count; i++) {
+        bool known = false;
+        for (size_t k = 0; only_names[k] && !known; k++)
+            known = strcmp(names.names[i], only_names[k]) == 0;
+        only = only && known;
+    }
     eg_names_reset(&names);
     eg_free(path);
     return only;
@@ -125,11 +129,18 @@ static bool holds_only(const char *root, const char *relative, const char *one, 
 /* Nobody else is there and nothing was ever put in (a directory of commits that holds any stays):
  * as if no writer had been here. */
 static void remove_empty(struct eg_dataset *ds) {
+    static const char *const locks[] = {"dataset.lock", "upkeep.lock", "swap.lock", "compact.lock",
+                                        NULL};
+    static const char *const vacant[] = {EG_LAYOUT_OWN, "lost+found", NULL};
     struct eg_lock upkeep;
     if (eg_upkeep_begin(&upkeep, ds->path, NULL) < 0) return;
+<<<<<<< HEAD
     remove_at(ds->path, EG_LAYOUT_SOURCES, true); /* stays if there is any */
     if (!holds_only(ds->path, EG_LAYOUT_LOCKS, "dataset.lock", "upkeep.lock") ||
         !holds_only(ds->path, "", EG_LAYOUT_OWN, "lost+found")) {
+=======
+    if (!holds_only(ds->path, EG_LAYOUT_LOCKS, locks) || !holds_only(ds->path, "", vacant)) {
+>>>>>>> dd5889e (store: closed hours become one sorted file; the oldest hours expire)
         eg_lock_give(&upkeep, false);
         return;
     }
@@ -140,6 +151,8 @@ static void remove_empty(struct eg_dataset *ds) {
     if (empty) {
         remove_at(ds->path, EG_LAYOUT_ABOUT, false);
         remove_at(ds->path, EG_LAYOUT_LOCKS "/dataset.lock", false);
+        remove_at(ds->path, EG_LAYOUT_LOCKS "/swap.lock", false);
+        remove_at(ds->path, EG_LAYOUT_LOCKS "/compact.lock", false);
     }
     eg_lock_give(&upkeep, empty); /* who waits for it finds it gone, and begins again */
     remove_at(ds->path, EG_LAYOUT_LOCKS, true);

@@ -2,7 +2,7 @@
  * After a crash: what dead writers decided is rolled forward, what they did not is removed. A writer
  * is dead when nobody holds its lock; a live one's files are never touched. Every step may be cut
  * off by the next crash and is then done again. */
-#include "store/dataset_own.h"
+#include "store/swap.h"
 
 #include "base/alloc.h"
 #include "base/durable.h"
@@ -115,6 +115,27 @@ static enum eg_status see_intent(struct settling *s, const char *path, const cha
     return status;
 }
 
+/* An exchange of an hour that was cut off. */
+static enum eg_status see_swap(struct settling *s, const char *commit, struct eg_error *err) {
+    struct eg_error own = {0};
+    char text[512];
+    bool done = false;
+    s->found->swaps++;
+    if (s->mode == EG_SETTLE_LOOK) return EG_OK;
+    enum eg_status status = eg_swap_recover(s->root, commit, &done, &own);
+    if (status == EG_E_FORMAT) {
+        s->found->damaged++;
+        tell(s, 3, own.message);
+        return EG_OK;
+    }
+    if (status == EG_E_NOENT) return EG_OK; /* its owner finished it while we looked */
+    if (status < 0 && err) *err = own;
+    snprintf(text, sizeof text, "%s the exchange %s of an hour that was cut off",
+             done ? "completed" : "took back", commit);
+    if (status >= 0) tell(s, 6, text);
+    return status;
+}
+
 static enum eg_status see_commits(struct settling *s, struct eg_error *err) {
     char *commits = eg_path_join(s->root, EG_LAYOUT_COMMITS);
     struct eg_names names = {0};
@@ -128,6 +149,8 @@ static enum eg_status see_commits(struct settling *s, struct eg_error *err) {
             status = no_memory(err);
         } else if (eg_layout_ends(names.names[i], ".intent")) {
             status = see_intent(s, path.text, commit, err);
+        } else if (eg_layout_ends(names.names[i], ".swap")) {
+            status = see_swap(s, commit, err);
         } else if (eg_layout_ends(names.names[i], ".tmp")) {
             s->found->temporary++;
             if (s->mode != EG_SETTLE_LOOK) unlink(path.text); /* never was an intent */
@@ -168,6 +191,17 @@ static enum eg_status see_partitions(struct settling *s, struct eg_error *err) {
     return EG_OK;
 }
 
+static bool is_spared(void *to, const char *session) { return is_alive(to, session); }
+
+static enum eg_status see_aside(struct settling *s, struct eg_error *err) {
+    struct eg_sweep sweep = {.root = s->root,
+                             .spare = is_spared,
+                             .to = s,
+                             .grace_us = EG_SWAP_GRACE_US,
+                             .look = s->mode == EG_SETTLE_LOOK};
+    return eg_swap_sweep(&sweep, &s->found->aside, err);
+}
+
 enum eg_status eg_settle(const char *root, const char *session, enum eg_settle_mode mode,
                          const struct eg_env *env, struct eg_leftovers *out, struct eg_error *err) {
     *out = (struct eg_leftovers){0};
@@ -176,6 +210,7 @@ enum eg_status eg_settle(const char *root, const char *session, enum eg_settle_m
     if (status >= 0) status = see_commits(&s, err);
     if (status >= 0 && (out->writers_dead || out->intents || mode == EG_SETTLE_WHOLE))
         status = see_partitions(&s, err);
+    if (status >= 0) status = see_aside(&s, err);
     /* Last of all: as long as its lock's file is there, a dead writer is found again. */
     for (size_t i = 0; i < s.dead_count; i++) eg_lock_give(&s.dead[i], status >= 0);
     eg_free(s.dead);
