@@ -256,6 +256,25 @@ static enum eg_exit inspect_parquet(struct eg_call *call, const char *path,
     return code;
 }
 
+#define SMALL_BYTES (16u << 20)
+
+static size_t hour_of(const char *path) { return (size_t)(strrchr(path, '/') - path); }
+
+/* Files that `compact` could make fewer: small ones that share their hour with others. Those of one
+ * hour stand together in the list. */
+static size_t count_small(const struct eg_dataset_file *files, size_t count) {
+    size_t small = 0;
+    for (size_t i = 0, next; i < count; i = next) {
+        size_t size = hour_of(files[i].path), here = 0;
+        for (next = i; next < count && hour_of(files[next].path) == size &&
+                       memcmp(files[i].path, files[next].path, size) == 0;
+             next++)
+            here += files[next].bytes < SMALL_BYTES;
+        if (next - i > 1) small += here;
+    }
+    return small;
+}
+
 static enum eg_status tell_table(struct eg_dataset *dataset, enum eg_table_id table,
                                  struct eg_facts *facts, struct eg_error *err) {
     struct eg_dataset_file *files = NULL;
@@ -269,11 +288,14 @@ static enum eg_status tell_table(struct eg_dataset *dataset, enum eg_table_id ta
         if (files[i].start_us < first) first = files[i].start_us;
         if (files[i].end_us > last) last = files[i].end_us;
     }
+    size_t small = count_small(files, count);
     eg_dataset_files_free(files, count);
     char name[64];
     snprintf(name, sizeof name, "%s_files", eg_table_name(table));
     eg_facts_int(facts, name, (int64_t)count);
     if (!count) return EG_OK;
+    snprintf(name, sizeof name, "%s_small_files", eg_table_name(table));
+    eg_facts_int(facts, name, (int64_t)small);
     snprintf(name, sizeof name, "%s_rows", eg_table_name(table));
     eg_facts_int(facts, name, (int64_t)rows);
     snprintf(name, sizeof name, "%s_bytes", eg_table_name(table));

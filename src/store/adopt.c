@@ -120,12 +120,30 @@ static enum eg_status write_record(struct eg_dataset *ds, const struct eg_journa
     return status;
 }
 
+/* The positions that expiry wrote down once more. One that is damaged says nothing. */
+static enum eg_status read_positions(const struct search *s, struct eg_journal *to,
+                                     struct eg_error *err) {
+    struct eg_journal kept = {0};
+    char digest[33];
+    char *path = eg_path_join(s->ds->path, EG_LAYOUT_POSITIONS);
+    enum eg_status status = path ? eg_journal_read(&kept, path, digest, err) : no_memory(err);
+    if (status == EG_E_NOENT || status == EG_E_FORMAT) status = EG_OK;
+    for (size_t i = 0; status >= 0 && i < kept.mark_count; i++) {
+        const struct eg_journal_mark *mark = &kept.marks[i];
+        if (eg_index_find(&s->known->mark_index, mark->identity) == EG_INDEX_NONE)
+            status = eg_journal_add_mark(to, mark->position, mark->session, mark->commit, err);
+    }
+    eg_journal_reset(&kept);
+    eg_free(path);
+    return status;
+}
+
 static enum eg_status adopt(struct search *s, struct eg_strays *out, struct eg_error *err) {
     struct eg_engine *engine = NULL;
     struct eg_engine_options plain = {0};
     EG_TRY(eg_engine_open(&engine, s->ds->env, &plain, err));
     struct eg_journal record = {0};
-    enum eg_status status = EG_OK;
+    enum eg_status status = read_positions(s, &record, err);
     for (size_t i = 0; status >= 0 && i < s->found.count; i++) {
         status = read_footer(engine, s->ds->path, s->found.names[i], s->tables[i], &record, err);
         if (status != EG_E_ENGINE && status != EG_E_USAGE && status != EG_E_FORMAT) continue;
@@ -133,7 +151,8 @@ static enum eg_status adopt(struct search *s, struct eg_strays *out, struct eg_e
             snprintf(out->first_broken, sizeof out->first_broken, "%s", s->found.names[i]);
         status = EG_OK; /* one file that is not Parquet costs that file */
     }
-    if (status >= 0 && record.file_count) status = write_record(s->ds, &record, err);
+    if (status >= 0 && (record.file_count || record.mark_count))
+        status = write_record(s->ds, &record, err);
     if (status >= 0) out->adopted = record.file_count;
     eg_journal_reset(&record);
     eg_engine_close(engine);
@@ -146,7 +165,7 @@ enum eg_status eg_strays(struct eg_dataset *ds, const struct eg_journal *known, 
     struct search s = {.ds = ds, .known = known};
     enum eg_status status = search(&s, err);
     out->count = s.found.count;
-    if (status >= 0 && take && s.found.count) status = adopt(&s, out, err);
+    if (status >= 0 && take) status = adopt(&s, out, err);
     eg_names_reset(&s.found);
     eg_free(s.tables);
     return status;

@@ -77,9 +77,16 @@ OF_FD(int, close, (int fd), fd)
 OF_FD(int, fchmod, (int fd, mode_t mode), fd, mode)
 OF_FD(int, fallocate, (int fd, int mode, off_t at, off_t size), fd, mode, at, size)
 OF_PATH(int, rename, (const char *path, const char *to), path, to)
+OF_PATH(int, link, (const char *path, const char *to), path, to)
 OF_PATH(int, unlink, (const char *path), path)
 OF_PATH(int, rmdir, (const char *path), path)
 OF_PATH(int, mkdir, (const char *path, mode_t mode), path, mode)
+
+int renameat2(int from, const char *path, int into, const char *to, unsigned flags) {
+    int result = REAL(renameat2)(from, path, into, to, flags);
+    counted("renameat2", path);
+    return result;
+}
 
 #define OPEN(name)                                                                                 \
     int name(const char *path, int flags, ...) {                                                   \

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a dataset over and over as other programs do, while it is written: any error is told.
 
-    poll_dataset.py duckdb|pyarrow CURRENT STOP      CURRENT is a file that names the dataset
+    poll_dataset.py duckdb|pyarrow CURRENT STOP [gone]     CURRENT is a file that names the dataset
+
+With `gone`, a file that was listed and is not there any more is counted, not an error: that is what
+others see of an hour that was exchanged between their listing it and reading it.
 """
 import glob
 import pathlib
@@ -34,16 +37,20 @@ def with_pyarrow(dataset):
 def main():
     look = {"duckdb": with_duckdb, "pyarrow": with_pyarrow}[sys.argv[1]]
     current, stop = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
-    looks = seen = 0
+    looks = seen = gone = 0
+    words = ("no such file", "no files found", "filenotfound") if sys.argv[4:] == ["gone"] else ()
     while not stop.exists():
         dataset = current.read_text(encoding="utf-8") if current.exists() else ""
         try:
             seen += look(dataset) > 0
         except Exception as error:  # whatever it is, a reader met it
-            print(f"ERROR {dataset}: {error!r}", flush=True)
+            if any(word in repr(error).lower() for word in words):
+                gone += 1
+            else:
+                print(f"ERROR {dataset}: {error!r}", flush=True)
         looks += 1
         time.sleep(0.01)
-    print(f"looks {looks} seen {seen}")
+    print(f"gone {gone} looks {looks} seen {seen}")
 
 
 main()

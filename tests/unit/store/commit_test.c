@@ -20,6 +20,7 @@ static void makes_files_visible(void **state) {
                               "_earlgrey/commits/S-000002.done\n"
                               "_earlgrey/dataset.json\n"
                               "_earlgrey/locks/dataset.lock\n"
+                              "_earlgrey/locks/swap.lock\n"
                               "_earlgrey/locks/upkeep.lock\n"
                               "flows/date=2026-01-02/hour=12/part-S-000001-0000.parquet\n"
                               "flows/date=2026-01-02/hour=13/part-S-000001-0001.parquet\n"
