@@ -22,6 +22,27 @@ static void finds_what_was_put(void **state) {
     eg_index_reset(&index);
 }
 
+/* Every other one taken out, whatever stood behind it is found. */
+static void forgets_what_is_taken(void **state) {
+    (void)state;
+    struct eg_index index = {0};
+    static char texts[500][16];
+    eg_index_take(&index, "nothing");
+    for (uint32_t i = 0; i < 500; i++) {
+        snprintf(texts[i], sizeof texts[i], "text %u", i);
+        assert_true(eg_index_put(&index, texts[i], i));
+    }
+    for (uint32_t i = 0; i < 500; i += 2) eg_index_take(&index, texts[i]);
+    eg_index_take(&index, texts[0]); /* it is not there any more */
+    assert_int_equal(index.count, 250);
+    for (uint32_t i = 0; i < 500; i++)
+        assert_int_equal(eg_index_find(&index, texts[i]), i % 2 ? i : EG_INDEX_NONE);
+    for (uint32_t i = 0; i < 500; i += 2) assert_true(eg_index_put(&index, texts[i], i + 1000));
+    for (uint32_t i = 0; i < 500; i++)
+        assert_int_equal(eg_index_find(&index, texts[i]), i % 2 ? i : i + 1000);
+    eg_index_reset(&index);
+}
+
 static void survives_no_memory(void **state) {
     (void)state;
     struct eg_index index = {0};
@@ -35,6 +56,7 @@ static void survives_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(finds_what_was_put),
+                                       cmocka_unit_test(forgets_what_is_taken),
                                        cmocka_unit_test(survives_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,10 +119,78 @@ static void damage(void **state) {
     eg_journal_reset(&journal);
 }
 
+static bool has(const struct eg_journal *journal, const char *path) {
+    uint32_t at = eg_index_find(&journal->file_index, path);
+    if (at == EG_INDEX_NONE) return false;
+    assert_string_equal(journal->files[at].path, path);
+    return true;
+}
+
+/* A file that is gone stays so, in whatever order the lines come. */
+static void gone(void **state) {
+    (void)state;
+    struct eg_journal journal = {0};
+    char path[32];
+    for (uint64_t i = 0; i < 20; i++) {
+        snprintf(path, sizeof path, "flows/%llu", (unsigned long long)i);
+        struct eg_journal_file file = {path, EG_TABLE_FLOWS, i, i, 0, 0};
+        if (i % 4 == 0) must(eg_journal_add_gone(&journal, path, 0, ERR)); /* before */
+        must(eg_journal_add_file(&journal, &file, ERR));
+        if (i % 4 == 1) must(eg_journal_add_gone(&journal, path, 0, ERR)); /* after */
+        must(eg_journal_add_file(&journal, &file, ERR)); /* and read once more */
+    }
+    must(eg_journal_add_gone(&journal, "flows/1", 1, ERR)); /* twice is once */
+    assert_int_equal(journal.gone_count, 10);
+    assert_int_equal(journal.file_count, 10);
+    for (uint64_t i = 0; i < 20; i++) {
+        snprintf(path, sizeof path, "flows/%llu", (unsigned long long)i);
+        assert_int_equal(has(&journal, path), i % 4 > 1);
+    }
+    eg_journal_reset(&journal);
+}
+
+static void put_done(const char *root, const char *commit, const struct eg_journal *what) {
+    struct eg_strbuf text = {0}, path = {0};
+    eg_strbuf_printf(&path, "%s/_earlgrey/commits/%s.done", root, commit);
+    must(eg_journal_text(what, commit, NOON, &text, ERR));
+    must(eg_file_replace(path.text, text.text, text.size, ERR));
+    eg_strbuf_reset(&text);
+    eg_strbuf_reset(&path);
+}
+
+/* What is gone is remembered through two folds, then forgotten; a reader that had seen the file
+ * before forgets it too, though it never saw the line that took it away. */
+static void gone_is_folded(void **state) {
+    const char *root = *state;
+    commit_and_close(root, 2);
+    struct eg_journal old = {0}, journal = {0}, change = {0};
+    must(eg_journal_refresh(&old, root, &test_env, ERR));
+    assert_int_equal(old.file_count, 4);
+    must(eg_journal_fold(&old, root, NOON, ERR));
+    must(eg_journal_add_gone(&change, old.files[2].path, 0, ERR));
+    put_done(root, A "-000001", &change);
+    for (int folds = 0; folds < 4; folds++) {
+        must(eg_journal_refresh(&journal, root, &test_env, ERR));
+        assert_int_equal(journal.file_count, 3);
+        assert_int_equal(journal.gone_count, folds < 3);
+        must(eg_journal_fold(&journal, root, NOON + folds, ERR));
+        eg_journal_reset(&journal);
+    }
+    must(eg_journal_refresh(&old, root, &test_env, ERR));
+    assert_int_equal(old.file_count, 3);
+    assert_int_equal(old.mark_count, 1);
+    uint64_t version = old.version;
+    must(eg_journal_refresh(&old, root, &test_env, ERR));
+    assert_int_equal(old.version, version); /* positions are not new because files were forgotten */
+    eg_journal_reset(&old);
+    eg_journal_reset(&change);
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(marks), IN_SCRATCH(refresh),
                                        IN_SCRATCH(fold), IN_SCRATCH(many_commits),
-                                       IN_SCRATCH(damage)};
+                                       IN_SCRATCH(damage), cmocka_unit_test(gone),
+                                       IN_SCRATCH(gone_is_folded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

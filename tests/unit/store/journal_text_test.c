@@ -96,8 +96,37 @@ static void sealed_nonsense(void **state) {
                  "\"start_us\":1,\"end_us\":1}\n", paths[i]);
         assert_int_equal(parse_body(body), EG_E_FORMAT);
     }
+    assert_int_equal(parse_body("{\"format\":1}\n{\"gone\":\"../x\",\"folds\":0}\n"), EG_E_FORMAT);
+    assert_int_equal(parse_body("{\"format\":1}\n{\"gone\":\"x\"}\n"), EG_E_FORMAT);
+    assert_int_equal(parse_body("{\"format\":1}\n{\"gone\":\"x\",\"folds\":0}\n"), EG_OK);
     assert_int_equal(parse_body("{\"format\":1}\n{\"key\":\"k\"}\n"), EG_E_FORMAT);
     assert_int_equal(parse_body("{\"format\":1}\n{\"later\":\"kinds are passed over\"}\n"), EG_OK);
+}
+
+/* A merged file's note brings back each position under the commit that it came with. */
+static void notes(void **state) {
+    (void)state;
+    struct eg_journal of = {0}, back = {0};
+    struct eg_strbuf text = {0}, whole = {0};
+    struct eg_position p = position_at("k", 100), q = position_at("q", 7);
+    must(eg_journal_note(SESSION "-000004", &q, 1, &text, ERR));
+    must(eg_journal_read_note(&of, eg_span(text.text, text.size), ERR));
+    must(eg_journal_add_mark(&of, &p, "cccccccccccccccc", 1234567, ERR));
+    must(eg_journal_note_merged("dddddddddddddddd-000001", &of, &whole, ERR));
+    must(eg_journal_read_note(&back, eg_span(whole.text, whole.size), ERR));
+    assert_int_equal(back.mark_count, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(back.marks[i].identity, of.marks[i].identity);
+        assert_int_equal(back.marks[i].commit, of.marks[i].commit);
+        assert_int_equal(back.marks[i].position->offset, of.marks[i].position->offset);
+    }
+    must(eg_journal_read_note(&back, eg_span("nonsense", 8), ERR));
+    must(eg_journal_read_note(&back, eg_span("{\"commit\":\"x\"}", 14), ERR));
+    assert_int_equal(back.mark_count, 2);
+    eg_strbuf_reset(&text);
+    eg_strbuf_reset(&whole);
+    eg_journal_reset(&of);
+    eg_journal_reset(&back);
 }
 
 static void survives_no_memory(void **state) {
@@ -126,6 +155,6 @@ static void survives_no_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back), cmocka_unit_test(names_of_any_bytes),
-        cmocka_unit_test(sealed_nonsense), cmocka_unit_test(survives_no_memory)};
+        cmocka_unit_test(sealed_nonsense), cmocka_unit_test(notes), cmocka_unit_test(survives_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
