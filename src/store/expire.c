@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#define TRIES 5 /* against late commits to the hour that leaves */
+
 struct expiry {
     struct eg_tending tending;
     const struct eg_expire_rule *rule;
@@ -97,15 +99,24 @@ static enum eg_status expire_hour(struct expiry *x, const struct eg_hour *hour,
     return status;
 }
 
-static enum eg_status one_hour(struct expiry *x, const struct eg_hour *hour, struct eg_error *err) {
+/* Late rows may come to the hour while it is being taken away: then with them. */
+static enum eg_status expire_all_of(struct expiry *x, struct eg_hour *hour, struct eg_error *err) {
+    struct eg_dataset *ds = x->tending.ds;
+    enum eg_status status = expire_hour(x, hour, err);
+    for (int i = 0; i < TRIES && status == EG_END; i++) {
+        EG_TRY(eg_journal_refresh(&ds->journal, ds->path, ds->env, err));
+        EG_TRY(eg_hour_read(hour, ds->path, &ds->journal, err));
+        if (hour->files.count == 0) return EG_END; /* somebody else removed it */
+        status = expire_hour(x, hour, err);
+    }
+    return status;
+}
+
+static enum eg_status one_hour(struct expiry *x, struct eg_hour *hour, struct eg_error *err) {
     struct eg_error problem = {0};
-    struct eg_upkeep_hour told = {.table = hour->table,
-                                  .hour_us = hour->hour_us,
-                                  .rows = hour->rows,
-                                  .files_before = hour->files.count,
-                                  .bytes_before = hour->bytes};
+    struct eg_upkeep_hour told = {.table = hour->table, .hour_us = hour->hour_us};
     if (!x->tending.call->dry_run) {
-        told.status = expire_hour(x, hour, &problem);
+        told.status = expire_all_of(x, hour, &problem);
         told.problem = problem.message;
         bool local = told.status == EG_E_FORMAT || told.status >= 0;
         if (!local || x->tending.ds->unsettled) {
@@ -113,6 +124,9 @@ static enum eg_status one_hour(struct expiry *x, const struct eg_hour *hour, str
             return told.status;
         }
     }
+    told.rows = hour->rows;
+    told.files_before = hour->files.count;
+    told.bytes_before = hour->bytes;
     eg_tending_tell(&x->tending, &told);
     return EG_OK;
 }

@@ -134,13 +134,8 @@ static void remove_empty(struct eg_dataset *ds) {
     static const char *const vacant[] = {EG_LAYOUT_OWN, "lost+found", NULL};
     struct eg_lock upkeep;
     if (eg_upkeep_begin(&upkeep, ds->path, NULL) < 0) return;
-<<<<<<< HEAD
     remove_at(ds->path, EG_LAYOUT_SOURCES, true); /* stays if there is any */
-    if (!holds_only(ds->path, EG_LAYOUT_LOCKS, "dataset.lock", "upkeep.lock") ||
-        !holds_only(ds->path, "", EG_LAYOUT_OWN, "lost+found")) {
-=======
     if (!holds_only(ds->path, EG_LAYOUT_LOCKS, locks) || !holds_only(ds->path, "", vacant)) {
->>>>>>> dd5889e (store: closed hours become one sorted file; the oldest hours expire)
         eg_lock_give(&upkeep, false);
         return;
     }

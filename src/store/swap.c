@@ -135,13 +135,13 @@ static enum eg_status places_find(struct places *p, const char *root, const char
 
 /* ---- the exchange ---- */
 
-/* Step 1. EG_END: some file that should go is not there. */
+/* Step 1. EG_END: some file that should go is not there, or where none is to stay, another came. */
 static enum eg_status keep_others(const struct places *p, const char *partition,
                                   const struct eg_journal *change, struct eg_error *err) {
     struct eg_names names;
     EG_TRY(eg_names_read(&names, p->hour, err));
     enum eg_status status = EG_OK;
-    size_t going = 0;
+    size_t going = 0, more = 0;
     for (size_t i = 0; status >= 0 && i < names.count; i++) {
         struct eg_strbuf relative = {0}, from = {0}, to = {0};
         eg_strbuf_printf(&relative, "%s/%s", partition, names.names[i]);
@@ -151,6 +151,8 @@ static enum eg_status keep_others(const struct places *p, const char *partition,
             status = no_memory(err);
         else if (eg_index_find(&change->gone_index, relative.text) != EG_INDEX_NONE)
             going++;
+        else if (change->file_count == 0 && eg_layout_ends(names.names[i], ".parquet"))
+            more++;
         else if (change->file_count == 0)
             status = eg_fail(err, EG_E_FORMAT, "%s is nothing of ours: the hour stays as it is",
                              from.text);
@@ -161,7 +163,7 @@ static enum eg_status keep_others(const struct places *p, const char *partition,
         eg_strbuf_reset(&to);
     }
     eg_names_reset(&names);
-    if (status >= 0 && going != change->gone_count) return EG_END;
+    if (status >= 0 && (more || going != change->gone_count)) return EG_END;
     return status;
 }
 

@@ -23,7 +23,8 @@ void eg_swap_end(struct eg_swap_hold *);
  *               partition; what else stands in the partition (files of late commits) is linked into
  *               it first.
  *   none come:  the partition becomes _earlgrey/aside/COMMIT.hour.
- * EG_END: the partition does not hold what should go any more; nothing was changed. After an error
+ * EG_END: the partition does not hold what should go any more, or, where nothing is to stay, files of
+ * late commits too; nothing was changed. After an error
  * with ds->unsettled set, the outcome is for the next writer to settle. */
 EG_MUST_CHECK enum eg_status eg_swap_hour(struct eg_dataset *, const char *partition,
                                           const char *commit, const struct eg_journal *change,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -288,3 +289,20 @@ def test_a_full_disk(tmp_path, small_disk):
     assert "compacted 2 hours" in place.compact()
     assert len(place.rows()) == 120
     assert "broken" not in place.run("doctor", "-d", "data")
+
+
+# ---- the page -----------------------------------------------------------------------------------------
+
+def test_what_the_page_shows(place):
+    """Every command of docs/retention.md, in its order."""
+    (place.home / "a.pcap").write_bytes(v5_capture.capture(first_host=601))
+    (place.home / "b.pcap").write_bytes(v5_capture.capture(first_host=701, exporter=(192, 0, 2, 8)))
+    page = (ROOT / "docs" / "retention.md").read_text(encoding="utf-8").split("<!-- tour -->")[1].split("<!-- /tour -->")[0]
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", page, re.S) for line in block.splitlines()]
+    assert len(commands) >= 10
+    for command in commands:
+        done = subprocess.run(["bash", "-c", command], cwd=place.home, capture_output=True, text=True, check=False,
+                              timeout=120, env={"PATH": f"{EARLGREY.parent}:/usr/bin:/bin", "HOME": str(place.home), "LC_ALL": "C.UTF-8"})
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert done.stdout or done.stderr or " -q" in command, command
+    assert place.files() == []  # all of it is older than 90 days

@@ -44,11 +44,14 @@ static void every_type(void **state) {
     made_path(path, sizeof path, directory, "a.parquet");
     made_path(copy, sizeof copy, directory, "b.parquet");
     struct eg_engine *engine = made_engine();
+    struct eg_parquet_crew *crew = NULL;
     struct eg_error err;
     struct eg_parquet_stats stats = {0};
+    assert_int_equal(eg_parquet_crew_new(&crew, &eg_env_plain, 2, &err), EG_OK);
     for (int table = EG_TABLE_FLOWS; table <= EG_TABLE_LOSSES; table++) {
         struct eg_batch *batch = every_column((enum eg_table_id)table, 3000);
-        assert_int_equal(eg_parquet_write(engine, path, (enum eg_table_id)table, &batch, 1, NULL, &stats, &err), EG_OK);
+        struct eg_parquet_job job = {.path = path, .table = (enum eg_table_id)table, .batches = &batch, .batch_count = 1};
+        assert_int_equal(eg_parquet_write(crew, &job, 1, &err), EG_OK);
         snprintf(sql, sizeof sql, "SELECT * FROM read_parquet('%s')", path);
         assert_int_equal(eg_parquet_rewrite(engine, sql, copy, (enum eg_table_id)table, "kept", &stats, &err), EG_OK);
         assert_int_equal(stats.rows, 3000);
@@ -60,6 +63,7 @@ static void every_type(void **state) {
         answers(engine, sql, "0\t0\tkept");
         eg_batch_unref(batch);
     }
+    eg_parquet_crew_free(crew);
     eg_engine_close(engine);
     made_remove(directory);
 }
