@@ -50,7 +50,7 @@ static enum eg_exit read_filter(struct eg_report *report, enum eg_table_id table
     return code;
 }
 
-static enum eg_exit read_times(struct eg_report *report) {
+enum eg_exit eg_report_times(struct eg_report *report) {
     struct eg_origin *origin = &report->origin;
     origin->from_us = INT64_MIN;
     origin->to_us = INT64_MAX;
@@ -225,7 +225,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     enum eg_exit code = read_captures(report, &first_word);
     if (code == EG_EXIT_DONE)
         code = read_filter(report, table, call->words + first_word, call->word_count - first_word);
-    if (code == EG_EXIT_DONE) code = read_times(report);
+    if (code == EG_EXIT_DONE) code = eg_report_times(report);
     if (code == EG_EXIT_DONE) code = read_dedup(report);
     if (code == EG_EXIT_DONE) code = read_ports(report);
     if (code == EG_EXIT_DONE) code = check_source(report);

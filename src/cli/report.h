@@ -157,6 +157,8 @@ struct eg_report {
 enum eg_exit eg_report_open(struct eg_report *, struct eg_call *, const struct eg_report_options *,
                             enum eg_table_id table);
 void eg_report_close(struct eg_report *);
+/* Reads -t (again), as of now. */
+enum eg_exit eg_report_times(struct eg_report *);
 
 /* Runs the query and writes the answer. `before`: statements to run first (views); `locked`: a
  * user's SQL. */

@@ -207,6 +207,12 @@ static enum eg_exit read_mode(struct eg_watch *w) {
         return eg_complain_usage(w->call,
                                  "--mode append needs --window: a row is put out when the window "
                                  "it belongs to is over");
+    const char *time = w->options->report.time;
+    if (time && (time[0] == '-' || strstr(time, ",-") || strstr(time, "now")))
+        return eg_complain_usage(w->call,
+                                 "--mode append cannot go with a time that moves (-t %s): a window "
+                                 "is put out once; name a time that stands",
+                                 time);
     if (strcmp(w->options->report.dedup, "none") != 0)
         return eg_complain_usage(w->call,
                                  "--mode append cannot go with --dedup: which report of a flow "
@@ -409,7 +415,6 @@ static enum eg_exit run(struct eg_call *call) {
     if (code == EG_EXIT_DONE) code = read_trigger(&w, &wait);
     if (code == EG_EXIT_DONE) code = read_output(&w);
     if (code != EG_EXIT_DONE) return code;
-    w.moving = w.form == EG_WATCH_SQL;
     bool here = wait.once || w.options->report.explain || wait_for_dataset(&w);
     if (here) code = open_when_filled(&w, wait.once || w.options->report.explain);
     if (here && code == EG_EXIT_DONE)

@@ -67,7 +67,6 @@ struct eg_watch {
     enum eg_watch_form form;
     const char *statement; /* SQL */
     int64_t window_us;
-    bool moving; /* the answer may change though no file did: relative times, SQL */
     struct eg_snapshot files;
     bool looked; /* `files` are those of the last trigger */
     struct eg_checkpoint state;

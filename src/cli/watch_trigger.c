@@ -302,11 +302,23 @@ static bool same_files(const struct eg_snapshot *now, const struct eg_snapshot *
     return same;
 }
 
+/* Whether the answer may change though no file did: times like -5m, and SQL, which may ask for the
+ * time. */
+static bool moves(struct eg_watch *w) {
+    struct eg_origin *origin = &w->report.origin;
+    int64_t from = origin->from_us, to = origin->to_us;
+    if (w->form == EG_WATCH_SQL) return w->mode != EG_WATCH_APPEND;
+    if (w->mode == EG_WATCH_APPEND || !w->options->report.time) return false;
+    return eg_report_times(&w->report) == EG_EXIT_DONE &&
+           (origin->from_us != from || origin->to_us != to);
+}
+
 enum eg_status eg_watch_trigger(struct eg_watch *w, struct eg_error *err) {
     struct eg_snapshot now;
     enum eg_status status = eg_snapshot_take(&now, w->report.origin.dataset, err);
     bool changed = !w->looked || (status >= 0 && !same_files(&now, &w->files));
-    if (status >= 0) status = changed || w->moving ? ask(w, &now, changed, err) : EG_END;
+    bool again = moves(w);
+    if (status >= 0) status = changed || again ? ask(w, &now, changed, err) : EG_END;
     if (status < 0) {
         eg_snapshot_reset(&now);
         return status;

@@ -10,6 +10,8 @@ import subprocess
 import threading
 import time
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import v5_capture
 from conftest import EARLGREY
@@ -197,6 +199,7 @@ def test_packets_are_watched_where_there_are_no_flows(earlgrey, tmp_path, packet
     (["trend", "--by", "soon"], "soon"),
     (["top", "-s", "src_adr"], "did you mean"),
     (["top", "-r", "x.pcap"], "unknown option"),
+    (["trend", "--mode", "append", "-t", "-15m"], "cannot go with a time that moves"),
 ])
 def test_what_cannot_work_is_one_line(earlgrey, tmp_path, words, says):
     earlgrey.ok("ingest", hour(tmp_path, 0), "-d", "data")
@@ -229,6 +232,53 @@ def test_a_checkpoint_is_of_one_question_and_one_file(earlgrey, tmp_path):
     damaged = earlgrey.run(*told)
     assert damaged.returncode == 1 and "is no checkpoint" in damaged.stderr
     assert out.read_bytes() == whole
+
+
+def merge(folder):
+    """All files of an hour become one, as compaction does it."""
+    parts = sorted(folder.glob("*.parquet"))
+    rows = pa.concat_tables([pq.read_table(part) for part in parts])
+    pq.write_table(rows, folder / "_merged.tmp")
+    (folder / "_merged.tmp").rename(folder / "merged.parquet")
+    for part in parts:
+        part.unlink()
+
+
+def test_merged_files_are_not_late(earlgrey, tmp_path):
+    """What stands in other files now is not new: after a restart, and while it runs."""
+    words = ["top", "-d", "data", *HOURLY, "-n", "0", "--mode", "append", "--checkpoint", "at", "-w", "out.jsonl"]
+    for number in range(3):
+        earlgrey.ok("ingest", hour(tmp_path, number), "-d", "data")
+        earlgrey.ok("ingest", write(tmp_path, f"more{number}.pcap", hours=1, per_hour=3, first_host=500 + 3 * number,
+                                    start=v5_capture.START + 3600 * number), "-d", "data")
+    earlgrey.ok("watch", *words, "--trigger", "once")
+    before = lines(tmp_path / "out.jsonl")
+    assert len(before) == 46
+    day = tmp_path / "data" / "flows" / "date=2026-01-02"
+    merge(day / "hour=12")
+    assert ", 0 rows too late" in earlgrey.run("watch", *words, "--trigger", "once").stderr
+    run = begin(earlgrey, *words, "--trigger", "50ms")
+    until(lambda: json.loads((tmp_path / "at").read_text())["trigger"] >= 3)
+    run.send_signal(signal.SIGSTOP)
+    merge(day / "hour=13")
+    earlgrey.ok("ingest", write(tmp_path, "late.pcap", hours=1, per_hour=2, first_host=900), "-d", "data")
+    run.send_signal(signal.SIGCONT)
+    until(lambda: json.loads((tmp_path / "at").read_text())["late"] == 2)
+    run.send_signal(signal.SIGINT)
+    assert ", 2 rows too late" in run.communicate(timeout=20)[1]
+    assert lines(tmp_path / "out.jsonl") == before
+
+
+def test_a_time_that_moves(earlgrey, tmp_path):
+    """What began longer ago leaves the answer, though nothing is added."""
+    second = int(time.time()) - 1799  # the flows end a second before the datagram, 1800 s after its hour
+    earlgrey.ok("ingest", write(tmp_path, "now.pcap", hours=1, start=second), "-d", "data")
+    run = begin(earlgrey, "top", "-s", "dst_ip", "-d", "data", "-t", "-4s", "--trigger", "100ms", "-w", "out.jsonl")
+    until(lambda: (tmp_path / "out.jsonl").exists() and len(lines(tmp_path / "out.jsonl")) == 1)
+    until(lambda: lines(tmp_path / "out.jsonl") == [])
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=20)
+    assert run.returncode == 0
 
 
 # ---- kill -9 ----
