@@ -297,23 +297,48 @@ static enum eg_status numbers(struct eg_engine *engine, const char *sql, int64_t
     return status;
 }
 
-/* Rows that are looked at for flows that several exporters reported: what a look may cost. */
-#define LOOK_CAPTURE 200000
-#define LOOK_DATASET 1000000
+#define LOOK_ROWS 200000 /* for flows that several exporters reported: what a look may cost */
+
+/* Of a large dataset a stretch of time out of its largest file's middle, with about so many rows in that
+ * file: there all exporters stand side by side. */
+static void narrow(struct eg_origin *origin) {
+    struct eg_dataset_file *files = NULL;
+    struct eg_error err;
+    size_t count = 0, largest = 0;
+    uint64_t rows = 0;
+    if (eg_dataset_files(origin->dataset, EG_TABLE_FLOWS, origin->from_us, origin->to_us, &files,
+                         &count, &err) < 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        rows += files[i].rows;
+        if (files[i].rows > files[largest].rows) largest = i;
+    }
+    if (rows > LOOK_ROWS) {
+        const struct eg_dataset_file *file = &files[largest];
+        int64_t span = file->end_us - file->start_us;
+        double share = (double)LOOK_ROWS / 2 / (double)file->rows;
+        origin->bounded = true;
+        origin->begin_us = file->start_us + span / 2;
+        origin->before_us =
+            origin->begin_us + (int64_t)((double)span * (share < 1 ? share : 1)) + 1;
+    }
+    eg_dataset_files_free(files, count);
+}
 
 /* Sums over exporters that saw the same traffic count it as often as they did. */
 static void tell_repeated(struct eg_report *report, struct eg_engine *engine) {
+    struct eg_origin origin = report->origin;
     struct eg_strbuf sql = {0};
     struct eg_error err;
     int64_t repeated = 0;
-    if (!report->adds_up || report->call->common->quiet || report->origin.from_packets ||
-        report->origin.dedup != EG_DEDUP_NONE)
+    if (!report->adds_up || report->call->common->quiet || origin.from_packets ||
+        origin.dedup != EG_DEDUP_NONE)
         return;
-    int64_t rows_max = report->origin.dataset ? LOOK_DATASET : LOOK_CAPTURE;
-    if (eg_sql_repeated(&report->origin, rows_max, &sql, &err) >= 0 &&
+    if (origin.dataset) narrow(&origin);
+    if (eg_sql_repeated(&origin, LOOK_ROWS, &sql, &err) >= 0 &&
         numbers(engine, sql.text, &repeated, 1, &err) >= 0 && repeated)
         eg_note(report->call,
-                "earlgrey: several exporters reported the same flows (%lld of them): the sums may "
+                "earlgrey: several exporters reported the same flows (at least %lld): the sums may "
                 "count traffic more than once; --dedup exporter counts it once",
                 (long long)repeated);
     eg_strbuf_reset(&sql);

@@ -26,13 +26,13 @@ enum eg_status eg_dedup_by_name(const char *name, enum eg_dedup *out, struct eg_
  * or a domain, is a place of its own. */
 static void placed(enum eg_dedup dedup, const char *rows, struct eg_strbuf *sql) {
     static const char *const names[] = {"domain", "in_if", "out_if"};
-    eg_strbuf_text(sql,
-                   "(SELECT *, xxhash64(exporter, direction_, domain_, in_if_, out_if_, 0, 0, 0) "
-                   "AS place_ FROM (SELECT *, xxhash64(" KEY ") AS h_, "
-                   "xxhash64(vrf, icmp_code, icmp_type, proto, dst_port, src_port, dst_ip, "
-                   "src_ip) AS k_, unix_micros(start_time) AS s_, "
-                   "greatest(unix_micros(coalesce(end_time, start_time)), "
-                   "unix_micros(start_time)) AS e_, ");
+    eg_strbuf_text(
+        sql, "(SELECT *, xxhash64(exporter, source, direction_, domain_, in_if_, out_if_, 0, 0) "
+             "AS place_ FROM (SELECT *, xxhash64(" KEY ") AS h_, "
+             "xxhash64(vrf, icmp_code, icmp_type, proto, dst_port, src_port, dst_ip, "
+             "src_ip) AS k_, unix_micros(start_time) AS s_, "
+             "greatest(unix_micros(coalesce(end_time, start_time)), "
+             "unix_micros(start_time)) AS e_, ");
     eg_strbuf_text(sql, dedup == EG_DEDUP_PATH
                             ? "CASE WHEN direction = 0 THEN 0 WHEN direction = 1 THEN 2 ELSE 1 END"
                             : "0");
@@ -51,8 +51,9 @@ static void placed(enum eg_dedup dedup, const char *rows, struct eg_strbuf *sql)
  * chains (rows of a key, each of which overlaps one before it), and how much their place is believed in
  * the chain: 1 is the most. */
 static void ranked(const char *placed_rows, const char *exporter, struct eg_strbuf *sql) {
-    eg_strbuf_text(sql, "WITH i_ AS (SELECT h_, k_, s_, e_, place_, exporter, direction_, domain_, "
-                        "in_if_, out_if_, CAST(");
+    eg_strbuf_text(
+        sql, "WITH i_ AS (SELECT h_, k_, s_, e_, place_, exporter, source, direction_, domain_, "
+             "in_if_, out_if_, CAST(");
     eg_sql_counter("bytes", false, sql);
     eg_strbuf_printf(
         sql,
@@ -69,7 +70,8 @@ static void ranked(const char *placed_rows, const char *exporter, struct eg_strb
         "exporter_bytes_ FROM d_)"
         ", r_ AS (SELECT *, dense_rank() OVER (PARTITION BY h_, k_, chain_ ORDER BY "
         "exporter_bytes_ DESC NULLS LAST, %s NULLS LAST, direction_, place_bytes_ DESC NULLS LAST, "
-        "domain_ NULLS LAST, in_if_ NULLS LAST, out_if_ NULLS LAST) AS rank_ FROM x_)",
+        "source NULLS LAST, domain_ NULLS LAST, in_if_ NULLS LAST, out_if_ NULLS LAST) AS rank_ "
+        "FROM x_)",
         placed_rows, exporter);
 }
 

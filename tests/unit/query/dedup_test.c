@@ -6,7 +6,7 @@
 /* One row: its name, exporter, domain, in_if, out_if, direction, start and end (seconds), bytes, source
  * port. NULLs where a text says so. */
 #define ROW(name, exporter, domain, in, out, direction, start, end, bytes, port)                   \
-    "SELECT '" name "' AS name, '" exporter "' AS exporter, CAST(" domain                          \
+    "SELECT '" name "' AS name, '" exporter "' AS exporter, 'netflow5' AS source, CAST(" domain    \
     " AS BIGINT) AS domain, "                                                                      \
     "CAST(" in " AS BIGINT) AS in_if, CAST(" out " AS BIGINT) AS out_if, CAST(" direction          \
     " AS SMALLINT) AS direction, CAST(timestamp_micros(" start "000000) AS TIMESTAMP WITH TIME "   \
@@ -48,6 +48,15 @@ static void the_exporter_with_most_bytes(void **state) {
     /* one exporter alone is never thinned */
     stay(EG_DEDUP_EXPORTER,
          E("a", "192.0.2.1", "10", "20", "9") U E("b", "192.0.2.1", "10", "20", "9"), "a b");
+}
+
+/* One device that sends two kinds of export reports its traffic twice. */
+static void kinds_of_export(void **state) {
+    (void)state;
+    stay(EG_DEDUP_EXPORTER,
+         "SELECT * REPLACE (CASE WHEN name = 'b' THEN 'sflow' ELSE source END AS source) FROM (" E(
+             "a", "192.0.2.1", "10", "20", "90") U E("b", "192.0.2.1", "12", "12", "80") ") AS r",
+         "a");
 }
 
 static void only_what_overlaps(void **state) {
@@ -156,6 +165,7 @@ static void repeated_flows_are_counted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_exporter_with_most_bytes),
+        cmocka_unit_test(kinds_of_export),
         cmocka_unit_test(only_what_overlaps),
         cmocka_unit_test(nulls),
         cmocka_unit_test(both_interfaces_of_one),
