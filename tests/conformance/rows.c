@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { PORTS_MAX = 16 };
+
 static void print_addr(const struct eg_addr *addr) {
     char text[INET6_ADDRSTRLEN];
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -84,6 +86,18 @@ static int read_all(struct eg_scan *scan, enum eg_table_id table, struct eg_erro
     return 0;
 }
 
+/* EG_NETFLOW_PORT: ports that are known to carry exports, separated by commas. */
+static uint32_t ports_known(uint16_t ports[PORTS_MAX]) {
+    const char *text = getenv("EG_NETFLOW_PORT");
+    uint32_t count = 0;
+    while (text && *text && count < PORTS_MAX) {
+        char *end;
+        ports[count++] = (uint16_t)strtoul(text, &end, 10);
+        text = *end == ',' ? end + 1 : "";
+    }
+    return count;
+}
+
 int main(int argc, char **argv) {
     enum eg_table_id table = argc > 2 ? eg_table_by_name(argv[1]) : EG_TABLE_COUNT;
     if (table != EG_TABLE_PACKETS && table != EG_TABLE_FLOWS && table != EG_TABLE_COUNTERS) {
@@ -100,12 +114,11 @@ int main(int argc, char **argv) {
     if (getenv("EG_BATCH_ROWS"))
         env.batch_rows = (uint32_t)strtoul(getenv("EG_BATCH_ROWS"), NULL, 10);
     if (getenv("EG_UNIT_BYTES")) env.unit_bytes = strtoull(getenv("EG_UNIT_BYTES"), NULL, 10);
-    /* EG_NETFLOW_PORT: one that is known to carry exports */
-    const uint16_t port =
-        getenv("EG_NETFLOW_PORT") ? (uint16_t)strtoul(getenv("EG_NETFLOW_PORT"), NULL, 10) : 0;
+    uint16_t ports[PORTS_MAX];
+    uint32_t port_count = ports_known(ports);
     struct eg_scan_request request = {
-        .netflow_ports = &port,
-        .netflow_port_count = port ? 1 : 0,
+        .netflow_ports = ports,
+        .netflow_port_count = port_count,
         .source = source,
         .source_options = options,
         .inputs = (const char *const *)argv + 2,
