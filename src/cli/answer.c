@@ -382,6 +382,22 @@ enum eg_status eg_report_engine(struct eg_report *report, const char *before, bo
     return status;
 }
 
+#define TRIES 5
+
+/* An hour of the dataset is exchanged in one step: a list made before it names files that are gone. */
+static enum eg_exit failed(struct eg_report *report, const struct eg_error *err, uint64_t rows) {
+    report->again =
+        err->status == EG_E_NOENT && report->origin.dataset && !rows && report->tries < TRIES;
+    return report->again ? EG_EXIT_FAILED : eg_complain(report->call, err);
+}
+
+bool eg_report_again(struct eg_report *report) {
+    bool again = report->again;
+    report->tries += again;
+    report->again = false;
+    return again;
+}
+
 enum eg_exit eg_report_run(struct eg_report *report, const char *before, const char *sql,
                            bool locked) {
     struct eg_engine *engine = NULL;
@@ -395,7 +411,7 @@ enum eg_exit eg_report_run(struct eg_report *report, const char *before, const c
     }
     enum eg_exit code = EG_EXIT_DONE;
     if (status < 0)
-        code = eg_complain(report->call, &err);
+        code = failed(report, &err, rows);
     else if (tell_losses(report, engine))
         code = EG_EXIT_PARTIAL;
     else if (rows == 0 && report->options->exit_status)
@@ -413,5 +429,5 @@ enum eg_exit eg_report_numbers(struct eg_report *report, const char *sql, int64_
     enum eg_status status = eg_report_engine(report, EG_SQL_MACROS, false, &engine, &err);
     if (status >= 0) status = numbers(engine, sql, out, count, &err);
     eg_engine_close(engine);
-    return status < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
+    return status < 0 ? failed(report, &err, 0) : EG_EXIT_DONE;
 }

@@ -262,11 +262,14 @@ enum eg_exit eg_report_answer(struct eg_call *call, const struct eg_report_optio
                               enum eg_table_id table, eg_question question) {
     struct eg_report report;
     struct eg_strbuf sql = {0};
-    enum eg_exit code = eg_report_open(&report, call, options, table);
-    if (code == EG_EXIT_DONE) code = question(&report, &sql);
-    if (code == EG_EXIT_DONE)
-        code = options->explain ? eg_report_explain(&report, sql.text)
-                                : eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
+    enum eg_exit opened = eg_report_open(&report, call, options, table), code;
+    do {
+        eg_strbuf_clear(&sql);
+        code = opened == EG_EXIT_DONE ? question(&report, &sql) : opened;
+        if (code == EG_EXIT_DONE)
+            code = options->explain ? eg_report_explain(&report, sql.text)
+                                    : eg_report_run(&report, EG_SQL_MACROS, sql.text, false);
+    } while (eg_report_again(&report));
     eg_strbuf_reset(&sql);
     eg_report_close(&report);
     return code;

@@ -147,6 +147,8 @@ struct eg_report {
     size_t capture_count;
     char spool[EG_SPOOL_PATH]; /* the copy of a pipe; at most one capture can be one */
     bool about_flows;
+    bool again; /* a file of the dataset went away before the first row: to be asked anew */
+    int tries;
     bool
         adds_up; /* the answer has sums over exporters: tells where these may count traffic twice */
 };
@@ -171,6 +173,9 @@ EG_MUST_CHECK enum eg_status eg_report_engine(struct eg_report *, const char *be
 /* What -o, --json and the ending of -w ask for, and how it is dressed. */
 enum eg_format eg_report_format(const struct eg_report_options *);
 struct eg_encode_style eg_report_style(const struct eg_report *, enum eg_format);
+/* After a question: whether files that it was about went away (compacted, expired) before there was
+ * any answer. Then nothing was complained of, and it is to be asked anew: of the files there are now. */
+bool eg_report_again(struct eg_report *);
 /* --explain. */
 enum eg_exit eg_report_explain(struct eg_report *, const char *sql);
 

@@ -28,6 +28,20 @@ static enum eg_status views(struct eg_report *report, struct eg_strbuf *sql, str
     return EG_OK;
 }
 
+static enum eg_exit ask(struct eg_report *report, const char *statement) {
+    struct eg_strbuf before = {0};
+    struct eg_error err;
+    enum eg_exit code;
+    if (views(report, &before, &err) < 0)
+        code = eg_complain(report->call, &err);
+    else if (report->options->explain)
+        code = eg_report_explain(report, statement);
+    else
+        code = eg_report_run(report, before.text, statement, true);
+    eg_strbuf_reset(&before);
+    return code;
+}
+
 static enum eg_exit run(struct eg_call *call) {
     struct sql_options *o = call->options;
     if (call->word_count != 1) return eg_complain_usage(call, "give one statement, in quotes");
@@ -40,17 +54,10 @@ static enum eg_exit run(struct eg_call *call) {
     if (o->report.read.count || stat(o->report.dataset, &info) == 0 ||
         strcmp(o->report.dataset, "./earlgrey-data") != 0)
         code = eg_report_open(&report, call, &o->report, EG_TABLE_RAW);
-    struct eg_strbuf before = {0};
     if (code == EG_EXIT_DONE) {
-        struct eg_error err;
-        if (views(&report, &before, &err) < 0)
-            code = eg_complain(call, &err);
-        else if (o->report.explain)
-            code = eg_report_explain(&report, statement);
-        else
-            code = eg_report_run(&report, before.text, statement, true);
+        do code = ask(&report, statement);
+        while (eg_report_again(&report));
     }
-    eg_strbuf_reset(&before);
     eg_report_close(&report);
     return code;
 }

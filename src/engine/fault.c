@@ -13,18 +13,27 @@ static enum eg_status status_of(const char *type, const char *message) {
         const char *type;
         enum eg_status status;
     } known[] = {
-        {"Parser", EG_E_USAGE},       {"Binder", EG_E_USAGE},
-        {"Catalog", EG_E_USAGE},      {"Syntax Error", EG_E_USAGE},
-        {"Conversion", EG_E_USAGE},   {"Invalid Input", EG_E_USAGE},
-        {"Out of Range", EG_E_USAGE}, {"Mismatch Type", EG_E_USAGE},
-        {"Invalid type", EG_E_USAGE}, {"Parameter Not Resolved", EG_E_USAGE},
-        {"Permission", EG_E_ACCESS},  {"Out of Memory", EG_E_NOMEM},
-        {"INTERRUPT", EG_E_CANCELLED}, {"Interrupt", EG_E_CANCELLED},
+        {"Parser", EG_E_USAGE},
+        {"Binder", EG_E_USAGE},
+        {"Catalog", EG_E_USAGE},
+        {"Syntax Error", EG_E_USAGE},
+        {"Conversion", EG_E_USAGE},
+        {"Invalid Input", EG_E_USAGE},
+        {"Out of Range", EG_E_USAGE},
+        {"Mismatch Type", EG_E_USAGE},
+        {"Invalid type", EG_E_USAGE},
+        {"Parameter Not Resolved", EG_E_USAGE},
+        {"Permission", EG_E_ACCESS},
+        {"Out of Memory", EG_E_NOMEM},
+        {"INTERRUPT", EG_E_CANCELLED},
+        {"Interrupt", EG_E_CANCELLED},
         {"IO", EG_E_IO},
     };
     if (strstr(message, "No space left on device") || strstr(message, "Disk quota exceeded"))
         return EG_E_NOSPACE;
-    if (strncmp(message, "No files found that match", 25) == 0) return EG_E_NOENT;
+    if (strncmp(message, "No files found that match", 25) == 0 ||
+        strstr(message, "No such file or directory"))
+        return EG_E_NOENT;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].type, type) == 0) return known[i].status;
     return EG_E_ENGINE;
@@ -38,7 +47,8 @@ static void one_line(struct eg_strbuf *to, const char *text) {
         eg_strbuf_add(to, at, line);
         at += line;
         at += strspn(at, "\n \t");
-        if (*at) eg_strbuf_text(to, to->size && strchr("!.:?,", to->text[to->size - 1]) ? " " : "; ");
+        if (*at)
+            eg_strbuf_text(to, to->size && strchr("!.:?,", to->text[to->size - 1]) ? " " : "; ");
     }
 }
 
