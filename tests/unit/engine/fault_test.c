@@ -27,6 +27,9 @@ static void texts_without_json_pass(void **state) {
                                      "{\"exception_type\":\"IO\",\"exception_message\":\"write: No space "
                                      "left on device\"}", 0, &err), EG_E_NOSPACE);
     assert_int_equal(eg_engine_fault(engine,
+                                     "{\"exception_type\":\"IO\",\"exception_message\":\"Cannot open file "
+                                     "\\\"a\\\": No such file or directory\"}", 0, &err), EG_E_NOENT);
+    assert_int_equal(eg_engine_fault(engine,
                                      "X: {\"exception_type\":\"Out of Memory\",\"exception_message\":"
                                      "\"a\\n\\nb\\n\",\"position\":\"12\"}", 8, &err), EG_E_NOMEM);
     assert_string_equal(err.message, "a; b");
