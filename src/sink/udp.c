@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The sink `udp://HOST:PORT[,HOST:PORT…]`: passes datagrams on to other collectors, as they came.
+ * They are sent from here, or, with `spoof`, under the address and port of their first sender.
+ *
+ * UDP promises nothing, and this sink can only tell what its own machine refused to send; that is
+ * counted and told with each flush. A collector that is away does not stop anything. */
+#include "base/alloc.h"
+#include "sink/spoof.h"
+#include "table/stage.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TARGETS_MAX 16
+#define BATCH 64
+#define BUSY_NS 1000000
+#define BUSY_MOST 200 /* naps for one datagram, while the kernel has no room */
+
+struct target {
+    struct sockaddr_storage address;
+    socklen_t size;
+    struct eg_addr ip;
+    uint16_t port;
+    int fd;
+};
+
+struct eg_sink {
+    const struct eg_env *env;
+    bool spoof;
+    int64_t rate;
+    struct target targets[TARGETS_MAX];
+    size_t target_count;
+    int64_t began_us;                     /* of the stretch that the rate is kept over */
+    uint64_t stretch;                     /* datagrams in it */
+    uint64_t sent, refused, frames, told; /* `told`: of the refused ones, in the log */
+    int failed;                           /* the last errno */
+    /* one call of sendmmsg */
+    struct mmsghdr messages[BATCH];
+    struct iovec pieces[BATCH][2];
+    uint8_t headers[BATCH][EG_SPOOF_HEADER];
+};
+
+struct udp_options {
+    bool spoof;
+    int64_t rate, send_buffer;
+};
+static const struct eg_option options[] = {
+    {.name = "spoof",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct udp_options, spoof),
+     .help = "Keep the first sender's address and port (needs root or CAP_NET_RAW)."},
+    {.name = "rate",
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct udp_options, rate),
+     .preset = "0",
+     .min = 0,
+     .max = INT64_C(1000000000),
+     .value_name = "N",
+     .help = "Send at most so many datagrams a second to each host; 0: as fast as they come."},
+    {.name = "send-buffer",
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct udp_options, send_buffer),
+     .preset = "4Mi",
+     .min = 4096,
+     .max = 1 << 30,
+     .value_name = "BYTES",
+     .help = "Send buffer to ask the kernel for."},
+    EG_OPTION_END,
+};
+
+/* ---- opening ---- */
+
+static enum eg_status bad_target(const char *uri, const char *word, size_t size,
+                                 struct eg_error *err) {
+    return eg_fail(err, EG_E_USAGE,
+                   "'%.*s' in '%.100s' is no host to send to: it is written HOST:PORT or "
+                   "[IPv6]:PORT",
+                   (int)(size < 100 ? size : 100), word, uri);
+}
+
+/* "host:port" or "[v6]:port" */
+static enum eg_status target_find(struct target *target, const char *uri, const char *word,
+                                  size_t size, struct eg_error *err) {
+    char host[256], port[8];
+    bool v6 = size && *word == '[';
+    const char *colon = memrchr(word, ':', size);
+    size_t host_size = colon ? (size_t)(colon - word) : 0;
+    size_t port_size = colon ? size - host_size - 1 : 0;
+    if (v6 && host_size >= 2 && word[host_size - 1] == ']') {
+        word++;
+        host_size -= 2;
+    } else if (v6 || memchr(word, ':', host_size)) {
+        return bad_target(uri, word, size, err);
+    }
+    if (!host_size || !port_size || host_size >= sizeof host || port_size >= sizeof port)
+        return bad_target(uri, word, size, err);
+    snprintf(host, sizeof host, "%.*s", (int)host_size, word);
+    snprintf(port, sizeof port, "%.*s", (int)port_size, colon + 1);
+    if (strspn(port, "0123456789") != port_size) return bad_target(uri, word, size, err);
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV}, *found;
+    int failed = getaddrinfo(host, port, &hints, &found);
+    if (failed)
+        return eg_fail(err, EG_E_USAGE, "no address of '%.100s' is known: %s", host,
+                       gai_strerror(failed));
+    memcpy(&target->address, found->ai_addr, found->ai_addrlen);
+    target->size = found->ai_addrlen;
+    freeaddrinfo(found);
+    if (target->address.ss_family == AF_INET6) {
+        struct sockaddr_in6 *v6_address = (struct sockaddr_in6 *)(void *)&target->address;
+        memcpy(target->ip.bytes, &v6_address->sin6_addr, 16);
+        target->port = ntohs(v6_address->sin6_port);
+    } else {
+        struct sockaddr_in *v4_address = (struct sockaddr_in *)(void *)&target->address;
+        target->ip = eg_addr_v4(ntohl(v4_address->sin_addr.s_addr));
+        target->port = ntohs(v4_address->sin_port);
+    }
+    return EG_OK;
+}
+
+static enum eg_status target_open(struct target *target, const struct udp_options *opts,
+                                  struct eg_error *err) {
+    int family = target->address.ss_family, on = 1;
+    target->fd = opts->spoof ? socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)
+                             : socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (target->fd < 0 && opts->spoof && (errno == EPERM || errno == EACCES))
+        return eg_fail(err, EG_E_ACCESS,
+                       "to keep the senders' addresses (spoof) needs root or CAP_NET_RAW");
+    if (target->fd < 0) return eg_fail_errno(err, errno, "cannot make a socket to send");
+    if (opts->spoof && family == AF_INET6) {
+        setsockopt(target->fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof on);
+        ((struct sockaddr_in6 *)(void *)&target->address)->sin6_port =
+            0; /* raw sockets have none */
+    }
+    int buffer = (int)opts->send_buffer;
+    setsockopt(target->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    return EG_OK;
+}
+
+static enum eg_status targets_open(struct eg_sink *sink, const char *uri,
+                                   const struct udp_options *opts, struct eg_error *err) {
+    const char *at = uri;
+    if (strncmp(at, "udp://", 6) == 0) at += 6;
+    for (;;) {
+        size_t size = strcspn(at, ",/?");
+        if (sink->target_count == TARGETS_MAX)
+            return eg_fail(err, EG_E_USAGE, "more than %d hosts to send to", TARGETS_MAX);
+        struct target *target = &sink->targets[sink->target_count];
+        EG_TRY(target_find(target, uri, at, size, err));
+        EG_TRY(target_open(target, opts, err));
+        sink->target_count++;
+        at += size;
+        if (*at != ',') return EG_OK;
+        at++;
+    }
+}
+
+static void udp_close(struct eg_sink *sink) {
+    for (size_t i = 0; i < sink->target_count; i++) close(sink->targets[i].fd);
+    eg_free(sink);
+}
+
+static enum eg_status udp_open(const struct eg_env *env, const char *uri, const void *given,
+                               struct eg_sink **out, struct eg_error *err) {
+    const struct udp_options *opts = given;
+    struct eg_sink *sink = eg_calloc(1, sizeof *sink);
+    if (!sink) return eg_fail(err, EG_E_NOMEM, "%.100s: no memory", uri);
+    sink->env = env;
+    sink->spoof = opts->spoof;
+    sink->rate = opts->rate;
+    enum eg_status status = targets_open(sink, uri, opts, err);
+    if (status < 0) {
+        udp_close(sink);
+        return status;
+    }
+    *out = sink;
+    return EG_OK;
+}
+
+/* ---- sending ---- */
+
+static void nap(int64_t ns) {
+    struct timespec time = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    nanosleep(&time, NULL);
+}
+
+/* Waits as long as the rate asks for. A pause before does not count as credit for more than one
+ * call's worth. */
+static void rate_keep(struct eg_sink *sink, int count) {
+    if (!sink->rate) return;
+    int64_t now_us = sink->env->now_us(sink->env->clock);
+    int64_t due_us = sink->began_us + (int64_t)(sink->stretch * 1000000 / (uint64_t)sink->rate);
+    if (!sink->began_us || now_us - due_us > 100000 || due_us - now_us > 10000000) {
+        sink->began_us = due_us = now_us;
+        sink->stretch = 0;
+    }
+    if (due_us > now_us) nap((due_us - now_us) * 1000);
+    sink->stretch += (uint64_t)count;
+}
+
+/* What cannot be sent is passed over, after a while where the kernel has only no room. */
+static void messages_send(struct eg_sink *sink, const struct target *target, int count) {
+    rate_keep(sink, count);
+    int done = 0, busy = 0;
+    while (done < count) {
+        int sent = sendmmsg(target->fd, sink->messages + done, (unsigned)(count - done), 0);
+        if (sent > 0) {
+            sink->sent += (uint64_t)sent;
+            done += sent;
+            busy = 0;
+            continue;
+        }
+        if (errno == EINTR) continue;
+        bool full = errno == ENOBUFS || errno == EAGAIN || errno == ENOMEM;
+        if (full && busy++ < BUSY_MOST && !eg_env_cancelled(sink->env)) {
+            nap(BUSY_NS);
+            continue;
+        }
+        sink->failed = errno;
+        sink->refused++;
+        done++;
+        busy = 0;
+    }
+}
+
+/* Puts a row into slot `count`; false: it cannot go to this target. */
+static bool message_put(struct eg_sink *sink, const struct target *target,
+                        const struct eg_batch *raw, uint32_t row, int count) {
+    struct eg_span payload = eg_col_view(&raw->columns[EG_COL(RAW, payload)])[row];
+    struct iovec *pieces = sink->pieces[count];
+    size_t used = 0;
+    if (sink->spoof) {
+        if (!eg_batch_valid(raw, EG_COL(RAW, peer), row)) return false;
+        const struct eg_addr *from = &eg_col_addr(&raw->columns[EG_COL(RAW, peer)])[row];
+        int64_t port = eg_batch_valid(raw, EG_COL(RAW, peer_port), row)
+                           ? eg_col_int(&raw->columns[EG_COL(RAW, peer_port)], row)
+                           : 0;
+        if (eg_addr_is_v4(from) != eg_addr_is_v4(&target->ip) || payload.size > 65535 - 28)
+            return false;
+        size_t size = eg_spoof_header(sink->headers[count], from, (uint16_t)port, &target->ip,
+                                      target->port, payload);
+        pieces[used++] = (struct iovec){sink->headers[count], size};
+    }
+    pieces[used++] = (struct iovec){(void *)(uintptr_t)payload.at, payload.size};
+    sink->messages[count].msg_hdr = (struct msghdr){
+        .msg_name = (void *)(uintptr_t)&target->address,
+        .msg_namelen = target->size,
+        .msg_iov = pieces,
+        .msg_iovlen = used,
+    };
+    return true;
+}
+
+/* Borrows the batch; returns when the kernel has all of it. */
+static enum eg_status udp_write(struct eg_sink *sink, struct eg_batch *raw, struct eg_error *err) {
+    EG_ASSERT(raw->table_id == EG_TABLE_RAW);
+    uint64_t frames = 0;
+    for (size_t i = 0; i < sink->target_count; i++) {
+        const struct target *target = &sink->targets[i];
+        int count = 0;
+        frames = 0;
+        for (uint32_t row = 0; row < raw->rows; row++) {
+            if (eg_batch_valid(raw, EG_COL(RAW, link_type), row)) {
+                frames++; /* of a capture: no datagram yet */
+                continue;
+            }
+            if (!message_put(sink, target, raw, row, count)) {
+                sink->failed = EAFNOSUPPORT;
+                sink->refused++;
+            } else if (++count == BATCH) {
+                messages_send(sink, target, count);
+                count = 0;
+            }
+            if (eg_env_cancelled(sink->env)) return eg_fail(err, EG_E_CANCELLED, "interrupted");
+        }
+        if (count) messages_send(sink, target, count);
+    }
+    sink->frames += frames;
+    return EG_OK;
+}
+
+/* Nothing can be made durable; what could not be sent is told. */
+static enum eg_status udp_flush(struct eg_sink *sink, const struct eg_position *positions,
+                                size_t count, struct eg_error *err) {
+    (void)positions;
+    (void)count;
+    (void)err;
+    uint64_t lost = sink->refused + sink->frames;
+    if (lost == sink->told) return EG_OK;
+    char line[300], why[100] = "frames of captures are no datagrams";
+    char text[100];
+    if (sink->failed) snprintf(why, sizeof why, "%s", strerror_r(sink->failed, text, sizeof text));
+    snprintf(line, sizeof line, "udp: %llu datagrams were not passed on (%s); %llu were",
+             (unsigned long long)(lost - sink->told), why, (unsigned long long)sink->sent);
+    sink->env->log(sink->env->log_to, 4, line);
+    sink->told = lost;
+    return EG_OK;
+}
+
+const struct eg_sink_type eg_sink_udp = {
+    .abi = EG_STAGE_ABI,
+    .name = "udp",
+    .help = "Passes datagrams on, as they came, to other collectors: udp://HOST:PORT[,HOST:PORT].",
+    .options = options,
+    .options_size = sizeof(struct udp_options),
+    .takes = EG_TAKES_RAW,
+    .open = udp_open,
+    .write = udp_write,
+    .flush = udp_flush,
+    .positions = eg_sink_positions_none,
+    .close = udp_close,
+};
