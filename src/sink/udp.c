@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The sink `udp://HOST:PORT[,HOST:PORT…]`: passes datagrams on to other collectors, as they came.
+ * The sink `udp://HOST:PORT`: passes datagrams on to another collector, as they came.
  * They are sent from here, or, with `spoof`, under the address and port of their first sender.
  *
  * UDP promises nothing, and this sink can only tell what its own machine refused to send; that is
@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TARGETS_MAX 16
 #define BATCH 64
 #define BUSY_NS 1000000
 #define BUSY_MOST 200 /* naps for one datagram, while the kernel has no room */
@@ -33,8 +32,7 @@ struct eg_sink {
     const struct eg_env *env;
     bool spoof;
     int64_t rate;
-    struct target targets[TARGETS_MAX];
-    size_t target_count;
+    struct target target;
     int64_t began_us;                     /* of the stretch that the rate is kept over */
     uint64_t stretch;                     /* datagrams in it */
     uint64_t sent, refused, frames, told; /* `told`: of the refused ones, in the log */
@@ -61,7 +59,7 @@ static const struct eg_option options[] = {
      .min = 0,
      .max = INT64_C(1000000000),
      .value_name = "N",
-     .help = "Send at most so many datagrams a second to each host; 0: as fast as they come."},
+     .help = "Send at most so many datagrams a second; 0: as fast as they come."},
     {.name = "send-buffer",
      .type = EG_OPT_INT,
      .offset = offsetof(struct udp_options, send_buffer),
@@ -75,33 +73,32 @@ static const struct eg_option options[] = {
 
 /* ---- opening ---- */
 
-static enum eg_status bad_target(const char *uri, const char *word, size_t size,
-                                 struct eg_error *err) {
+static enum eg_status bad_target(const char *uri, struct eg_error *err) {
     return eg_fail(err, EG_E_USAGE,
-                   "'%.*s' in '%.100s' is no host to send to: it is written HOST:PORT or "
-                   "[IPv6]:PORT",
-                   (int)(size < 100 ? size : 100), word, uri);
+                   "'%.100s' names no host to send to: it is written udp://HOST:PORT or "
+                   "udp://[IPv6]:PORT",
+                   uri);
 }
 
-/* "host:port" or "[v6]:port" */
-static enum eg_status target_find(struct target *target, const char *uri, const char *word,
-                                  size_t size, struct eg_error *err) {
+static enum eg_status target_find(struct target *target, const char *uri, struct eg_error *err) {
     char host[256], port[8];
-    bool v6 = size && *word == '[';
+    const char *word = strncmp(uri, "udp://", 6) == 0 ? uri + 6 : uri;
+    size_t size = strcspn(word, "/?");
     const char *colon = memrchr(word, ':', size);
     size_t host_size = colon ? (size_t)(colon - word) : 0;
     size_t port_size = colon ? size - host_size - 1 : 0;
+    bool v6 = size && *word == '[';
     if (v6 && host_size >= 2 && word[host_size - 1] == ']') {
         word++;
         host_size -= 2;
     } else if (v6 || memchr(word, ':', host_size)) {
-        return bad_target(uri, word, size, err);
+        return bad_target(uri, err);
     }
     if (!host_size || !port_size || host_size >= sizeof host || port_size >= sizeof port)
-        return bad_target(uri, word, size, err);
+        return bad_target(uri, err);
     snprintf(host, sizeof host, "%.*s", (int)host_size, word);
     snprintf(port, sizeof port, "%.*s", (int)port_size, colon + 1);
-    if (strspn(port, "0123456789") != port_size) return bad_target(uri, word, size, err);
+    if (strspn(port, "0123456789") != port_size) return bad_target(uri, err);
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV}, *found;
     int failed = getaddrinfo(host, port, &hints, &found);
     if (failed)
@@ -141,26 +138,8 @@ static enum eg_status target_open(struct target *target, const struct udp_option
     return EG_OK;
 }
 
-static enum eg_status targets_open(struct eg_sink *sink, const char *uri,
-                                   const struct udp_options *opts, struct eg_error *err) {
-    const char *at = uri;
-    if (strncmp(at, "udp://", 6) == 0) at += 6;
-    for (;;) {
-        size_t size = strcspn(at, ",/?");
-        if (sink->target_count == TARGETS_MAX)
-            return eg_fail(err, EG_E_USAGE, "more than %d hosts to send to", TARGETS_MAX);
-        struct target *target = &sink->targets[sink->target_count];
-        EG_TRY(target_find(target, uri, at, size, err));
-        EG_TRY(target_open(target, opts, err));
-        sink->target_count++;
-        at += size;
-        if (*at != ',') return EG_OK;
-        at++;
-    }
-}
-
 static void udp_close(struct eg_sink *sink) {
-    for (size_t i = 0; i < sink->target_count; i++) close(sink->targets[i].fd);
+    if (sink->target.fd >= 0) close(sink->target.fd);
     eg_free(sink);
 }
 
@@ -172,7 +151,9 @@ static enum eg_status udp_open(const struct eg_env *env, const char *uri, const 
     sink->env = env;
     sink->spoof = opts->spoof;
     sink->rate = opts->rate;
-    enum eg_status status = targets_open(sink, uri, opts, err);
+    sink->target.fd = -1;
+    enum eg_status status = target_find(&sink->target, uri, err);
+    if (status == EG_OK) status = target_open(&sink->target, opts, err);
     if (status < 0) {
         udp_close(sink);
         return status;
@@ -203,11 +184,11 @@ static void rate_keep(struct eg_sink *sink, int count) {
 }
 
 /* What cannot be sent is passed over, after a while where the kernel has only no room. */
-static void messages_send(struct eg_sink *sink, const struct target *target, int count) {
+static void messages_send(struct eg_sink *sink, int count) {
     rate_keep(sink, count);
     int done = 0, busy = 0;
     while (done < count) {
-        int sent = sendmmsg(target->fd, sink->messages + done, (unsigned)(count - done), 0);
+        int sent = sendmmsg(sink->target.fd, sink->messages + done, (unsigned)(count - done), 0);
         if (sent > 0) {
             sink->sent += (uint64_t)sent;
             done += sent;
@@ -227,9 +208,9 @@ static void messages_send(struct eg_sink *sink, const struct target *target, int
     }
 }
 
-/* Puts a row into slot `count`; false: it cannot go to this target. */
-static bool message_put(struct eg_sink *sink, const struct target *target,
-                        const struct eg_batch *raw, uint32_t row, int count) {
+/* Puts a row into slot `count`; false: it cannot be sent. */
+static bool message_put(struct eg_sink *sink, const struct eg_batch *raw, uint32_t row, int count) {
+    const struct target *target = &sink->target;
     struct eg_span payload = eg_col_view(&raw->columns[EG_COL(RAW, payload)])[row];
     struct iovec *pieces = sink->pieces[count];
     size_t used = 0;
@@ -258,28 +239,20 @@ static bool message_put(struct eg_sink *sink, const struct target *target,
 /* Borrows the batch; returns when the kernel has all of it. */
 static enum eg_status udp_write(struct eg_sink *sink, struct eg_batch *raw, struct eg_error *err) {
     EG_ASSERT(raw->table_id == EG_TABLE_RAW);
-    uint64_t frames = 0;
-    for (size_t i = 0; i < sink->target_count; i++) {
-        const struct target *target = &sink->targets[i];
-        int count = 0;
-        frames = 0;
-        for (uint32_t row = 0; row < raw->rows; row++) {
-            if (eg_batch_valid(raw, EG_COL(RAW, link_type), row)) {
-                frames++; /* of a capture: no datagram yet */
-                continue;
-            }
-            if (!message_put(sink, target, raw, row, count)) {
-                sink->failed = EAFNOSUPPORT;
-                sink->refused++;
-            } else if (++count == BATCH) {
-                messages_send(sink, target, count);
-                count = 0;
-            }
-            if (eg_env_cancelled(sink->env)) return eg_fail(err, EG_E_CANCELLED, "interrupted");
+    int count = 0;
+    for (uint32_t row = 0; row < raw->rows; row++) {
+        if (eg_batch_valid(raw, EG_COL(RAW, link_type), row)) {
+            sink->frames++; /* of a capture: no datagram yet */
+        } else if (!message_put(sink, raw, row, count)) {
+            sink->failed = EAFNOSUPPORT;
+            sink->refused++;
+        } else if (++count == BATCH) {
+            messages_send(sink, count);
+            count = 0;
         }
-        if (count) messages_send(sink, target, count);
+        if (eg_env_cancelled(sink->env)) return eg_fail(err, EG_E_CANCELLED, "interrupted");
     }
-    sink->frames += frames;
+    if (count) messages_send(sink, count);
     return EG_OK;
 }
 
@@ -304,7 +277,7 @@ static enum eg_status udp_flush(struct eg_sink *sink, const struct eg_position *
 const struct eg_sink_type eg_sink_udp = {
     .abi = EG_STAGE_ABI,
     .name = "udp",
-    .help = "Passes datagrams on, as they came, to other collectors: udp://HOST:PORT[,HOST:PORT].",
+    .help = "Passes datagrams on, as they came, to another collector: udp://HOST:PORT.",
     .options = options,
     .options_size = sizeof(struct udp_options),
     .takes = EG_TAKES_RAW,

@@ -130,6 +130,10 @@ enum eg_session_state eg_session_read(struct eg_session *session, const struct e
             snprintf(why, EG_SESSION_WHY, "it was closed in the middle of a message");
             return EG_SESSION_BROKEN;
         case EG_TLS_CUT:
+            /* Many just close a TLS connection; were it cut by somebody, the sequence numbers of
+             * IPFIX tell what is missing. */
+            if (!session->used && session->tls && eg_tls_session_shaken(session->tls))
+                return EG_SESSION_OVER;
             snprintf(why, EG_SESSION_WHY, "the connection was lost");
             return EG_SESSION_BROKEN;
         case EG_TLS_BAD:

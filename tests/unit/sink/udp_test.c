@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Passing datagrams on, over loopback: to several hosts, unchanged, in order, under the first sender's
+ * Passing datagrams on, over loopback: unchanged, in order, under the first sender's
  * address where that is asked for; what cannot be sent is told and stops nothing. */
 #include "base/alloc.h"
 #include "table/address.h"
@@ -98,30 +98,32 @@ static struct eg_batch *batch_of(uint32_t first, uint32_t rows, size_t size, con
     return batch;
 }
 
-static void datagrams_go_to_everybody(void **state) {
+static void datagrams_go_as_they_are(void **state) {
     (void)state;
-    uint16_t ports[2];
-    int fds[2] = {receiver(AF_INET, &ports[0]), receiver(AF_INET6, &ports[1])};
-    char uri[100];
-    snprintf(uri, sizeof uri, "udp://127.0.0.1:%u,[::1]:%u", ports[0], ports[1]);
-    struct run run;
-    assert_int_equal(run_open(&run, uri, NULL, NULL, NULL), EG_OK);
-    struct eg_batch *batch = batch_of(0, 1000, 1464, "192.0.2.1");
-    assert_int_equal(eg_sink_udp.write(run.sink, batch, NULL), EG_OK);
-    eg_batch_unref(batch);
-    assert_int_equal(eg_sink_udp.flush(run.sink, NULL, 0, NULL), EG_OK);
-    assert_string_equal(run.line, "");
-    for (int k = 0; k < 2; k++) {
-        for (uint32_t i = 0; i < 1000; i++) {
+    static const char *const uris[] = {"udp://127.0.0.1:%u", "udp://[::1]:%u",
+                                       "udp://localhost:%u/"};
+    for (int k = 0; k < 3; k++) {
+        uint16_t port;
+        int fd = receiver(k == 1 ? AF_INET6 : AF_INET, &port);
+        char uri[100];
+        snprintf(uri, sizeof uri, uris[k], port);
+        struct run run;
+        assert_int_equal(run_open(&run, uri, NULL, NULL, NULL), EG_OK);
+        struct eg_batch *batch = batch_of(0, 1000, 1464, "192.0.2.1");
+        assert_int_equal(eg_sink_udp.write(run.sink, batch, NULL), EG_OK);
+        eg_batch_unref(batch);
+        assert_int_equal(eg_sink_udp.flush(run.sink, NULL, 0, NULL), EG_OK);
+        assert_string_equal(run.line, "");
+        for (uint32_t i = 0; k < 2 && i < 1000; i++) { /* a name may mean the other family */
             uint8_t got[2000];
             uint32_t number;
-            assert_int_equal(recv(fds[k], got, sizeof got, 0), 1464);
+            assert_int_equal(recv(fd, got, sizeof got, 0), 1464);
             memcpy(&number, got, 4);
             assert_int_equal(number, i);
         }
-        close(fds[k]);
+        close(fd);
+        run_end(&run);
     }
-    run_end(&run);
 }
 
 static void what_cannot_be_sent_is_told_once(void **state) {
@@ -247,12 +249,6 @@ static void hosts_that_cannot_be_are_told(void **state) {
         if (run_open(&run, uris[i], NULL, NULL, &err) != EG_E_USAGE) fail_msg("%s", uris[i]);
         run_end(&run);
     }
-    struct run run;
-    struct eg_error err;
-    char many[400] = "udp://127.0.0.1:1";
-    for (int i = 0; i < 16; i++) strcat(many, ",127.0.0.1:1");
-    assert_int_equal(run_open(&run, many, NULL, NULL, &err), EG_E_USAGE);
-    run_end(&run);
 }
 
 static void lack_of_memory_is_told(void **state) {
@@ -269,7 +265,7 @@ static void lack_of_memory_is_told(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(datagrams_go_to_everybody),
+        cmocka_unit_test(datagrams_go_as_they_are),
         cmocka_unit_test(what_cannot_be_sent_is_told_once),
         cmocka_unit_test(nobody_there_stops_nothing),
         cmocka_unit_test(senders_are_kept),
