@@ -3,8 +3,6 @@
 #include "cli/upkeep_report.h"
 
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 
 struct expire_options {
     const char *dataset;
@@ -68,18 +66,6 @@ static const char *const examples[] = {"earlgrey expire -d data --older 90d",
                                        "Packets make room until a tenth of the disk is free.",
                                        NULL};
 
-/* "10%", "0.5%", "10". */
-static enum eg_status read_percent(const char *text, uint32_t *permille, struct eg_error *err) {
-    char *end = NULL;
-    double percent = text && text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : -1;
-    if (end && *end == '%') end++;
-    if (!end || *end || percent <= 0 || percent >= 100)
-        return eg_fail(err, EG_E_USAGE, "--min-free takes a part like 10%%, not '%s'", text);
-    *permille = (uint32_t)(percent * 10 + 0.5);
-    if (!*permille) *permille = 1;
-    return EG_OK;
-}
-
 static enum eg_exit run(struct eg_call *call) {
     const struct expire_options *o = call->options;
     struct eg_error err;
@@ -96,7 +82,7 @@ static enum eg_exit run(struct eg_call *call) {
         .dry_run = o->dry_run, .grace_us = o->grace, .told = eg_upkeep_report_hour, .to = &report};
     struct eg_expire_rule rule = {.older_us = o->older, .max_bytes = (uint64_t)o->max_bytes};
     struct eg_upkeep_account account = {0};
-    if (o->min_free && read_percent(o->min_free, &rule.min_free_permille, &err) < 0)
+    if (o->min_free && eg_upkeep_percent(o->min_free, &rule.min_free_permille, &err) < 0)
         return eg_complain(call, &err);
     if (eg_upkeep_tables(&o->table, &what.tables, &err) < 0) return eg_complain(call, &err);
     enum eg_status status = eg_expire(o->dataset, &call->env, &what, &rule, &account, &err);

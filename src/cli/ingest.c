@@ -83,6 +83,7 @@ static const struct eg_option options[] = {
      .value_name = "DIR",
      .help = "Where received exports are kept until they are stored; off keeps them in memory. "
              "Default: in the dataset."},
+    EG_INGEST_UPKEEP_OPTIONS(struct eg_ingest_options, upkeep),
     EG_OPTION_END,
 };
 
@@ -155,9 +156,11 @@ static enum eg_status choose_sinks(struct eg_ingest *in, struct eg_error *err) {
 static enum eg_exit ingest(struct eg_ingest *in) {
     struct eg_call *call = in->call;
     struct eg_error err;
+    struct eg_upkeep *upkeep = NULL;
     if (eg_ingest_groups(in, &err) < 0 ||
         eg_ports_read(&in->ports, &in->options->netflow_port, &err) < 0 ||
-        choose_sinks(in, &err) < 0)
+        choose_sinks(in, &err) < 0 ||
+        eg_ingest_upkeep_start(&upkeep, call, &in->options->upkeep, in->dataset, &err) < 0)
         return eg_complain(call, &err);
     for (size_t i = 0; i < call->word_count && in->dataset; i++)
         if (strcmp(call->words[i], "-") == 0)
@@ -166,6 +169,7 @@ static enum eg_exit ingest(struct eg_ingest *in) {
     if (in->group_count == 1) in->progress = eg_progress_manual(call);
     enum eg_status status = groups_run(in, &err);
     eg_progress_stop(in->progress);
+    eg_ingest_upkeep_stop(upkeep, call);
     enum eg_exit code =
         eg_account_tell(call, &in->account, &in->quarantined, in->options->json, status);
     /* a reader that had enough of standard output is no failure */

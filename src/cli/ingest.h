@@ -5,6 +5,7 @@
 #define EG_CLI_INGEST_H
 
 #include "base/strbuf.h"
+#include "cli/ingest_upkeep.h"
 #include "cli/ports.h"
 #include "cli/progress.h"
 #include "cli/sinks.h"
@@ -24,6 +25,7 @@ struct eg_ingest_options {
     bool follow, once, latest_first, recursive;
     int64_t every_us, files_max;
     const char *pattern, *after;
+    struct eg_ingest_upkeep upkeep;
     /* listening */
     const char *spool;
 };

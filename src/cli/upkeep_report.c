@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *size_text(uint64_t bytes, char text[EG_HUMAN_TEXT]) {
@@ -139,5 +140,16 @@ enum eg_status eg_upkeep_tables(const struct eg_text_list *names, uint32_t *out,
                            names->items[i]);
         *out |= 1u << table;
     }
+    return EG_OK;
+}
+
+enum eg_status eg_upkeep_percent(const char *text, uint32_t *permille, struct eg_error *err) {
+    char *end = NULL;
+    double percent = text && text[0] >= '0' && text[0] <= '9' ? strtod(text, &end) : -1;
+    if (end && *end == '%') end++;
+    if (!end || *end || percent <= 0 || percent >= 100)
+        return eg_fail(err, EG_E_USAGE, "--min-free takes a part like 10%%, not '%s'", text);
+    *permille = (uint32_t)(percent * 10 + 0.5);
+    if (!*permille) *permille = 1;
     return EG_OK;
 }

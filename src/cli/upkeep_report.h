@@ -22,5 +22,8 @@ enum eg_exit eg_upkeep_report_end(struct eg_upkeep_report *, const struct eg_upk
 /* The tables of --table as a set; 0: all. Errors: EG_E_USAGE. */
 EG_MUST_CHECK enum eg_status eg_upkeep_tables(const struct eg_text_list *names, uint32_t *out,
                                               struct eg_error *err);
+/* "10%", "0.5%", "10" of --min-free. Errors: EG_E_USAGE. */
+EG_MUST_CHECK enum eg_status eg_upkeep_percent(const char *text, uint32_t *permille,
+                                               struct eg_error *err);
 
 #endif

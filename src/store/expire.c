@@ -53,7 +53,7 @@ static enum eg_status choose(const struct expiry *x, size_t *count, struct eg_er
     for (; n < hours->count; n++) {
         int64_t end = hours->list[n].hour_us + EG_HOUR_US;
         bool old = x->rule->older_us && end <= now - x->rule->older_us;
-        if (end > now - EG_CLOSED_US || (!old && gone >= bytes)) break;
+        if (end > now - EG_UPKEEP_CLOSED_US || (!old && gone >= bytes)) break;
         gone += hours->list[n].bytes;
     }
     x->tending.account->short_of = gone < bytes;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/durable.h"
+#include "base/timetext.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,7 @@ void eg_tending_tell(struct eg_tending *t, const struct eg_upkeep_hour *hour) {
         account->files_after += hour->files_after;
         account->bytes_before += hour->bytes_before;
         account->bytes_after += hour->bytes_after;
-        int64_t end_us = hour->hour_us + EG_CLOSED_US;
+        int64_t end_us = hour->hour_us + EG_HOUR_US;
         if (hour->hour_us < account->from_us) account->from_us = hour->hour_us;
         if (end_us > account->to_us) account->to_us = end_us;
     } else if (hour->status == EG_END) {

@@ -7,8 +7,6 @@
 #include "store/swap.h"
 #include "store/upkeep.h"
 
-#define EG_CLOSED_US INT64_C(3600000000) /* an hour that ended so long ago is closed */
-
 struct eg_tending {
     struct eg_dataset *ds;
     const struct eg_upkeep_call *call;

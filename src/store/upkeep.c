@@ -19,7 +19,7 @@ struct eg_upkeep {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     pthread_t thread;
-    struct eg_upkeep_account total; /* the thread's until it is joined */
+    struct eg_upkeep_total total; /* the thread's until it is joined */
 };
 
 static void add(struct eg_upkeep_account *total, const struct eg_upkeep_account *one) {
@@ -42,10 +42,11 @@ static void tell_hour(void *to, const struct eg_upkeep_hour *hour) {
         upkeep->env.log(upkeep->env.log_to, 4, hour->problem);
 }
 
-static void account_for(struct eg_upkeep *upkeep, const char *what, enum eg_status status,
-                        const struct eg_upkeep_account *account, const struct eg_error *err) {
+static void account_for(struct eg_upkeep *upkeep, const char *what, struct eg_upkeep_account *total,
+                        enum eg_status status, const struct eg_upkeep_account *account,
+                        const struct eg_error *err) {
     char text[sizeof err->message + 64];
-    add(&upkeep->total, account);
+    add(total, account);
     if (!upkeep->env.log) return;
     if (account->hours) {
         snprintf(text, sizeof text,
@@ -68,12 +69,12 @@ static void turn(struct eg_upkeep *upkeep) {
     if (plan->expires) {
         enum eg_status status =
             eg_expire(upkeep->path, &upkeep->env, &call, &plan->expire, &account, &err);
-        account_for(upkeep, "expire", status, &account, &err);
+        account_for(upkeep, "expire", &upkeep->total.expired, status, &account, &err);
     }
     if (plan->compacts && !atomic_load(&upkeep->stop)) {
         enum eg_status status =
             eg_compact(upkeep->path, &upkeep->env, &call, &plan->compact, &account, &err);
-        account_for(upkeep, "compact", status, &account, &err);
+        account_for(upkeep, "compact", &upkeep->total.compacted, status, &account, &err);
     }
 }
 
@@ -119,7 +120,8 @@ enum eg_status eg_upkeep_start(struct eg_upkeep **out, const char *path, const s
     upkeep->env.cancel = &upkeep->stop;
     upkeep->plan = *plan;
     if (!plan->every_us) upkeep->plan.every_us = EVERY_US;
-    upkeep->total = (struct eg_upkeep_account){.from_us = INT64_MAX, .to_us = INT64_MIN};
+    const struct eg_upkeep_account none = {.from_us = INT64_MAX, .to_us = INT64_MIN};
+    upkeep->total = (struct eg_upkeep_total){none, none};
     bool mutex = upkeep->path && pthread_mutex_init(&upkeep->mutex, NULL) == 0;
     bool wake = mutex && make_wake(&upkeep->wake);
     if (wake && pthread_create(&upkeep->thread, NULL, run, upkeep) == 0) {
@@ -133,7 +135,7 @@ enum eg_status eg_upkeep_start(struct eg_upkeep **out, const char *path, const s
     return eg_fail(err, EG_E_NOMEM, "no thread for upkeep");
 }
 
-void eg_upkeep_stop(struct eg_upkeep *upkeep, struct eg_upkeep_account *total) {
+void eg_upkeep_stop(struct eg_upkeep *upkeep, struct eg_upkeep_total *total) {
     if (!upkeep) return;
     pthread_mutex_lock(&upkeep->mutex);
     atomic_store(&upkeep->stop, true);

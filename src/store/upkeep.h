@@ -19,6 +19,8 @@ struct eg_upkeep_hour {
     const char *problem;
 };
 
+#define EG_UPKEEP_CLOSED_US INT64_C(3600000000) /* an hour that ended so long ago is closed */
+
 struct eg_upkeep_account {
     uint64_t hours, files_before, files_after, rows, bytes_before, bytes_after;
     uint64_t failed, postponed;
@@ -85,8 +87,12 @@ struct eg_upkeep;
 EG_MUST_CHECK enum eg_status eg_upkeep_start(struct eg_upkeep **out, const char *path,
                                              const struct eg_env *, const struct eg_upkeep_plan *,
                                              struct eg_error *err);
-/* Ends the thread: an hour under way is given up and stays as it was. NULL is fine. `total` (may be
- * NULL): what all turns did. */
-void eg_upkeep_stop(struct eg_upkeep *, struct eg_upkeep_account *total);
+/* What all turns did. */
+struct eg_upkeep_total {
+    struct eg_upkeep_account compacted, expired;
+};
+/* Ends the thread: an hour under way is given up and stays as it was. NULL is fine. `total` may be
+ * NULL. */
+void eg_upkeep_stop(struct eg_upkeep *, struct eg_upkeep_total *total);
 
 #endif

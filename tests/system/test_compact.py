@@ -178,6 +178,29 @@ def test_bad_words(place):
     assert not (place.home / "nowhere").exists()
 
 
+def test_beside_an_ingest(place):
+    """What stands there is compacted and expired while an ingest waits at a pipe."""
+    os.mkfifo(place.home / "pipe")
+    ingest = subprocess.Popen([str(EARLGREY), "ingest", "pipe", "-d", "data", "--compact", "--expire-older",
+                               f"{age_hours(12)}h", "--upkeep-every", "100ms"], cwd=place.home,
+                              stderr=subprocess.PIPE, text=True)
+    try:
+        with open(place.home / "pipe", "wb") as pipe:
+            deadline = time.monotonic() + 30
+            while len(place.files()) != 2 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            pipe.write(v5_capture.capture(first_host=900, start=int(time.time()) - 3 * 3600))
+    finally:
+        told = ingest.communicate(timeout=60)[1]
+    assert ingest.returncode == 0, told
+    assert "compacted 2 hours meanwhile, 120 rows in 6 files" in told and "removed 1 hour meanwhile, 60 rows" in told
+    assert len(place.rows()) == 180
+
+
+def test_upkeep_needs_a_dataset(place):
+    assert "none is written" in place.run("ingest", "c0.pcap", "--to", "null:", "--compact", code=2)
+
+
 # ---- expiry -------------------------------------------------------------------------------------------
 
 def age_hours(hour):
