@@ -22,7 +22,7 @@ struct eg_ingest_options {
     bool json;
     int64_t threads, round_bytes, interval_us;
     /* directories */
-    bool follow, once, latest_first, recursive;
+    bool follow, once, latest_first, flat;
     int64_t every_us, files_max;
     const char *pattern, *after;
     struct eg_ingest_upkeep upkeep;
@@ -68,6 +68,23 @@ EG_MUST_CHECK enum eg_status eg_ingest_listen(struct eg_ingest *, struct eg_grou
                                               const struct eg_env *,
                                               enum eg_status (*run)(void *, struct eg_error *),
                                               void *to, struct eg_error *err);
+
+/* One run of the pump over these inputs; `account` (reset by the caller) is of this run alone, and is
+ * for the caller to add to the ingest's. */
+struct eg_ingest_run;
+EG_MUST_CHECK enum eg_status eg_ingest_pump(struct eg_ingest_run *, const char *const *inputs,
+                                            size_t count, struct eg_pump_account *account,
+                                            struct eg_error *err);
+void eg_ingest_account(struct eg_ingest_run *, const struct eg_pump_account *);
+/* Whether trying again later may help. */
+bool eg_ingest_may_pass(enum eg_status);
+/* Waits, less long when it is told to end meanwhile. */
+void eg_ingest_wait(const struct eg_env *, int64_t us);
+
+/* Reads the files of a directory: those that are there, or (follow) those that come too. */
+EG_MUST_CHECK enum eg_status eg_ingest_directory(struct eg_ingest *, struct eg_group *,
+                                                 struct eg_ingest_run *, const struct eg_env *,
+                                                 struct eg_error *err);
 
 /* Reads a group to its end, or until it is told to end; adds to the account. */
 EG_MUST_CHECK enum eg_status eg_ingest_group(struct eg_ingest *, struct eg_group *,

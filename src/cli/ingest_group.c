@@ -12,10 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-#define RETRY_MS 1000   /* between two runs of a live group whose sink failed */
-#define DRAIN_RETRIES 5 /* when it has been told to end */
+#define RETRY_US 1000000 /* between two runs of a live group whose sink failed */
+#define DRAIN_RETRIES 5  /* when it has been told to end */
 
-struct run {
+struct eg_ingest_run {
     struct eg_ingest *in;
     struct eg_group *group;
     struct eg_book *book;
@@ -36,7 +36,7 @@ static void choose_parts(const struct eg_ingest *in, struct eg_scan_request *sca
 }
 
 static void draw(void *to, const struct eg_scan_progress *seen) {
-    struct run *run = to;
+    struct eg_ingest_run *run = to;
     if (run->in->live && eg_signals_report()) {
         pthread_mutex_lock(&run->in->lock);
         eg_account_counters(run->in->call, &run->in->account, seen);
@@ -45,9 +45,8 @@ static void draw(void *to, const struct eg_scan_progress *seen) {
     eg_progress_draw(run->in->progress, seen);
 }
 
-/* One run of the pump, added to the account. */
-static enum eg_status pump_once(struct run *run, const char *const *inputs, size_t count,
-                                struct eg_error *err) {
+enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inputs, size_t count,
+                              struct eg_pump_account *account, struct eg_error *err) {
     struct eg_ingest *in = run->in;
     const struct eg_ingest_options *o = in->options;
     struct eg_sinks sinks;
@@ -73,54 +72,69 @@ static enum eg_status pump_once(struct run *run, const char *const *inputs, size
         .progress = draw,
         .progress_to = run,
     };
-    struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
-    struct eg_error ignored;
     choose_parts(in, &request.scan);
-    if (status >= 0) status = eg_pump_run(&run->env, &request, &account, err);
+    if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
     pthread_mutex_lock(&in->lock);
-    if (eg_pump_account_merge(&in->account, &account, &ignored) < 0) in->account.tally.lost++;
     if (sinks.dataset) eg_tally_merge(&in->quarantined, eg_dataset_sink_tally(sinks.dataset));
     pthread_mutex_unlock(&in->lock);
-    eg_pump_account_reset(&account);
     eg_sinks_close(&sinks);
+    return status;
+}
+
+void eg_ingest_account(struct eg_ingest_run *run, const struct eg_pump_account *account) {
+    struct eg_error ignored;
+    pthread_mutex_lock(&run->in->lock);
+    if (eg_pump_account_merge(&run->in->account, account, &ignored) < 0)
+        run->in->account.tally.lost++;
+    pthread_mutex_unlock(&run->in->lock);
+}
+
+/* The same for all inputs of the group, added to the account; `kept`: whether anything came of it. */
+static enum eg_status pump_group(struct eg_ingest_run *run, bool *kept, struct eg_error *err) {
+    struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
+    enum eg_status status = eg_ingest_pump(run, (const char *const *)run->group->inputs,
+                                           run->group->count, &account, err);
+    *kept = account.kept[EG_TABLE_FLOWS] || account.kept[EG_TABLE_PACKETS];
+    eg_ingest_account(run, &account);
+    eg_pump_account_reset(&account);
     return status;
 }
 
 /* ---- live groups ---- */
 
-/* Waits, unless it is told to end meanwhile. */
-static void wait_ms(const struct eg_env *env, int ms) {
+void eg_ingest_wait(const struct eg_env *env, int64_t us) {
     bool draining = eg_env_draining(env);
-    for (int i = 0; i < ms / 100 && !eg_env_cancelled(env); i++) {
+    for (; us > 0 && !eg_env_cancelled(env); us -= 100000) {
         if (!draining && eg_env_draining(env)) return;
-        struct timespec nap = {.tv_nsec = 100 * 1000 * 1000};
+        struct timespec nap = {.tv_nsec = (us < 100000 ? us : 100000) * 1000};
         nanosleep(&nap, NULL);
     }
 }
 
-static bool may_pass(enum eg_status status) {
+bool eg_ingest_may_pass(enum eg_status status) {
     return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM;
 }
 
 static enum eg_status live_run(void *to, struct eg_error *err) {
-    struct run *run = to;
+    struct eg_ingest_run *run = to;
     int left = DRAIN_RETRIES;
-    bool told = false;
+    bool told = false, kept;
     for (;;) {
-        enum eg_status status =
-            pump_once(run, (const char *const *)run->group->inputs, run->group->count, err);
-        if (status >= 0 || !may_pass(status) || eg_env_cancelled(&run->env)) return status;
+        enum eg_status status = pump_group(run, &kept, err);
+        if (status >= 0 || !eg_ingest_may_pass(status) || eg_env_cancelled(&run->env))
+            return status;
         if (eg_env_draining(&run->env) && left-- == 0) return status;
-        if (!told) /* once for as long as it lasts */
+        if (!told || kept) /* once for as long as it lasts */
             eg_note(run->in->call, "earlgrey: %s; trying again every second, what arrives waits",
                     err->message);
         told = true;
-        wait_ms(&run->env, RETRY_MS);
+        eg_ingest_wait(&run->env, RETRY_US);
     }
 }
 
 enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, struct eg_error *err) {
-    struct run run = {.in = in, .group = group, .env = in->call->env};
+    struct eg_ingest_run run = {.in = in, .group = group, .env = in->call->env};
+    bool kept;
     if (in->live) {
         run.env.drain = eg_signals_live();
         if (group->kind == EG_GROUP_FILES) run.env.cancel = run.env.drain;
@@ -131,8 +145,10 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
         status = eg_ingest_listen(in, group, &run.env, live_run, &run, err);
     else if (group->kind == EG_GROUP_LIVE)
         status = live_run(&run, err);
+    else if (group->kind == EG_GROUP_DIRECTORY)
+        status = eg_ingest_directory(in, group, &run, &run.env, err);
     else
-        status = pump_once(&run, (const char *const *)group->inputs, group->count, err);
+        status = pump_group(&run, &kept, err);
     eg_book_free(run.book);
     return status;
 }

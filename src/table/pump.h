@@ -58,6 +58,8 @@ struct eg_pump_account {
     int64_t first_us, last_us; /* range of start times kept; first > last: none */
 };
 void eg_pump_account_reset(struct eg_pump_account *);
+/* Leaves out the trouble at `index`. */
+void eg_pump_account_drop(struct eg_pump_account *, size_t index);
 /* Adds the account of another run. Errors: EG_E_NOMEM (its troubles are left out). */
 EG_MUST_CHECK enum eg_status eg_pump_account_merge(struct eg_pump_account *into,
                                                    const struct eg_pump_account *from,

@@ -14,6 +14,14 @@ void eg_pump_account_reset(struct eg_pump_account *account) {
     *account = (struct eg_pump_account){.first_us = INT64_MAX, .last_us = INT64_MIN};
 }
 
+void eg_pump_account_drop(struct eg_pump_account *account, size_t index) {
+    struct eg_trouble *t = &account->troubles[index];
+    eg_free(t->input);
+    eg_free(t->message);
+    account->trouble_count--;
+    memmove(t, t + 1, (account->trouble_count - index) * sizeof *t);
+}
+
 static enum eg_status troubles_append(struct eg_pump_account *into,
                                       const struct eg_pump_account *from, struct eg_error *err) {
     size_t more = from->trouble_count, count = into->trouble_count;

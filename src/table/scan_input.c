@@ -284,7 +284,7 @@ static enum eg_status extracts_open(struct egi_input *input, struct eg_error *er
             .columns = part_columns(&request->parts[i]),
             .netflow_ports = request->netflow_ports,
             .netflow_port_count = request->netflow_port_count,
-            .input_name = input->name,
+            .input_name = input->plan.live ? NULL : input->name,
             .book = request->book,
         };
         if (!has(input->fed, i)) continue;
