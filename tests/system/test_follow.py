@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A directory that is followed: files that are there, that come, that grow, that are not meant; once
+each, over restarts and kills, and what is done with them afterwards."""
+import random
+import signal
+import time
+
+import live
+import v5_capture
+
+
+def put(folder, name, first_host, hours=1, text=None):
+    """A capture of 20 flows an hour, moved into place as a careful writer does."""
+    whole = v5_capture.capture(hours=hours, first_host=first_host) if text is None else text
+    (folder / f".{name}.tmp").write_bytes(whole)
+    (folder / f".{name}.tmp").rename(folder / name)
+    return whole
+
+
+def hosts(earlgrey):
+    """The source addresses in the dataset, with repetitions."""
+    return sorted(row["src_ip"] for row in earlgrey.rows("sql", "-d", "data", "select src_ip from flows"))
+
+
+def until(earlgrey, count, seconds=15):
+    """Waits for so many flows."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if earlgrey.run("inspect", "data", "--json").returncode == 0 and len(hosts(earlgrey)) >= count:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{len(hosts(earlgrey))} flows of {count}")
+
+
+def test_without_follow_it_reads_what_is_there(earlgrey, tmp_path):
+    place = tmp_path / "in"
+    (place / "deep").mkdir(parents=True)
+    put(place, "a.pcap", 1)
+    put(place / "deep", "b.pcap", 21)
+    (place / ".hidden.pcap").write_bytes(v5_capture.capture(hours=1, first_host=900))
+    (place / "c.pcap.part").write_bytes(v5_capture.capture(hours=1, first_host=900))
+    earlgrey.ok("ingest", "in", "-d", "data")
+    assert hosts(earlgrey) == sorted(v5_capture.hosts(hours=2))
+    done = earlgrey.run("ingest", "in", "-d", "data")
+    assert done.returncode == 0 and "already there" in done.stderr
+    assert len(hosts(earlgrey)) == 40
+    earlgrey.ok("ingest", "in", "-d", "other", "--flat", "--pattern", "*.pcap")
+    assert len(earlgrey.rows("flows", "-d", "other", "-n", "100")) == 20
+
+
+def test_follow(earlgrey, tmp_path):
+    place = tmp_path / "in"
+    place.mkdir()
+    put(place, "a.pcap", 1)
+    with live.Collector(earlgrey, "in", "-d", "data", "--follow") as collector:
+        until(earlgrey, 20)
+        put(place, "b.pcap", 21)
+        until(earlgrey, 40)
+        whole = v5_capture.capture(hours=2, first_host=41)
+        cut = len(whole) // 2 + 100  # in the middle of the second record
+        (place / "growing.pcap").write_bytes(whole[:cut])
+        until(earlgrey, 60)
+        with open(place / "growing.pcap", "ab") as out:
+            out.write(whole[cut:])
+        until(earlgrey, 80)
+        (place / "copy-of-b.pcap").write_bytes((place / "b.pcap").read_bytes())
+        (place / "nonsense.pcap").write_bytes(b"this is no capture at all")
+        time.sleep(1)
+        account = collector.end(code=3)
+    assert account["kept"]["flows"] == 80
+    assert [e["input"] for e in account["errors"]] == ["in/nonsense.pcap"]
+    assert hosts(earlgrey) == sorted(v5_capture.hosts(hours=4))
+    put(place, "late.pcap", 81)
+    with live.Collector(earlgrey, "in", "-d", "data", "--follow") as collector:
+        until(earlgrey, 100)
+        assert collector.end(code=3)["kept"]["flows"] == 20
+    assert hosts(earlgrey) == sorted(v5_capture.hosts(hours=5))
+
+
+def test_afterwards(earlgrey, tmp_path):
+    place = tmp_path / "in"
+    place.mkdir()
+    put(place, "a.pcap", 1)
+    whole = put(place, "cut.pcap", 21, text=v5_capture.capture(hours=1, first_host=21)[:-7])
+    earlgrey.run("ingest", "in", "-d", "data", "--after", "move:done")
+    assert not (place / "a.pcap").exists() and (tmp_path / "done" / "a.pcap").exists()
+    assert (place / "cut.pcap").read_bytes() == whole  # it is not whole: it stays
+    put(place, "b.pcap", 41)
+    earlgrey.run("ingest", "in", "-d", "data", "--after", "delete")
+    assert not (place / "b.pcap").exists()
+    bad = earlgrey.run("ingest", "in", "-d", "data", "--after", "burn")
+    assert bad.returncode == 2 and "keep, move:DIRECTORY or delete" in bad.stderr
+
+
+def test_killed_while_following(earlgrey, tmp_path):
+    chance, place, number = random.Random(11), tmp_path / "in", 0
+    place.mkdir()
+    for _ in range(12):
+        with live.Collector(earlgrey, "in", "-d", "data", "--follow", "--max-files-per-trigger", "2") as collector:
+            for _ in range(chance.randint(1, 4)):
+                put(place, f"{number}.pcap", 1 + 20 * number)
+                number += 1
+                time.sleep(chance.uniform(0, 0.1))
+            time.sleep(chance.uniform(0, 0.3))
+            collector.signal(signal.SIGKILL)
+            collector.child.wait(10)
+    earlgrey.ok("ingest", "in", "-d", "data")
+    assert hosts(earlgrey) == sorted(v5_capture.hosts(hours=number))
