@@ -269,6 +269,33 @@ def test_merged_files_are_not_late(earlgrey, tmp_path):
     assert lines(tmp_path / "out.jsonl") == before
 
 
+def test_hours_are_compacted_meanwhile(earlgrey, tmp_path):
+    """Files are merged and exchanged under two running watches while others come in."""
+    files = [write(tmp_path, f"c{i:02}.pcap", hours=1, per_hour=5, first_host=1 + 5 * i, start=v5_capture.START + 600 * i)
+             for i in range(24)]
+    earlgrey.ok("ingest", files[0], "-d", "data")
+    shared = ["-d", "data", "--trigger", "continuous"]
+    runs = [begin(earlgrey, "top", "-n", "0", "-s", "src_ip", "--window", "10m", "--late", "0s", "--mode", "append", "--checkpoint",
+                  "a", "-w", "append.jsonl", *shared),
+            begin(earlgrey, "top", "-n", "0", "-s", "dst_ip", "--mode", "update", "--checkpoint", "u", "-w", "update.jsonl", *shared)]
+    for name in files[1:]:
+        earlgrey.ok("ingest", name, "-d", "data", "-q")
+        earlgrey.ok("compact", "-d", "data", "--all", "--grace", "0s", "-q")
+    rows = [r for r in earlgrey.rows("top", "-n", "0", "-s", "src_ip", "--window", "10m", "-d", "data")]
+    last = max(r["time"] for r in rows)
+    want = [r for r in rows if r["time"] < last]
+    until(lambda: len(lines(tmp_path / "append.jsonl")) == len(want))
+    until(lambda: lines(tmp_path / "update.jsonl")[-1]["flows"] == 120)
+    for run in runs:
+        run.send_signal(signal.SIGINT)
+        err = run.communicate(timeout=20)[1]
+        assert run.returncode == 0, err
+        assert "came behind" not in err
+    assert lines(tmp_path / "append.jsonl") == want
+    counts = [r["flows"] for r in lines(tmp_path / "update.jsonl")]
+    assert counts == sorted(set(counts))
+
+
 def test_a_time_that_moves(earlgrey, tmp_path):
     """What began longer ago leaves the answer, though nothing is added."""
     second = int(time.time()) - 1799  # the flows end a second before the datagram, 1800 s after its hour
