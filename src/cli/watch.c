@@ -359,7 +359,7 @@ static enum eg_status trigger(struct eg_watch *w, struct eg_error *err) {
     enum eg_status status = EG_OK;
     for (int i = 0; i < TRIES; i++) {
         status = eg_watch_trigger(w, err);
-        if (status >= 0 || status == EG_E_CANCELLED || status == EG_E_USAGE) break;
+        if (status >= 0 || status == EG_E_CANCELLED || status == EG_E_USAGE || w->stuck) break;
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
     return status;

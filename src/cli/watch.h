@@ -70,6 +70,7 @@ struct eg_watch {
     struct eg_snapshot files;
     bool looked; /* `files` are those of the last trigger */
     struct eg_checkpoint state;
+    bool stuck; /* the output or the checkpoint cannot be written: only a new start goes on */
     struct eg_watch_out out;
 };
 

@@ -236,6 +236,7 @@ static enum eg_status settle(struct taking *t, bool changed, struct eg_error *er
         status = eg_watch_out_put(&w->out, &text, err);
     }
     eg_strbuf_reset(&text);
+    w->stuck = status < 0;
     EG_TRY(status);
     int64_t late = t->mark->late - w->state.mark.late;
     if (late > 0)
@@ -256,8 +257,10 @@ static enum eg_status settle(struct taking *t, bool changed, struct eg_error *er
     }
     if (!w->options->checkpoint || (silent && !changed)) return EG_OK;
     w->state.length = w->out.path && w->mode != EG_WATCH_COMPLETE ? w->out.length : 0;
-    EG_TRY(eg_watch_out_tail(&w->out, w->state.tail, err));
-    return eg_checkpoint_write(&w->state, w->options->checkpoint, err);
+    status = eg_watch_out_tail(&w->out, w->state.tail, err);
+    if (status >= 0) status = eg_checkpoint_write(&w->state, w->options->checkpoint, err);
+    w->stuck = status < 0;
+    return status;
 }
 
 static enum eg_status ask(struct eg_watch *w, const struct eg_snapshot *now, bool changed,

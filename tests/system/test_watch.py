@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -306,6 +307,26 @@ def test_a_time_that_moves(earlgrey, tmp_path):
     run.send_signal(signal.SIGINT)
     run.communicate(timeout=20)
     assert run.returncode == 0
+
+
+def short_of_space():
+    """Files may not grow beyond 700 bytes: a write that would fails, as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (700, 700))
+
+
+def test_a_full_disk_ends_it_and_the_next_start_goes_on(earlgrey, tmp_path):
+    words = ["top", "-d", "data", *HOURLY, "-n", "0", "--mode", "append", "--checkpoint", "at", "-w", "out.jsonl"]
+    for number in range(2):
+        earlgrey.ok("ingest", hour(tmp_path, number), "-d", "data")
+    with begin(earlgrey, *words, "--trigger", "50ms", preexec_fn=short_of_space) as run:
+        err = run.communicate(timeout=20)[1]
+        assert run.returncode == 1 and "out.jsonl" in err.splitlines()[0]
+    earlgrey.ok("watch", *words, "--trigger", "once")
+    assert lines(tmp_path / "out.jsonl") == [r for r in earlgrey.rows("top", "-d", "data", "--window", "1h", "-n", "0")
+                                            if r["time"] < "2026-01-02T13"]
+    refused = earlgrey.run("watch", "top", "-d", "data", "--trigger", "once", "--checkpoint", "missing/at")
+    assert refused.returncode == 1 and "missing/at" in refused.stderr
 
 
 # ---- kill -9 ----
