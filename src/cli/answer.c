@@ -318,6 +318,7 @@ static void narrow(struct eg_origin *origin) {
         int64_t span = file->end_us - file->start_us;
         double share = (double)LOOK_ROWS / 2 / (double)file->rows;
         origin->bounded = true;
+        origin->alive_us = INT64_MIN;
         origin->begin_us = file->start_us + span / 2;
         origin->before_us =
             origin->begin_us + (int64_t)((double)span * (share < 1 ? share : 1)) + 1;

@@ -134,7 +134,8 @@ static enum eg_status top_question(const struct eg_watch *w, const struct eg_ori
 }
 
 static enum eg_status trend_question(const struct eg_watch *w, const struct eg_origin *origin,
-                                     struct eg_strbuf *sql, struct eg_error *err) {
+                                     int64_t closing_us, struct eg_strbuf *sql,
+                                     struct eg_error *err) {
     const struct eg_watch_options *o = w->options;
     struct eg_trend_request request = {
         .origin = *origin,
@@ -142,6 +143,9 @@ static enum eg_status trend_question(const struct eg_watch *w, const struct eg_o
         .by_us = w->window_us,
         .raw = o->report.raw,
         .spread = strcmp(o->attribute, "spread") == 0,
+        .part = w->mode == EG_WATCH_APPEND,
+        .first_us = w->state.put_out ? w->state.mark.closed_us : INT64_MIN,
+        .before_us = closing_us,
     };
     return eg_sql_trend(&request, sql, err);
 }
@@ -156,12 +160,13 @@ enum eg_status eg_watch_question(struct eg_watch *w, const struct eg_snapshot *f
         eg_strbuf_text(sql, w->statement);
         return eg_sql_views(&origin, before, err);
     }
-    if (w->form == EG_WATCH_TREND) return trend_question(w, &origin, sql, err);
+    if (w->form == EG_WATCH_TREND) return trend_question(w, &origin, closing_us, sql, err);
     /* a row lies in one window: those of other windows need not be read */
     if (w->mode == EG_WATCH_APPEND) {
         origin.bounded = true;
         origin.begin_us = w->state.mark.closed_us;
         origin.before_us = closing_us;
+        origin.alive_us = INT64_MIN;
     }
     return top_question(w, &origin, sql, err);
 }

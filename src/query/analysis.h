@@ -47,8 +47,9 @@ struct eg_origin {
     int64_t from_us, to_us;         /* INT64_MIN/MAX: open */
     const char *match;              /* overlaps|start|end|inside */
     const struct eg_filter *filter; /* NULL: all */
-    bool bounded;                   /* only rows that start in [begin, before) */
-    int64_t begin_us, before_us;    /* INT64_MIN/MAX: open */
+    bool bounded;                   /* only rows that start in [begin, before) … */
+    int64_t begin_us, before_us;    /* … (INT64_MIN/MAX: open) … */
+    int64_t alive_us;               /* … and have not ended before (INT64_MIN: any) */
     int64_t window_us;              /* with from_packets: no row lies in two windows; 0: any may */
     enum eg_dedup dedup;            /* of flow records; packets are not reported twice */
     bool each_packet;               /* with from_packets: a row a packet instead of a row a flow */
@@ -71,6 +72,10 @@ struct eg_trend_request {
     int64_t by_us;    /* width of an interval */
     bool raw;
     bool spread; /* a flow's bytes over the intervals it spans; else at its end */
+    bool
+        part; /* only the intervals from first (INT64_MIN: where the flows begin) up to before, idle
+                    ones too; what does not touch them is not read */
+    int64_t first_us, before_us;
 };
 
 /* The SQL text of each question; EG_E_USAGE for an unknown column or metric. */

@@ -48,6 +48,8 @@ void eg_sql_times(const struct eg_origin *origin, struct eg_strbuf *sql) {
     if (!origin->bounded) return;
     if (origin->begin_us != INT64_MIN) bound("start_time", ">=", origin->begin_us, sql);
     if (origin->before_us != INT64_MAX) bound("start_time", "<", origin->before_us, sql);
+    if (origin->alive_us != INT64_MIN)
+        bound("greatest(coalesce(end_time, start_time), start_time)", ">=", origin->alive_us, sql);
 }
 
 void eg_sql_window(const char *time, int64_t window_us, struct eg_strbuf *sql) {
@@ -149,6 +151,7 @@ static enum eg_status relation(const struct eg_origin *origin, enum eg_table_id 
                                struct eg_strbuf *sql, struct eg_error *err) {
     int64_t from = origin->from_us, to = origin->to_us;
     if (origin->bounded && origin->begin_us > from) from = origin->begin_us;
+    if (origin->bounded && origin->alive_us > from) from = origin->alive_us;
     if (origin->bounded && origin->before_us < to) to = origin->before_us;
     return eg_sql_relation(origin, table, from, to, sql, err);
 }

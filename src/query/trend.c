@@ -103,10 +103,14 @@ static void edge(int64_t asked_us, int64_t open, const char *otherwise, int64_t 
 static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
     /* every interval between the first and the last one: idle ones are zero, not missing */
     eg_strbuf_text(sql, ", a AS (SELECT explode(sequence(lo, hi)) AS k FROM (SELECT ");
-    edge(request->origin.from_us, INT64_MIN, "min(k)", request->by_us, sql);
+    int64_t from = request->origin.from_us, to = request->origin.to_us;
+    if (request->part && request->first_us > from) from = request->first_us;
+    if (request->part && request->before_us - 1 < to) to = request->before_us - 1;
+    edge(from, INT64_MIN, "min(k)", request->by_us, sql);
     eg_strbuf_text(sql, " AS lo, ");
-    edge(request->origin.to_us, INT64_MAX, "max(k)", request->by_us, sql);
-    eg_strbuf_text(sql, " AS hi FROM g) AS r WHERE lo IS NOT NULL AND hi IS NOT NULL)");
+    edge(to, INT64_MAX, "max(k)", request->by_us, sql);
+    eg_strbuf_text(sql, " AS hi FROM g) AS r WHERE lo IS NOT NULL AND hi IS NOT NULL");
+    eg_strbuf_text(sql, request->part ? " AND lo <= hi)" : ")");
     if (request->host)
         eg_strbuf_text(
             sql,
@@ -138,6 +142,12 @@ enum eg_status eg_sql_trend(const struct eg_trend_request *asked, struct eg_strb
     struct eg_trend_request own = *asked, *request = &own;
     own.origin.each_packet = own.origin.from_packets;
     if (own.origin.from_packets) own.spread = false;
+    if (own.part) {
+        own.origin.bounded = true;
+        own.origin.begin_us = INT64_MIN;
+        own.origin.before_us = own.before_us;
+        own.origin.alive_us = own.first_us;
+    }
     if (request->by_us < 1000 || request->by_us > INT64_C(366) * 86400 * 1000000)
         return eg_fail(err, EG_E_USAGE, "--by takes 1ms to 366d");
     EG_TRY(flow_part(request, sql, err));

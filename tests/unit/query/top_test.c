@@ -89,6 +89,7 @@ static void windows_by_start(void **state) {
     request.origin.bounded = true;
     request.origin.begin_us = INT64_C(1767225600000001);
     request.origin.before_us = INT64_MAX;
+    request.origin.alive_us = INT64_MIN;
     request.limit = 0;
     assert_int_equal(eg_sql_top(&request, &sql, NULL), EG_OK);
     little_expect(&sql, "time\tproto\tflows\tpackets\tbytes\n"

@@ -51,6 +51,45 @@ static void in_and_out_of_a_host(void **state) {
     ask(60 * MINUTE, "192.168.0.0/16", true, NULL, answer);
 }
 
+/* The answer without its header, of a stretch of intervals (0, 0: of all). */
+static void lines(int64_t by_us, bool spread, const char *host, int64_t first_us, int64_t before_us,
+                  struct eg_strbuf *to) {
+    struct eg_filter *none;
+    struct eg_trend_request request = {.origin = little_origin(paths, &none, NULL),
+                                       .host = host,
+                                       .by_us = by_us,
+                                       .spread = spread,
+                                       .part = before_us != 0,
+                                       .first_us = first_us,
+                                       .before_us = before_us};
+    struct eg_strbuf sql = {0};
+    assert_int_equal(eg_sql_trend(&request, &sql, NULL), EG_OK);
+    char *got = little_ask(sql.text);
+    eg_strbuf_text(to, strchr(got, '\n') + 1);
+    free(got);
+    eg_strbuf_reset(&sql);
+}
+
+/* Whatever the cuts, the stretches put together are the whole. */
+static void stretches_make_the_whole(void **state) {
+    (void)state;
+    const int64_t begin = INT64_C(1767225600000000), by = 7 * MINUTE + 30000000;
+    for (int kind = 0; kind < 4; kind++)
+        for (int64_t cut = 1; cut < 7; cut += 2) {
+            const char *host = kind & 2 ? "10.0.0.0/8" : NULL;
+            struct eg_strbuf whole = {0}, parts = {0};
+            lines(by, kind & 1, host, 0, 0, &whole);
+            int64_t middle = begin + cut * by;
+            lines(by, kind & 1, host, INT64_MIN, middle, &parts);
+            /* where nothing came before, the next one looks for the beginning itself */
+            lines(by, kind & 1, host, parts.size ? middle : INT64_MIN, middle + by, &parts);
+            lines(by, kind & 1, host, parts.size ? middle + by : INT64_MIN, begin + 8 * by, &parts);
+            assert_string_equal(parts.text, whole.text);
+            eg_strbuf_reset(&whole);
+            eg_strbuf_reset(&parts);
+        }
+}
+
 static void bad_requests_are_told(void **state) {
     (void)state;
     struct eg_trend_request request = {
@@ -78,9 +117,8 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_long_flow_is_spread),
-        cmocka_unit_test(idle_intervals_are_zero),
-        cmocka_unit_test(in_and_out_of_a_host),
+        cmocka_unit_test(a_long_flow_is_spread), cmocka_unit_test(idle_intervals_are_zero),
+        cmocka_unit_test(in_and_out_of_a_host),  cmocka_unit_test(stretches_make_the_whole),
         cmocka_unit_test(bad_requests_are_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
