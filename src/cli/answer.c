@@ -203,6 +203,33 @@ static enum eg_status write_answer(struct eg_report *report, struct eg_engine *e
     return outlet_close(&out, status, err);
 }
 
+/* " (netflow5, sflow)": the sources of the flows that were asked for; nothing where that cannot be told. */
+static void kinds_of_export(const struct eg_origin *asked, struct eg_engine *engine,
+                            struct eg_strbuf *to) {
+    struct eg_origin origin = *asked;
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    struct eg_result *result = NULL;
+    struct eg_batch *batch = NULL;
+    origin.dedup = EG_DEDUP_NONE;
+    eg_strbuf_text(&sql, "SELECT DISTINCT source FROM ");
+    if (eg_sql_rows(&origin, &sql, &err) >= 0) {
+        eg_strbuf_text(&sql, " AS r WHERE source IS NOT NULL ORDER BY source");
+        if (eg_engine_query(engine, sql.text, &result, &err) < 0) result = NULL;
+    }
+    while (result && eg_result_next(result, &batch, &err) == EG_OK) {
+        for (uint32_t row = 0; row < batch->rows; row++) {
+            struct eg_span name = eg_col_text(&batch->columns[0], row);
+            eg_strbuf_printf(to, "%s%.*s", to->size ? ", " : " (", (int)name.size,
+                             (const char *)name.at);
+        }
+        eg_batch_unref(batch);
+    }
+    if (to->size) eg_strbuf_char(to, ')');
+    eg_result_free(result);
+    eg_strbuf_reset(&sql);
+}
+
 /* What a dataset lost in the time asked about, and what it keeps beside the flows. */
 static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
     struct eg_origin origin = report->origin;
@@ -239,11 +266,13 @@ static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
         return;
     for (size_t i = 0; i < count; i++) packets += files[i].rows;
     eg_dataset_files_free(files, count);
-    if (packets)
-        eg_note(report->call,
-                "earlgrey: answered from flow records; the packets kept beside them "
-                "(about %llu) are not in it (--source packet chooses them)",
-                (unsigned long long)packets);
+    if (!packets) return;
+    kinds_of_export(&origin, engine, &sql);
+    eg_note(report->call,
+            "earlgrey: answered from flow records%s; the packets kept beside them (about %llu) are "
+            "not in it (--source packet chooses them)",
+            sql.text ? sql.text : "", (unsigned long long)packets);
+    eg_strbuf_reset(&sql);
 }
 
 /* After the answer: what it misses. */
@@ -338,10 +367,11 @@ static void tell_repeated(struct eg_report *report, struct eg_engine *engine) {
     if (origin.dataset) narrow(&origin);
     if (eg_sql_repeated(&origin, LOOK_ROWS, &sql, &err) >= 0 &&
         numbers(engine, sql.text, &repeated, 1, &err) >= 0 && repeated)
-        eg_note(report->call,
-                "earlgrey: several exporters reported the same flows (at least %lld): the sums may "
-                "count traffic more than once; --dedup exporter counts it once",
-                (long long)repeated);
+        eg_note(
+            report->call,
+            "earlgrey: several exporters, or kinds of export, reported the same flows (at least "
+            "%lld): the sums may count traffic more than once; --dedup exporter counts it once",
+            (long long)repeated);
     eg_strbuf_reset(&sql);
 }
 

@@ -100,8 +100,8 @@ EG_MUST_CHECK enum eg_status eg_sql_views(const struct eg_origin *, struct eg_st
 EG_MUST_CHECK enum eg_status eg_sql_capture_views(const struct eg_origin *, struct eg_strbuf *sql,
                                                   struct eg_error *err);
 
-/* How many flows, told by their addresses, ports and protocol, were reported by several exporters, among
- * at most `rows_max` rows (0: all): traffic that may be counted twice. */
+/* How many flows, told by their addresses, ports and protocol, were reported by several exporters or in
+ * several kinds of export, among at most `rows_max` rows (0: all): traffic that may be counted twice. */
 EG_MUST_CHECK enum eg_status eg_sql_repeated(const struct eg_origin *, int64_t rows_max,
                                              struct eg_strbuf *sql, struct eg_error *err);
 

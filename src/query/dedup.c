@@ -102,13 +102,14 @@ enum eg_status eg_sql_repeated(const struct eg_origin *asked, int64_t rows_max,
     origin.dedup = EG_DEDUP_NONE;
     origin.codes = !origin.dataset;
     eg_strbuf_text(sql, "SELECT CAST(count(*) AS BIGINT) AS n FROM (SELECT 1 FROM "
-                        "(SELECT " KEY ", exporter FROM ");
+                        "(SELECT " KEY ", exporter, source FROM ");
     EG_TRY(eg_sql_rows(&origin, sql, err));
     eg_strbuf_text(sql, " AS a");
     if (rows_max) {
         eg_strbuf_text(sql, " LIMIT ");
         eg_strbuf_i64(sql, rows_max);
     }
-    eg_strbuf_text(sql, ") AS r GROUP BY " KEY " HAVING min(exporter) <> max(exporter)) AS p");
+    eg_strbuf_text(sql, ") AS r GROUP BY " KEY " HAVING min(exporter) <> max(exporter) OR "
+                        "min(source) <> max(source)) AS p");
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }

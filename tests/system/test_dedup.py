@@ -67,8 +67,8 @@ def test_a_remark_says_that_sums_may_count_twice(earlgrey, captures):
     for origin in (["-r", *captures], ["-d", "data"]):
         said = earlgrey.run("top", *origin).stderr.splitlines()
         assert [line for line in said if "several exporters" in line] == [
-            "earlgrey: several exporters reported the same flows (at least 10): the sums may count traffic more than once; "
-            "--dedup exporter counts it once"]
+            "earlgrey: several exporters, or kinds of export, reported the same flows (at least 10): the sums may count traffic "
+            "more than once; --dedup exporter counts it once"]
         for words in (["--dedup", "exporter"], ["-q"], ["-s", "exporter"], ["exporter 192.0.2.1"], ["src host 10.0.0.5"]):
             assert "several exporters" not in earlgrey.run("top", *origin, *words).stderr, words
     assert "several exporters" not in earlgrey.run("top", "-r", "one.pcap").stderr
