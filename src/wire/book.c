@@ -1,34 +1,627 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The book: places in the order of the input. */
-#include "wire/book.h"
+ * The book: entries and their versions, found by place. */
+#include "wire/book_inside.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 
-struct eg_book {
-    uint64_t at;
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS_FIRST = 64, VERSIONS_MAX = 256 /* of one entry, waiting to be freed */ };
+
+const struct eg_book_limits eg_book_limits_usual = {
+    .exporter_templates = 512,
+    .exporter_template_bytes = 256 << 10,
+    .exporter_fact_bytes = 1 << 20,
+    .known_bytes = UINT64_C(256) << 20,
+    .unknown_bytes = 16 << 20,
+    .exporter_held_bytes = 1 << 20,
+    .held_bytes = 64 << 20,
+    .held_us = INT64_C(600) * 1000000,
+    .retired_bytes = 64 << 20,
 };
 
-enum eg_status eg_book_new(struct eg_book **out, struct eg_error *err) {
-    *out = eg_calloc(1, sizeof **out);
-    return *out ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory for templates");
+/* ---- tables ---- */
+
+bool table_reserve(struct table *t) {
+    if (t->slots && t->count <= t->mask) return true;
+    uint32_t size = t->slots ? (t->mask + 1) * 2 : SLOTS_FIRST;
+    struct node **slots = eg_calloc(size, sizeof *slots);
+    if (!slots) return t->slots; /* longer chains do as well */
+    for (uint32_t i = 0; t->slots && i <= t->mask; i++) {
+        for (struct node *n = t->slots[i], *next; n; n = next) {
+            next = n->chain;
+            n->chain = slots[n->hash & (size - 1)];
+            slots[n->hash & (size - 1)] = n;
+        }
+    }
+    eg_free(t->slots);
+    t->slots = slots;
+    t->mask = size - 1;
+    return true;
 }
 
-void eg_book_free(struct eg_book *book) { eg_free(book); }
-
-uint64_t eg_book_next(struct eg_book *book) { return ++book->at; }
-
-void eg_book_retire(struct eg_book *book, uint64_t before) {
-    (void)book;
-    (void)before;
+void table_add(struct table *t, struct node *n) {
+    n->chain = t->slots[n->hash & t->mask];
+    t->slots[n->hash & t->mask] = n;
+    t->count++;
 }
 
-bool eg_book_release(struct eg_book *book, struct eg_released *out) {
-    (void)book;
-    (void)out;
+void table_remove(struct table *t, struct node *n) {
+    struct node **at = &t->slots[n->hash & t->mask];
+    while (*at != n) at = &(*at)->chain;
+    *at = n->chain;
+    t->count--;
+}
+
+/* ---- finding and making ---- */
+
+static uint64_t stream_hash(const struct eg_book_key *key) {
+    return eg_hash64(key, sizeof *key, 0);
+}
+_Static_assert(sizeof(struct eg_book_key) == 24, "no padding is hashed");
+
+static uint64_t exporter_hash(const struct eg_book_key *key) {
+    return eg_hash64(&key->exporter, sizeof key->exporter, key->port);
+}
+
+static uint64_t entry_hash(const struct stream *s, enum eg_fact_kind kind, uint64_t key) {
+    uint64_t words[2] = {s->node.hash, key};
+    return eg_hash64(words, sizeof words, kind);
+}
+
+struct stream *book_stream(const struct eg_book *book, const struct eg_book_key *key) {
+    uint64_t hash = stream_hash(key);
+    for (struct node *n = table_first(&book->streams, hash); n; n = n->chain) {
+        struct stream *s = (struct stream *)(void *)n;
+        if (n->hash == hash && memcmp(&s->key, key, sizeof *key) == 0) return s;
+    }
+    return NULL;
+}
+
+struct entry *book_entry(const struct eg_book *book, const struct stream *s, enum eg_fact_kind kind,
+                         uint64_t key) {
+    if (!s) return NULL;
+    uint64_t hash = entry_hash(s, kind, key);
+    for (struct node *n = table_first(&book->entries, hash); n; n = n->chain) {
+        struct entry *e = (struct entry *)(void *)n;
+        if (n->hash == hash && e->stream == s && e->kind == kind && e->key == key) return e;
+    }
+    return NULL;
+}
+
+static struct exporter *exporter_find(const struct eg_book *book, const struct eg_book_key *key) {
+    uint64_t hash = exporter_hash(key);
+    for (struct node *n = table_first(&book->exporters, hash); n; n = n->chain) {
+        struct exporter *x = (struct exporter *)(void *)n;
+        if (n->hash == hash && x->port == key->port &&
+            memcmp(&x->address, &key->exporter, sizeof key->exporter) == 0)
+            return x;
+    }
+    return NULL;
+}
+
+static struct exporter *exporter_new(struct eg_book *book, const struct eg_book_key *key) {
+    struct exporter *x = exporter_find(book, key);
+    if (x) return x;
+    if (!table_reserve(&book->exporters)) return NULL;
+    x = eg_calloc(1, sizeof *x);
+    if (!x) return NULL;
+    x->node.hash = exporter_hash(key);
+    x->address = key->exporter;
+    x->port = key->port;
+    ring_append(&book->pool, &x->pool);
+    for (int i = 0; i < KEPT_KINDS; i++) ring_init(&x->entries[i]);
+    ring_init(&x->held);
+    table_add(&book->exporters, &x->node);
+    return x;
+}
+
+static void exporter_settle(struct eg_book *book, struct exporter *x) {
+    if (x->streams) return;
+    book->known_count -= x->known;
+    ring_remove(&x->pool);
+    table_remove(&book->exporters, &x->node);
+    eg_free(x);
+}
+
+static void stream_settle(struct eg_book *book, struct stream *s) {
+    if (s->entries) return;
+    struct exporter *x = s->exporter;
+    book_charge(book, x, KEPT_TEMPLATES, -(int64_t)(sizeof *s + sizeof *x));
+    table_remove(&book->streams, &s->node);
+    eg_free(s);
+    x->streams--;
+    exporter_settle(book, x);
+}
+
+static struct stream *stream_new(struct eg_book *book, const struct eg_book_moment *m) {
+    struct stream *s = book_stream(book, &m->key);
+    if (s) return s;
+    struct exporter *x = exporter_new(book, &m->key);
+    if (!x) return NULL;
+    s = table_reserve(&book->streams) ? eg_calloc(1, sizeof *s) : NULL;
+    if (!s) {
+        exporter_settle(book, x);
+        return NULL;
+    }
+    *s = (struct stream){
+        .node.hash = stream_hash(&m->key), .key = m->key, .source = m->source, .exporter = x};
+    x->streams++;
+    book_charge(book, x, KEPT_TEMPLATES, (int64_t)(sizeof *s + sizeof *x));
+    table_add(&book->streams, &s->node);
+    return s;
+}
+
+struct entry *book_entry_new(struct eg_book *book, const struct eg_book_moment *m,
+                             enum eg_fact_kind kind, uint64_t key) {
+    struct stream *s = stream_new(book, m);
+    struct entry *e = book_entry(book, s, kind, key);
+    if (e || !s) return e;
+    e = table_reserve(&book->entries) ? eg_calloc(1, sizeof *e) : NULL;
+    if (!e) {
+        stream_settle(book, s);
+        return NULL;
+    }
+    e->node.hash = entry_hash(s, kind, key);
+    e->stream = s;
+    e->kind = kind;
+    e->key = key;
+    e->first_us = e->last_us = INT64_MIN;
+    ring_init(&e->recent);
+    ring_init(&e->held);
+    atomic_init(&e->records, 0);
+    s->entries++;
+    book_charge(book, s->exporter, kept_as(kind), sizeof *e);
+    table_add(&book->entries, &e->node);
+    return e;
+}
+
+void book_entry_settle(struct eg_book *book, struct entry *e) {
+    if (e->newest || !ring_empty(&e->held)) return;
+    struct stream *s = e->stream;
+    book_charge(book, s->exporter, kept_as(e->kind), -(int64_t)sizeof *e);
+    ring_remove(&e->recent);
+    table_remove(&book->entries, &e->node);
+    eg_free(e);
+    s->entries--;
+    stream_settle(book, s);
+}
+
+/* ---- versions ---- */
+
+static void version_free(struct eg_book_version *v) {
+    eg_template_free(v->template);
+    eg_free(v);
+}
+
+/* Out of its entry, which may go with it. */
+static void version_remove(struct eg_book *book, struct eg_book_version *v) {
+    struct entry *e = v->entry;
+    if (v->newer)
+        v->newer->older = v->older;
+    else
+        e->newest = v->older;
+    if (v->older) v->older->newer = v->newer;
+    e->version_count--;
+    version_free(v);
+    book_entry_settle(book, e);
+}
+
+/* Without freeing the entry. */
+static void version_end(struct eg_book *book, struct entry *e, uint64_t place) {
+    struct eg_book_version *v = e->newest;
+    if (!entry_in_force(e)) return;
+    struct exporter *x = e->stream->exporter;
+    if (e->kind == EG_FACT_TEMPLATE) {
+        x->templates--;
+        book->template_count--;
+    }
+    ring_remove(&e->recent);
+    book_charge(book, x, kept_as(e->kind), -(int64_t)v->bytes);
+    atomic_store_explicit(&v->until, place, memory_order_release);
+    book->retired_bytes += v->bytes;
+    ring_append(&book->retired, &v->retired);
+}
+
+/* Frees ended versions that nobody can ask for. */
+static void versions_free(struct eg_book *book) {
+    uint64_t at = ring_empty(&book->retired)         ? 0
+                  : book->stays.next != &book->stays ? book->stays.next->at
+                                                     : book->at + 1;
+    while (!ring_empty(&book->retired)) {
+        struct eg_book_version *v = RING_ITEM(book->retired.next, struct eg_book_version, retired);
+        if (atomic_load_explicit(&v->until, memory_order_relaxed) > at << 16) break;
+        ring_remove(&v->retired);
+        book->retired_bytes -= v->bytes;
+        version_remove(book, v);
+    }
+}
+
+/* Ends the version in force; one that nobody used goes at once. */
+static void version_replace(struct eg_book *book, struct entry *e, uint64_t place) {
+    struct eg_book_version *v = e->newest;
+    if (!entry_in_force(e)) return;
+    version_end(book, e, place);
+    if (v->used) return;
+    ring_remove(&v->retired);
+    book->retired_bytes -= v->bytes;
+    e->newest = v->older;
+    if (v->older) v->older->newer = NULL;
+    e->version_count--;
+    version_free(v);
+}
+
+void book_entry_end(struct eg_book *book, struct entry *e, uint64_t place) {
+    version_replace(book, e, place);
+    book_entry_settle(book, e);
+}
+
+/* Puts a version in force; takes `t`. False: no memory, or too many wait already. */
+static bool version_add(struct eg_book *book, struct entry *e, uint64_t place,
+                        struct eg_template *t, struct eg_fact fact) {
+    struct eg_book_version *v = NULL;
+    uint32_t bytes = (uint32_t)(sizeof *v + fact.text.size + (t ? t->bytes : 0));
+    bool room = e->version_count < VERSIONS_MAX &&
+                book->retired_bytes + bytes <= book->limits.retired_bytes;
+    if (room) v = eg_calloc(1, sizeof *v + fact.text.size + 1);
+    if (!v) {
+        eg_template_free(t);
+        return false;
+    }
+    v->from = place;
+    atomic_init(&v->until, FOREVER);
+    v->entry = e;
+    v->older = e->newest;
+    v->bytes = bytes;
+    v->template = t;
+    v->used = !t || e->stream->nests;
+    v->number = fact.number;
+    v->text_size = (uint32_t)fact.text.size;
+    eg_span_copy(fact.text, 0, v->text, fact.text.size);
+    ring_init(&v->retired);
+    if (e->newest) e->newest->newer = v;
+    e->newest = v;
+    e->version_count++;
+    struct exporter *x = e->stream->exporter;
+    ring_append(&x->entries[kept_as(e->kind)], &e->recent);
+    book_charge(book, x, kept_as(e->kind), v->bytes);
+    if (t) {
+        x->templates++;
+        book->template_count++;
+    }
+    return true;
+}
+
+/* ---- learning ---- */
+
+static void count(const struct eg_book_moment *m, enum eg_cause cause, int64_t records) {
+    struct eg_blame blame = {m->source, &m->key.exporter, m->key.domain};
+    eg_tally_add(m->tally, cause, &blame, m->datagram->time_us, records, 0, 0);
+}
+
+static bool has_lists(const struct eg_template *t) {
+    for (uint32_t i = 0; i < t->field_count; i++) {
+        const struct eg_element *e = t->fields[i].element;
+        if (e && e->type >= EG_ELEMENT_basicList && e->type <= EG_ELEMENT_subTemplateMultiList)
+            return true;
+    }
     return false;
 }
 
-void eg_book_drain(struct eg_book *book, struct eg_tally *tally) {
-    (void)book;
-    (void)tally;
+static void entry_seen(struct entry *e, const struct eg_book_moment *m) {
+    e->last_us = m->datagram->time_us;
+    if (e->first_us == INT64_MIN) e->first_us = e->last_us;
+}
+
+static void define(struct eg_book *book, const struct eg_book_moment *m, struct eg_template *t) {
+    struct entry *e = book_entry_new(book, m, EG_FACT_TEMPLATE, t->id);
+    if (!e) {
+        eg_template_free(t);
+        m->tally->lost++;
+        return;
+    }
+    struct exporter *x = e->stream->exporter;
+    if (!x->known) ring_touch(&book->pool, &x->pool);
+    entry_seen(e, m);
+    if (entry_in_force(e)) {
+        ring_touch(&x->entries[KEPT_TEMPLATES], &e->recent);
+        if (eg_template_same(e->newest->template, t)) {
+            eg_template_free(t);
+            return;
+        }
+        e->changes++;
+        count(m, EG_CAUSE_template_changed, 1);
+    }
+    if (has_lists(t)) e->stream->nests = true;
+    version_replace(book, e, m->place);
+    if (!version_add(book, e, m->place, t, (struct eg_fact){0})) {
+        count(m, EG_CAUSE_template_refused, 1);
+        book_entry_settle(book, e);
+        return;
+    }
+    book_held_ripen(book, e);
+    book_enforce(book, m, e);
+}
+
+void eg_book_define(struct eg_book *book, const struct eg_book_moment *m, struct eg_template *t) {
+    pthread_mutex_lock(&book->lock);
+    define(book, m, t);
+    pthread_mutex_unlock(&book->lock);
+}
+
+bool eg_book_forget(struct eg_book *book, const struct eg_book_moment *m, uint16_t id) {
+    pthread_mutex_lock(&book->lock);
+    struct entry *e = book_entry(book, book_stream(book, &m->key), EG_FACT_TEMPLATE, id);
+    bool there = e && entry_in_force(e);
+    if (there) book_entry_end(book, e, m->place);
+    pthread_mutex_unlock(&book->lock);
+    return there;
+}
+
+uint32_t eg_book_forget_all(struct eg_book *book, const struct eg_book_moment *m, bool options) {
+    pthread_mutex_lock(&book->lock);
+    struct stream *s = book_stream(book, &m->key);
+    struct ring *all = s ? &s->exporter->entries[KEPT_TEMPLATES] : NULL;
+    uint32_t ended = 0;
+    for (struct ring *r = s ? all->next : NULL, *next; r != all; r = next) {
+        next = r->next;
+        struct entry *e = RING_ITEM(r, struct entry, recent);
+        if (e->stream != s || e->newest->template->options != options) continue;
+        ended++;
+        if (next == all) { /* the last: the exporter may go with it */
+            book_entry_end(book, e, m->place);
+            break;
+        }
+        book_entry_end(book, e, m->place);
+    }
+    pthread_mutex_unlock(&book->lock);
+    return ended;
+}
+
+const struct eg_template *eg_book_use(struct eg_book *book, const struct eg_book_moment *m,
+                                      uint16_t id) {
+    const struct eg_template *found = NULL;
+    pthread_mutex_lock(&book->lock);
+    struct entry *e = book_entry(book, book_stream(book, &m->key), EG_FACT_TEMPLATE, id);
+    if (e && entry_in_force(e)) {
+        struct exporter *x = e->stream->exporter;
+        ring_touch(&x->entries[KEPT_TEMPLATES], &e->recent);
+        if (!x->known) book_trust(book, x);
+        e->newest->used = true;
+        found = e->newest->template;
+    }
+    pthread_mutex_unlock(&book->lock);
+    return found;
+}
+
+static void learn_fact(struct eg_book *book, const struct eg_book_moment *m, enum eg_fact_kind kind,
+                       uint64_t key, struct eg_fact fact) {
+    struct entry *e = book_entry_new(book, m, kind, key);
+    if (!e) {
+        m->tally->lost++;
+        return;
+    }
+    entry_seen(e, m);
+    if (entry_in_force(e)) {
+        const struct eg_book_version *v = e->newest;
+        ring_touch(&e->stream->exporter->entries[KEPT_FACTS], &e->recent);
+        if (v->number == fact.number && v->text_size == fact.text.size &&
+            (!v->text_size || memcmp(v->text, fact.text.at, v->text_size) == 0))
+            return;
+    }
+    atomic_fetch_add_explicit(&book->changes, 1, memory_order_release);
+    atomic_fetch_or_explicit(&book->kinds, 1u << kind, memory_order_release);
+    version_replace(book, e, m->place);
+    if (!version_add(book, e, m->place, NULL, fact)) {
+        count(m, EG_CAUSE_template_refused, 1);
+        book_entry_settle(book, e);
+        return;
+    }
+    book_enforce(book, m, e);
+}
+
+void eg_book_learn(struct eg_book *book, const struct eg_book_moment *m, enum eg_fact_kind kind,
+                   uint64_t key, struct eg_fact fact) {
+    fact.text = eg_span_sub(fact.text, 0, EG_FACT_TEXT_MAX);
+    pthread_mutex_lock(&book->lock);
+    learn_fact(book, m, kind, key, fact);
+    pthread_mutex_unlock(&book->lock);
+}
+
+/* ---- reading ---- */
+
+const struct eg_book_version *eg_book_find(struct eg_book *book, const struct eg_book_key *key,
+                                           enum eg_fact_kind kind, uint64_t of, uint64_t place) {
+    pthread_mutex_lock(&book->lock);
+    struct entry *e = book_entry(book, book_stream(book, key), kind, of);
+    struct eg_book_version *v = e ? e->newest : NULL;
+    while (v && v->from > place) v = v->older;
+    if (v && atomic_load_explicit(&v->until, memory_order_relaxed) <= place) v = NULL;
+    if (v) v->used = true;
+    pthread_mutex_unlock(&book->lock);
+    return v;
+}
+
+bool eg_book_holds(const struct eg_book_version *v, uint64_t place) {
+    return v->from <= place && place < atomic_load_explicit(&v->until, memory_order_acquire);
+}
+
+const struct eg_template *eg_book_template(const struct eg_book_version *v) { return v->template; }
+
+struct eg_fact eg_book_fact(const struct eg_book_version *v) {
+    return (struct eg_fact){v->number, eg_span(v->text, v->text_size)};
+}
+
+void eg_book_decoded(const struct eg_book_version *v, uint64_t records) {
+    atomic_fetch_add_explicit(&v->entry->records, records, memory_order_relaxed);
+}
+
+uint64_t eg_book_changes(const struct eg_book *book) {
+    return atomic_load_explicit(&book->changes, memory_order_acquire);
+}
+
+bool eg_book_has(const struct eg_book *book, enum eg_fact_kind kind) {
+    return atomic_load_explicit(&book->kinds, memory_order_acquire) >> kind & 1;
+}
+
+uint64_t eg_book_bytes_key(struct eg_span value) {
+    uint64_t number = 0;
+    if (value.size > 7) return eg_hash64(value.at, value.size, value.size) | UINT64_C(1) << 63;
+    for (size_t i = 0; i < value.size; i++) number = number << 8 | eg_u8(value, i);
+    return number | (uint64_t)value.size << 56;
+}
+
+struct eg_book_key eg_book_key(const struct eg_book *book, const struct eg_datagram *d,
+                               uint16_t version, uint32_t domain) {
+    bool port = book->ports_apart || d->transport == 6;
+    return (struct eg_book_key){d->exporter, domain, port ? d->exporter_port : 0, version};
+}
+
+int64_t eg_book_rule_rate(const struct eg_book *book, const struct eg_addr *exporter,
+                          int64_t in_if) {
+    static const struct eg_addr any = {{0}};
+    for (size_t i = 0; i < book->rule_count; i++) {
+        const struct eg_book_rule *r = &book->rules[i];
+        if (memcmp(&r->exporter, &any, sizeof any) != 0 &&
+            memcmp(&r->exporter, exporter, sizeof *exporter) != 0)
+            continue;
+        if (r->interface < 0 || r->interface == in_if) return r->rate;
+    }
+    return 0;
+}
+
+bool eg_book_has_rules(const struct eg_book *book) { return book->rule_count > 0; }
+
+/* ---- places, opening and closing ---- */
+
+uint64_t eg_book_next(struct eg_book *book) {
+    pthread_mutex_lock(&book->lock);
+    uint64_t at = ++book->at;
+    pthread_mutex_unlock(&book->lock);
+    return at;
+}
+
+void eg_book_enter(struct eg_book *book, struct eg_book_stay *stay) {
+    pthread_mutex_lock(&book->lock);
+    *stay = (struct eg_book_stay){book->at + 1, &book->stays, book->stays.before};
+    book->stays.before->next = stay;
+    book->stays.before = stay;
+    pthread_mutex_unlock(&book->lock);
+}
+
+void eg_book_leave(struct eg_book *book, struct eg_book_stay *stay) {
+    if (!stay->next) return;
+    pthread_mutex_lock(&book->lock);
+    stay->next->before = stay->before;
+    stay->before->next = stay->next;
+    stay->next = stay->before = NULL;
+    versions_free(book);
+    pthread_mutex_unlock(&book->lock);
+}
+
+enum eg_status eg_book_new(struct eg_book **out, struct eg_error *err) {
+    struct eg_book *book = eg_calloc(1, sizeof *book);
+    if (!book) return eg_fail(err, EG_E_NOMEM, "no memory for templates");
+    pthread_mutex_init(&book->lock, NULL);
+    book->limits = eg_book_limits_usual;
+    book->stays.next = book->stays.before = &book->stays;
+    ring_init(&book->pool);
+    ring_init(&book->retired);
+    ring_init(&book->held[0]);
+    ring_init(&book->held[1]);
+    ring_init(&book->ripe);
+    ring_init(&book->released);
+    atomic_init(&book->changes, 0);
+    atomic_init(&book->kinds, 0);
+    *out = book;
+    return EG_OK;
+}
+
+void eg_book_limit(struct eg_book *book, const struct eg_book_limits *limits) {
+    book->limits = *limits;
+}
+
+void eg_book_ports(struct eg_book *book, bool apart) { book->ports_apart = apart; }
+
+enum eg_status eg_book_rules(struct eg_book *book, const struct eg_book_rule *rules, size_t count_,
+                             struct eg_error *err) {
+    struct eg_book_rule *copy = count_ ? eg_calloc(count_, sizeof *copy) : NULL;
+    if (count_ && !copy) return eg_fail(err, EG_E_NOMEM, "no memory for sampling rates");
+    for (size_t i = 0; i < count_; i++) copy[i] = rules[i];
+    eg_free(book->rules);
+    book->rules = copy;
+    book->rule_count = count_;
+    return EG_OK;
+}
+
+static void table_free(struct table *t) {
+    for (uint32_t i = 0; t->slots && i <= t->mask; i++)
+        for (struct node *n = t->slots[i], *next; n; n = next) {
+            next = n->chain;
+            eg_free(n);
+        }
+    eg_free(t->slots);
+}
+
+void eg_book_free(struct eg_book *book) {
+    if (!book) return;
+    book_held_free_all(book);
+    for (uint32_t i = 0; book->entries.slots && i <= book->entries.mask; i++)
+        for (struct node *n = book->entries.slots[i]; n; n = n->chain) {
+            struct entry *e = (struct entry *)(void *)n;
+            for (struct eg_book_version *v = e->newest, *older; v; v = older) {
+                older = v->older;
+                version_free(v);
+            }
+        }
+    table_free(&book->entries);
+    table_free(&book->streams);
+    table_free(&book->exporters);
+    pthread_mutex_destroy(&book->lock);
+    eg_free(book->rules);
+    eg_free(book);
+}
+
+/* ---- looking at it ---- */
+
+static int line_order(const void *a, const void *b) {
+    const struct eg_book_line *x = a, *y = b;
+    int by = memcmp(&x->key.exporter, &y->key.exporter, sizeof x->key.exporter);
+    if (by) return by;
+    if (x->key.port != y->key.port) return x->key.port < y->key.port ? -1 : 1;
+    if (x->key.domain != y->key.domain) return x->key.domain < y->key.domain ? -1 : 1;
+    if (x->key.version != y->key.version) return x->key.version < y->key.version ? -1 : 1;
+    return (int)x->template->id - (int)y->template->id;
+}
+
+enum eg_status eg_book_list(struct eg_book *book, bool (*see)(void *, const struct eg_book_line *),
+                            void *to, struct eg_error *err) {
+    struct eg_book_line *lines = eg_calloc((size_t)book->template_count + 1, sizeof *lines);
+    if (!lines) return eg_fail(err, EG_E_NOMEM, "no memory to list templates");
+    uint32_t n = 0;
+    for (uint32_t i = 0; book->entries.slots && i <= book->entries.mask; i++)
+        for (struct node *at = book->entries.slots[i]; at; at = at->chain) {
+            const struct entry *e = (const struct entry *)(void *)at;
+            if (e->kind != EG_FACT_TEMPLATE || !entry_in_force(e)) continue;
+            lines[n++] =
+                (struct eg_book_line){e->stream->key, e->newest->template,      e->first_us,
+                                      e->last_us,     atomic_load(&e->records), e->changes};
+        }
+    qsort(lines, n, sizeof *lines, line_order);
+    for (uint32_t i = 0; i < n && see(to, &lines[i]); i++) {
+    }
+    eg_free(lines);
+    return EG_OK;
+}
+
+struct eg_book_usage eg_book_usage(struct eg_book *book) {
+    pthread_mutex_lock(&book->lock);
+    struct eg_book_usage u = {
+        book->known_bytes,   book->unknown_bytes,   book->held_bytes[0] + book->held_bytes[1],
+        book->retired_bytes, book->exporters.count, book->known_count,
+        book->template_count};
+    pthread_mutex_unlock(&book->lock);
+    return u;
 }

@@ -87,6 +87,7 @@ struct eg_extract_unit {
     uint32_t stream_slots, stream_count;
     struct work *work;
     uint32_t work_count, work_room;
+    struct eg_book_stay stay; /* from join() to finish() */
 };
 
 /* Room for one more item; false: no memory. */
@@ -435,6 +436,7 @@ static void fragments_lost(void *to, const struct eg_fragments_lost *lost) {
 }
 
 static void unit_free(struct eg_extract_unit *u) {
+    eg_book_leave(u->x->book, &u->stay);
     decoders_close(&u->decoders);
     eg_exporters_reset(&u->known);
     for (uint32_t i = 0; i < u->kept_count; i++) eg_batch_unref(u->kept[i]);
@@ -478,6 +480,7 @@ static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit 
     (void)err;
     x->tally = &out->tally;
     if (u) {
+        eg_book_enter(x->book, &u->stay);
         unit_settle(x, u, out);
         return EG_OK;
     }

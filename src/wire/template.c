@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "wire/element_value.h"
-#include "wire/plan.h"
+#include "wire/row_plan.h"
 
 enum { SET_IDS_BELOW = 256, ENTERPRISE = 0x8000 };
 
@@ -129,11 +129,11 @@ enum eg_template_found eg_template_take(struct eg_cursor *c, enum eg_dialect dia
     t->field_count = (uint16_t)h.field_count;
     t->scope_count = (uint16_t)h.scope_count;
     bool good = fields_take(c, dialect, t);
-    if (!good || !eg_plans_make(t)) {
+    if (!good || !eg_row_plans_make(t)) {
         eg_template_free(t);
         return good ? EG_TEMPLATE_SHORT_OF_MEMORY : EG_TEMPLATE_BAD;
     }
-    t->bytes = (uint32_t)(bytes + eg_plan_bytes(t->plan) + eg_plan_bytes(t->reverse_plan));
+    t->bytes = (uint32_t)(bytes + eg_row_plan_bytes(t->plan) + eg_row_plan_bytes(t->reverse_plan));
     *out = t;
     return EG_TEMPLATE_DEFINED;
 }

@@ -9,7 +9,7 @@
 #include "base/cursor.h"
 #include "wire/elements.h"
 
-#define EG_FIELD_VARIABLE 65535     /* the length of a field whose records say how long it is */
+#define EG_FIELD_VARIABLE 65535      /* the length of a field whose records say how long it is */
 #define EG_TEMPLATE_RECORD_MAX 65535 /* no set has room for more */
 
 /* How a protocol writes its templates. */
@@ -26,25 +26,25 @@ struct eg_field {
     bool opaque;     /* of a length that its type does not have */
 };
 
-struct eg_plan;
+struct eg_row_plan;
 
 struct eg_template {
     uint16_t id, field_count;
     uint16_t scope_count; /* the first fields are the scope; 0: not of options */
     uint16_t opaque_count;
     bool options, variable;
-    uint32_t record_size; /* of the smallest record; where not `variable`, of every one */
-    uint32_t bytes;       /* of memory */
-    struct eg_plan *plan;         /* NULL: of options */
-    struct eg_plan *reverse_plan; /* of the row in the other direction; NULL: there is none */
+    uint32_t record_size;     /* of the smallest record; where not `variable`, of every one */
+    uint32_t bytes;           /* of memory */
+    struct eg_row_plan *plan; /* NULL: of options */
+    struct eg_row_plan *reverse_plan; /* of the row in the other direction; NULL: there is none */
     struct eg_field fields[];
 };
 
 enum eg_template_found {
     EG_TEMPLATE_DEFINED,
-    EG_TEMPLATE_WITHDRAWN,     /* `id`; below 256: all of the kind */
-    EG_TEMPLATE_BAD,           /* `id`, or 0 where not even that was whole */
-    EG_TEMPLATE_PADDING,       /* there is no more */
+    EG_TEMPLATE_WITHDRAWN,       /* `id`; below 256: all of the kind */
+    EG_TEMPLATE_BAD,             /* `id`, or 0 where not even that was whole */
+    EG_TEMPLATE_PADDING,         /* there is no more */
     EG_TEMPLATE_SHORT_OF_MEMORY, /* `id` */
 };
 

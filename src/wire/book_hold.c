@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Data that came before its template: held, within bounds, and given back when it comes. */
+#include "wire/book_inside.h"
+
+#include "base/alloc.h"
+
+static void held_unlink(struct eg_book *book, struct held *h) {
+    if (h->entry) {
+        struct exporter *x = h->entry->stream->exporter;
+        x->held_bytes -= h->bytes;
+        book->held_bytes[h->trusted] -= h->bytes;
+    }
+    ring_remove(&h->of_entry);
+    ring_remove(&h->of_exporter);
+    ring_remove(&h->of_all);
+}
+
+static void held_free(struct held *h) {
+    eg_free(h->piece.memory);
+    eg_free(h);
+}
+
+static void count(const struct held *h, enum eg_cause cause, int64_t time_us,
+                  struct eg_tally *tally) {
+    struct eg_blame blame = {h->piece.source, &h->piece.datagram.exporter, h->domain};
+    eg_tally_add(tally, cause, &blame, time_us, 1, 0, h->bytes);
+}
+
+void book_held_drop(struct eg_book *book, struct held *h, struct eg_tally *tally) {
+    struct entry *e = h->entry;
+    held_unlink(book, h);
+    count(h, EG_CAUSE_template_missing, h->piece.datagram.time_us, tally);
+    held_free(h);
+    if (e) book_entry_settle(book, e);
+}
+
+void book_held_ripen(struct eg_book *book, struct entry *e) {
+    while (!ring_empty(&e->held)) {
+        struct held *h = RING_ITEM(e->held.next, struct held, of_entry);
+        held_unlink(book, h);
+        h->entry = NULL;
+        ring_append(&book->ripe, &h->of_all);
+    }
+}
+
+/* The set as a datagram of its own; NULL: no memory. */
+static struct held *held_new(const struct eg_book_moment *m, struct eg_span header,
+                             struct eg_span set) {
+    struct held *h = eg_calloc(1, sizeof *h);
+    uint8_t *memory = h ? eg_malloc(header.size + set.size) : NULL;
+    if (!memory) {
+        eg_free(h);
+        return NULL;
+    }
+    eg_span_copy(header, 0, memory, header.size);
+    eg_span_copy(set, 0, memory + header.size, set.size);
+    h->piece = (struct eg_released){m->source, *m->datagram, memory};
+    h->piece.datagram.payload = eg_span(memory, header.size + set.size);
+    h->piece.datagram.length = (uint32_t)(header.size + set.size);
+    h->domain = m->key.domain;
+    h->bytes = (uint32_t)(header.size + set.size);
+    return h;
+}
+
+static bool too_old(const struct eg_book *book, const struct eg_book_moment *m,
+                    const struct held *h) {
+    int64_t now = m->datagram->time_us, then = h->piece.datagram.time_us;
+    return now != INT64_MIN && then != INT64_MIN && now - then > book->limits.held_us;
+}
+
+/* The oldest goes, of the exporter first. False: there is no room at all. */
+static bool make_room(struct eg_book *book, const struct eg_book_moment *m, struct exporter *x,
+                      uint32_t bytes) {
+    struct ring *all = &book->held[x->known];
+    uint64_t of_all = book->limits.held_bytes / 4 * (x->known ? 3 : 1);
+    if (bytes > book->limits.exporter_held_bytes || bytes > of_all) return false;
+    while (!ring_empty(&x->held)) {
+        struct held *oldest = RING_ITEM(x->held.next, struct held, of_exporter);
+        if (x->held_bytes + bytes <= book->limits.exporter_held_bytes && !too_old(book, m, oldest))
+            break;
+        book_held_drop(book, oldest, m->tally);
+    }
+    while (book->held_bytes[x->known] + bytes > of_all && !ring_empty(all))
+        book_held_drop(book, RING_ITEM(all->next, struct held, of_all), m->tally);
+    return true;
+}
+
+static void hold(struct eg_book *book, const struct eg_book_moment *m, struct held *h,
+                 uint16_t id) {
+    struct entry *e = book_entry_new(book, m, EG_FACT_TEMPLATE, id);
+    if (!e) {
+        m->tally->lost++;
+        held_free(h);
+        return;
+    }
+    struct exporter *x = e->stream->exporter;
+    if (!x->known) ring_touch(&book->pool, &x->pool);
+    /* Linked first, so that making room does not free what it hangs on. */
+    h->entry = e;
+    ring_append(&e->held, &h->of_entry);
+    ring_init(&h->of_exporter);
+    ring_init(&h->of_all);
+    bool room = make_room(book, m, x, h->bytes);
+    h->trusted = x->known;
+    x->held_bytes += h->bytes;
+    book->held_bytes[h->trusted] += h->bytes;
+    ring_append(&x->held, &h->of_exporter);
+    ring_append(&book->held[h->trusted], &h->of_all);
+    if (!room) {
+        book_held_drop(book, h, m->tally);
+        return;
+    }
+    book_enforce(book, m, e);
+}
+
+void eg_book_hold(struct eg_book *book, const struct eg_book_moment *m, uint16_t id,
+                  struct eg_span header, struct eg_span set) {
+    struct held *h = held_new(m, header, set);
+    if (!h) {
+        m->tally->lost++;
+        return;
+    }
+    pthread_mutex_lock(&book->lock);
+    hold(book, m, h, id);
+    pthread_mutex_unlock(&book->lock);
+}
+
+bool eg_book_ripe(struct eg_book *book, const struct eg_book_moment *m, struct eg_datagram *out) {
+    pthread_mutex_lock(&book->lock);
+    bool there = !ring_empty(&book->ripe);
+    if (there) {
+        struct held *h = RING_ITEM(book->ripe.next, struct held, of_all);
+        h->piece.datagram.at = ++book->at;
+        ring_remove(&h->of_all);
+        ring_append(&book->released, &h->of_all);
+        count(h, EG_CAUSE_template_awaited, m->datagram->time_us, m->tally);
+        *out = h->piece.datagram;
+    }
+    pthread_mutex_unlock(&book->lock);
+    return there;
+}
+
+bool eg_book_release(struct eg_book *book, struct eg_released *out) {
+    pthread_mutex_lock(&book->lock);
+    bool there = !ring_empty(&book->released);
+    if (there) {
+        struct held *h = RING_ITEM(book->released.next, struct held, of_all);
+        ring_remove(&h->of_all);
+        *out = h->piece;
+        eg_free(h);
+    }
+    pthread_mutex_unlock(&book->lock);
+    return there;
+}
+
+void eg_book_drain(struct eg_book *book, struct eg_tally *tally) {
+    pthread_mutex_lock(&book->lock);
+    for (int known = 0; known < 2; known++)
+        while (!ring_empty(&book->held[known]))
+            book_held_drop(book, RING_ITEM(book->held[known].next, struct held, of_all), tally);
+    pthread_mutex_unlock(&book->lock);
+}
+
+void book_held_free_all(struct eg_book *book) {
+    struct ring *const rings[] = {&book->held[0], &book->held[1], &book->ripe, &book->released};
+    for (size_t i = 0; i < sizeof rings / sizeof *rings; i++)
+        while (!ring_empty(rings[i])) {
+            struct held *h = RING_ITEM(rings[i]->next, struct held, of_all);
+            held_unlink(book, h);
+            held_free(h);
+        }
+}
