@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a stream takes, and its share of the exporter, while anything of it is in force. */
+static const int64_t STREAM_BYTES = sizeof(struct stream) + sizeof(struct exporter);
 enum { SLOTS_FIRST = 64, VERSIONS_MAX = 256 /* of one entry, waiting to be freed */ };
 
 const struct eg_book_limits eg_book_limits_usual = {
@@ -129,7 +131,6 @@ static void exporter_settle(struct eg_book *book, struct exporter *x) {
 static void stream_settle(struct eg_book *book, struct stream *s) {
     if (s->entries) return;
     struct exporter *x = s->exporter;
-    book_charge(book, x, KEPT_TEMPLATES, -(int64_t)(sizeof *s + sizeof *x));
     table_remove(&book->streams, &s->node);
     eg_free(s);
     x->streams--;
@@ -149,7 +150,6 @@ static struct stream *stream_new(struct eg_book *book, const struct eg_book_mome
     *s = (struct stream){
         .node.hash = stream_hash(&m->key), .key = m->key, .source = m->source, .exporter = x};
     x->streams++;
-    book_charge(book, x, KEPT_TEMPLATES, (int64_t)(sizeof *s + sizeof *x));
     table_add(&book->streams, &s->node);
     return s;
 }
@@ -173,7 +173,6 @@ struct entry *book_entry_new(struct eg_book *book, const struct eg_book_moment *
     ring_init(&e->held);
     atomic_init(&e->records, 0);
     s->entries++;
-    book_charge(book, s->exporter, kept_as(kind), sizeof *e);
     table_add(&book->entries, &e->node);
     return e;
 }
@@ -181,7 +180,6 @@ struct entry *book_entry_new(struct eg_book *book, const struct eg_book_moment *
 void book_entry_settle(struct eg_book *book, struct entry *e) {
     if (e->newest || !ring_empty(&e->held)) return;
     struct stream *s = e->stream;
-    book_charge(book, s->exporter, kept_as(e->kind), -(int64_t)sizeof *e);
     ring_remove(&e->recent);
     table_remove(&book->entries, &e->node);
     eg_free(e);
@@ -220,6 +218,7 @@ static void version_end(struct eg_book *book, struct entry *e, uint64_t place) {
     }
     ring_remove(&e->recent);
     book_charge(book, x, kept_as(e->kind), -(int64_t)v->bytes);
+    if (--e->stream->in_force == 0) book_charge(book, x, KEPT_TEMPLATES, -STREAM_BYTES);
     atomic_store_explicit(&v->until, place, memory_order_release);
     book->retired_bytes += v->bytes;
     ring_append(&book->retired, &v->retired);
@@ -262,7 +261,7 @@ void book_entry_end(struct eg_book *book, struct entry *e, uint64_t place) {
 static bool version_add(struct eg_book *book, struct entry *e, uint64_t place,
                         struct eg_template *t, struct eg_fact fact) {
     struct eg_book_version *v = NULL;
-    uint32_t bytes = (uint32_t)(sizeof *v + fact.text.size + (t ? t->bytes : 0));
+    uint32_t bytes = (uint32_t)(sizeof *e + sizeof *v + fact.text.size + (t ? t->bytes : 0));
     bool room = e->version_count < VERSIONS_MAX &&
                 book->retired_bytes + bytes <= book->limits.retired_bytes;
     if (room) v = eg_calloc(1, sizeof *v + fact.text.size + 1);
@@ -279,7 +278,7 @@ static bool version_add(struct eg_book *book, struct entry *e, uint64_t place,
     v->used = !t || e->stream->nests;
     v->number = fact.number;
     v->text_size = (uint32_t)fact.text.size;
-    eg_span_copy(fact.text, 0, v->text, fact.text.size);
+    if (fact.text.size) eg_span_copy(fact.text, 0, v->text, fact.text.size);
     ring_init(&v->retired);
     if (e->newest) e->newest->newer = v;
     e->newest = v;
@@ -287,6 +286,7 @@ static bool version_add(struct eg_book *book, struct entry *e, uint64_t place,
     struct exporter *x = e->stream->exporter;
     ring_append(&x->entries[kept_as(e->kind)], &e->recent);
     book_charge(book, x, kept_as(e->kind), v->bytes);
+    if (e->stream->in_force++ == 0) book_charge(book, x, KEPT_TEMPLATES, STREAM_BYTES);
     if (t) {
         x->templates++;
         book->template_count++;

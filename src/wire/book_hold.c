@@ -7,8 +7,8 @@
 static void held_unlink(struct eg_book *book, struct held *h) {
     if (h->entry) {
         struct exporter *x = h->entry->stream->exporter;
-        x->held_bytes -= h->bytes;
-        book->held_bytes[h->trusted] -= h->bytes;
+        x->held_bytes -= h->cost;
+        book->held_bytes[h->trusted] -= h->cost;
     }
     ring_remove(&h->of_entry);
     ring_remove(&h->of_exporter);
@@ -59,6 +59,7 @@ static struct held *held_new(const struct eg_book_moment *m, struct eg_span head
     h->piece.datagram.length = (uint32_t)(header.size + set.size);
     h->domain = m->key.domain;
     h->bytes = (uint32_t)(header.size + set.size);
+    h->cost = h->bytes + (uint32_t)(sizeof *h + sizeof(struct entry));
     return h;
 }
 
@@ -100,10 +101,10 @@ static void hold(struct eg_book *book, const struct eg_book_moment *m, struct he
     ring_append(&e->held, &h->of_entry);
     ring_init(&h->of_exporter);
     ring_init(&h->of_all);
-    bool room = make_room(book, m, x, h->bytes);
+    bool room = make_room(book, m, x, h->cost);
     h->trusted = x->known;
-    x->held_bytes += h->bytes;
-    book->held_bytes[h->trusted] += h->bytes;
+    x->held_bytes += h->cost;
+    book->held_bytes[h->trusted] += h->cost;
     ring_append(&x->held, &h->of_exporter);
     ring_append(&book->held[h->trusted], &h->of_all);
     if (!room) {

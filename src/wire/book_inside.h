@@ -76,8 +76,9 @@ struct stream {
     struct eg_book_key key;
     const char *source;
     struct exporter *exporter;
-    uint32_t entries; /* that point here */
-    bool nests;       /* has lists, whose records name templates that no learn() looks at */
+    uint32_t entries;  /* that point here */
+    uint32_t in_force; /* of them */
+    bool nests;        /* has lists, whose records name templates that no learn() looks at */
 };
 
 struct entry {
@@ -113,8 +114,8 @@ struct held {
     struct entry *entry;                       /* NULL: ripe */
     struct eg_released piece;
     int64_t domain;
-    uint32_t bytes;
-    bool trusted; /* of a known exporter, when it came */
+    uint32_t bytes, cost; /* of the datagram; with what it takes to hold it */
+    bool trusted;         /* of a known exporter, when it came */
 };
 
 struct eg_book {

@@ -54,9 +54,8 @@ static void evict_exporter(struct eg_book *book, const struct eg_book_moment *m,
     x->streams++; /* stays until all of it is gone */
     while (!ring_empty(&x->held))
         book_held_drop(book, RING_ITEM(x->held.next, struct held, of_exporter), m->tally);
-    for (int kept = 0; kept < KEPT_KINDS; kept++)
-        while (evict_one(book, m, x, kept)) {
-        }
+    while (evict_one(book, m, x, KEPT_TEMPLATES) || evict_one(book, m, x, KEPT_FACTS)) {
+    }
     ring_remove(&x->pool);
     if (--x->streams) return; /* versions that are still asked for point to it */
     table_remove(&book->exporters, &x->node);

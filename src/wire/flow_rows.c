@@ -42,7 +42,7 @@ static bool same_stream(const struct eg_book_key *a, const struct eg_book_key *b
 static const struct eg_book_version *find_in(struct eg_rows *r, const struct eg_book_key *stream,
                                              enum eg_fact_kind kind, uint64_t key) {
     uint64_t hash = (key ^ (uint64_t)kind << 40 ^ (uint64_t)stream->domain << 16 ^
-                     eg_load_be64(stream->exporter.bytes + 8)) *
+                     eg_be64(eg_span(stream->exporter.bytes, 16), 8)) *
                     UINT64_C(0x9e3779b97f4a7c15);
     struct eg_found *f = &r->found[hash >> 56 & (EG_FOUND_SLOTS - 1)];
     if (f->asked && f->key == key && f->kind == kind && same_stream(&f->stream, stream)) {

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sets: what is learned in which order, what waits, and what is counted. */
+#include "messages_make.h"
+
+static void data_before_its_template_waits(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_ipfix);
+    struct bytes set = ipfix(10, 5), define = ipfix(12, 5);
+    put_usual_set(&set, 256, 0, 2);
+    put_template(&define, 256, USUAL, COUNT(USUAL));
+    session_send(&s, &set);
+    assert_true(s.note.open);
+    assert_int_equal(s.note.count, 0);
+    assert_int_equal(s.out.rows->rows, 0);
+    session_send(&s, &define);
+    assert_int_equal(s.out.rows->rows, 2);
+    session_send(&s, &define);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 2);
+    ASSERT_ROW(r.rows[0], "sequence=10", "bytes=100", "time_flag=8");
+    assert_int_equal(records_of(&r, EG_CAUSE_template_awaited), 1);
+    assert_int_equal(records_of(&r, EG_CAUSE_template_missing), 0);
+    assert_int_equal(records_of(&r, EG_CAUSE_message_length_bad), 0);
+    result_reset(&r);
+}
+
+static void order_counts_inside_a_datagram(void **state) {
+    (void)state;
+    /* Data, its template, data, the template with other fields, data. */
+    static const struct made_field other[] = {
+        {12, 4, 0}, {8, 4, 0},  {11, 2, 0}, {7, 2, 0},  {4, 1, 0},  {6, 1, 0}, {1, 4, 0},
+        {2, 4, 0},  {22, 4, 0}, {21, 4, 0}, {10, 2, 0}, {14, 2, 0}, {5, 1, 0}};
+    struct session s = session_new(&eg_decoder_netflow9);
+    struct bytes b = v9(1, 5);
+    put_template(&b, 256, USUAL, COUNT(USUAL));
+    put_usual_set(&b, 256, 0, 1);
+    put_template(&b, 256, other, COUNT(other));
+    put_usual_set(&b, 256, 0, 1);
+    session_send(&s, &b);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 2);
+    ASSERT_ROW(r.rows[0], "src_ip=" V4("0a000001"), "bytes=100");
+    ASSERT_ROW(r.rows[1], "src_ip=" V4("0a000002"), "bytes=3", "packets=100");
+    assert_int_equal(records_of(&r, EG_CAUSE_template_changed), 1);
+    result_reset(&r);
+}
+
+static void one_datagram_may_bring_data_first(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_netflow9);
+    struct bytes b = v9(1, 5);
+    put_usual_set(&b, 256, 0, 1);
+    put_template(&b, 256, USUAL, COUNT(USUAL));
+    put_usual_set(&b, 256, 5, 1);
+    session_send(&s, &b);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 2); /* neither lost nor twice */
+    assert_int_equal(records_of(&r, EG_CAUSE_template_awaited), 1);
+    result_reset(&r);
+}
+
+static void a_bad_redefinition_forgets_the_old_one(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_netflow9);
+    static const struct made_field empty[] = {{8, 0, 0}};
+    struct bytes b = v9(1, 5), bad = v9(2, 5), set = v9(3, 5);
+    put_template(&b, 256, USUAL, COUNT(USUAL));
+    put_template(&bad, 256, empty, 1);
+    put_usual_set(&set, 256, 0, 1);
+    session_send(&s, &b);
+    session_send(&s, &set);
+    session_send(&s, &bad);
+    session_send(&s, &set);
+    assert_int_equal(s.out.rows->rows, 1);
+    session_send(&s, &b);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 2);
+    assert_int_equal(records_of(&r, EG_CAUSE_template_bad), 1);
+    assert_int_equal(records_of(&r, EG_CAUSE_template_awaited), 1);
+    result_reset(&r);
+}
+
+static void set_lengths_are_not_trusted(void **state) {
+    (void)state;
+    const uint32_t lengths[] = {0, 1, 3, 4000};
+    for (uint32_t i = 0; i < COUNT(lengths); i++) {
+        struct session s = session_new(&eg_decoder_netflow9);
+        struct bytes b = v9(1, 5);
+        put_template(&b, 256, USUAL, COUNT(USUAL));
+        put_usual_set(&b, 256, 0, 1);
+        uint32_t at = b.size;
+        put_usual_set(&b, 256, 0, 1);
+        patch_be16(&b, at + 2, lengths[i]);
+        session_send(&s, &b);
+        struct result r = session_end(&s);
+        assert_int_equal(r.row_count, 1);
+        assert_int_equal(records_of(&r, EG_CAUSE_set_length_bad), 1);
+        assert_int_equal(eg_tally_sum(&r.tally, EG_CAUSE_set_length_bad).bytes, 4 + USUAL_SIZE);
+        result_reset(&r);
+    }
+}
+
+static void sets_that_mean_nothing_are_skipped(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_netflow9);
+    struct bytes b = v9(1, 5);
+    uint32_t at = set_begin(&b, 100);
+    put_be(&b, 1, 4);
+    set_end(&b, at);
+    put_template(&b, 256, USUAL, COUNT(USUAL));
+    put_usual_set(&b, 256, 0, 1);
+    put_be(&b, 0, 3);
+    session_send(&s, &b);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 1);
+    assert_int_equal(records_of(&r, EG_CAUSE_set_unknown), 1);
+    assert_int_equal(eg_tally_sum(&r.tally, EG_CAUSE_trailing_bytes).bytes, 3);
+    result_reset(&r);
+}
+
+static void any_remainder_smaller_than_a_record_is_padding(void **state) {
+    (void)state;
+    for (uint32_t pad = 0; pad < USUAL_SIZE; pad++) {
+        struct session s = session_new(&eg_decoder_ipfix);
+        struct bytes b = ipfix(1, 5);
+        put_template(&b, 256, USUAL, COUNT(USUAL));
+        uint32_t at = set_begin(&b, 256);
+        put_usual(&b, 0);
+        for (uint32_t i = 0; i < pad; i++) put_be(&b, 0xee, 1);
+        set_end(&b, at);
+        session_send(&s, &b);
+        assert_int_equal(s.note.count, 1);
+        struct result r = session_end(&s);
+        assert_int_equal(r.row_count, 1);
+        assert_int_equal(records_of(&r, EG_CAUSE_record_cut), 0);
+        result_reset(&r);
+    }
+}
+
+static void exporters_and_domains_are_told_apart(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_netflow9);
+    struct bytes b = v9(1, 5), set = v9(2, 5), elsewhere = v9(2, 6);
+    put_template(&b, 256, USUAL, COUNT(USUAL));
+    put_usual_set(&set, 256, 0, 1);
+    put_usual_set(&elsewhere, 256, 0, 1);
+    session_send(&s, &b);
+    session_send(&s, &elsewhere);
+    assert_int_equal(s.out.rows->rows, 0);
+    s.next.exporter.bytes[15]++;
+    session_send(&s, &set);
+    assert_int_equal(s.out.rows->rows, 0);
+    s.next.exporter.bytes[15]--;
+    s.next.exporter_port++;
+    session_send(&s, &set);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 1);
+    assert_int_equal(records_of(&r, EG_CAUSE_template_missing), 2);
+    result_reset(&r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(data_before_its_template_waits),
+        cmocka_unit_test(order_counts_inside_a_datagram),
+        cmocka_unit_test(one_datagram_may_bring_data_first),
+        cmocka_unit_test(a_bad_redefinition_forgets_the_old_one),
+        cmocka_unit_test(set_lengths_are_not_trusted),
+        cmocka_unit_test(sets_that_mean_nothing_are_skipped),
+        cmocka_unit_test(any_remainder_smaller_than_a_record_is_padding),
+        cmocka_unit_test(exporters_and_domains_are_told_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
