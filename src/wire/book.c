@@ -149,6 +149,11 @@ static struct stream *stream_new(struct eg_book *book, const struct eg_book_mome
     }
     *s = (struct stream){
         .node.hash = stream_hash(&m->key), .key = m->key, .source = m->source, .exporter = x};
+    if (book->short_of_stream && memcmp(&book->missed, &m->key, sizeof m->key) == 0) {
+        book->short_of_stream = false;
+        s->short_of = EG_FACT_KINDS;
+        s->short_of_key = book->missed_id;
+    }
     x->streams++;
     table_add(&book->streams, &s->node);
     return s;
@@ -257,9 +262,9 @@ void book_entry_end(struct eg_book *book, struct entry *e, uint64_t place) {
     book_entry_settle(book, e);
 }
 
-/* Puts a version in force; takes `t`. False: no memory, or too many wait already. */
-static bool version_add(struct eg_book *book, struct entry *e, uint64_t place,
-                        struct eg_template *t, struct eg_fact fact) {
+/* Puts a version in force; takes `t`. EG_END: too many wait already. */
+static enum eg_status version_add(struct eg_book *book, struct entry *e, uint64_t place,
+                                  struct eg_template *t, struct eg_fact fact) {
     struct eg_book_version *v = NULL;
     uint32_t bytes = (uint32_t)(sizeof *e + sizeof *v + fact.text.size + (t ? t->bytes : 0));
     bool room = e->version_count < VERSIONS_MAX &&
@@ -267,7 +272,7 @@ static bool version_add(struct eg_book *book, struct entry *e, uint64_t place,
     if (room) v = eg_calloc(1, sizeof *v + fact.text.size + 1);
     if (!v) {
         eg_template_free(t);
-        return false;
+        return room ? EG_E_NOMEM : EG_END;
     }
     v->from = place;
     atomic_init(&v->until, FOREVER);
@@ -291,7 +296,7 @@ static bool version_add(struct eg_book *book, struct entry *e, uint64_t place,
         x->templates++;
         book->template_count++;
     }
-    return true;
+    return EG_OK;
 }
 
 /* ---- learning ---- */
@@ -315,11 +320,74 @@ static void entry_seen(struct entry *e, const struct eg_book_moment *m) {
     if (e->first_us == INT64_MIN) e->first_us = e->last_us;
 }
 
+/* The stream may go with the last of them. */
+static uint32_t forget_all(struct eg_book *book, struct stream *s, uint64_t place, bool options) {
+    struct ring *all = &s->exporter->entries[KEPT_TEMPLATES];
+    uint32_t ended = 0;
+    for (struct ring *r = all->next, *next; r != all; r = next) {
+        next = r->next;
+        bool last = next == all;
+        struct entry *e = RING_ITEM(r, struct entry, recent);
+        if (e->stream == s && e->newest->template->options == options) {
+            ended++;
+            book_entry_end(book, e, place);
+        }
+        if (last) break;
+    }
+    return ended;
+}
+
+/* Without it rows would be wrong, so there are none until it was learned after all: the stream's
+ * templates go, which needs no memory, and only come back then. */
+void book_unlearned(struct eg_book *book, const struct eg_book_moment *m, enum eg_fact_kind kind,
+                    uint64_t key) {
+    struct stream *s = book_stream(book, &m->key);
+    if (!s) {
+        book->short_of_stream = true;
+        book->missed = m->key;
+        book->missed_id = key;
+        return;
+    }
+    s->short_of = kind;
+    s->short_of_key = key;
+    forget_all(book, s, m->place, false);
+}
+
+static void learned(struct stream *s, enum eg_fact_kind kind, uint64_t key) {
+    if (s->short_of == kind && s->short_of_key == key) s->short_of = EG_FACT_TEMPLATE;
+}
+
+void eg_book_unlearned(struct eg_book *book, const struct eg_book_moment *m, uint16_t id) {
+    pthread_mutex_lock(&book->lock);
+    m->tally->lost++;
+    book_unlearned(book, m, EG_FACT_KINDS, id);
+    pthread_mutex_unlock(&book->lock);
+}
+
+void eg_book_learned(struct eg_book *book, const struct eg_book_moment *m, uint16_t id) {
+    pthread_mutex_lock(&book->lock);
+    struct stream *s = book_stream(book, &m->key);
+    if (s) learned(s, EG_FACT_KINDS, id);
+    pthread_mutex_unlock(&book->lock);
+}
+
+/* What could not be learned: no version stands for it. */
+static void count_unlearned(const struct eg_book_moment *m, enum eg_status why) {
+    if (why == EG_E_NOMEM)
+        m->tally->lost++;
+    else
+        count(m, EG_CAUSE_template_refused, 1);
+}
+
 static void define(struct eg_book *book, const struct eg_book_moment *m, struct eg_template *t) {
     struct entry *e = book_entry_new(book, m, EG_FACT_TEMPLATE, t->id);
-    if (!e) {
+    if (e && !t->options)
+        learned(e->stream, EG_FACT_KINDS, t->id); /* it were rows that were missed */
+    if (!e || (e->stream->short_of && !t->options)) {
+        if (!e && t->options) book_unlearned(book, m, EG_FACT_KINDS, t->id);
         eg_template_free(t);
         m->tally->lost++;
+        if (e) book_entry_end(book, e, m->place);
         return;
     }
     struct exporter *x = e->stream->exporter;
@@ -336,8 +404,12 @@ static void define(struct eg_book *book, const struct eg_book_moment *m, struct 
     }
     if (has_lists(t)) e->stream->nests = true;
     version_replace(book, e, m->place);
-    if (!version_add(book, e, m->place, t, (struct eg_fact){0})) {
-        count(m, EG_CAUSE_template_refused, 1);
+    bool options = t->options;
+    uint16_t id = t->id;
+    enum eg_status status = version_add(book, e, m->place, t, (struct eg_fact){0});
+    if (status != EG_OK) {
+        if (status == EG_E_NOMEM && options) book_unlearned(book, m, EG_FACT_KINDS, id);
+        count_unlearned(m, status);
         book_entry_settle(book, e);
         return;
     }
@@ -363,19 +435,7 @@ bool eg_book_forget(struct eg_book *book, const struct eg_book_moment *m, uint16
 uint32_t eg_book_forget_all(struct eg_book *book, const struct eg_book_moment *m, bool options) {
     pthread_mutex_lock(&book->lock);
     struct stream *s = book_stream(book, &m->key);
-    struct ring *all = s ? &s->exporter->entries[KEPT_TEMPLATES] : NULL;
-    uint32_t ended = 0;
-    for (struct ring *r = s ? all->next : NULL, *next; r != all; r = next) {
-        next = r->next;
-        struct entry *e = RING_ITEM(r, struct entry, recent);
-        if (e->stream != s || e->newest->template->options != options) continue;
-        ended++;
-        if (next == all) { /* the last: the exporter may go with it */
-            book_entry_end(book, e, m->place);
-            break;
-        }
-        book_entry_end(book, e, m->place);
-    }
+    uint32_t ended = s ? forget_all(book, s, m->place, options) : 0;
     pthread_mutex_unlock(&book->lock);
     return ended;
 }
@@ -400,13 +460,15 @@ static void learn_fact(struct eg_book *book, const struct eg_book_moment *m, enu
                        uint64_t key, struct eg_fact fact) {
     struct entry *e = book_entry_new(book, m, kind, key);
     if (!e) {
+        book_unlearned(book, m, kind, key);
         m->tally->lost++;
         return;
     }
+    struct stream *s = e->stream;
     entry_seen(e, m);
     if (entry_in_force(e)) {
         const struct eg_book_version *v = e->newest;
-        ring_touch(&e->stream->exporter->entries[KEPT_FACTS], &e->recent);
+        ring_touch(&s->exporter->entries[KEPT_FACTS], &e->recent);
         if (v->number == fact.number && v->text_size == fact.text.size &&
             (!v->text_size || memcmp(v->text, fact.text.at, v->text_size) == 0))
             return;
@@ -414,12 +476,15 @@ static void learn_fact(struct eg_book *book, const struct eg_book_moment *m, enu
     atomic_fetch_add_explicit(&book->changes, 1, memory_order_release);
     atomic_fetch_or_explicit(&book->kinds, 1u << kind, memory_order_release);
     version_replace(book, e, m->place);
-    if (!version_add(book, e, m->place, NULL, fact)) {
-        count(m, EG_CAUSE_template_refused, 1);
-        book_entry_settle(book, e);
+    enum eg_status status = version_add(book, e, m->place, NULL, fact);
+    if (status == EG_OK) {
+        learned(s, kind, key);
+        book_enforce(book, m, e);
         return;
     }
-    book_enforce(book, m, e);
+    if (status == EG_E_NOMEM) book_unlearned(book, m, kind, key);
+    count_unlearned(m, status);
+    book_entry_settle(book, e);
 }
 
 void eg_book_learn(struct eg_book *book, const struct eg_book_moment *m, enum eg_fact_kind kind,
@@ -433,11 +498,13 @@ void eg_book_learn(struct eg_book *book, const struct eg_book_moment *m, enum eg
 /* ---- reading ---- */
 
 const struct eg_book_version *eg_book_find(struct eg_book *book, const struct eg_book_key *key,
-                                           enum eg_fact_kind kind, uint64_t of, uint64_t place) {
+                                           enum eg_fact_kind kind, uint64_t of, uint64_t place,
+                                           uint64_t *until) {
+    *until = FOREVER;
     pthread_mutex_lock(&book->lock);
     struct entry *e = book_entry(book, book_stream(book, key), kind, of);
     struct eg_book_version *v = e ? e->newest : NULL;
-    while (v && v->from > place) v = v->older;
+    for (; v && v->from > place; v = v->older) *until = v->from;
     if (v && atomic_load_explicit(&v->until, memory_order_relaxed) <= place) v = NULL;
     if (v) v->used = true;
     pthread_mutex_unlock(&book->lock);

@@ -107,9 +107,11 @@ static inline uint64_t eg_book_typing_key(uint32_t pen, uint16_t id) {
 /* ---- reading: from any thread, while the reader's place is between enter() and leave() ---- */
 
 struct eg_book_version; /* of one entry */
-/* The version of an entry in force at a place, or NULL. What it holds lives until leave(). */
+/* The version of an entry in force at a place, or NULL. What it holds lives until leave(). *until:
+ * from where on another one may be. */
 const struct eg_book_version *eg_book_find(struct eg_book *, const struct eg_book_key *,
-                                           enum eg_fact_kind, uint64_t key, uint64_t place);
+                                           enum eg_fact_kind, uint64_t key, uint64_t place,
+                                           uint64_t *until);
 /* Whether a version that was found is in force at this other place. */
 bool eg_book_holds(const struct eg_book_version *, uint64_t place);
 const struct eg_template *eg_book_template(const struct eg_book_version *);
@@ -144,6 +146,11 @@ uint32_t eg_book_forget_all(struct eg_book *, const struct eg_book_moment *, boo
 const struct eg_template *eg_book_use(struct eg_book *, const struct eg_book_moment *, uint16_t id);
 void eg_book_learn(struct eg_book *, const struct eg_book_moment *, enum eg_fact_kind, uint64_t key,
                    struct eg_fact);
+/* Memory did not suffice for that template, which may be of options: until their records were
+ * learned the stream has no rows, since they might be wrong. */
+void eg_book_unlearned(struct eg_book *, const struct eg_book_moment *, uint16_t id);
+/* All that a set of that options template said was learned. */
+void eg_book_learned(struct eg_book *, const struct eg_book_moment *, uint16_t id);
 /* Holds a set until its template comes: `header` and `set` become a datagram of their own. */
 void eg_book_hold(struct eg_book *, const struct eg_book_moment *, uint16_t id,
                   struct eg_span header, struct eg_span set);

@@ -88,10 +88,12 @@ static bool make_room(struct eg_book *book, const struct eg_book_moment *m, stru
 
 static void hold(struct eg_book *book, const struct eg_book_moment *m, struct held *h,
                  uint16_t id) {
-    struct entry *e = book_entry_new(book, m, EG_FACT_TEMPLATE, id);
-    if (!e) {
+    struct entry *e = h ? book_entry_new(book, m, EG_FACT_TEMPLATE, id) : NULL;
+    if (!e || e->stream->short_of) {
+        if (!e) book_unlearned(book, m, EG_FACT_KINDS, id); /* it may have been of options */
         m->tally->lost++;
-        held_free(h);
+        if (h) held_free(h);
+        if (e) book_entry_settle(book, e);
         return;
     }
     struct exporter *x = e->stream->exporter;
@@ -117,10 +119,6 @@ static void hold(struct eg_book *book, const struct eg_book_moment *m, struct he
 void eg_book_hold(struct eg_book *book, const struct eg_book_moment *m, uint16_t id,
                   struct eg_span header, struct eg_span set) {
     struct held *h = held_new(m, header, set);
-    if (!h) {
-        m->tally->lost++;
-        return;
-    }
     pthread_mutex_lock(&book->lock);
     hold(book, m, h, id);
     pthread_mutex_unlock(&book->lock);

@@ -78,7 +78,11 @@ struct stream {
     struct exporter *exporter;
     uint32_t entries;  /* that point here */
     uint32_t in_force; /* of them */
-    bool nests;        /* has lists, whose records name templates that no learn() looks at */
+    /* What memory did not suffice to learn: EG_FACT_TEMPLATE: nothing; EG_FACT_KINDS: whatever a set
+     * of the template short_of_key would have said. */
+    enum eg_fact_kind short_of;
+    uint64_t short_of_key;
+    bool nests; /* has lists, whose records name templates that no learn() looks at */
 };
 
 struct entry {
@@ -133,6 +137,9 @@ struct eg_book {
     struct ring ripe, released;
     uint64_t known_bytes, unknown_bytes, retired_bytes, held_bytes[2];
     uint32_t known_count, template_count;
+    bool short_of_stream; /* and not even of it could be noted that it is short of `missed_id` */
+    struct eg_book_key missed;
+    uint64_t missed_id;
     atomic_ullong changes;
     atomic_uint kinds; /* of facts that were ever learned */
 };
@@ -152,6 +159,10 @@ static inline bool entry_in_force(const struct entry *e) {
 }
 /* The version in force is so no more from `place` on. */
 void book_entry_end(struct eg_book *, struct entry *, uint64_t place);
+
+/* Something could not be learned for lack of memory: the stream has no rows until it is. */
+void book_unlearned(struct eg_book *, const struct eg_book_moment *, enum eg_fact_kind,
+                    uint64_t key);
 
 /* ---- book_quota.c ---- */
 

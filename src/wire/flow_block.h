@@ -16,7 +16,7 @@ struct eg_found {
     enum eg_fact_kind kind;
     bool asked;
     const struct eg_book_version *version; /* NULL: there was none, */
-    uint64_t changes;                      /* when so much had changed */
+    uint64_t from, until, changes; /* at these places, when so much had changed */
 };
 
 struct eg_rows {

@@ -119,7 +119,7 @@ static void put_extra(struct eg_rows *r, uint32_t k) {
     if (!r->text.size) return;
     eg_strbuf_char(&r->text, '}');
     if (r->text.failed) {
-        r->out->tally.lost++;
+        r->b->failed = true; /* the row would be wrong without it */
         eg_strbuf_reset(&r->text);
         return;
     }

@@ -47,11 +47,14 @@ static const struct eg_book_version *find_in(struct eg_rows *r, const struct eg_
     struct eg_found *f = &r->found[hash >> 56 & (EG_FOUND_SLOTS - 1)];
     if (f->asked && f->key == key && f->kind == kind && same_stream(&f->stream, stream)) {
         if (f->version && eg_book_holds(f->version, r->place)) return f->version;
-        if (!f->version && f->changes == eg_book_changes(r->book)) return NULL;
+        if (!f->version && f->from <= r->place && r->place < f->until &&
+            f->changes == eg_book_changes(r->book))
+            return NULL;
     }
-    uint64_t changes = eg_book_changes(r->book);
-    const struct eg_book_version *v = eg_book_find(r->book, stream, kind, key, r->place);
-    *f = (struct eg_found){*stream, key, kind, v || kind != EG_FACT_TEMPLATE, v, changes};
+    uint64_t changes = eg_book_changes(r->book), until;
+    const struct eg_book_version *v = eg_book_find(r->book, stream, kind, key, r->place, &until);
+    bool keep = v || kind != EG_FACT_TEMPLATE;
+    *f = (struct eg_found){*stream, key, kind, keep, v, r->place, until, changes};
     return v;
 }
 

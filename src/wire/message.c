@@ -77,7 +77,10 @@ static void learn_templates(const struct eg_message *m, struct eg_book *book,
             break;
         case EG_TEMPLATE_SHORT_OF_MEMORY:
             eg_book_forget(book, b, id);
-            b->tally->lost++;
+            if (options)
+                eg_book_unlearned(book, b, id);
+            else
+                b->tally->lost++;
             break;
         case EG_TEMPLATE_PADDING: break;
         }

@@ -2,7 +2,6 @@
  * Options data: records become facts. */
 #include "wire/options.h"
 
-#include "base/alloc.h"
 #include "wire/element_value.h"
 #include "wire/sampling.h"
 
@@ -92,7 +91,9 @@ static void learn_text(struct eg_book *book, const struct eg_book_moment *b, enu
 /* The rate that all samplers have, for flows that do not say which one took them. */
 static void learn_any(struct eg_book *book, const struct eg_book_moment *b, uint64_t selector,
                       int64_t rate) {
-    const struct eg_book_version *v = eg_book_find(book, &b->key, EG_FACT_ANY_SAMPLER, 0, b->place);
+    uint64_t until;
+    const struct eg_book_version *v =
+        eg_book_find(book, &b->key, EG_FACT_ANY_SAMPLER, 0, b->place, &until);
     struct eg_fact now = v ? eg_book_fact(v) : (struct eg_fact){0};
     bool same =
         now.text.size == sizeof selector && memcmp(now.text.at, &selector, sizeof selector) == 0;
@@ -131,20 +132,24 @@ static void learn(struct eg_book *book, const struct eg_book_moment *b, const st
     }
 }
 
+/* The next record; false: there is no whole one. */
+static bool record_take(const struct eg_template *t, struct eg_cursor *c, struct said *s) {
+    *s = (struct said){0};
+    for (uint32_t i = 0; i < t->field_count; i++) {
+        size_t length = t->fields[i].length;
+        if (length == EG_FIELD_VARIABLE) {
+            length = eg_take_u8(c);
+            if (length == 255) length = eg_take_be16(c);
+        }
+        take(s, &t->fields[i], eg_take(c, length));
+    }
+    return !c->cut;
+}
+
 void eg_options_learn(const struct eg_template *t, struct eg_span set, struct eg_book *book,
                       const struct eg_book_moment *b) {
-    struct eg_span *at = eg_calloc(t->field_count, sizeof *at);
-    if (!at) {
-        b->tally->lost++;
-        return;
-    }
-    while (set.size >= t->record_size) {
-        size_t size = eg_template_locate(t, set, at);
-        if (!size) break;
-        struct said s = {0};
-        for (uint32_t i = 0; i < t->field_count; i++) take(&s, &t->fields[i], at[i]);
-        learn(book, b, &s);
-        set = eg_span_from(set, size);
-    }
-    eg_free(at);
+    struct eg_cursor c = eg_cursor_of(set);
+    struct said s;
+    while (eg_cursor_left(&c) >= t->record_size && record_take(t, &c, &s)) learn(book, b, &s);
+    eg_book_learned(book, b, t->id);
 }

@@ -14,6 +14,12 @@ static struct eg_template *made(uint16_t id, uint16_t element, uint16_t length) 
     return t;
 }
 
+static const struct eg_book_version *find(struct eg_book *book, const struct eg_book_key *key,
+                                          enum eg_fact_kind kind, uint64_t of, uint64_t place) {
+    uint64_t until;
+    return eg_book_find(book, key, kind, of, place, &until);
+}
+
 struct scene {
     struct eg_book *book;
     struct eg_datagram datagram;
@@ -45,7 +51,7 @@ static void scene_end(struct scene *s) {
 }
 
 static uint16_t length_at(struct scene *s, const struct eg_book_moment *m, uint64_t place) {
-    const struct eg_book_version *v = eg_book_find(s->book, &m->key, EG_FACT_TEMPLATE, 256, place);
+    const struct eg_book_version *v = find(s->book, &m->key, EG_FACT_TEMPLATE, 256, place);
     return v ? eg_book_template(v)->fields[0].length : 0;
 }
 
@@ -86,10 +92,10 @@ static void the_same_again_changes_nothing(void **state) {
     struct scene s = scene_new();
     struct eg_book_moment a = next(&s, 1), b = next(&s, 1);
     eg_book_define(s.book, &a, made(256, 1, 4));
-    const struct eg_book_version *v = eg_book_find(s.book, &a.key, EG_FACT_TEMPLATE, 256, a.place);
+    const struct eg_book_version *v = find(s.book, &a.key, EG_FACT_TEMPLATE, 256, a.place);
     eg_book_define(s.book, &b, made(256, 1, 4));
     assert_true(eg_book_holds(v, b.place));
-    assert_ptr_equal(eg_book_find(s.book, &a.key, EG_FACT_TEMPLATE, 256, b.place), v);
+    assert_ptr_equal(find(s.book, &a.key, EG_FACT_TEMPLATE, 256, b.place), v);
     assert_int_equal(counted(&s, EG_CAUSE_template_changed), 0);
     scene_end(&s);
 }
@@ -178,9 +184,9 @@ static void facts_have_versions_too(void **state) {
     eg_book_learn(s.book, &b, EG_FACT_RATE, 0, (struct eg_fact){.number = 100});
     assert_int_equal(eg_book_changes(s.book), changes + 1);
     eg_book_learn(s.book, &b, EG_FACT_RATE, 0, (struct eg_fact){.number = 200});
-    const struct eg_book_version *v = eg_book_find(s.book, &a.key, EG_FACT_RATE, 0, a.place);
+    const struct eg_book_version *v = find(s.book, &a.key, EG_FACT_RATE, 0, a.place);
     assert_int_equal(eg_book_fact(v).number, 100);
-    v = eg_book_find(s.book, &a.key, EG_FACT_RATE, 0, b.place);
+    v = find(s.book, &a.key, EG_FACT_RATE, 0, b.place);
     assert_int_equal(eg_book_fact(v).number, 200);
     scene_end(&s);
 }
