@@ -69,7 +69,13 @@ static enum eg_status address_find(struct eg_endpoint *endpoint, const char *hos
 static enum eg_status interface_find(struct eg_endpoint *endpoint, const char *name,
                                      struct eg_error *err) {
     endpoint->interface = if_nametoindex(name);
-    if (endpoint->interface) return EG_OK;
+    if (endpoint->interface) {
+        /* IPv6 addresses that mean something on one link only need to know which. */
+        if (endpoint->address.ss_family == AF_INET6)
+            ((struct sockaddr_in6 *)(void *)&endpoint->address)->sin6_scope_id =
+                endpoint->interface;
+        return EG_OK;
+    }
     return eg_fail(err, EG_E_NOENT, "'%s': there is no interface '%.40s' (ip link lists them)",
                    endpoint->text, name);
 }

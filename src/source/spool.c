@@ -236,9 +236,10 @@ enum eg_status eg_spool_sync(struct eg_spool *spool, struct eg_error *err) {
     pthread_mutex_lock(&spool->lock);
     if (failed) {
         spool->sync_failures++;
+        spool->unsure = written;
     } else {
-        spool->synced = written;
         spool->syncs++;
+        if (spool->unsure <= spool->forgotten) spool->synced = written;
     }
     pthread_mutex_unlock(&spool->lock);
     if (!failed) return EG_OK;

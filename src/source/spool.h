@@ -39,7 +39,8 @@ const char *eg_spool_key(const struct eg_spool *); /* 32 hex digits: which spool
 EG_MUST_CHECK enum eg_status eg_spool_append(struct eg_spool *, struct eg_block *,
                                              struct eg_error *err);
 /* Everything appended so far is on the disk. A failure is final for what it concerned: the segment
- * is not written to any more, and eg_spool_state.sync_failures counts it. */
+ * is not written to any more, eg_spool_state.sync_failures counts it, and `synced` stays before it
+ * until that is kept elsewhere (eg_spool_forget). */
 EG_MUST_CHECK enum eg_status eg_spool_sync(struct eg_spool *, struct eg_error *err);
 
 /* ---- any thread ---- */

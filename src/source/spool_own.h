@@ -28,6 +28,7 @@ struct eg_spool {
     uint64_t bytes, written, synced, sequence, syncs, sync_failures;
     uint64_t number;    /* of the newest segment ever known */
     uint64_t forgotten; /* everything before it is kept elsewhere */
+    uint64_t unsure;    /* a sync failed: what stands before it may not be on the disk */
     bool active;        /* the last segment is being written to */
     /* the writer's alone */
     int fd; /* of that segment; else -1 */

@@ -7,6 +7,8 @@
 #include "spool_case.h"
 #include "udp_case.h"
 
+#include <net/if.h>
+
 #define URIS(...)                                                                                  \
     (struct eg_text_list) {                                                                        \
         (char *[]){__VA_ARGS__}, sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)                  \
@@ -98,6 +100,37 @@ static void workers_share_a_port_and_lose_nothing(void **state) {
     }
 }
 
+/* P16: far more than the buffers hold, from several senders, in bursts. */
+static void what_overloads_is_counted_exactly(void **state) {
+    (void)state;
+    static const int64_t workers[] = {1, 4, 16};
+    for (int i = 0; i < 3; i++) {
+        struct eg_listener_options options = {.endpoints = URIS("udp://127.0.0.1:0"),
+                                              .workers = workers[i],
+                                              .receive_buffer = 8192,
+                                              .queue = 1};
+        struct eg_listener *listener = listen_on(&options);
+        struct eg_listener_counts counts;
+        eg_listener_counts(listener, &counts);
+        int fds[8];
+        uint64_t next = 0;
+        for (int k = 0; k < 8; k++)
+            fds[k] = case_sender(AF_INET, SOCK_DGRAM, counts.endpoints[0].port);
+        for (int burst = 0; burst < 100; burst++) {
+            case_send(fds[burst % 8], &next, 300, 1464);
+            if (burst % 10 == 9) case_pause(5);
+        }
+        eg_listener_drain(listener);
+        uint64_t received = queue_count(listener);
+        eg_listener_counts(listener, &counts);
+        assert_int_equal(counts.datagrams + counts.kernel_drops, next);
+        assert_int_equal(received + counts.queue_dropped, counts.datagrams);
+        assert_true(counts.kernel_drops + counts.queue_dropped > 0);
+        eg_listener_close(listener);
+        for (int k = 0; k < 8; k++) close(fds[k]);
+    }
+}
+
 static void a_group_is_joined(void **state) {
     (void)state;
     struct eg_listener_options options = {.endpoints = URIS("udp://239.77.1.1:0?interface=lo"),
@@ -118,6 +151,45 @@ static void a_group_is_joined(void **state) {
     assert_int_equal(queue_count(listener), 1);
     eg_listener_close(listener);
     close(fd);
+}
+
+/* The scope ff01 never leaves this machine, whatever the interface; lo itself takes no groups. */
+static bool group_of_ipv6_works(unsigned interface, const char *name) {
+    char uri[100];
+    snprintf(uri, sizeof uri, "udp://[ff01::77]:0?interface=%s", name);
+    struct eg_listener_options options = {.endpoints = URIS(uri)};
+    struct eg_listener *listener;
+    if (eg_listener_open(&listener, &eg_env_plain, &options, NULL) != EG_OK) return false;
+    struct eg_listener_counts counts;
+    eg_listener_counts(listener, &counts);
+    int fd = socket(AF_INET6, SOCK_DGRAM, 0);
+    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof interface);
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+                              .sin6_port = htons(counts.endpoints[0].port),
+                              .sin6_scope_id = interface};
+    to.sin6_addr.s6_addr[0] = 0xff;
+    to.sin6_addr.s6_addr[1] = 1;
+    to.sin6_addr.s6_addr[15] = 0x77;
+    ssize_t sent = sendto(fd, "12345678", 8, 0, (struct sockaddr *)&to, sizeof to);
+    eg_listener_drain(listener);
+    uint64_t received = queue_count(listener);
+    eg_listener_close(listener);
+    close(fd);
+    if (sent == 8) assert_int_equal(received, 1);
+    return sent == 8;
+}
+
+static void a_group_of_ipv6_is_joined(void **state) {
+    (void)state;
+    struct if_nameindex *all = if_nameindex();
+    bool works = false;
+    for (struct if_nameindex *one = all; one && one->if_index && !works; one++)
+        works = group_of_ipv6_works(one->if_index, one->if_name);
+    if_freenameindex(all);
+    if (!works) {
+        print_message("skipped: no interface here takes IPv6 multicast\n");
+        skip();
+    }
 }
 
 static void a_smaller_buffer_than_asked_for_is_told(void **state) {
@@ -248,7 +320,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(endpoints_are_counted_apart_and_together),
         cmocka_unit_test(workers_share_a_port_and_lose_nothing),
+        cmocka_unit_test(what_overloads_is_counted_exactly),
         cmocka_unit_test(a_group_is_joined),
+        cmocka_unit_test(a_group_of_ipv6_is_joined),
         cmocka_unit_test(a_smaller_buffer_than_asked_for_is_told),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(with_a_spool_everything_is_on_disk),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Writing the spool: what is appended is there after reopening, numbers never come back, limits hold
  * and room comes back, what is kept elsewhere is given up. */
+#include "source/spool_own.h"
+
 #include "spool_case.h"
 
 #include "torture.h"
@@ -209,6 +211,40 @@ static void a_full_disk_is_told_and_space_is_used_when_it_returns(void **state) 
     assert_true(bytes > 6 << 20 && bytes < 8 << 20);
 }
 
+static void a_failed_sync_is_never_taken_for_one(void **state) {
+    (void)state;
+    struct spool_case c;
+    struct eg_spool_state s;
+    struct eg_error err;
+    int ends[2];
+    case_begin(&c);
+    assert_int_equal(case_append(&c, 10, 100, NULL), EG_OK);
+    assert_int_equal(eg_spool_sync(c.spool, NULL), EG_OK);
+    eg_spool_state(c.spool, &s);
+    uint64_t synced = s.synced;
+    assert_int_equal(case_append(&c, 10, 100, NULL), EG_OK);
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], c.spool->fd) >= 0); /* a pipe cannot be synced */
+    assert_true(eg_spool_sync(c.spool, &err) < 0);
+    assert_true(err.retriable);
+    assert_int_equal(case_append(&c, 10, 100, NULL), EG_OK); /* into a segment of its own */
+    assert_int_equal(case_segments(&c), 2);
+    assert_int_equal(eg_spool_sync(c.spool, NULL), EG_OK);
+    eg_spool_state(c.spool, &s);
+    assert_int_equal(s.sync_failures, 1);
+    assert_int_equal(s.synced, synced);
+    struct case_seen seen = case_read_from(&c, 0);
+    assert_int_equal(seen.count, 30);
+    eg_spool_forget(c.spool, seen.end);
+    assert_int_equal(case_append(&c, 10, 100, NULL), EG_OK);
+    assert_int_equal(eg_spool_sync(c.spool, NULL), EG_OK);
+    eg_spool_state(c.spool, &s);
+    assert_int_equal(s.synced, s.written);
+    close(ends[0]);
+    close(ends[1]);
+    case_end(&c);
+}
+
 static void lack_of_memory_is_told(void **state) {
     (void)state;
     struct spool_case c;
@@ -241,6 +277,7 @@ int main(void) {
         cmocka_unit_test(the_limit_holds_and_reading_makes_room),
         cmocka_unit_test(a_file_that_may_not_grow_costs_nothing_that_was_there),
         cmocka_unit_test(a_full_disk_is_told_and_space_is_used_when_it_returns),
+        cmocka_unit_test(a_failed_sync_is_never_taken_for_one),
         cmocka_unit_test(lack_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
