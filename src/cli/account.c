@@ -21,22 +21,41 @@ static const char *grouped(uint64_t value, char *text, size_t size) {
     return text;
 }
 
+/* What counts first of a sum: records, else packets, else bytes. Negative: what was counted as lost by
+ * an earlier run came after all. */
+static int64_t amount_of(const struct eg_tally_entry *sum, const char **unit) {
+    *unit = sum->records ? "records" : sum->packets ? "packets" : "bytes";
+    return sum->records ? sum->records : sum->packets ? sum->packets : sum->bytes;
+}
+
+static void tell_found(const struct eg_tally *tally) {
+    for (int i = 0; i < EG_CAUSE_COUNT; i++) {
+        const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
+        struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)i);
+        const char *unit;
+        char amount[40];
+        int64_t count = amount_of(&sum, &unit);
+        if (cause->is_loss && count < 0)
+            fprintf(stderr, "  %-9s %12s %s counted before as %s\n", "found",
+                    grouped((uint64_t)-count, amount, sizeof amount), unit, cause->name);
+    }
+}
+
 static void tell_causes(const struct eg_tally *tally, bool losses, const char *title) {
     bool first = true;
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
         struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)i);
-        if (cause->is_loss != losses || (!sum.records && !sum.packets && !sum.bytes)) continue;
         char amount[40];
-        const char *unit = sum.records ? "records" : sum.packets ? "packets" : "bytes";
-        uint64_t count = (uint64_t)(sum.records   ? sum.records
-                                    : sum.packets ? sum.packets
-                                                  : sum.bytes);
+        const char *unit;
+        int64_t count = amount_of(&sum, &unit);
+        if (cause->is_loss != losses || count <= 0) continue;
         fprintf(stderr, "  %-9s %12s %s  %s\n", first ? title : "",
-                grouped(count, amount, sizeof amount), unit, cause->name);
+                grouped((uint64_t)count, amount, sizeof amount), unit, cause->name);
         first = false;
     }
     if (first && losses) fprintf(stderr, "  %-9s %12s\n", title, "nothing");
+    if (losses) tell_found(tally);
 }
 
 /* Rows the first sink holds in its tables; what it put into quarantine is no answer to anything. */

@@ -25,6 +25,9 @@ enum eg_status eg_sql_losses(const struct eg_origin *origin, struct eg_strbuf *s
     }
     eg_strbuf_text(
         sql, ") AS l GROUP BY source, exporter, domain, cause "
+             /* what came after all was taken back */
+             "HAVING coalesce(sum(records), 0) <> 0 OR coalesce(sum(packets), 0) <> 0 OR "
+             "coalesce(sum(bytes), 0) <> 0 "
              "ORDER BY records DESC NULLS LAST, packets DESC NULLS LAST, cause, exporter, domain");
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }

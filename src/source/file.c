@@ -27,6 +27,10 @@ struct eg_source {
     uint8_t head[EG_KEY_BYTES];
     size_t head_size;
     char warning[1400];
+    /* of what is known of it: its end, and what was counted as cut behind it and is not any more */
+    bool known_cut;
+    uint64_t known_end, known_cut_bytes;
+    int64_t known_cut_us;
     /* for position(), of units: the digest of everything before `hashed` */
     struct eg_hasher *hasher;
     uint64_t hashed;
@@ -91,6 +95,10 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
         if (plan->state == EG_PLAN_GROWN) {
             plan->resume_offset = identity.offset;
             if (!record_follows(source, &identity)) plan->state = EG_PLAN_KNOWN;
+            source->known_end = identity.offset;
+            source->known_cut = identity.like->cut;
+            source->known_cut_bytes = identity.like->cut_bytes;
+            source->known_cut_us = identity.like->cut_us;
         } else if (plan->state == EG_PLAN_CHANGED) {
             snprintf(source->warning, sizeof source->warning,
                      "%.300s begins like %.300s, which is known, but differs from it before byte "
@@ -130,12 +138,26 @@ static enum eg_status file_plan(struct eg_source *source, const struct eg_positi
 
 /* ---- reading ---- */
 
+/* With the first new batch of a capture that was cut where it goes on now: it was none, after all. */
+static void cut_heal(struct eg_source *source, const struct eg_batch *batch,
+                     struct eg_tally *tally) {
+    const uint32_t col = EG_COL(RAW, offset);
+    if (!source->known_cut || !eg_batch_valid(batch, col, 0)) return;
+    uint64_t offset = (uint64_t)eg_col_i64(&batch->columns[col])[0];
+    if (source->units ? offset != source->known_end : offset < source->known_end) return;
+    eg_tally_add(tally, EG_CAUSE_capture_cut, NULL, source->known_cut_us, -1, -1,
+                 -(int64_t)source->known_cut_bytes);
+    if (!source->units) source->known_cut = false; /* of units only one begins there */
+}
+
 static enum eg_status file_next(struct eg_source *source, uint64_t unit, struct eg_batch **out,
                                 struct eg_tally *tally, struct eg_error *err) {
-    if (source->units) return eg_units_next(source->units, unit, out, tally, err);
-    enum eg_status status = eg_stream_next(source->stream, out, tally, err);
-    if (status == EG_OK) (*out)->unit = unit;
-    return status;
+    enum eg_status status = source->units ? eg_units_next(source->units, unit, out, tally, err)
+                                          : eg_stream_next(source->stream, out, tally, err);
+    if (status != EG_OK) return status;
+    (*out)->unit = unit;
+    cut_heal(source, *out, tally);
+    return EG_OK;
 }
 
 /* ---- position ---- */
@@ -171,8 +193,12 @@ static enum eg_status file_position(struct eg_source *source, uint64_t last,
         EG_TRY(eg_units_end(source->units, last, &position.offset, err));
         EG_TRY(digest_reach(source, position.offset, err));
         digest = eg_hasher_digest(source->hasher);
+        /* not where reading stopped before it */
+        position.cut = eg_units_cut(source->units, &position.cut_bytes, &position.cut_us) &&
+                       position.offset + position.cut_bytes == source->input.size;
     } else {
         eg_stream_end(source->stream, &position.offset, &digest);
+        position.cut = eg_stream_cut(source->stream, &position.cut_bytes, &position.cut_us);
     }
     if (source->input.identified) {
         eg_identity_key(position.key, source_head(source), position.offset);

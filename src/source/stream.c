@@ -27,7 +27,10 @@ struct eg_stream {
     size_t at, end; /* in the buffer: what is not used up yet */
     uint64_t base;  /* offset of the buffer in the uncompressed input */
     uint64_t resume;
-    bool over;               /* the last answer was given */
+    bool over; /* the last answer was given */
+    bool cut;  /* it was counted as capture_cut: so many bytes, under this time */
+    uint64_t cut_bytes;
+    int64_t cut_us;
     struct eg_error trouble; /* of the input; the rows before it come first. Status EG_OK: none */
     /* the batch that is being built */
     struct eg_builder *builder;
@@ -208,6 +211,12 @@ void eg_stream_end(struct eg_stream *s, uint64_t *offset, struct eg_digest *dige
     *digest = eg_hasher_digest(s->hasher);
 }
 
+bool eg_stream_cut(const struct eg_stream *s, uint64_t *bytes, int64_t *time_us) {
+    *bytes = s->cut_bytes;
+    *time_us = s->cut_us;
+    return s->cut;
+}
+
 /* The last answer. `record` says why nothing more can be taken: MORE, or DAMAGED. */
 static enum eg_status stream_over(struct eg_stream *s, enum eg_record record,
                                   const struct eg_record_note *note, struct eg_tally *tally,
@@ -220,10 +229,16 @@ static enum eg_status stream_over(struct eg_stream *s, enum eg_record record,
         int64_t time_us = s->format == EG_CAPTURE_PCAP && record == EG_RECORD_MORE
                               ? eg_pcap_time_us(&s->pcap, rest)
                               : INT64_MIN;
+        s->cut = record == EG_RECORD_MORE;
+        s->cut_bytes = rest.size;
+        s->cut_us = time_us;
         return eg_frames_trouble(s->input->name, record, note, s->whole, rest.size, time_us, tally,
                                  err);
     }
     bool cut = s->trouble.status == EG_E_CUT;
+    s->cut = cut;
+    s->cut_bytes = rest.size;
+    s->cut_us = INT64_MIN;
     eg_tally_add(tally, cut ? EG_CAUSE_capture_cut : EG_CAUSE_capture_damaged, NULL, INT64_MIN, 1,
                  cut ? 1 : 0, (int64_t)rest.size);
     enum eg_status status = eg_fail(

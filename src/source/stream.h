@@ -37,5 +37,7 @@ EG_MUST_CHECK enum eg_status eg_stream_next(struct eg_stream *, struct eg_batch 
                                             struct eg_tally *, struct eg_error *err);
 /* The end of the whole records given so far, and the digest of everything before it. */
 void eg_stream_end(struct eg_stream *, uint64_t *offset, struct eg_digest *digest);
+/* Whether the end was counted as capture_cut; and how many bytes, under which time. */
+bool eg_stream_cut(const struct eg_stream *, uint64_t *bytes, int64_t *time_us);
 
 #endif

@@ -42,7 +42,10 @@ struct eg_units {
     uint64_t *begins; /* of each unit's first record; known up to and including `front` */
     uint64_t front;
     uint64_t stop_unit; /* the unit in which whole records end before the file does; or `count` */
-    uint64_t broken;    /* the first unit whose bytes could not be read; or `count` */
+    bool cut;           /* the end was counted as capture_cut: so many bytes, under this time */
+    uint64_t cut_bytes;
+    int64_t cut_us;
+    uint64_t broken; /* the first unit whose bytes could not be read; or `count` */
 };
 
 /* Where a unit's range begins. */
@@ -226,6 +229,13 @@ static enum eg_status unit_trouble(struct eg_units *u, uint64_t unit, struct uni
     struct eg_record_note note;
     enum eg_record record = eg_pcap_record(&u->pcap, rest, &frame, &note, NULL);
     int64_t time_us = record == EG_RECORD_MORE ? eg_pcap_time_us(&u->pcap, rest) : INT64_MIN;
+    if (record == EG_RECORD_MORE) {
+        pthread_mutex_lock(&u->lock);
+        u->cut = true;
+        u->cut_bytes = u->size - place;
+        u->cut_us = time_us;
+        pthread_mutex_unlock(&u->lock);
+    }
     return eg_frames_trouble(u->input->name, record, &note, place, u->size - place, time_us, tally,
                              err);
 }
@@ -256,6 +266,15 @@ enum eg_status eg_units_next(struct eg_units *u, uint64_t unit, struct eg_batch 
     u->readers[unit] = NULL;
     reader_free(reader);
     return status;
+}
+
+bool eg_units_cut(struct eg_units *u, uint64_t *bytes, int64_t *time_us) {
+    pthread_mutex_lock(&u->lock);
+    bool cut = u->cut;
+    *bytes = u->cut_bytes;
+    *time_us = u->cut_us;
+    pthread_mutex_unlock(&u->lock);
+    return cut;
 }
 
 enum eg_status eg_units_end(struct eg_units *u, uint64_t unit, uint64_t *offset,

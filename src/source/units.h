@@ -26,4 +26,7 @@ EG_MUST_CHECK enum eg_status eg_units_next(struct eg_units *, uint64_t unit, str
 EG_MUST_CHECK enum eg_status eg_units_end(struct eg_units *, uint64_t unit, uint64_t *offset,
                                           struct eg_error *err);
 
+/* Whether the file's end was counted as capture_cut; and how many bytes, under which time. */
+bool eg_units_cut(struct eg_units *, uint64_t *bytes, int64_t *time_us);
+
 #endif

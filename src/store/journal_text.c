@@ -5,6 +5,7 @@
  *   {"file":"flows/date=…/part-….parquet","table":"flows","rows":…,"bytes":…,"start_us":…,"end_us":…}
  *   {"gone":"flows/date=…/part-….parquet","folds":0}
  *   {"key":"…","digest":"…","offset":…,"table":"flows","name":"…","session":"…","commit":1}
+ *   (with "cut" and "cut_us" behind the offset where there are any)
  *   {"xxh3":"…"}
  */
 #include "store/journal.h"
@@ -33,6 +34,9 @@ static void add_position(struct eg_strbuf *to, const struct eg_position *p) {
     eg_strbuf_char(to, ',');
     add_text(to, "digest", p->digest);
     eg_strbuf_printf(to, ",\"offset\":%" PRIu64 ",", p->offset);
+    if (p->cut)
+        eg_strbuf_printf(to, "\"cut\":%" PRIu64 ",\"cut_us\":%" PRId64 ",", p->cut_bytes,
+                         p->cut_us);
     add_text(to, "table", p->table);
     eg_strbuf_char(to, ',');
     add_text(to, "name", p->name);
@@ -152,13 +156,18 @@ static enum eg_status parse_file(struct eg_journal *journal, json_t *line, struc
 }
 
 bool eg_journal_position(json_t *object, struct eg_position *out) {
-    int64_t offset;
+    int64_t offset, cut, cut_us;
     if (!copy_text(object, "key", out->key, sizeof out->key) ||
         !copy_text(object, "digest", out->digest, sizeof out->digest) ||
         !copy_text(object, "table", out->table, sizeof out->table) ||
         !copy_name(object, out->name, sizeof out->name) || !get_i64(object, "offset", &offset))
         return false;
     out->offset = (uint64_t)offset;
+    if (get_i64(object, "cut", &cut) && get_i64(object, "cut_us", &cut_us)) {
+        out->cut = true;
+        out->cut_bytes = (uint64_t)cut;
+        out->cut_us = cut_us;
+    }
     return true;
 }
 

@@ -50,11 +50,14 @@ static inline bool eg_env_cancelled(const struct eg_env *env) {
 
 /* How far a source has been read, in words any manifest can hold. */
 struct eg_position {
-    char key[40];    /* what finds it again: digest of a file's first bytes; topic/partition */
-    char digest[33]; /* of everything before `offset` in the uncompressed input; "" if none */
-    uint64_t offset; /* the first byte (record) that has not been read */
-    char table[16];  /* which table's rows it vouches for; set by the pump */
-    char name[1024]; /* what it was called, for people */
+    char key[40];       /* what finds it again: digest of a file's first bytes; topic/partition */
+    char digest[33];    /* of everything before `offset` in the uncompressed input; "" if none */
+    uint64_t offset;    /* the first byte (record) that has not been read */
+    bool cut;           /* what stands behind it was counted as capture_cut … */
+    uint64_t cut_bytes; /* … so many bytes … */
+    int64_t cut_us;     /* … under this time; INT64_MIN: none */
+    char table[16];     /* which table's rows it vouches for; set by the pump */
+    char name[1024];    /* what it was called, for people */
 };
 
 enum eg_plan_state {

@@ -93,6 +93,23 @@ def test_a_grown_file_adds_what_is_new(place):
     assert place.files() == files
 
 
+def test_what_was_cut_is_taken_back(place):
+    """A file that grows while it is ingested again and again ends in a record that is no loss."""
+    whole = v5_capture.capture(hours=5)
+    sizes = [len(v5_capture.capture(hours=hours)) for hours in (2, 3, 4, 5)]
+    for size, cut in ((sizes[0] + 30, 30), (sizes[1] + 1, 1), (sizes[1] + 9, 1), (sizes[2] + 77, 77), (sizes[3], None)):
+        (place.home / "a.pcap").write_bytes(whole[:size])
+        told = place.ingest("a.pcap", code=0 if cut is None or size == sizes[1] + 9 else 3)
+        lost = duckdb.sql("select sum(records), sum(packets), sum(bytes) from read_parquet("
+                          f"'{place.data}/losses/*/*/*.parquet') where cause = 'capture_cut'").fetchone()
+        assert lost == ((1, 1, cut) if cut else (0, 0, 0))
+    assert "found" in told and "1 records counted before as capture_cut" in told
+    shown = subprocess.run([str(EARLGREY), "losses", "-d", "data", "-o", "csv"], cwd=place.home, text=True,
+                           capture_output=True, check=True).stdout
+    assert "capture_cut" not in shown
+    assert place.hosts() == v5_capture.hosts(hours=5)
+
+
 def test_a_changed_file_is_read_as_new_and_told(place):
     place.ingest("a.pcap")
     old = (place.home / "a.pcap").read_bytes()

@@ -706,6 +706,57 @@ static void a_cut_file_grows(void **state) {
     made_free(&m);
 }
 
+/* What was counted as cut is taken back, to the byte, with the records behind it, whatever the cut,
+ * and counted again where it is cut again. */
+static void taken_back(const struct made *whole, struct reading_how how,
+                       void (*pack)(struct made *, const void *, size_t)) {
+    for (size_t one = whole->size - 350; one < whole->size - 150; one += 11)
+        for (size_t two = one + 120; two <= whole->size; two += (whole->size - one - 120) / 2) {
+            struct reading steps[3];
+            const size_t sizes[] = {one, two, whole->size};
+            struct eg_strbuf expected = {0}, got = {0};
+            how.known_count = 0;
+            for (int i = 0; i < 3; i++) {
+                struct made piece = {0};
+                if (pack)
+                    pack(&piece, whole->bytes, sizes[i]);
+                else
+                    made_add(&piece, whole->bytes, sizes[i]);
+                steps[i] = read_made(&piece, how);
+                made_free(&piece);
+                const struct eg_position *before = i ? &steps[i - 1].position : NULL;
+                const struct eg_position *p = &steps[i].position;
+                long long healed = before && before->cut ? (long long)before->cut_bytes : 0;
+                bool grown = i == 0 || steps[i].plan.state != EG_PLAN_KNOWN;
+                assert_int_equal(p->cut, p->offset < sizes[i] || steps[i].last == EG_E_CUT);
+                if (p->cut) assert_int_equal(p->cut_bytes, sizes[i] - p->offset);
+                long long records = p->cut - (healed > 0), bytes = (long long)p->cut_bytes - healed;
+                if (!p->cut) bytes = -healed;
+                if (grown && records)
+                    eg_strbuf_printf(&expected, "capture_cut %lld %lld %lld\n", records, records, bytes);
+                if (grown) eg_strbuf_text(&got, reading_text(&steps[i].account));
+                how.known = p;
+                how.known_count = 1;
+            }
+            assert_string_equal(reading_text(&got), reading_text(&expected));
+            for (int i = 0; i < 3; i++) reading_reset(&steps[i]);
+            eg_strbuf_reset(&expected);
+            eg_strbuf_reset(&got);
+        }
+}
+
+static void cuts_are_taken_back(void **state) {
+    (void)state;
+    struct made m = pcap_make(50, 60, 17);
+    taken_back(&m, (struct reading_how){.unit_bytes = 300}, NULL);
+    taken_back(&m, (struct reading_how){.unit_bytes = 1 << 20, .batch_rows = 3}, NULL);
+    taken_back(&m, (struct reading_how){.batch_rows = 7}, pack_gzip);
+    made_free(&m);
+    m = pcapng_make(50, false);
+    taken_back(&m, (struct reading_how){.batch_rows = 7}, NULL);
+    made_free(&m);
+}
+
 /* The beginnings of captures are alike; that alone makes nobody known. */
 static void empty_captures_know_nobody(void **state) {
     (void)state;
@@ -808,6 +859,7 @@ int main(void) {
         cmocka_unit_test(reads_standard_input),
         cmocka_unit_test(knows_what_it_read),
         cmocka_unit_test(a_cut_file_grows),
+        cmocka_unit_test(cuts_are_taken_back),
         cmocka_unit_test(empty_captures_know_nobody),
         cmocka_unit_test(survives_lack_of_memory),
         cmocka_unit_test(batches_outlive_the_source),

@@ -17,6 +17,9 @@ static void fill(struct eg_journal *journal) {
     must(eg_journal_add_file(journal, &file, ERR));
     struct eg_position p = position_at("k", INT64_MAX);
     snprintf(p.name, sizeof p.name, "caf\xc3\xa9 \"x\"\n.pcap");
+    p.cut = true;
+    p.cut_bytes = 123;
+    p.cut_us = INT64_MIN;
     must(eg_journal_add_mark(journal, &p, SESSION, 3, ERR));
 }
 
