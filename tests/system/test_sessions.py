@@ -18,13 +18,19 @@ def message(number, size=200):
     return struct.pack(">HHIII", 10, size, 1_700_000_000, number, 7) + bytes(size - 16)
 
 
+def udp_receiver():
+    """A UDP socket that stands for another collector."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    s.bind(("127.0.0.1", 0))
+    s.settimeout(10)
+    return s
+
+
 @pytest.fixture
 def receiver():
-    """A UDP socket that stands for another collector."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        s.bind(("127.0.0.1", 0))
-        s.settimeout(10)
+    """One for the time of a test."""
+    with udp_receiver() as s:
         yield s
 
 
@@ -102,9 +108,7 @@ def test_certificates_that_are_not_there(earlgrey):
 
 def test_datagrams_are_passed_on_to_several(earlgrey, receiver):
     port = free_port()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
-        second.bind(("127.0.0.1", 0))
-        second.settimeout(10)
+    with udp_receiver() as second:
         with Collector(earlgrey, f"udp://127.0.0.1:{port}", "--to",
                        f"udp://127.0.0.1:{receiver.getsockname()[1]}", "--to",
                        f"udp://127.0.0.1:{second.getsockname()[1]}") as collector:
@@ -116,3 +120,46 @@ def test_datagrams_are_passed_on_to_several(earlgrey, receiver):
             assert numbers(receiver, 200) == list(range(200))
             assert numbers(second, 200) == list(range(200))
             collector.end()
+
+
+TEMPLATES = {  # the same number means something else in each session
+    "a": struct.pack(">HHHH" + "HH" * 3, 2, 20, 256, 3, 8, 4, 12, 4, 1, 8),  # src, dst, bytes
+    "b": struct.pack(">HHHH" + "HH" * 3, 2, 20, 256, 3, 1, 8, 12, 4, 8, 4),  # bytes, dst, src
+}
+
+
+def ipfix(sequence, *sets):
+    """A message of these sets."""
+    body = b"".join(sets)
+    return struct.pack(">HHIII", 10, 16 + len(body), int(time.time()), sequence, 7) + body
+
+
+def flow_set(session, number):
+    """One record: from 10.x.x.x by its number to 10.9.9.9, number + 1 bytes."""
+    source, destination, size = struct.pack(">I", 0x0A000000 + number), bytes([10, 9, 9, 9]), number + 1
+    record = source + destination + struct.pack(">Q", size) if session == "a" else \
+        struct.pack(">Q", size) + destination + source
+    return struct.pack(">HH", 256, 4 + len(record)) + record
+
+
+def test_flows_over_tcp_with_templates_of_their_own(earlgrey, tmp_path):
+    port = free_port(socket.SOCK_STREAM)
+    with Collector(earlgrey, f"tcp://127.0.0.1:{port}", "-d", tmp_path / "data") as collector:
+        sessions = {name: socket.create_connection(("127.0.0.1", port)) for name in "ab"}
+        for name, s in sessions.items():
+            s.sendall(ipfix(0, TEMPLATES[name]))
+        for number in range(400):
+            name = "ab"[number % 2]
+            sessions[name].sendall(ipfix(number // 2, flow_set(name, number)))
+        sessions["a"].sendall(ipfix(200, flow_set("a", 400))[:-3])  # and half a message
+        for s in sessions.values():
+            s.close()
+        time.sleep(0.5)
+        collector.end()
+    rows = earlgrey.rows("sql", "select count(*) as n, count(distinct src_ip) as sources, sum(bytes)::bigint as bytes,"
+                         " min(dst_ip) as dst, max(dst_ip) as dst2, min(source) as source from flows",
+                         "-d", tmp_path / "data")
+    assert rows == [{"n": 400, "sources": 400, "bytes": 400 * 401 // 2, "dst": "10.9.9.9", "dst2": "10.9.9.9",
+                     "source": "ipfix"}]
+    losses = earlgrey.rows("losses", "-d", tmp_path / "data")
+    assert [loss["cause"] for loss in losses] == ["stream_broken"], losses
