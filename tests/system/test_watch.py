@@ -7,6 +7,7 @@ import random
 import re
 import resource
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -37,11 +38,11 @@ def lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def begin(program, *words, **more):
-    """A watch that goes on until it is stopped."""
+def begin(program, *words, verb=("watch",), **more):
+    """A watch (or another verb) that goes on until it is stopped."""
     env = {"PATH": os.environ["PATH"], "HOME": str(program.home), "LC_ALL": "C.UTF-8", "TZ": "UTC",
            "ASAN_OPTIONS": "detect_leaks=0"}
-    return subprocess.Popen([str(EARLGREY), "watch", *map(str, words)], cwd=program.home, env=env, text=True,
+    return subprocess.Popen([str(EARLGREY), *verb, *map(str, words)], cwd=program.home, env=env, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
 
 
@@ -327,6 +328,42 @@ def test_a_full_disk_ends_it_and_the_next_start_goes_on(earlgrey, tmp_path):
                                             if r["time"] < "2026-01-02T13"]
     refused = earlgrey.run("watch", "top", "-d", "data", "--trigger", "once", "--checkpoint", "missing/at")
     assert refused.returncode == 1 and "missing/at" in refused.stderr
+
+
+def test_a_collector_is_watched(earlgrey, tmp_path):
+    """Exports over loopback into a live ingest, an append and an update watch beside it: once it has
+    stopped, both have the batch answer."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    collector = begin(earlgrey, verb=["ingest", f"udp://127.0.0.1:{port}", "-d", "data", "--interval", "200ms"])
+    runs = [begin(earlgrey, "top", "-s", "src_ip", "-n", "0", "-d", "data", "--trigger", "continuous", "--window", "1s", "--late", "2s",
+                  "--mode", "append", "-w", "append.jsonl"),
+            begin(earlgrey, "top", "-s", "dst_ip", "-n", "0", "-d", "data", "--trigger", "continuous", "--mode", "update", "-w", "update.jsonl")]
+    try:
+        until(lambda: port_taken(port))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as exporter:
+            for burst in range(15):
+                hosts = range(1 + 10 * burst, 11 + 10 * burst)
+                exporter.sendto(v5_capture.datagram(int(time.time()), 10 * burst, hosts), ("127.0.0.1", port))
+                time.sleep(0.4)
+        until(lambda: (tmp_path / "update.jsonl").exists() and lines(tmp_path / "update.jsonl")[-1]["flows"] == 150)
+        until(lambda: len({r["time"] for r in lines(tmp_path / "append.jsonl")}) >= 2)
+    finally:
+        for run in [*runs, collector]:
+            run.send_signal(signal.SIGINT)
+    told = [run.communicate(timeout=30)[1] for run in [*runs, collector]]
+    assert [run.returncode for run in [*runs, collector]] == [0, 0, 0], told
+    assert lines(tmp_path / "update.jsonl")[-1] == earlgrey.rows("top", "-s", "dst_ip", "-d", "data")[0]
+    closed = re.search(r"closed up to (\S+), 0 rows too late", told[0]).group(1)
+    rows = earlgrey.rows("top", "-s", "src_ip", "-n", "0", "--window", "1s", "-d", "data")
+    assert lines(tmp_path / "append.jsonl") == [r for r in rows if r["time"] < closed]
+
+
+def port_taken(port):
+    """Whether somebody listens there (RFC 1122's answer to a closed port is not waited for)."""
+    with open("/proc/net/udp", encoding="ascii") as table:
+        return any(line.split()[1].endswith(f":{port:04X}") for line in list(table)[1:])
 
 
 # ---- kill -9 ----

@@ -11,7 +11,8 @@ def _ip(payload, exporter):
                        bytes(exporter), bytes([198, 51, 100, 1])) + payload
 
 
-def _datagram(seconds, sequence, hosts, interfaces, octets):
+def datagram(seconds, sequence, hosts, interfaces=(1, 2), octets=1000):
+    """One export of a record for each host, whose header says `seconds`."""
     head = struct.pack(">HHIIIIHH", 5, len(hosts), UPTIME_MS, seconds, 0, sequence, 0, 0)
     return head + b"".join(
         struct.pack(">4s4s4sHHIIIIHHBBBBHHBBH", bytes([10, 0, host >> 8, host & 255]),
@@ -27,7 +28,7 @@ def capture(hours=3, per_hour=20, first_host=1, exporter=(192, 0, 2, 1), start=S
     for hour in range(hours):
         seconds = start + hour * 3600 + 1800
         hosts = range(first_host + hour * per_hour, first_host + (hour + 1) * per_hour)
-        payload = _datagram(seconds, hour * per_hour, hosts, interfaces, octets)
+        payload = datagram(seconds, hour * per_hour, hosts, interfaces, octets)
         udp = struct.pack(">HHHH", 4000, 2055, 8 + len(payload), 0) + payload
         packet = _ip(udp, exporter)
         out.append(struct.pack("<IIII", seconds, 0, len(packet), len(packet)) + packet)

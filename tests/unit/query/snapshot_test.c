@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/durable.h"
+#include "torture.h"
 
 static char root[] = "/tmp/eg-snapshot-XXXXXX";
 
@@ -86,6 +87,31 @@ static void relation(void **state) {
     eg_snapshot_reset(&now);
 }
 
+/* Whichever request for memory fails: a status, nothing leaked, and the next try is right. */
+static void no_memory(void **state) {
+    struct eg_dataset *ds = *state;
+    struct eg_snapshot before = {0}, now, fresh;
+    bool failed = true;
+    for (long n = 0; failed && n < 3000; n++) {
+        struct eg_strbuf sql = {0};
+        size_t gone;
+        torture_fail_after(n);
+        enum eg_status status = eg_snapshot_take(&now, ds, NULL);
+        if (status >= 0) {
+            status = eg_snapshot_fresh(&fresh, &now, &before, &gone, NULL);
+            if (status >= 0)
+                status =
+                    eg_snapshot_relation(&fresh, EG_TABLE_FLOWS, INT64_MIN, INT64_MAX, &sql, NULL);
+            eg_snapshot_forget(&fresh);
+        }
+        failed = torture_off();
+        eg_snapshot_reset(&now);
+        eg_strbuf_reset(&sql);
+        if (!failed) assert_int_equal(status, EG_OK);
+    }
+    assert_false(failed);
+}
+
 static int setup(void **state) {
     char path[256];
     if (!mkdtemp(root)) return 1;
@@ -112,6 +138,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_new_and_gone),
         cmocka_unit_test(relation),
+        cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
