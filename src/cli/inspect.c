@@ -9,6 +9,7 @@
 #include "source/input.h"
 #include "store/dataset.h"
 #include "table/scan.h"
+#include "wire/message_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -131,7 +132,7 @@ static const char *format_name(const uint8_t *magic, size_t size) {
     case 0x34cdb2a1: return "modified pcap, microseconds, little-endian";
     case 0x0a0d0d0a:
         return eg_be32(s, 8) == 0x1a2b3c4d ? "pcapng, big-endian" : "pcapng, little-endian";
-    default: return "not a capture";
+    default: return eg_message_file_is(s) ? "IPFIX messages" : "not a capture";
     }
 }
 
@@ -140,7 +141,7 @@ static enum eg_status tell_form(const struct eg_call *call, const char *path,
     static const char *const packings[] = {"none", "gzip", "zstd", "lz4", "xz"};
     struct eg_input input;
     EG_TRY(eg_input_open(&input, &call->env, path, err));
-    uint8_t head[12] = {0};
+    uint8_t head[20] = {0};
     size_t got = 0;
     enum eg_status status = eg_input_read(&input, head, sizeof head, &got, err);
     if (status >= 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The `file` source: captures in files and on standard input (pcap and pcapng, plain or compressed)
- * as raw batches. A plain pcap file is read in units (units.h), everything else as a stream
+ * The `file` source: captures in files and on standard input (pcap and pcapng, plain or compressed),
+ * and files of IPFIX messages (RFC 5655), as raw batches. A plain pcap file is read in units (units.h), everything else as a stream
  * (stream.h). docs/internals/reading.md is the page to read with it. */
 #include "base/alloc.h"
 #include "source/identity.h"
@@ -78,18 +78,22 @@ static bool record_follows(const struct eg_source *source, const struct eg_ident
         return eg_pcapng_block_follows(rest, rest.size == EG_IDENTITY_REST);
     struct eg_frame frame;
     struct eg_record_note note;
+    if (eg_stream_format(source->stream) == EG_CAPTURE_IPFIX)
+        return eg_message_file_next(rest, &frame, &note) == EG_RECORD_FRAME;
     return eg_pcap_record(eg_stream_pcap(source->stream), rest, &frame, &note, NULL) ==
            EG_RECORD_FRAME;
 }
 
 static enum eg_status known_find(struct eg_source *source, const struct eg_position *known,
                                  size_t known_count, struct eg_plan *plan, struct eg_error *err) {
-    bool ng = eg_stream_format(source->stream) == EG_CAPTURE_PCAPNG;
+    static const uint64_t least[] = {[EG_CAPTURE_PCAP] = EG_PCAP_HEAD + 1,
+                                     [EG_CAPTURE_PCAPNG] = NG_KNOWN_LEAST,
+                                     [EG_CAPTURE_IPFIX] = 1};
     EG_TRY(eg_input_rewind(&source->input, err));
     struct eg_identity identity;
     enum eg_status status =
         eg_identity_find(&identity, &source->input, source_head(source),
-                         ng ? NG_KNOWN_LEAST : EG_PCAP_HEAD + 1, known, known_count, err);
+                         least[eg_stream_format(source->stream)], known, known_count, err);
     if (status == EG_OK) {
         plan->state = identity.state;
         if (plan->state == EG_PLAN_GROWN) {
@@ -212,7 +216,8 @@ static enum eg_status file_position(struct eg_source *source, uint64_t last,
 const struct eg_source_type eg_source_file = {
     .abi = EG_STAGE_ABI,
     .name = "file",
-    .help = "captures in files or on standard input: pcap, pcapng, plain or compressed",
+    .help = "captures (pcap, pcapng) and files of IPFIX messages, plain or compressed, or standard "
+            "input",
     .options = file_options,
     .options_size = sizeof(struct file_options),
     .open = file_open,

@@ -18,6 +18,16 @@ void eg_frame_put(struct eg_builder *b, const struct eg_frame *frame, uint64_t o
     eg_builder_row(b, 1);
 }
 
+void eg_message_put(struct eg_builder *b, const struct eg_frame *message, uint64_t offset) {
+    static const struct eg_addr nobody = {{0}};
+    eg_put_int(b, EG_COL(RAW, length), (int64_t)message->length);
+    eg_put_view(b, EG_COL(RAW, payload), message->payload);
+    eg_put_addr(b, EG_COL(RAW, peer), &nobody);
+    eg_put_int(b, EG_COL(RAW, transport), 0);
+    eg_put_int(b, EG_COL(RAW, offset), (int64_t)offset);
+    eg_builder_row(b, 1);
+}
+
 /* The slots of all rows that are left; false: no memory (the builder has failed). */
 static bool run_open(struct eg_builder *b, struct eg_pcap_run *to) {
     uint32_t room = eg_builder_room(b);

@@ -11,6 +11,8 @@ EG_MUST_CHECK enum eg_status eg_frames_builder(struct eg_builder **out, uint32_t
 /* One frame. `interface_name` is what eg_builder_intern gave for its interface; -1: not named. */
 void eg_frame_put(struct eg_builder *, const struct eg_frame *, uint64_t offset,
                   int32_t interface_name);
+/* One message of a file of messages: from nobody known, at no known time. */
+void eg_message_put(struct eg_builder *, const struct eg_frame *, uint64_t offset);
 
 /* Puts the pcap records of `have` from `*at` on, which begin before `until`, until the builder is
  * full; remarks go to the tally. Answers EG_RECORD_FRAME when it is full, EG_RECORD_OTHER when

@@ -66,12 +66,12 @@ enum eg_status eg_refuse(struct eg_error *err, const char *name, enum eg_packing
         status =
             eg_fail(err, EG_E_FORMAT, "%s is empty inside its %s", name, eg_packing_name(packing));
     else
-        status =
-            eg_fail(err, EG_E_FORMAT,
-                    "%s is not a capture: %s%s begins with %s%s%s%s; pcap and pcapng can be "
-                    "read, plain or in gzip, zstd, lz4 or xz",
-                    name, packed ? "inside its " : "it", packed ? eg_packing_name(packing) : "",
-                    bytes, look ? " (" : "", look ? look : "", look ? ")" : "");
+        status = eg_fail(
+            err, EG_E_FORMAT,
+            "%s is not a capture: %s%s begins with %s%s%s%s; pcap, pcapng and files of IPFIX "
+            "messages can be read, plain or in gzip, zstd, lz4 or xz",
+            name, packed ? "inside its " : "it", packed ? eg_packing_name(packing) : "", bytes,
+            look ? " (" : "", look ? look : "", look ? ")" : "");
     if (err) err->position = 0;
     return status;
 }

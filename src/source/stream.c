@@ -114,6 +114,8 @@ static enum eg_status head_read(struct eg_stream *s, struct eg_error *err) {
                        s->trouble.message);
     s->format = EG_CAPTURE_PCAPNG;
     if (eg_pcapng_is(head)) return EG_OK;
+    s->format = EG_CAPTURE_IPFIX;
+    if (!eg_pcap_is(head) && eg_message_file_is(head)) return EG_OK;
     if (!eg_pcap_is(head)) return eg_refuse(err, s->input->name, s->input->packing, head);
     s->format = EG_CAPTURE_PCAP;
     enum eg_status status = eg_pcap_open(&s->pcap, head, err);
@@ -347,6 +349,17 @@ static enum eg_status pcapng_step(struct eg_stream *s, enum eg_record *record,
     return EG_OK;
 }
 
+static enum eg_record message_step(struct eg_stream *s, struct eg_record_note *note) {
+    struct eg_frame message;
+    enum eg_record record = eg_message_file_next(stream_rest(s), &message, note);
+    if (record != EG_RECORD_FRAME) return record;
+    eg_message_put(s->builder, &message, s->whole);
+    s->viewed = true;
+    s->at += (size_t)note->size;
+    whole_mark(s);
+    return record;
+}
+
 /* ---- batches ---- */
 
 static enum eg_status batch_seal(struct eg_stream *s, struct eg_batch **out, struct eg_error *err) {
@@ -382,6 +395,8 @@ enum eg_status eg_stream_next(struct eg_stream *s, struct eg_batch **out, struct
         enum eg_record record;
         if (s->format == EG_CAPTURE_PCAP)
             record = pcap_step(s, &note, tally);
+        else if (s->format == EG_CAPTURE_IPFIX)
+            record = message_step(s, &note);
         else
             EG_TRY(pcapng_step(s, &record, &note, tally, err));
         if (record == EG_RECORD_NO_MEMORY || s->builder->failed)

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A capture read from its beginning to its end, batch by batch: everything that cannot be cut into
- * units (pcapng, compressed files, pipes). */
+ * units (pcapng, compressed files, pipes), and files of IPFIX messages. */
 #ifndef EG_SOURCE_STREAM_H
 #define EG_SOURCE_STREAM_H
 
 #include "base/hash.h"
 #include "source/input.h"
+#include "wire/message_file.h"
 #include "wire/pcap.h"
 #include "wire/pcapng.h"
 
 struct eg_stream;
 
-enum eg_capture_format { EG_CAPTURE_PCAP, EG_CAPTURE_PCAPNG };
+enum eg_capture_format { EG_CAPTURE_PCAP, EG_CAPTURE_PCAPNG, EG_CAPTURE_IPFIX };
 
 /* Begins at the beginning of `input`, which must outlive this, and reads its head. Errors:
  * EG_E_FORMAT for what is not a capture, EG_E_NOMEM, EG_E_IO, EG_E_CANCELLED. */

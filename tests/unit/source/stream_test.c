@@ -272,11 +272,68 @@ static void the_digest_keeps_step(void **state) {
     made_free(&m);
 }
 
+/* One IPFIX message with a template set of `size` bytes. */
+static void made_message(struct made *m, unsigned size) {
+    const uint8_t head[] = {
+        0, 10, 0, (uint8_t)(20 + size), 0x65, 0x53, 0xf1, 0, 0, 0, 0, 1, 0, 0, 0, 5,
+        0, 2,  0, (uint8_t)(4 + size)};
+    made_add(m, head, sizeof head);
+    for (unsigned i = 0; i < size; i++) made_add(m, "x", 1);
+}
+
+static void files_of_messages(void **state) {
+    (void)state;
+    struct made m = {0};
+    size_t whole = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        whole = m.size;
+        made_message(&m, i);
+    }
+    for (unsigned cut = 0; cut < 3; cut++) {
+        m.size -= cut; /* none, 1, 3 bytes of the last message */
+        struct open_stream s;
+        stream_open(&s, &m, 0);
+        assert_int_equal(eg_stream_format(s.stream), EG_CAPTURE_IPFIX);
+        struct eg_batch *batch;
+        uint32_t rows = 0;
+        enum eg_status status;
+        while ((status = eg_stream_next(s.stream, &batch, &s.tally, &s.err)) == EG_OK) {
+            for (uint32_t i = 0; i < batch->rows; i++, rows++) {
+                assert_int_equal(eg_col_view(&batch->columns[EG_COL(RAW, payload)])[i].size,
+                                 20 + rows);
+                assert_false(eg_batch_valid(batch, EG_COL(RAW, link_type), i));
+                assert_true(eg_batch_valid(batch, EG_COL(RAW, peer), i));
+                assert_int_equal(eg_col_int(&batch->columns[EG_COL(RAW, transport)], i), 0);
+            }
+            eg_batch_unref(batch);
+        }
+        assert_int_equal(status, cut ? EG_E_CUT : EG_END);
+        assert_int_equal(rows, cut ? 99 : 100);
+        assert_int_equal(eg_tally_sum(&s.tally, EG_CAUSE_capture_cut).records, cut ? 1 : 0);
+        expect_end(&s, &m, cut ? whole : m.size);
+        stream_close(&s);
+    }
+    m.size = whole;
+    made_add(&m, "not a message", 13);
+    made_message(&m, 5);
+    struct open_stream s;
+    stream_open(&s, &m, 0);
+    struct eg_batch *batch;
+    assert_int_equal(eg_stream_next(s.stream, &batch, &s.tally, &s.err), EG_OK);
+    assert_int_equal(batch->rows, 99);
+    eg_batch_unref(batch);
+    assert_int_equal(eg_stream_next(s.stream, &batch, &s.tally, &s.err), EG_E_CUT);
+    assert_int_equal(eg_tally_sum(&s.tally, EG_CAUSE_capture_damaged).records, 1);
+    expect_end(&s, &m, whole);
+    stream_close(&s);
+    made_free(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(large_packets_cross_buffers), cmocka_unit_test(long_blocks),
-        cmocka_unit_test(names_follow_sections),       cmocka_unit_test(batches_do_not_wait),
-        cmocka_unit_test(the_digest_keeps_step),
+        cmocka_unit_test(files_of_messages),   cmocka_unit_test(large_packets_cross_buffers),
+        cmocka_unit_test(long_blocks),         cmocka_unit_test(names_follow_sections),
+        cmocka_unit_test(batches_do_not_wait), cmocka_unit_test(the_digest_keeps_step),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
