@@ -68,17 +68,6 @@ enum eg_status eg_spool_open(struct eg_spool **out, const struct eg_env *env,
     return EG_OK;
 }
 
-void eg_spool_close(struct eg_spool *spool) {
-    if (!spool) return;
-    if (spool->fd >= 0) close(spool->fd);
-    if (spool->lock_fd >= 0) close(spool->lock_fd);
-    pthread_cond_destroy(&spool->more);
-    pthread_mutex_destroy(&spool->lock);
-    eg_free(spool->segments);
-    eg_free(spool->directory);
-    eg_free(spool);
-}
-
 const char *eg_spool_key(const struct eg_spool *spool) { return spool->key; }
 
 /* ---- segments ---- */
@@ -297,4 +286,18 @@ void eg_spool_forget(struct eg_spool *spool, uint64_t offset) {
                 (spool->count - removed) * sizeof *spool->segments);
     spool->count -= removed;
     pthread_mutex_unlock(&spool->lock);
+}
+
+/* ---- closing ---- */
+
+void eg_spool_close(struct eg_spool *spool) {
+    if (!spool) return;
+    if (spool->fd >= 0) segment_leave(spool);
+    if (spool->directory) eg_spool_forget(spool, 0); /* an empty spool takes no room */
+    if (spool->lock_fd >= 0) close(spool->lock_fd);
+    pthread_cond_destroy(&spool->more);
+    pthread_mutex_destroy(&spool->lock);
+    eg_free(spool->segments);
+    eg_free(spool->directory);
+    eg_free(spool);
 }

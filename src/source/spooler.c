@@ -10,6 +10,7 @@
 
 #define RETRY_US 250000
 #define WAKE_US 100000
+#define SAY_US 10000000    /* between two remarks about the same trouble */
 #define GIVE_UP_US 2000000 /* how long a block is held once nothing more will come */
 
 struct eg_spooler {
@@ -24,7 +25,8 @@ struct eg_spooler {
     atomic_bool over, stuck;
     /* the thread's own */
     struct eg_block block; /* taken and not stored yet */
-    int64_t stuck_us, unsynced_us;
+    int64_t stuck_us, unsynced_us, said_stuck_us, said_sync_us;
+    bool said;
     uint64_t unsynced_bytes;
 };
 
@@ -34,6 +36,14 @@ static void say(const struct eg_spooler *s, int level, const char *what, const c
     s->env->log(s->env->log_to, level, line);
 }
 
+/* Whether the trouble last told at *said_us may be told again. */
+static bool say_due(int64_t *said_us) {
+    int64_t now_us = eg_tick_us();
+    if (*said_us && now_us - *said_us < SAY_US) return false;
+    *said_us = now_us;
+    return true;
+}
+
 /* ---- syncing ---- */
 
 static void sync_now(struct eg_spooler *s) {
@@ -41,7 +51,7 @@ static void sync_now(struct eg_spooler *s) {
     uint64_t wanted = s->wanted;
     pthread_mutex_unlock(&s->lock);
     struct eg_error err;
-    if (eg_spool_sync(s->spool, &err) < 0)
+    if (eg_spool_sync(s->spool, &err) < 0 && say_due(&s->said_sync_us))
         say(s, 3, err.message,
             ": what was received since the last sync may be lost in a power cut");
     s->unsynced_bytes = 0;
@@ -68,8 +78,9 @@ static void stuck_set(struct eg_spooler *s, const struct eg_error *err) {
     eg_intake_stuck(s->intake, err != NULL);
     if (err) {
         s->stuck_us = eg_tick_us();
-        say(s, 4, err->message, ": what comes is kept in memory as far as that goes");
-    } else {
+        s->said = say_due(&s->said_stuck_us);
+        if (s->said) say(s, 4, err->message, ": what comes is kept in memory as far as that goes");
+    } else if (s->said) {
         say(s, 6, "the spool has room again", "");
     }
 }

@@ -252,7 +252,8 @@ static enum eg_status udp_plan(struct eg_source *source, const struct eg_positio
 static void loss_tell(const struct eg_source *source, enum eg_cause cause, uint64_t datagrams,
                       uint64_t bytes, struct eg_tally *tally) {
     if (!datagrams && !bytes) return;
-    struct eg_blame blame = {.source = source->blame, .domain = -1};
+    bool tcp = cause == EG_CAUSE_stream_broken; /* one listener may serve both */
+    struct eg_blame blame = {.source = tcp ? "tcp" : source->blame, .domain = -1};
     int64_t now_us = source->env->now_us(source->env->clock);
     eg_tally_add(tally, cause, &blame, now_us, (int64_t)datagrams, (int64_t)datagrams,
                  (int64_t)bytes);

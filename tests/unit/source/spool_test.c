@@ -103,8 +103,7 @@ static void what_is_kept_elsewhere_is_given_up(void **state) {
     assert_int_equal(case_read_from(&c, seen.end - 1).count, 100);
     eg_spool_forget(c.spool, seen.end);
     assert_int_equal(case_segments(&c), 1); /* it is being written to */
-    case_again(&c);
-    eg_spool_forget(c.spool, seen.end); /* now it is emptied; its name stays, for its number */
+    case_again(&c);                         /* closing empties it; its name stays, for its number */
     assert_int_equal(case_segments(&c), 1);
     eg_spool_state(c.spool, &s);
     assert_int_equal(s.bytes, 0);
@@ -112,6 +111,22 @@ static void what_is_kept_elsewhere_is_given_up(void **state) {
     assert_int_equal(case_append(&c, 5, 8, NULL), EG_OK);
     assert_int_equal(case_read_from(&c, 0).count, 5);
     assert_int_equal(case_read_from(&c, seen.end).count, 5);
+    case_end(&c);
+}
+
+static void one_that_was_not_written_to_is_emptied(void **state) {
+    (void)state;
+    struct spool_case c;
+    case_begin(&c);
+    assert_int_equal(case_append(&c, 100, 1464, NULL), EG_OK);
+    case_again(&c);
+    struct case_seen seen = case_read_from(&c, 0);
+    assert_int_equal(seen.count, 100);
+    eg_spool_forget(c.spool, seen.end);
+    struct eg_spool_state s;
+    eg_spool_state(c.spool, &s);
+    assert_int_equal(s.bytes, 0);
+    assert_int_equal(case_segments(&c), 1);
     case_end(&c);
 }
 
@@ -274,6 +289,7 @@ int main(void) {
         cmocka_unit_test(what_is_appended_is_read_now_and_later),
         cmocka_unit_test(offsets_grow_whatever_the_clock_does),
         cmocka_unit_test(what_is_kept_elsewhere_is_given_up),
+        cmocka_unit_test(one_that_was_not_written_to_is_emptied),
         cmocka_unit_test(the_limit_holds_and_reading_makes_room),
         cmocka_unit_test(a_file_that_may_not_grow_costs_nothing_that_was_there),
         cmocka_unit_test(a_full_disk_is_told_and_space_is_used_when_it_returns),

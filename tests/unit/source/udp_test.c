@@ -3,6 +3,8 @@
  * repetition, a listener that outlives its readers, draining. */
 #include "source/listener.h"
 
+#include "base/alloc.h"
+#include "base/durable.h"
 #include "table/address.h"
 
 #include "torture.h"
@@ -295,6 +297,20 @@ static void damage_is_counted_and_passed(void **state) {
     case_end(&c);
 }
 
+/* The page for users has a row for every option, with its default. */
+static void every_option_is_on_its_page(void **state) {
+    (void)state;
+    char *page = NULL;
+    size_t size;
+    assert_int_equal(eg_file_read(&page, &size, "docs/receiving.md", 1 << 20, NULL), EG_OK);
+    for (const struct eg_option *o = eg_udp_option_list; o->name; o++) {
+        char row[200];
+        snprintf(row, sizeof row, "| `%s` | %s |", o->name, o->preset ? o->preset : "");
+        if (!strstr(page, row)) fail_msg("docs/receiving.md lacks '%s'", row);
+    }
+    eg_free(page);
+}
+
 static void it_can_be_interrupted(void **state) {
     (void)state;
     struct run run;
@@ -331,6 +347,7 @@ int main(void) {
         cmocka_unit_test(a_listener_outlives_its_readers),
         cmocka_unit_test(losses_come_by_cause),
         cmocka_unit_test(damage_is_counted_and_passed),
+        cmocka_unit_test(every_option_is_on_its_page),
         cmocka_unit_test(it_can_be_interrupted),
         cmocka_unit_test(lack_of_memory_is_told),
     };
