@@ -113,3 +113,15 @@ def test_deduplication_page(tmp_path):
     assert told[2].stdout.splitlines()[1].split("\t") == ["10.9.9.9", "20", "60", "20210"]
     assert "several exporters" not in told[2].stderr
     assert told[3].stdout.splitlines()[1].split("\t")[1:] == ["20210", "60", "20"]
+
+
+def test_collecting_page(tmp_path):
+    """Each block is a story of its own: something in the background, an answer, an orderly end."""
+    (tmp_path / "exports.pcap").write_bytes(v5_capture.capture(hours=3))
+    text = (ROOT / "docs" / "collecting.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    assert len(blocks) == 2
+    told = [run_line(tmp_path, "set -e\n" + block) for block in blocks]
+    assert "60 flows, 0 packets" in told[0].stderr and "60 flows, 0 packets" in told[1].stderr
+    assert told[0].stdout.splitlines()[0].startswith("ip_a")
+    assert len(told[0].stdout.splitlines()) >= 6 and len(told[1].stdout.splitlines()) == 4
