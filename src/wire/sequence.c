@@ -25,8 +25,11 @@ struct stream {
     uint32_t step_max; /* the most that a datagram moved it */
     uint32_t boot_ms;
     bool has_boot;
-    bool zeros;   /* all numbers so far were 0 */
-    bool open;    /* `next` is the least that should come */
+    bool zeros; /* all numbers so far were 0 */
+    bool open;  /* `next` is the least that should come */
+    /* Some exporters (softflowd's IPFIX) count a datagram's own records into its number. */
+    bool has_last, by_end, by_start; /* which of the two it is, once that is certain */
+    uint32_t last_first, last_count, votes;
     bool suspect; /* the last datagram had a number from elsewhere: */
     uint32_t suspect_next;
     int64_t suspect_us;
@@ -205,6 +208,25 @@ static void step_take(struct stream *s, const struct step *step, struct eg_tally
         step_elsewhere(s, step, tally);
 }
 
+/* Where a number is not what follows by the count of the datagram before, but is by its own, twice in
+ * a row, the exporter numbers ends; the gaps that seemed to be there are none. */
+static void numbering_learn(struct stream *s, const struct eg_sequence_run *run) {
+    uint32_t moved = run->first - s->last_first;
+    if (s->has_last && !s->by_end && !s->by_start && run->step != s->last_count && !run->open) {
+        if (moved == s->last_count) s->by_start = true;
+        s->votes = moved == run->step ? s->votes + 1 : 0;
+        if (s->votes == 2) {
+            s->by_end = true;
+            s->gap_count = 0;
+            s->suspect = false;
+            s->next = run->first - run->step;
+        }
+    }
+    s->has_last = !run->open;
+    s->last_first = run->first + (run->datagrams - 1) * run->step;
+    s->last_count = run->last;
+}
+
 /* ---- streams ---- */
 
 static uint32_t slot_of(const struct eg_sequences *all, const struct eg_sequence_run *run) {
@@ -273,7 +295,9 @@ void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *r
         tally->lost++;
         return;
     }
+    numbering_learn(s, run);
     struct step step = {run->first, run->step, run->boot_ms, run->has_boot, run->time_us};
+    if (s->by_end) step.first -= run->step;
     for (uint32_t left = run->datagrams; left; left--) {
         if (left == 1) step.count = run->last;
         if (step.count > s->step_max) s->step_max = step.count;

@@ -162,8 +162,8 @@ static void streams_are_apart(void **state) {
     for (uint32_t i = 0; i < 3000; i++) {
         d.exporter.bytes[0] = (uint8_t)(i % 100);
         uint32_t engine = i % 3, round = i / 300;
-        struct eg_sequence_note note = {"netflow5", engine, engine * 1000 + 30 * round, 30, 0,
-                                        true,       true, false};
+        struct eg_sequence_note note = {"netflow5", engine, engine * 1000 + 30 * round, 30, 0, true,
+                                        true,       false};
         struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
         eg_sequences_feed(all, &run, &tally);
     }
@@ -269,9 +269,38 @@ static void memory_may_run_out(void **state) {
     }
 }
 
+/* An exporter that counts a datagram's own records into its number: no gap, and a real one is told. */
+static void numbers_of_ends(void **state) {
+    (void)state;
+    static const uint32_t counts[] = {24, 32, 33, 29, 31, 7, 7, 7, 30};
+    uint32_t total = 0;
+    all = eg_sequences_new();
+    tally = (struct eg_tally){0};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        total += counts[i];
+        if (i != 7) feed_plain(total, counts[i]);
+    }
+    eg_sequences_drain(all, &tally);
+    assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_sequence_gap).records, 7);
+    eg_tally_reset(&tally);
+    eg_sequences_free(all);
+    /* one that numbers starts is not taken for it, whatever is lost */
+    all = eg_sequences_new();
+    total = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (i != 2) feed_plain(total, counts[i]);
+        total += counts[i];
+    }
+    eg_sequences_drain(all, &tally);
+    assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_sequence_gap).records, 33);
+    eg_tally_reset(&tally);
+    eg_sequences_free(all);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_of_ends),
         TEST(counts_what_never_came),
         TEST(late_ones_are_taken_off),
         TEST(after_the_window_a_gap_is_final),
