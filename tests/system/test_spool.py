@@ -44,9 +44,9 @@ class Sender(threading.Thread):
         return self.next
 
 
-def start(*words):
+def start(*words, env=None):
     return subprocess.Popen([str(DRIVER), *map(str, words)], stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, text=True)
+                            stdout=subprocess.PIPE, text=True, env=env)
 
 
 def line(process):
@@ -110,6 +110,36 @@ def test_a_sink_has_everything_once_after_kills(tmp_path):
     assert kept == stored
     assert len(kept) == len(set(kept)) > 1000
     assert damaged <= KILLS  # a torn tail each at most
+
+
+@pytest.mark.skipif(PRESET in ("asan", "tsan"), reason="a sanitizer's runtime must be loaded first")
+def test_killed_at_every_call(tmp_path):
+    """As above, killed after each call that changes a file: of the spool, of its id, of what is kept."""
+    library = tmp_path / "kill_at.so"
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", library,
+                    ROOT / "tests" / "system" / "kill_at.c", "-ldl"], check=True)
+    work = tmp_path / "work"
+    work.mkdir()
+    first, killed = 0, 0
+    for at in range(1, 60):
+        env = dict(os.environ, LD_PRELOAD=str(library), EG_KILL_ROOT=str(work), EG_KILL_AT=str(at))
+        process = start("keep", work / "spool", work / "out", env=env)
+        text = process.stdout.readline()
+        if text:
+            sender = Sender(json.loads(text)["port"], first)
+            sender.start()
+        process.wait(30)
+        killed += process.returncode == -signal.SIGKILL
+        process.communicate()
+        if text:
+            first = sender.stop()
+    assert killed == 59
+    process = start("keep", work / "spool", work / "out")
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    kept, stored = numbers((work / "out").read_bytes()), dump(work / "spool")
+    assert kept == stored
+    assert len(kept) == len(set(kept)) > 1000
 
 
 def test_a_second_process_is_told(tmp_path):
