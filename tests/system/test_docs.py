@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents show, run: the README's tour, the filter page's examples, the generated pages,
 and the house rules' own test."""
+import os
 import pathlib
 import re
 import subprocess
@@ -125,3 +126,25 @@ def test_collecting_page(tmp_path):
     assert "60 flows, 0 packets" in told[0].stderr and "60 flows, 0 packets" in told[1].stderr
     assert told[0].stdout.splitlines()[0].startswith("ip_a")
     assert len(told[0].stdout.splitlines()) >= 6 and len(told[1].stdout.splitlines()) == 4
+
+
+def test_readme_live(demo):
+    """The README's stories of things left running, each a block."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- live -->")[1].split("<!-- /live -->")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+    assert len(blocks) == 3
+    for folder in ("live", "wire", "followed", "incoming", "captures"):
+        subprocess.run(["rm", "-rf", folder], cwd=demo, check=True)
+    for number, block in enumerate(blocks):
+        if number == 1 and not may_capture():
+            continue
+        told = run_line(demo, "set -e\n" + block)
+        assert len(told.stdout.splitlines()) >= 2, told.stderr
+        assert "lost           nothing" in told.stderr, told.stderr
+        if number != 1:
+            assert "300,000 flows" in told.stderr
+
+
+def may_capture():
+    """Whether interfaces can be opened here."""
+    return os.geteuid() == 0
