@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* What a stream takes, and its share of the exporter, while anything of it is in force. */
@@ -649,38 +648,6 @@ void eg_book_free(struct eg_book *book) {
     pthread_mutex_destroy(&book->lock);
     eg_free(book->rules);
     eg_free(book);
-}
-
-/* ---- looking at it ---- */
-
-static int line_order(const void *a, const void *b) {
-    const struct eg_book_line *x = a, *y = b;
-    int by = memcmp(&x->key.exporter, &y->key.exporter, sizeof x->key.exporter);
-    if (by) return by;
-    if (x->key.port != y->key.port) return x->key.port < y->key.port ? -1 : 1;
-    if (x->key.domain != y->key.domain) return x->key.domain < y->key.domain ? -1 : 1;
-    if (x->key.version != y->key.version) return x->key.version < y->key.version ? -1 : 1;
-    return (int)x->template->id - (int)y->template->id;
-}
-
-enum eg_status eg_book_list(struct eg_book *book, bool (*see)(void *, const struct eg_book_line *),
-                            void *to, struct eg_error *err) {
-    struct eg_book_line *lines = eg_calloc((size_t)book->template_count + 1, sizeof *lines);
-    if (!lines) return eg_fail(err, EG_E_NOMEM, "no memory to list templates");
-    uint32_t n = 0;
-    for (uint32_t i = 0; book->entries.slots && i <= book->entries.mask; i++)
-        for (struct node *at = book->entries.slots[i]; at; at = at->chain) {
-            const struct entry *e = (const struct entry *)(void *)at;
-            if (e->kind != EG_FACT_TEMPLATE || !entry_in_force(e)) continue;
-            lines[n++] =
-                (struct eg_book_line){e->stream->key, e->newest->template,      e->first_us,
-                                      e->last_us,     atomic_load(&e->records), e->changes};
-        }
-    qsort(lines, n, sizeof *lines, line_order);
-    for (uint32_t i = 0; i < n && see(to, &lines[i]); i++) {
-    }
-    eg_free(lines);
-    return EG_OK;
 }
 
 struct eg_book_usage eg_book_usage(struct eg_book *book) {

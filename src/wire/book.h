@@ -186,6 +186,12 @@ struct eg_book_line {
 EG_MUST_CHECK enum eg_status eg_book_list(struct eg_book *,
                                           bool (*see)(void *, const struct eg_book_line *), void *,
                                           struct eg_error *err);
+/* Templates and facts now in force, as lines of text; `out` fails where memory does. */
+void eg_book_save(struct eg_book *, struct eg_strbuf *out);
+/* Takes what was saved into a book that nobody uses yet, within its limits. Errors: EG_E_FORMAT
+ * (err->position: the line; those before it were taken), EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_book_load(struct eg_book *, struct eg_span text,
+                                          struct eg_error *err);
 struct eg_book_usage {
     uint64_t known_bytes, unknown_bytes, held_bytes, retired_bytes;
     uint32_t exporters, known_exporters, templates;

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The book as text: what is saved comes back, and nothing else is believed. */
+#include "messages_make.h"
+#include "torture.h"
+
+static const struct made_field FLOW[] = {
+    {8, 4, 0}, {96, 65535, 0}, {2, 4, 29305}, {77, 4, 4711}, {16384 + 500, 4, 6871}};
+
+static struct eg_book *filled(void) {
+    struct session s = session_new(&eg_decoder_ipfix);
+    const struct made_field rate[] = {{144, 4, 0}, {34, 4, 0}}, name[] = {{10, 4, 0}, {82, 4, 0}};
+    struct bytes b = ipfix(1, 5);
+    put_template(&b, 256, FLOW, COUNT(FLOW));
+    put_options_template(&b, 300, rate, 1, 2);
+    put_options_template(&b, 301, name, 1, 2);
+    uint32_t at = set_begin(&b, 300);
+    put_be(&b, 0, 4), put_be(&b, 100, 4);
+    set_end(&b, at);
+    at = set_begin(&b, 301);
+    put_be(&b, 7, 4), put_be(&b, 0x65746830, 4);
+    set_end(&b, at);
+    session_send(&s, &b);
+    struct eg_decoder *nine;
+    assert_int_equal(eg_decoder_netflow9.open(&eg_env_plain, NULL, s.book, &nine, NULL), EG_OK);
+    struct bytes v = v9(1, 8);
+    const struct made_field own[] = {{33002, 2, 0}, {8, 4, 0}}, scope[] = {{2, 4, 0}, {34, 4, 0}};
+    put_template(&v, 257, own, 2);
+    put_options_template(&v, 258, scope, 1, 2);
+    struct eg_datagram d = s.next;
+    d.payload = eg_span(v.at, v.size);
+    d.length = v.size;
+    d.at = eg_book_next(s.book);
+    struct eg_sequence_note note;
+    eg_decoder_netflow9.learn(nine, &d, &note, &s.out.tally);
+    eg_decoder_netflow9.close(nine);
+    eg_tally_reset(&s.out.tally);
+    eg_builder_free(s.out.rows);
+    s.type->close(s.decoder);
+    return s.book;
+}
+
+static char *saved(struct eg_book *book) {
+    struct eg_strbuf text = {0};
+    eg_book_save(book, &text);
+    char *whole = eg_strbuf_take(&text);
+    assert_non_null(whole);
+    return whole;
+}
+
+static void what_is_saved_comes_back(void **state) {
+    (void)state;
+    struct eg_book *book = filled(), *again;
+    char *text = saved(book);
+    assert_non_null(strstr(text, " r0:2:4 4711:77:4 r6871:500:4"));
+    assert_int_equal(eg_book_new(&again, NULL), EG_OK);
+    assert_int_equal(eg_book_load(again, eg_span(text, strlen(text)), NULL), EG_OK);
+    char *second = saved(again);
+    assert_string_equal(second, text);
+    assert_int_equal(eg_book_usage(again).templates, 5);
+    assert_int_equal(eg_book_usage(again).known_exporters, 1);
+    eg_free(text);
+    eg_free(second);
+    eg_book_free(book);
+    eg_book_free(again);
+}
+
+static void a_restart_decodes_at_once(void **state) {
+    (void)state;
+    struct eg_book *book = filled();
+    char *text = saved(book);
+    eg_book_free(book);
+    struct session s = session_new(&eg_decoder_ipfix);
+    assert_int_equal(eg_book_load(s.book, eg_span(text, strlen(text)), NULL), EG_OK);
+    eg_free(text);
+    struct bytes b = ipfix(1, 5);
+    uint32_t at = set_begin(&b, 256);
+    put_be(&b, 0x0a000001, 4), put_be(&b, 3, 1), put_be(&b, 0x646e73, 3);
+    put_be(&b, 0, 4), put_be(&b, 1, 4), put_be(&b, 1, 4);
+    set_end(&b, at);
+    session_send(&s, &b);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 1);
+    ASSERT_ROW(r.rows[0], "src_ip=" V4("0a000001"), "application=dns", "sampling_rate=100");
+    result_reset(&r);
+}
+
+static void other_texts_are_refused(void **state) {
+    (void)state;
+    struct eg_book *book = filled();
+    char *text = saved(book);
+    size_t size = strlen(text);
+    uint64_t random = 7;
+    for (uint32_t i = 0; i < 3000; i++) {
+        char *copy = strdup(text);
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        size_t cut = i < 500 ? size * i / 500 : size;
+        if (i >= 500) copy[(random >> 33) % size] = (char)(random >> 20);
+        struct eg_book *other;
+        struct eg_error err;
+        assert_int_equal(eg_book_new(&other, NULL), EG_OK);
+        enum eg_status status = eg_book_load(other, eg_span(copy, cut), &err);
+        assert_true(status == EG_OK || status == EG_E_FORMAT);
+        if (i == 0) assert_int_equal(status, EG_E_FORMAT);
+        eg_book_free(other);
+        free(copy);
+    }
+    static const char *const bad[] = {
+        "",
+        "earlgrey-book 2\n",
+        "earlgrey-book 1\nelse 10 - 0 0\n",
+        "earlgrey-book 1\nfact 10 00000000000000000000000000000000 0 0 0 0 0 -\n",
+        "earlgrey-book 1\nfact 10 00000000000000000000000000000000 0 0 99 0 0 -\n",
+        "earlgrey-book 1\nfact 5 00000000000000000000000000000000 0 0 1 0 0 -\n",
+        "earlgrey-book 1\nfact 10 00000000000000000000000000000000 70000 0 1 0 0 -\n",
+        "earlgrey-book 1\ntemplate 10 00000000000000000000000000000000 0 0 256 -1 - - 0\n",
+        "earlgrey-book 1\ntemplate 10 00000000000000000000000000000000 0 0 256 -1 - - 0 0:8:0\n",
+        "earlgrey-book 1\ntemplate 10 00000000000000000000000000000000 0 0 256 -1 - - 0 0:8\n",
+        "earlgrey-book 1\ntemplate 9 00000000000000000000000000000000 0 0 256 9 - - 0 0:8:4\n"};
+    for (uint32_t i = 0; i < COUNT(bad); i++) {
+        struct eg_book *other;
+        struct eg_error err;
+        assert_int_equal(eg_book_new(&other, NULL), EG_OK);
+        if (eg_book_load(other, eg_span(bad[i], strlen(bad[i])), &err) != EG_E_FORMAT)
+            fail_msg("%s", bad[i]);
+        eg_book_free(other);
+    }
+    eg_free(text);
+    eg_book_free(book);
+}
+
+static bool see(void *to, const struct eg_book_line *line) {
+    uint32_t *seen = to;
+    static const uint16_t ids[] = {256, 300, 301, 257, 258};
+    assert_int_equal(line->template->id, ids[*seen]);
+    assert_int_equal(line->first_us, BASE_US);
+    assert_int_equal(line->records, *seen == 1 || *seen == 2 ? 1 : 0);
+    return ++*seen < 5;
+}
+
+static void templates_are_listed_in_order(void **state) {
+    (void)state;
+    struct eg_book *book = filled();
+    uint32_t seen = 0;
+    assert_int_equal(eg_book_list(book, see, &seen, NULL), EG_OK);
+    assert_int_equal(seen, 5);
+    eg_book_free(book);
+}
+
+static void memory_may_run_out(void **state) {
+    (void)state;
+    struct eg_book *book = filled();
+    char *text = saved(book);
+    for (long n = 0; n < 60; n++) {
+        struct eg_book *other;
+        struct eg_strbuf out = {0};
+        assert_int_equal(eg_book_new(&other, NULL), EG_OK);
+        torture_fail_after(n);
+        enum eg_status status = eg_book_load(other, eg_span(text, strlen(text)), NULL);
+        bool failed = torture_off();
+        assert_true(status == EG_OK || (failed && status == EG_E_NOMEM));
+        torture_fail_after(n);
+        eg_book_save(book, &out);
+        failed = torture_off();
+        assert_true(!out.failed || failed);
+        eg_strbuf_reset(&out);
+        eg_book_free(other);
+    }
+    eg_free(text);
+    eg_book_free(book);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_saved_comes_back), cmocka_unit_test(a_restart_decodes_at_once),
+        cmocka_unit_test(other_texts_are_refused),  cmocka_unit_test(templates_are_listed_in_order),
+        cmocka_unit_test(memory_may_run_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
