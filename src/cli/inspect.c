@@ -5,6 +5,7 @@
 #include "cli/facts.h"
 #include "cli/ports.h"
 #include "cli/spool.h"
+#include "cli/templates.h"
 #include "engine/engine.h"
 #include "source/input.h"
 #include "store/dataset.h"
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 
 struct inspect_options {
-    bool json;
+    bool json, templates;
     struct eg_text_list netflow_port;
 };
 
@@ -26,6 +27,11 @@ static const struct eg_option options[] = {
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct inspect_options, json),
      .help = "One JSON object a file."},
+    {.name = "templates",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct inspect_options, templates),
+     .help = "The templates in captures of NetFlow v9 and IPFIX: whose, which fields, and how many "
+             "records were decoded with each."},
     {.name = "netflow-port",
      .type = EG_OPT_LIST,
      .offset = offsetof(struct inspect_options, netflow_port),
@@ -40,6 +46,8 @@ static const char *const examples[] = {"earlgrey inspect capture.pcap",
                                        "A dataset's tables: files, rows, bytes, times.",
                                        "earlgrey inspect part.parquet --json",
                                        "A Parquet file's rows and row groups.",
+                                       "earlgrey inspect exports.pcap --templates",
+                                       "Which templates decoded what.",
                                        NULL};
 
 /* ---- captures ---- */
@@ -89,8 +97,9 @@ static void sum_batch(struct capture_sum *sum, const struct eg_batch *batch) {
     }
 }
 
-static enum eg_status scan_capture(struct eg_call *call, const char *path, struct eg_scan **out,
-                                   struct capture_sum *sum, struct eg_error *err) {
+static enum eg_status scan_capture(struct eg_call *call, const char *path, struct eg_book *book,
+                                   struct eg_scan **out, struct capture_sum *sum,
+                                   struct eg_error *err) {
     const struct inspect_options *o = call->options;
     struct eg_ports ports;
     EG_TRY(eg_ports_read(&ports, &o->netflow_port, err));
@@ -105,6 +114,7 @@ static enum eg_status scan_capture(struct eg_call *call, const char *path, struc
         .part_count = 2,
         .netflow_ports = ports.list,
         .netflow_port_count = ports.count,
+        .book = book,
     };
     EG_TRY(eg_scan_open(out, &call->env, &request, err));
     struct eg_scan_worker *worker;
@@ -197,7 +207,8 @@ static enum eg_exit inspect_capture(struct eg_call *call, const char *path,
     struct eg_scan *scan = NULL;
     struct capture_sum sum = {.first_us = INT64_MAX, .last_us = INT64_MIN};
     enum eg_exit code = EG_EXIT_DONE;
-    if (tell_form(call, path, facts, &err) < 0 || scan_capture(call, path, &scan, &sum, &err) < 0) {
+    if (tell_form(call, path, facts, &err) < 0 ||
+        scan_capture(call, path, NULL, &scan, &sum, &err) < 0) {
         code = eg_complain(call, &err);
     } else {
         tell_sum(&sum, scan, facts);
@@ -219,6 +230,20 @@ static enum eg_exit inspect_capture(struct eg_call *call, const char *path,
     }
     eg_scan_free(scan);
     return code;
+}
+
+static enum eg_exit inspect_templates(struct eg_call *call, const char *path, bool gap_before) {
+    const struct inspect_options *o = call->options;
+    struct capture_sum sum = {.first_us = INT64_MAX, .last_us = INT64_MIN};
+    struct eg_book *book = NULL;
+    struct eg_scan *scan = NULL;
+    struct eg_error err;
+    enum eg_status status = eg_book_new(&book, &err);
+    if (status >= 0) status = scan_capture(call, path, book, &scan, &sum, &err);
+    eg_scan_free(scan);
+    if (status >= 0) status = eg_templates_print(book, o->json, gap_before, &err);
+    eg_book_free(book);
+    return status < 0 ? eg_complain(call, &err) : EG_EXIT_DONE;
 }
 
 /* ---- Parquet files and datasets ---- */
@@ -368,8 +393,13 @@ static enum eg_exit run(struct eg_call *call) {
     enum eg_exit worst = EG_EXIT_DONE;
     for (size_t i = 0; i < call->word_count; i++) {
         struct eg_facts facts = {.json = o->json};
-        enum eg_exit code = inspect_one(call, call->words[i], &facts);
-        if (code == EG_EXIT_DONE || code == EG_EXIT_PARTIAL) eg_facts_print(&facts, i > 0);
+        enum eg_exit code = EG_EXIT_DONE;
+        if (o->templates)
+            code = inspect_templates(call, call->words[i], i > 0);
+        else
+            code = inspect_one(call, call->words[i], &facts);
+        if (!o->templates && (code == EG_EXIT_DONE || code == EG_EXIT_PARTIAL))
+            eg_facts_print(&facts, i > 0);
         eg_facts_reset(&facts);
         if (code != EG_EXIT_DONE && worst != EG_EXIT_FAILED) worst = code;
     }

@@ -345,3 +345,25 @@ def test_tables_fit_the_terminal(earlgrey, dataset):
     assert "sampling_rate" in earlgrey.ok(*words, "-o", "table").splitlines()[0]
     fields = on_terminal(earlgrey, 80, "fields", "losses").splitlines()
     assert all(len(line) <= 80 for line in fields) and "meaning" in fields[0] and "not shown" in fields[-1]
+
+
+def test_inspect_lists_templates(earlgrey, tmp_path):
+    def message(sequence, *sets):
+        body = b"".join(struct.pack(">HH", id_, 4 + len(data)) + data for id_, data in sets)
+        return struct.pack(">HHIII", 10, 16 + len(body), 1700000000, sequence, 7) + body
+
+    flow = struct.pack(">HH6H", 256, 3, 8, 4, 12, 4, 96, 65535)
+    options = struct.pack(">HHH4H", 257, 2, 1, 144, 4, 34, 4)
+    record = bytes([10, 0, 0, 1, 10, 0, 0, 2, 3]) + b"dns"
+    (tmp_path / "m.ipfix").write_bytes(
+        message(0, (2, flow), (3, options), (257, struct.pack(">II", 0, 100)), (256, record * 2)))
+    lines = earlgrey.ok("inspect", "m.ipfix", "--templates", "--json").splitlines()
+    seen = [json.loads(line) for line in lines]
+    assert [(t["template"], t["of"], t["records"], t["domain"]) for t in seen] == [
+        (256, "flows", 2, 7), (257, "options", 1, 7)]
+    assert seen[0]["fields"] == (
+        "sourceIPv4Address(4), destinationIPv4Address(4), applicationName(v)")
+    assert seen[1]["scope"] == "exportingProcessId(4)"
+    assert seen[1]["fields"] == "samplingInterval(4)"
+    told = earlgrey.ok("inspect", "m.ipfix", "--templates")
+    assert "template             256" in told and "records              2" in told

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The templates of a book, for people and programs. */
+#ifndef EG_CLI_TEMPLATES_H
+#define EG_CLI_TEMPLATES_H
+
+#include "cli/verb.h"
+
+#include "wire/book.h"
+
+/* Prints each template with its exporter, its fields and what was decoded with it; as JSON, one
+ * object a line. */
+EG_MUST_CHECK enum eg_status eg_templates_print(struct eg_book *, bool json, bool gap_before,
+                                                struct eg_error *err);
+
+#endif
