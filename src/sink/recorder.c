@@ -330,7 +330,7 @@ enum eg_status eg_recorder_put(struct eg_recorder *r, const struct eg_frame *giv
                                struct eg_span interface, struct eg_error *err) {
     struct eg_frame frame = *given;
     struct lane *lane = NULL;
-    interface = eg_span_sub(interface, 0, NAME_MAX_BYTES);
+    interface = interface.size ? eg_span_sub(interface, 0, NAME_MAX_BYTES) : eg_span("", 0);
     enum eg_status status = place_find(r, &frame, interface, &lane, err);
     if (status == EG_E_NOSPACE) {
         if (!full_now(r)) full_begin(r);
