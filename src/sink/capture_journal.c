@@ -105,10 +105,11 @@ static bool line_take(struct eg_capture_journal *j, char *line) {
     return true;
 }
 
-static enum eg_status journal_read(struct eg_capture_journal *j, struct eg_error *err) {
+static enum eg_status journal_read(struct eg_capture_journal *j, const char *path,
+                                   struct eg_error *err) {
     char *text;
     size_t size;
-    EG_TRY(eg_file_read(&text, &size, j->path, JOURNAL_BYTES_MAX, err));
+    EG_TRY(eg_file_read(&text, &size, path, JOURNAL_BYTES_MAX, err));
     bool whole = true;
     char *line = text;
     for (char *end; whole && (end = strchr(line, '\n')); line = end + 1) {
@@ -181,60 +182,110 @@ static int lock_open(const char *path, int flags) {
 }
 
 /* Replaces the file by one that holds what is still so; the new one is locked before it has the
- * name. Where that fails the old one stands. */
-static void journal_renew(struct eg_capture_journal *j) {
+ * name. False: the old one stands. */
+static bool journal_renew(struct eg_capture_journal *j) {
     struct eg_strbuf lines = {0};
     char temp[4096];
     int size = snprintf(temp, sizeof temp, "%s.tmp", j->path);
+    bool good = false;
     lines_of(j, &lines);
     int fd = size > 0 && (size_t)size < sizeof temp && !lines.failed
                  ? open(temp, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
                  : -1;
     if (fd >= 0) {
-        bool good = flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-                    write(fd, lines.text ? lines.text : "", lines.size) == (ssize_t)lines.size &&
-                    fsync(fd) == 0 && rename(temp, j->path) == 0;
-        if (good && eg_dir_sync(j->directory, NULL) < 0) good = false;
-        if (good) {
-            close(j->fd);
-            j->fd = fd;
-        } else {
-            close(fd);
-            unlink(temp);
-        }
+        good = flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+               write(fd, lines.text ? lines.text : "", lines.size) == (ssize_t)lines.size &&
+               fsync(fd) == 0 && rename(temp, j->path) == 0;
+        if (!good) unlink(temp);
+        close(good ? j->fd : fd);
+        if (good) j->fd = fd;
     }
     eg_strbuf_reset(&lines);
+    return good && eg_dir_sync(j->directory, NULL) >= 0;
+}
+
+/* "DIR/.earlgrey-captures", "…-1", and so on. NULL: no memory. */
+static char *path_of(const char *directory, uint32_t number) {
+    char name[sizeof JOURNAL_NAME + 16];
+    snprintf(name, sizeof name, number ? JOURNAL_NAME "-%u" : JOURNAL_NAME, number);
+    return eg_path_join(directory, name);
+}
+
+/* The first list that nobody holds. */
+static enum eg_status own_open(struct eg_capture_journal *j, struct eg_error *err) {
+    for (uint32_t i = 0; i < EG_CAPTURE_JOURNALS_MAX; i++) {
+        eg_free(j->path);
+        j->path = path_of(j->directory, i);
+        if (!j->path) return no_memory(j, err);
+        j->fd = lock_open(j->path, O_CREAT);
+        if (j->fd >= 0) return EG_OK;
+        if (errno != EWOULDBLOCK) return eg_fail_errno(err, errno, "cannot open %s", j->path);
+    }
+    return eg_fail(err, EG_E_LOCKED, "%s: %d recorders write there already", j->directory,
+                   EG_CAPTURE_JOURNALS_MAX);
+}
+
+static int by_age(const void *a, const void *b) {
+    const struct eg_captured_file *x = a, *y = b;
+    if (x->time_us != y->time_us) return x->time_us < y->time_us ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+/* A crash between two lists may have left a file in both. */
+static void files_sort(struct eg_capture_journal *j) {
+    size_t kept = 0;
+    if (j->count) qsort(j->files, j->count, sizeof *j->files, by_age);
+    for (size_t i = 0; i < j->count; i++) {
+        if (kept && by_age(&j->files[kept - 1], &j->files[i]) == 0) {
+            j->bytes -= j->files[i].bytes;
+            eg_free(j->files[i].name);
+        } else {
+            j->files[kept++] = j->files[i];
+        }
+    }
+    j->count = kept;
+}
+
+/* Takes over the lists that nobody holds: they are removed once ours tells what they told. */
+static enum eg_status others_adopt(struct eg_capture_journal *j, struct eg_error *err) {
+    int held[EG_CAPTURE_JOURNALS_MAX];
+    char *paths[EG_CAPTURE_JOURNALS_MAX] = {NULL};
+    enum eg_status status = EG_OK;
+    for (uint32_t i = 0; i < EG_CAPTURE_JOURNALS_MAX; i++) {
+        held[i] = -1;
+        paths[i] = status >= 0 ? path_of(j->directory, i) : NULL;
+        if (!paths[i] && status >= 0) status = no_memory(j, err);
+        if (status < 0 || strcmp(paths[i], j->path) == 0) continue;
+        held[i] = lock_open(paths[i], 0);
+        if (held[i] >= 0) status = journal_read(j, paths[i], err);
+    }
+    files_check(j);
+    files_sort(j);
+    bool told = status >= 0 && journal_renew(j);
+    for (uint32_t i = 0; i < EG_CAPTURE_JOURNALS_MAX; i++) {
+        if (held[i] >= 0 && told) unlink(paths[i]);
+        if (held[i] >= 0) close(held[i]);
+        eg_free(paths[i]);
+    }
+    return status;
 }
 
 enum eg_status eg_capture_journal_open(struct eg_capture_journal **out, const char *directory,
-                                       bool make, struct eg_error *err) {
+                                       struct eg_error *err) {
     struct eg_capture_journal *j = eg_calloc(1, sizeof *j);
     if (!j) return eg_fail(err, EG_E_NOMEM, "no memory for a list of capture files");
     j->fd = -1;
     j->directory = eg_strdup(directory);
-    j->path = eg_path_join(directory, JOURNAL_NAME);
     enum eg_status status = EG_OK;
-    if (!j->directory || !j->path)
-        status = eg_fail(err, EG_E_NOMEM, "no memory for a list of capture files");
-    if (status >= 0 && make) status = eg_dir_make(directory, err);
-    if (status >= 0) j->fd = lock_open(j->path, make ? O_CREAT : 0);
-    if (status >= 0 && j->fd < 0) {
-        if (!make && (errno == ENOENT || errno == ENOTDIR))
-            status = EG_END;
-        else if (errno == EWOULDBLOCK)
-            status = eg_fail(err, EG_E_LOCKED,
-                             "%s: another recorder writes there; give each a directory of its own",
-                             directory);
-        else
-            status = eg_fail_errno(err, errno, "cannot open %s", j->path);
-    }
-    if (status == EG_OK) status = journal_read(j, err);
-    if (status != EG_OK) {
+    if (!j->directory) status = eg_fail(err, EG_E_NOMEM, "no memory for a list of capture files");
+    if (status >= 0) status = eg_dir_make(directory, err);
+    if (status >= 0) status = own_open(j, err);
+    if (status >= 0) status = journal_read(j, j->path, err);
+    if (status >= 0) status = others_adopt(j, err);
+    if (status < 0) {
         eg_capture_journal_close(j);
         return status;
     }
-    files_check(j);
-    if (make) journal_renew(j);
     *out = j;
     return EG_OK;
 }

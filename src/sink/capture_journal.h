@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The list of a directory's capture files, on disk: those that are being written, so that a killed
+ * The list of a recorder's capture files, on disk: those that are being written, so that a killed
  * run's are found again, and those that were published, so that only they are ever removed.
  *
  *   DIR/.earlgrey-captures   + TEMP   = BYTES TIME FINAL TEMP   - FINAL     (a line each, tabs)
  *
- * It is locked while it is open: one recorder a directory. Names are paths below the directory. */
+ * It is locked while it is open. A further recorder of the same directory has a list of its own
+ * (.earlgrey-captures-1, …); one that opens takes over the lists that nobody holds. Names are paths
+ * below the directory. */
 #ifndef EG_SINK_CAPTURE_JOURNAL_H
 #define EG_SINK_CAPTURE_JOURNAL_H
 
@@ -26,11 +28,12 @@ struct eg_capture_journal {
     uint64_t bytes; /* of `files` */
 };
 
-/* `make`: the directory and the journal are made where they are not there; else EG_END then.
- * Errors: EG_E_LOCKED: another recorder writes there; EG_E_NOSPACE, EG_E_ACCESS, EG_E_IO. */
+#define EG_CAPTURE_JOURNALS_MAX 16 /* recorders of one directory at a time */
+
+/* Makes the directory and the list where they are not there. Errors: EG_E_LOCKED: too many recorders
+ * write there; EG_E_NOSPACE, EG_E_ACCESS, EG_E_IO. */
 EG_MUST_CHECK enum eg_status eg_capture_journal_open(struct eg_capture_journal **out,
-                                                     const char *directory, bool make,
-                                                     struct eg_error *err);
+                                                     const char *directory, struct eg_error *err);
 /* Before the temporary file is made. */
 EG_MUST_CHECK enum eg_status eg_capture_journal_begin(struct eg_capture_journal *, const char *temp,
                                                       struct eg_error *err);

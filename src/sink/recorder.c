@@ -82,12 +82,6 @@ enum eg_status eg_recorder_open(struct eg_recorder **out, const struct eg_env *e
     r->by_interface = eg_capture_name_has_interface(options->pattern);
     r->full_lost = NOT_FULL;
     for (uint32_t i = 0; i < LANES_MAX; i++) r->lanes[i].file.fd = -1;
-    /* somebody else's directory is told of now, not after the first packet */
-    enum eg_status status = eg_capture_journal_open(&r->journal, options->directory, false, err);
-    if (status < 0) {
-        eg_free(r);
-        return status;
-    }
     *out = r;
     return EG_OK;
 }
@@ -124,9 +118,7 @@ static enum eg_status leftovers_recover(struct eg_recorder *r, struct eg_error *
 enum eg_status eg_recorder_begin(struct eg_recorder *r, struct eg_error *err) {
     if (r->begun) return EG_OK;
     if (r->now_us == 0) r->now_us = r->env->now_us(r->env->clock);
-    eg_capture_journal_close(r->journal);
-    r->journal = NULL;
-    EG_TRY(eg_capture_journal_open(&r->journal, r->options.directory, true, err));
+    if (!r->journal) EG_TRY(eg_capture_journal_open(&r->journal, r->options.directory, err));
     EG_TRY(leftovers_recover(r, err));
     r->begun = true;
     return EG_OK;

@@ -36,11 +36,11 @@ struct eg_recorder_account {
 struct eg_recorder;
 
 /* Changes nothing outside. The options' texts and the env outlive it. Errors: EG_E_USAGE (the
- * pattern), EG_E_LOCKED, EG_E_NOMEM. */
+ * pattern), EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status eg_recorder_open(struct eg_recorder **out, const struct eg_env *,
                                               const struct eg_recorder_options *,
                                               struct eg_error *err);
-/* Makes the directory, locks it, recovers what a killed run left. Before the first frame; harmless
+/* Makes the directory and its list, recovers what a killed run left. Before the first frame; harmless
  * again. */
 EG_MUST_CHECK enum eg_status eg_recorder_begin(struct eg_recorder *, struct eg_error *err);
 /* The clock for what follows; a batch's frames share it. */

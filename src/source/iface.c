@@ -90,6 +90,7 @@ struct eg_source {
     int64_t drain_end_us; /* 0: not draining */
     uint32_t quiet;
     uint64_t given;
+    atomic_ullong bytes;  /* of packets, as captured; for progress */
     struct eg_error last; /* why the last interface ended; its status is 0 while one is left */
 };
 
@@ -183,11 +184,11 @@ static enum eg_status iface_open(const struct eg_env *env, const char *uri, cons
 
 static enum eg_status iface_plan(struct eg_source *source, const struct eg_position *known,
                                  size_t known_count, struct eg_plan *out, struct eg_error *err) {
-    (void)source;
     (void)known;
     (void)known_count;
     (void)err;
-    *out = (struct eg_plan){.state = EG_PLAN_NEW, .units = EG_UNITS_STREAM, .live = true};
+    *out = (struct eg_plan){
+        .state = EG_PLAN_NEW, .units = EG_UNITS_STREAM, .live = true, .bytes_read = &source->bytes};
     return EG_OK;
 }
 
@@ -245,6 +246,7 @@ static bool frame_take(void *to, const struct eg_frame *frame, const char *inter
     uint8_t *copy = source->buffer->bytes + source->used;
     eg_span_copy(frame->payload, 0, copy, frame->payload.size);
     source->used += frame->payload.size;
+    atomic_fetch_add_explicit(&source->bytes, frame->payload.size, memory_order_relaxed);
     if (source->name_index < 0 || strcmp(source->name, interface) != 0) {
         source->name_index =
             eg_builder_intern(rows, EG_COL(RAW, interface), interface, strlen(interface));

@@ -9,6 +9,7 @@ import tempfile
 import time
 
 import pytest
+from conftest import EARLGREY
 from lone_wire import LIVE_RUN, captures_in, packets_in, refused, wait_for, wire  # noqa: F401
 
 CAPTURED = 20000  # packets of the generated capture
@@ -219,13 +220,46 @@ def test_mistakes_are_told(wire, tmp_path, source, words):
     assert not (tmp_path / "out").exists()
 
 
-def test_two_recorders_do_not_share_a_directory(wire, tmp_path, packets):
-    recording = Recording(wire, tmp_path)
-    wire.replay(packets[0], "--pps=50000", "--limit=10")
-    wait_for(lambda: (tmp_path / ".earlgrey-captures").exists())
-    run = wire.start(LIVE_RUN, "iface:eg1", f"pcap:{tmp_path}", 100)
-    _, log = run.communicate(timeout=20)
-    assert run.returncode != 0
-    assert "another recorder writes there" in log
-    recording.stop()
-    assert packets_in(captures_in(tmp_path)) == 10
+def test_two_recorders_in_one_directory(wire, tmp_path, packets):
+    recordings = [Recording(wire, tmp_path, f"iface:{name}") for name in ("eg0", "eg1")]
+    wire.replay(packets[0], "--pps=50000", "--limit=1000")
+    for recording in recordings:
+        assert recording.stop()[0]["recorded"] == 1000
+    files = captures_in(tmp_path)
+    assert sorted(path.name[:3] for path in files) == ["eg0", "eg1"]
+    assert packets_in(files) == 2000
+
+
+def test_ingest_fills_a_dataset_and_records(wire, earlgrey, packets, tmp_path):
+    """The program itself: rows and files in one pass, two sources that record into one directory, and a
+    killed run's file in the account."""
+    out, data = tmp_path / "out", tmp_path / "data"
+    for again in range(2):
+        log = tempfile.TemporaryFile("w+")
+        run = wire.start(EARLGREY, "ingest", "iface:eg0", "iface:eg1", "-d", data, "--record", f"{out}?rotate=1h", "--json",
+                         "--interval", "500ms", stderr=log)
+
+        def said():
+            log.seek(0)
+            return log.read()
+        wait_for(lambda: said().count("capturing on") == 2)
+        wire.replay(packets[0], "--pps=20000", "--limit=5000")
+        if again == 0:
+            wait_for(lambda: sum(p.stat().st_size for p in out.rglob(".*.tmp")) > 1_000_000)
+            time.sleep(1)  # a flush, and another
+            run.kill()
+            run.communicate()
+            continue
+        time.sleep(1)
+        run.send_signal(signal.SIGTERM)
+        account = json.loads(run.communicate(timeout=60)[0])
+        assert run.returncode == 0, said()
+        assert account["read"]["packets"] == account["kept"]["packets"] == 10000
+        assert account["read"]["bytes"] > 10000 * 60
+        assert account["noted"]["recording_recovered"]["packets"] == 10000
+        assert not account["lost"]
+    files = captures_in(out)
+    assert len(files) == 4
+    assert packets_in(files) == 20000
+    rows = earlgrey.rows("sql", "-d", data, "select interface, count(*) as n from packets group by all order by all")
+    assert [(row["interface"], int(row["n"])) for row in rows] == [("eg0", 10000), ("eg1", 10000)]

@@ -15,7 +15,7 @@
 static struct eg_capture_journal *journal_of(const char *directory) {
     struct eg_capture_journal *j = NULL;
     struct eg_error err;
-    if (eg_capture_journal_open(&j, directory, true, &err) != EG_OK) fail_msg("%s", err.message);
+    if (eg_capture_journal_open(&j, directory, &err) != EG_OK) fail_msg("%s", err.message);
     return j;
 }
 

@@ -10,7 +10,7 @@
 static struct eg_capture_journal *opened(const char *directory) {
     struct eg_capture_journal *j = NULL;
     struct eg_error err;
-    if (eg_capture_journal_open(&j, directory, true, &err) != EG_OK) fail_msg("%s", err.message);
+    if (eg_capture_journal_open(&j, directory, &err) != EG_OK) fail_msg("%s", err.message);
     return j;
 }
 
@@ -76,28 +76,59 @@ static void what_others_removed(void **state) {
     eg_capture_journal_close(j);
 }
 
-static void one_at_a_time(void **state) {
-    struct eg_capture_journal *j = opened(*state), *other;
+/* Two recorders of one directory have a list each; who comes later takes over what nobody holds. */
+static void several_at_a_time(void **state) {
+    struct eg_capture_journal *many[EG_CAPTURE_JOURNALS_MAX], *j;
     struct eg_error err;
-    assert_int_equal(eg_capture_journal_open(&other, *state, true, &err), EG_E_LOCKED);
-    assert_non_null(strstr(err.message, "another recorder"));
-    assert_int_equal(eg_capture_journal_open(&other, *state, false, &err), EG_E_LOCKED);
-    file_made(j, ".a.tmp", "a");
-    assert_int_equal(eg_capture_journal_open(&other, *state, true, &err), EG_E_LOCKED);
+    for (int i = 0; i < EG_CAPTURE_JOURNALS_MAX; i++) {
+        char temp[20], name[20];
+        many[i] = opened(*state);
+        snprintf(temp, sizeof temp, ".t%d.tmp", i);
+        snprintf(name, sizeof name, "n%d", i);
+        file_made(many[i], ".x.tmp", name);
+        file_made(many[i], temp, NULL);
+        assert_int_equal(many[i]->count, 1);
+    }
+    assert_int_equal(eg_capture_journal_open(&j, *state, &err), EG_E_LOCKED);
+    assert_non_null(strstr(err.message, "16 recorders write there already"));
+    for (int i = 3; i < EG_CAPTURE_JOURNALS_MAX; i++) eg_capture_journal_close(many[i]);
+    j = opened(*state);
+    assert_int_equal(j->count, EG_CAPTURE_JOURNALS_MAX - 3);
+    assert_int_equal(j->open_count, EG_CAPTURE_JOURNALS_MAX - 3);
+    for (int i = 0; i < 3; i++) eg_capture_journal_close(many[i]);
     eg_capture_journal_close(j);
-    eg_capture_journal_close(opened(*state));
+    j = opened(*state);
+    assert_int_equal(j->count, EG_CAPTURE_JOURNALS_MAX);
+    assert_int_equal(j->bytes, EG_CAPTURE_JOURNALS_MAX * 5);
+    assert_int_equal(j->open_count, EG_CAPTURE_JOURNALS_MAX);
+    eg_capture_journal_close(j);
+    assert_int_equal(size_of(*state, ".earlgrey-captures-1"), -1); /* all in one again */
+    assert_true(size_of(*state, ".earlgrey-captures") > 0);
+}
+
+/* A crash while a list is taken over: the file stands in both, and is counted once. */
+static void in_two_lists(void **state) {
+    struct eg_capture_journal *j = opened(*state);
+    file_made(j, ".a.tmp", "a");
+    file_made(j, ".b.tmp", "b");
+    eg_capture_journal_close(j);
+    static const char line[] = "=\t5\t1767355200000000\ta\t\n=\t5\t7\tolder\t\n";
+    write_text(*state, ".earlgrey-captures-7", line, sizeof line - 1);
+    write_text(*state, "older", "12345", 5);
+    j = opened(*state);
+    assert_int_equal(j->count, 3);
+    assert_int_equal(j->bytes, 15);
+    assert_string_equal(j->files[0].name, "older");
+    eg_capture_journal_close(j);
 }
 
 static void not_there(void **state) {
     char path[1200];
     struct eg_capture_journal *j;
     struct eg_error err;
-    snprintf(path, sizeof path, "%s/no/where", (char *)*state);
-    assert_int_equal(eg_capture_journal_open(&j, path, false, NULL), EG_END);
-    assert_string_equal(listing(*state), "");
     write_text(*state, "file", "x", 1);
     snprintf(path, sizeof path, "%s/file", (char *)*state);
-    assert_int_equal(eg_capture_journal_open(&j, path, true, &err), EG_E_NOENT);
+    assert_int_equal(eg_capture_journal_open(&j, path, &err), EG_E_NOENT);
 }
 
 /* Cut at every byte, or with lines that make no sense, it is read as far as it tells something. */
@@ -126,7 +157,7 @@ static void without_memory(void **state) {
     j = NULL;
     for (long n = 0; failed; n++) {
         torture_fail_after(n);
-        enum eg_status status = eg_capture_journal_open(&j, *state, true, NULL);
+        enum eg_status status = eg_capture_journal_open(&j, *state, NULL);
         if (status == EG_OK) status = eg_capture_journal_begin(j, ".c.tmp", NULL);
         if (status == EG_OK) status = eg_capture_journal_end(j, ".c.tmp", NULL, 0, 0, NULL);
         failed = torture_off();
@@ -145,7 +176,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(remembers, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(drops_the_oldest, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(what_others_removed, captures_setup, captures_teardown),
-        cmocka_unit_test_setup_teardown(one_at_a_time, captures_setup, captures_teardown),
+        cmocka_unit_test_setup_teardown(several_at_a_time, captures_setup, captures_teardown),
+        cmocka_unit_test_setup_teardown(in_two_lists, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(not_there, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(cut_anywhere, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(without_memory, captures_setup, captures_teardown),

@@ -58,6 +58,7 @@ static struct eg_source *opened(const char *uri) {
     assert_int_equal(eg_source_iface.plan(source, NULL, 0, &plan, NULL), EG_OK);
     assert_true(plan.live);
     assert_true(plan.units == EG_UNITS_STREAM && plan.key[0] == 0);
+    assert_true(plan.bytes_read && *plan.bytes_read == 0);
     return source;
 }
 
