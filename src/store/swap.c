@@ -135,36 +135,49 @@ static enum eg_status places_find(struct places *p, const char *root, const char
 
 /* ---- the exchange ---- */
 
+/* What of a directory should go, and what else is in it. */
+struct census {
+    size_t going, more;
+};
+
+/* Links what stands in `from` and is not to go into `to`; `to` NULL: only counts. */
+static enum eg_status link_others(const char *from, const char *to, const char *partition,
+                                  const struct eg_journal *change, struct census *out,
+                                  struct eg_error *err) {
+    struct eg_names names;
+    EG_TRY(eg_names_read(&names, from, err));
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; status >= 0 && i < names.count; i++) {
+        struct eg_strbuf relative = {0}, old = {0}, new = {0};
+        eg_strbuf_printf(&relative, "%s/%s", partition, names.names[i]);
+        eg_strbuf_printf(&old, "%s/%s", from, names.names[i]);
+        eg_strbuf_printf(&new, "%s/%s", to ? to : "", names.names[i]);
+        if (relative.failed || old.failed || new.failed)
+            status = no_memory(err);
+        else if (eg_index_find(&change->gone_index, relative.text) != EG_INDEX_NONE)
+            out->going++;
+        else if (to && link(old.text, new.text) != 0 && errno != EEXIST)
+            status = eg_fail_errno(err, errno, "cannot keep %s", old.text);
+        else if (!to && !eg_layout_ends(names.names[i], ".parquet"))
+            status = eg_fail(err, EG_E_FORMAT, "%s is nothing of ours: the hour stays as it is",
+                             old.text);
+        else
+            out->more++;
+        eg_strbuf_reset(&relative);
+        eg_strbuf_reset(&old);
+        eg_strbuf_reset(&new);
+    }
+    eg_names_reset(&names);
+    return status;
+}
+
 /* Step 1. EG_END: some file that should go is not there, or where none is to stay, another came. */
 static enum eg_status keep_others(const struct places *p, const char *partition,
                                   const struct eg_journal *change, struct eg_error *err) {
-    struct eg_names names;
-    EG_TRY(eg_names_read(&names, p->hour, err));
-    enum eg_status status = EG_OK;
-    size_t going = 0, more = 0;
-    for (size_t i = 0; status >= 0 && i < names.count; i++) {
-        struct eg_strbuf relative = {0}, from = {0}, to = {0};
-        eg_strbuf_printf(&relative, "%s/%s", partition, names.names[i]);
-        eg_strbuf_printf(&from, "%s/%s", p->hour, names.names[i]);
-        eg_strbuf_printf(&to, "%s/%s", p->aside, names.names[i]);
-        if (relative.failed || from.failed || to.failed)
-            status = no_memory(err);
-        else if (eg_index_find(&change->gone_index, relative.text) != EG_INDEX_NONE)
-            going++;
-        else if (change->file_count == 0 && eg_layout_ends(names.names[i], ".parquet"))
-            more++;
-        else if (change->file_count == 0)
-            status = eg_fail(err, EG_E_FORMAT, "%s is nothing of ours: the hour stays as it is",
-                             from.text);
-        else if (link(from.text, to.text) != 0)
-            status = eg_fail_errno(err, errno, "cannot keep %s", from.text);
-        eg_strbuf_reset(&relative);
-        eg_strbuf_reset(&from);
-        eg_strbuf_reset(&to);
-    }
-    eg_names_reset(&names);
-    if (status >= 0 && (more || going != change->gone_count)) return EG_END;
-    return status;
+    bool exchange = change->file_count > 0;
+    struct census census = {0};
+    EG_TRY(link_others(p->hour, exchange ? p->aside : NULL, partition, change, &census, err));
+    return census.going != change->gone_count || (!exchange && census.more) ? EG_END : EG_OK;
 }
 
 static enum eg_status write_note(const struct eg_dataset *ds, const struct places *p,
@@ -189,8 +202,15 @@ static enum eg_status trade(const struct places *p, bool exchange, struct eg_err
     return eg_fail_errno(err, errno, "cannot take the place of %s", p->hour);
 }
 
-/* Steps 4 and 5; any number of times. */
-static enum eg_status make_durable(const struct places *p, struct eg_error *err) {
+/* Steps 4 and 5; any number of times. What somebody who knows nothing of our locks put there between
+ * steps 1 and 3 is brought over first. */
+static enum eg_status make_durable(const struct places *p, const char *partition,
+                                   const struct eg_journal *change, struct eg_error *err) {
+    struct census census = {0};
+    if (change->file_count > 0) {
+        EG_TRY(link_others(p->aside, p->hour, partition, change, &census, err));
+        if (census.more) EG_TRY(eg_dir_sync(p->hour, err));
+    }
     enum eg_status status = eg_dir_sync(p->day, err);
     if (status < 0 && status != EG_E_NOENT) return status; /* gone: its last hour expired */
     EG_TRY(eg_dir_sync(p->asides, err));
@@ -230,7 +250,7 @@ static enum eg_status swap(struct eg_dataset *ds, const struct places *p, const 
         return status;
     }
     if (!exchange) (void)rmdir(p->day); /* when it was the day's last hour */
-    status = make_durable(p, err);
+    status = make_durable(p, partition, change, err);
     if (status < 0)
         ds->unsettled = true;
     else
@@ -263,7 +283,7 @@ static enum eg_status recover(const char *root, const char *commit, const struct
     if (status >= 0) {
         *done = slash && access(change->file_count ? mark : p.aside, F_OK) == 0;
         if (*done)
-            status = make_durable(&p, err);
+            status = make_durable(&p, partition, change, err);
         else if (unlink(p.note) != 0 && errno != ENOENT)
             status = eg_fail_errno(err, errno, "cannot remove %s", p.note);
         places_reset(&p);

@@ -10,8 +10,12 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
+static char put_before[600]; /* a file that appears right before the exchange; "": none */
+
 int renameat2(int from, const char *path, int into, const char *to, unsigned flags) {
     if (step("renameat2")) return -1;
+    if (put_before[0]) must(eg_file_create(put_before, "mine", 4, ERR));
+    put_before[0] = 0;
     return (int)syscall(SYS_renameat2, from, path, into, to, flags);
 }
 int link(const char *from, const char *to) {
@@ -179,6 +183,18 @@ static void late_files_stay(void **state) {
     eg_journal_reset(&gone);
 }
 
+/* Somebody who knows nothing of our locks copies a file there in the last moment. */
+static void files_put_by_hand_stay(void **state) {
+    const char *root = *state;
+    fill(root);
+    snprintf(put_before, sizeof put_before, "%s/" PARTITION "/hand.parquet", root);
+    must(swap_at(root, true, ERR));
+    assert_string_equal(put_before, "");
+    assert_int_equal(swept(root, 0), 0);
+    assert_int_equal(files_in(root), 2);
+    assert_int_equal(scratch_count(root, "hand.parquet"), 1);
+}
+
 /* ---- crashes ---- */
 
 static bool crashes(void (*what)(const char *root), const char *root, long at) {
@@ -313,18 +329,20 @@ static void survives_no_memory(void **state) {
 
 /* A writer in the middle of a commit is waited for, and its file is in the hour. */
 static void *commit_slowly(void *of) {
-    struct eg_dataset *ds = open_writer(of);
-    struct eg_commit *commit;
+    struct eg_dataset *ds = NULL;
+    struct eg_commit *commit = NULL;
+    struct eg_error own = {0};
     const char *path;
-    must(eg_commit_begin(&commit, ds, ERR));
-    must(eg_commit_file(commit, EG_TABLE_FLOWS, NOON, &path, ERR));
-    must(eg_file_create(path, "whole", 5, ERR));
+    bool whole = eg_dataset_open(&ds, of, EG_DATASET_WRITE, &test_env, &own) >= 0 &&
+                 eg_commit_begin(&commit, ds, &own) >= 0 &&
+                 eg_commit_file(commit, EG_TABLE_FLOWS, NOON, &path, &own) >= 0 &&
+                 eg_file_create(path, "whole", 5, &own) >= 0;
     usleep(200000);
-    must(eg_commit_file_done(commit, path, 10, NOON, NOON + 1, ERR));
-    must(eg_commit_finish(commit, NULL, 0, ERR));
+    whole = whole && eg_commit_file_done(commit, path, 10, NOON, NOON + 1, &own) >= 0 &&
+            eg_commit_finish(commit, NULL, 0, &own) >= 0;
     eg_commit_free(commit);
     eg_dataset_close(ds);
-    return NULL;
+    return whole ? of : NULL;
 }
 
 static void waits_for_commits(void **state) {
@@ -338,7 +356,9 @@ static void waits_for_commits(void **state) {
     assert_int_equal(pthread_create(&thread, NULL, commit_slowly, root), 0);
     while (scratch_count(root, ".parquet.tmp") == 0) usleep(1000);
     assert_int_equal(swap_one(ds, &gone, true, ERR), EG_OK);
-    pthread_join(thread, NULL);
+    void *whole = NULL;
+    pthread_join(thread, &whole);
+    assert_ptr_equal(whole, root);
     assert_int_equal(scratch_count(root, ".tmp"), 0);
     assert_int_equal(files_in(root), 2);
     eg_dataset_close(ds);
@@ -348,8 +368,10 @@ static void waits_for_commits(void **state) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_SCRATCH(exchanged),          IN_SCRATCH(taken_away),        IN_SCRATCH(late_files_stay),
-        IN_SCRATCH(crash_anywhere),     IN_SCRATCH(crash_in_recovery), IN_SCRATCH(failed_calls),
-        IN_SCRATCH(survives_no_memory), IN_SCRATCH(waits_for_commits)};
+        IN_SCRATCH(exchanged),        IN_SCRATCH(taken_away),
+        IN_SCRATCH(late_files_stay),  IN_SCRATCH(files_put_by_hand_stay),
+        IN_SCRATCH(crash_anywhere),   IN_SCRATCH(crash_in_recovery),
+        IN_SCRATCH(failed_calls),     IN_SCRATCH(survives_no_memory),
+        IN_SCRATCH(waits_for_commits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
