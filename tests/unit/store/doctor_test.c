@@ -68,6 +68,37 @@ static void leftovers(void **state) {
     eg_free(root);
 }
 
+/* Two exchanges that were cut off, one of which had happened; and an hour that was replaced. */
+static void exchanges(void **state) {
+    char *root = filled(*state);
+    command("cd '%s/_earlgrey' && mkdir -p aside/aaaaaaaaaaaaaaaa-000003.hour && cd commits && "
+            "f=$(ls *000001.done) && mv $f aaaaaaaaaaaaaaaa-000001.swap", root);
+    struct eg_journal change = {0};
+    struct eg_strbuf text = {0}, path = {0};
+    struct eg_journal_file file = {0};
+    char never[] = "flows/date=2026-01-02/hour=12/sorted-aaaaaaaaaaaaaaaa-000002-0000.parquet";
+    file.path = never;
+    must(eg_journal_add_file(&change, &file, ERR));
+    must(eg_journal_text(&change, "aaaaaaaaaaaaaaaa-000002", NOON, &text, ERR));
+    eg_strbuf_printf(&path, "%s/_earlgrey/commits/aaaaaaaaaaaaaaaa-000002.swap", root);
+    must(eg_file_create(path.text, text.text, text.size, ERR));
+    says(root, false, "4 2 exchanges of an hour that were cut off are to be settled; the next ingest");
+    says(root, false, "6 1 hours that were replaced wait in _earlgrey/aside");
+    says(root, true, "4 2 exchanges of an hour that were cut off were settled\n");
+    assert_int_equal(scratch_count(root, ".swap"), 0);
+    assert_int_equal(scratch_count(root, ".done"), 2); /* one is written down, one never was */
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 5);
+    does_not_say(root, "no commit names");
+    /* a damaged note is told, and stays */
+    command("cd '%s/_earlgrey/commits' && echo rubbish > aaaaaaaaaaaaaaaa-000004.swap", root);
+    says(root, true, "3 1 commits under way are damaged");
+    assert_int_equal(scratch_count(root, ".swap"), 1);
+    eg_journal_reset(&change);
+    eg_strbuf_reset(&text);
+    eg_strbuf_reset(&path);
+    eg_free(root);
+}
+
 static void catalog(void **state) {
     char *root = filled(*state);
     command("echo rubbish > '%s/_earlgrey/catalog.sqlite'", root);
@@ -151,7 +182,7 @@ static void no_dataset(void **state) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_SCRATCH(healthy), IN_SCRATCH(leftovers), IN_SCRATCH(catalog),
+        IN_SCRATCH(healthy), IN_SCRATCH(leftovers), IN_SCRATCH(exchanges), IN_SCRATCH(catalog),
         IN_SCRATCH(by_hand), IN_SCRATCH(lost_journal), IN_SCRATCH(damaged_journal),
         IN_SCRATCH(no_dataset)};
     return cmocka_run_group_tests(tests, NULL, NULL);
