@@ -106,8 +106,7 @@ static void say_leftovers(struct report *report, const char *path, const struct 
     if (found->damaged)
         say(report, 3,
             "%zu commits under way are damaged; nothing of them was touched: look at the .intent "
-            "and .swap "
-            "files in %s/%s, and ingest their sources again",
+            "and .swap files in %s/%s, and ingest their sources again",
             found->damaged, path, EG_LAYOUT_COMMITS);
     if (found->swaps)
         say(report, 4, "%zu exchanges of an hour that were cut off %s settled%s", found->swaps,
