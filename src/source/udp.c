@@ -152,6 +152,7 @@ struct eg_source {
     bool own; /* opened here, closed here */
     struct eg_builder *builder;
     uint64_t batch_bytes;
+    atomic_ullong bytes;            /* of payload given out so far */
     struct eg_spool_reader *reader; /* NULL: there is no spool */
     uint64_t end;                   /* behind the last row put into a batch */
     /* the block that rows are taken from; empty: none */
@@ -231,7 +232,8 @@ static enum eg_status tcp_open(const struct eg_env *env, const char *uri, const 
 
 static enum eg_status udp_plan(struct eg_source *source, const struct eg_position *known,
                                size_t known_count, struct eg_plan *out, struct eg_error *err) {
-    struct eg_plan plan = {.state = EG_PLAN_NEW, .units = EG_UNITS_STREAM, .live = true};
+    struct eg_plan plan = {
+        .state = EG_PLAN_NEW, .units = EG_UNITS_STREAM, .live = true, .bytes_read = &source->bytes};
     struct eg_spool *spool = eg_listener_spool(source->listener);
     if (spool) {
         snprintf(plan.key, sizeof plan.key, "%s", eg_spool_key(spool));
@@ -380,6 +382,7 @@ static enum eg_status udp_next(struct eg_source *source, uint64_t unit, struct e
     EG_TRY(rows_read(source, err));
     losses_tell(source, tally);
     if (!source->builder->rows) return drained ? EG_END : EG_AGAIN;
+    atomic_fetch_add(&source->bytes, source->batch_bytes);
     source->batch_bytes = 0;
     source->kept = NULL;
     uint32_t rows = source->builder->rows;

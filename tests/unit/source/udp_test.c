@@ -134,6 +134,7 @@ static void rows_come_as_they_were_sent(void **state) {
             atomic_store(&run.drain, true);
             assert_int_equal(run_read(&run, UINT32_MAX), EG_END);
             assert_int_equal(run.rows, 1500);
+            assert_int_equal(atomic_load(run.plan.bytes_read), 1000 * 1464 + 500 * 100);
             assert_int_equal(run.tally.count, 0);
             struct eg_position position;
             assert_int_equal(eg_source_udp.position(run.source, 0, &position, NULL), EG_OK);
