@@ -133,6 +133,10 @@ static int keep(const char *directory, const char *out_path) {
     keep_position(source, out, path, &kept);
     printf("{\"damaged\": %lld}\n",
            (long long)eg_tally_sum(&tally, EG_CAUSE_spool_damaged).records);
+    eg_source_udp.close(source);
+    eg_listener_close(options.listener);
+    eg_tally_reset(&tally);
+    fclose(out);
     return 0;
 }
 
