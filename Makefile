@@ -39,7 +39,7 @@ fuzz: packages-test
 	@tools/run-fuzz
 
 ## make tidy       the house rules alone
-tidy:
+tidy: packages
 	@python3 tests/tidy/tidy.py
 
 packages:

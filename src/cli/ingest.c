@@ -115,6 +115,13 @@ static const struct eg_option options[] = {
      .value_name = "ACTION",
      .help =
          "Directories: what to do with a file once all of it is durable: keep, move:DIR, delete."},
+    {.name = "sampling",
+     .type = EG_OPT_LIST,
+     .offset = offsetof(struct eg_ingest_options, sampling),
+     .value_name = "EXPORTER[/IF]=RATE",
+     .help =
+         "The sampling rate of an exporter, or of what comes in on one of its interfaces, where "
+         "the exports tell none or a wrong one; * is every exporter."},
     {.name = "record",
      .type = EG_OPT_TEXT,
      .offset = offsetof(struct eg_ingest_options, record),
@@ -201,6 +208,8 @@ static enum eg_exit ingest(struct eg_ingest *in) {
     struct eg_call *call = in->call;
     struct eg_error err;
     struct eg_upkeep *upkeep = NULL;
+    if (in->options->once && in->options->follow)
+        return eg_complain_usage(call, "--once ends where --follow goes on; choose one");
     if (eg_ingest_groups(in, &err) < 0 ||
         eg_ports_read(&in->ports, &in->options->netflow_port, &err) < 0 ||
         choose_sinks(in, &err) < 0 ||

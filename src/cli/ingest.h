@@ -28,6 +28,7 @@ struct eg_ingest_options {
     struct eg_ingest_upkeep upkeep;
     /* listening */
     const char *spool;
+    struct eg_text_list sampling;
 };
 
 /* Sources that one pump reads: the files, one directory, all addresses that are listened on, one
@@ -80,6 +81,15 @@ void eg_ingest_account(struct eg_ingest_run *, const struct eg_pump_account *);
 bool eg_ingest_may_pass(enum eg_status);
 /* Waits, less long when it is told to end meanwhile. */
 void eg_ingest_wait(const struct eg_env *, int64_t us);
+
+/* The group's book: sampling rates the user knows better (--sampling), the same read again, and what
+ * was learned, kept in the dataset from run to run (`kept`: the digest of what was kept last). */
+EG_MUST_CHECK enum eg_status eg_ingest_rules(struct eg_book *, const struct eg_text_list *,
+                                             struct eg_error *err);
+void eg_ingest_reload(const struct eg_ingest *, struct eg_book *);
+void eg_ingest_book_restore(const struct eg_ingest *, const struct eg_group *, struct eg_book *);
+void eg_ingest_book_keep(const struct eg_ingest *, const struct eg_group *, struct eg_book *,
+                         uint64_t *kept);
 
 /* Reads the files of a directory: those that are there, or (follow) those that come too. */
 EG_MUST_CHECK enum eg_status eg_ingest_directory(struct eg_ingest *, struct eg_group *,

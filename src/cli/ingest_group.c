@@ -20,6 +20,7 @@ struct eg_ingest_run {
     struct eg_ingest *in;
     struct eg_group *group;
     struct eg_book *book;
+    uint64_t book_kept;
     struct eg_env env;
 };
 
@@ -44,6 +45,14 @@ static void draw(void *to, const struct eg_scan_progress *seen) {
         pthread_mutex_unlock(&run->in->lock);
     }
     eg_progress_draw(run->in->progress, seen);
+}
+
+/* Between two rounds nothing is decoded. */
+static void flushed(void *to, const struct eg_pump_account *account) {
+    struct eg_ingest_run *run = to;
+    (void)account;
+    if (eg_signals_reload()) eg_ingest_reload(run->in, run->book);
+    eg_ingest_book_keep(run->in, run->group, run->book, &run->book_kept);
 }
 
 enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inputs, size_t count,
@@ -72,6 +81,8 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
                            : 0,
         .progress = draw,
         .progress_to = run,
+        .flushed = in->live ? flushed : NULL,
+        .flushed_to = run,
     };
     choose_parts(in, &request.scan);
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
@@ -144,8 +155,11 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
         if (group->kind == EG_GROUP_FILES) run.env.cancel = run.env.drain;
     }
     EG_TRY(eg_book_new(&run.book, err));
-    enum eg_status status;
-    if (group->kind == EG_GROUP_LISTEN)
+    enum eg_status status = eg_ingest_rules(run.book, &in->options->sampling, err);
+    if (status >= 0 && in->live) eg_ingest_book_restore(in, group, run.book);
+    if (status < 0)
+        ; /* nothing is read */
+    else if (group->kind == EG_GROUP_LISTEN)
         status = eg_ingest_listen(in, group, &run.env, live_run, &run, err);
     else if (group->kind == EG_GROUP_LIVE)
         status = live_run(&run, err);

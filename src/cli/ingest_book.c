@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The book of a group that goes on: kept in the dataset, so that a restart decodes at once, and ruled
+ * by what the user knows better than the exporters. */
+#include "base/alloc.h"
+#include "base/durable.h"
+#include "base/hash.h"
+#include "base/strbuf.h"
+#include "cli/config_file.h"
+#include "cli/ingest.h"
+#include "table/address.h"
+#include "wire/book.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAVED_MAX (256 << 20)
+
+/* ---- rules: EXPORTER[/INTERFACE]=RATE ---- */
+
+static enum eg_status rule_read(struct eg_book_rule *rule, const char *text, struct eg_error *err) {
+    char who[64];
+    const char *equals = strchr(text, '=');
+    size_t size = equals ? (size_t)(equals - text) : 0;
+    *rule = (struct eg_book_rule){.interface = -1};
+    bool right =
+        equals && size < sizeof who && eg_quantity_parse(&rule->rate, equals + 1) && rule->rate > 0;
+    if (right) {
+        memcpy(who, text, size);
+        who[size] = 0;
+        char *slash = strchr(who, '/'), *end = NULL;
+        if (slash) {
+            *slash++ = 0;
+            rule->interface = strtoll(slash, &end, 10);
+            right = end != slash && !*end && rule->interface >= 0;
+        }
+        right = right && (strcmp(who, "*") == 0 || eg_addr_parse(&rule->exporter, who));
+    }
+    if (right) return EG_OK;
+    return eg_fail(err, EG_E_USAGE,
+                   "--sampling takes EXPORTER=RATE or EXPORTER/INTERFACE=RATE (192.0.2.1/5=1000, "
+                   "*=100), not '%.100s'",
+                   text);
+}
+
+enum eg_status eg_ingest_rules(struct eg_book *book, const struct eg_text_list *words,
+                               struct eg_error *err) {
+    struct eg_book_rule *rules = eg_calloc(words->count + 1, sizeof *rules);
+    if (!rules) return eg_fail(err, EG_E_NOMEM, "out of memory");
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; i < words->count && status >= 0; i++)
+        status = rule_read(&rules[i], words->items[i], err);
+    if (status >= 0) status = eg_book_rules(book, rules, words->count, err);
+    eg_free(rules);
+    return status;
+}
+
+void eg_ingest_reload(const struct eg_ingest *in, struct eg_book *book) {
+    struct eg_settings settings = {0};
+    struct eg_ingest_options fresh = {0};
+    struct eg_error err;
+    const struct eg_verb *verb = in->call->verb;
+    enum eg_status status = eg_options_preset(verb->options, &fresh, &err);
+    if (status >= 0) status = eg_settings_read(&settings, in->call->common->config, &err);
+    if (status >= 0) status = eg_settings_apply(&settings, verb, &fresh, 0, &err);
+    /* what was said on the command line stands */
+    const struct eg_text_list *words = in->options->sampling.count && !fresh.sampling.count
+                                           ? &in->options->sampling
+                                           : &fresh.sampling;
+    if (status >= 0) status = eg_ingest_rules(book, words, &err);
+    if (status < 0)
+        fprintf(stderr, "earlgrey: ingest: the configuration stays as it was: %s\n", err.message);
+    else
+        eg_note(in->call, "earlgrey: the configuration was read again: %zu sampling rates",
+                words->count);
+    eg_options_reset(verb->options, &fresh);
+    eg_settings_reset(&settings);
+}
+
+/* ---- keeping it ---- */
+
+/* DATASET/_earlgrey/templates/NAME, of what the group reads. */
+static bool book_path(const struct eg_ingest *in, const struct eg_group *group,
+                      struct eg_strbuf *to) {
+    uint64_t name = 0;
+    for (size_t i = 0; group->kind != EG_GROUP_LISTEN && i < group->count; i++)
+        name = eg_hash64(group->inputs[i], strlen(group->inputs[i]), name);
+    eg_strbuf_printf(to, "%s/_earlgrey/templates", in->dataset);
+    struct eg_error err;
+    if (to->failed || eg_dir_make(to->text, &err) < 0) return false;
+    if (group->kind == EG_GROUP_LISTEN)
+        eg_strbuf_text(to, "/listener");
+    else
+        eg_strbuf_printf(to, "/%016" PRIx64, name);
+    return !to->failed;
+}
+
+void eg_ingest_book_restore(const struct eg_ingest *in, const struct eg_group *group,
+                            struct eg_book *book) {
+    struct eg_strbuf path = {0};
+    struct eg_error err;
+    char *text = NULL;
+    size_t size;
+    if (!in->dataset || !book_path(in, group, &path)) goto out;
+    enum eg_status status = eg_file_read(&text, &size, path.text, SAVED_MAX, &err);
+    if (status >= 0) status = eg_book_load(book, eg_span(text, size), &err);
+    if (status < 0 && status != EG_E_NOENT)
+        eg_note(in->call, "earlgrey: templates of the last run are not used: %s", err.message);
+out:
+    eg_free(text);
+    eg_strbuf_reset(&path);
+}
+
+void eg_ingest_book_keep(const struct eg_ingest *in, const struct eg_group *group,
+                         struct eg_book *book, uint64_t *kept) {
+    struct eg_strbuf path = {0}, text = {0};
+    struct eg_error err;
+    if (!in->dataset) return;
+    if (eg_book_save(book, &text, &err) == EG_OK && text.size) {
+        uint64_t digest = eg_hash64(text.text, text.size, 0);
+        if (digest != *kept && book_path(in, group, &path) &&
+            eg_file_replace(path.text, text.text, text.size, &err) >= 0)
+            *kept = digest;
+    }
+    eg_strbuf_reset(&text);
+    eg_strbuf_reset(&path);
+}
