@@ -35,7 +35,7 @@ static enum eg_status rule_read(struct eg_book_rule *rule, const char *text, str
             rule->interface = strtoll(slash, &end, 10);
             right = end != slash && !*end && rule->interface >= 0;
         }
-        right = right && (strcmp(who, "*") == 0 || eg_addr_parse(&rule->exporter, who));
+        right = right && (strcmp(who, "*") == 0 || eg_addr_parse(&rule->exporter, who, strlen(who)));
     }
     if (right) return EG_OK;
     return eg_fail(err, EG_E_USAGE,
