@@ -117,7 +117,8 @@ void eg_ingest_book_keep(const struct eg_ingest *in, const struct eg_group *grou
     struct eg_strbuf path = {0}, text = {0};
     struct eg_error err;
     if (!in->dataset) return;
-    if (eg_book_save(book, &text, &err) == EG_OK && text.size) {
+    eg_book_save(book, &text);
+    if (!text.failed && text.size) {
         uint64_t digest = eg_hash64(text.text, text.size, 0);
         if (digest != *kept && book_path(in, group, &path) &&
             eg_file_replace(path.text, text.text, text.size, &err) >= 0)
