@@ -248,6 +248,30 @@ static void put_segment(struct eg_rows *r, const struct eg_step *s) {
     eg_builder_nulls(r->b, EG_COL(FLOWS, tunnel), unknown);
 }
 
+static void put_outer_proto(struct eg_rows *r, const struct eg_step *s) {
+    static const struct {
+        uint8_t proto;
+        const char *name;
+    } kinds[] = {{4, "ipip"}, {41, "6in4"}, {47, "gre"}};
+    int32_t names[sizeof kinds / sizeof *kinds];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        names[i] =
+            eg_builder_intern(r->b, EG_COL(FLOWS, tunnel), kinds[i].name, strlen(kinds[i].name));
+        if (names[i] < 0) return;
+    }
+    int32_t *to = eg_builder_slots(r->b, EG_COL(FLOWS, tunnel), r->count);
+    uint64_t unknown = to ? r->all : 0;
+    for (uint32_t k = 0; to && k < r->count; k++) {
+        to[k] = names[0];
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            if (eg_block_number(r, s, k) == kinds[i].proto) {
+                to[k] = names[i];
+                unknown &= ~(UINT64_C(1) << k);
+            }
+    }
+    eg_builder_nulls(r->b, EG_COL(FLOWS, tunnel), unknown);
+}
+
 static void put_direction_of_biflow(struct eg_rows *r, const struct eg_step *s) {
     uint64_t source = 0, other = 0;
     for (uint32_t k = 0; k < r->count; k++) {
@@ -284,6 +308,7 @@ void eg_flow_column(struct eg_rows *r, const struct eg_step *s) {
         break;
     case EG_STEP_PACKETS: put_packets(r, s); break;
     case EG_STEP_SEGMENT: put_segment(r, s); break;
+    case EG_STEP_OUTER_PROTO: put_outer_proto(r, s); break;
     case EG_STEP_BIFLOW_DIRECTION: put_direction_of_biflow(r, s); break;
     case EG_STEP_EXPORTER: put_exporter(r, s); break;
     default: break;

@@ -234,6 +234,7 @@ struct making {
     const struct eg_template *t;
     struct eg_row_plan *plan;
     uint16_t winners[GROUPS]; /* 1 + the field */
+    uint16_t inner_from;      /* the first field of the packet in a tunnel; 0: there is none */
     bool reversed;
     bool two; /* the other direction has a plan of its own */
 };
@@ -253,11 +254,43 @@ static enum eg_element_role role_of(const struct making *m, const struct eg_fiel
     return swapped[role] ? swapped[role] : role;
 }
 
-/* A lower rank wins: fields measured in the row's direction, then the order of the roles. */
+/* Routers describe a packet in a tunnel by two runs of the same elements, from the outside in (RFC
+ * 7011 section 8). The second begins with an address, and a protocol stands in both. */
+static void find_inner(struct making *m) {
+    bool outer = false;
+    uint16_t from = 0;
+    for (uint16_t i = 0; i < m->t->field_count && !m->inner_from; i++) {
+        enum eg_element_role role = role_of(m, &m->t->fields[i]);
+        if (role == EG_ROLE_proto && from) m->inner_from = from;
+        if (role == EG_ROLE_proto) outer = true;
+        if ((role == EG_ROLE_src_ip || role == EG_ROLE_dst_ip) && outer && !from) from = i;
+    }
+}
+
+/* Whether the field is of the packet around the one that the row is about. */
+static bool outside(const struct making *m, uint16_t i, enum eg_element_role role) {
+    if (i >= m->inner_from) return false;
+    switch (role) {
+    case EG_ROLE_src_ip:
+    case EG_ROLE_dst_ip:
+    case EG_ROLE_src_port:
+    case EG_ROLE_dst_port:
+    case EG_ROLE_proto:
+    case EG_ROLE_tcp_flags:
+    case EG_ROLE_tos: return true;
+    default: return false;
+    }
+}
+
+/* A lower rank wins: fields measured in the row's direction, the inner packet's, then the order of
+ * the roles; times in seconds give way to finer ones. */
 static uint32_t rank_of(const struct making *m, uint16_t i) {
     const struct eg_field *f = &m->t->fields[i];
+    enum eg_element_role role = role_of(m, f);
     bool other = m->reversed && !f->reverse;
-    return (uint32_t)other << 24 | (uint32_t)role_of(m, f) << 16 | i;
+    bool coarse = f->element && f->element->type == EG_ELEMENT_dateTimeSeconds;
+    return (uint32_t)other << 26 | (uint32_t)outside(m, i, role) << 25 | (uint32_t)role << 17 |
+           (uint32_t)coarse << 16 | i;
 }
 
 static void choose_winners(struct making *m) {
@@ -311,6 +344,17 @@ static bool used(const struct making *m, uint16_t i, enum eg_element_role role) 
     return g->many || m->winners[g->group] == i + 1;
 }
 
+/* The tunnel's own addresses and kind; false: of something else of it. */
+static bool add_outside(struct making *m, uint16_t i, enum eg_element_role role) {
+    if (role == EG_ROLE_src_ip)
+        step_add(m, i, EG_STEP_HOP, EG_COL(FLOWS, outer_src_ip));
+    else if (role == EG_ROLE_dst_ip)
+        step_add(m, i, EG_STEP_HOP, EG_COL(FLOWS, outer_dst_ip));
+    else if (role == EG_ROLE_proto)
+        step_add(m, i, EG_STEP_OUTER_PROTO, EG_COL(FLOWS, tunnel));
+    return role == EG_ROLE_src_ip || role == EG_ROLE_dst_ip || role == EG_ROLE_proto;
+}
+
 static void add_field(struct making *m, uint16_t i) {
     const struct eg_field *f = &m->t->fields[i];
     enum eg_element_role role = role_of(m, f);
@@ -319,6 +363,7 @@ static void add_field(struct making *m, uint16_t i) {
         step_add(m, i, EG_STEP_REVERSE_DELAY, EG_COL(FLOWS, start_time));
         return;
     }
+    if (outside(m, i, role) && add_outside(m, i, role)) return;
     bool use = used(m, i, role);
     if (use) step_add(m, i, roles[role].what, roles[role].column);
     if (m->reversed && f->element &&
@@ -383,6 +428,7 @@ static struct eg_row_plan *plan_make(const struct eg_template *t, bool reversed,
     struct making m = {.t = t, .reversed = reversed, .two = two};
     m.plan = eg_calloc(1, sizeof *m.plan + (size_t)t->field_count * 2 * sizeof *m.plan->steps);
     if (!m.plan) return NULL;
+    find_inner(&m);
     choose_winners(&m);
     for (uint16_t i = 0; i < t->field_count; i++) add_field(&m, i);
     finish(&m);

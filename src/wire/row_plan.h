@@ -50,6 +50,7 @@ enum eg_step_what {
     EG_STEP_APPLICATION_NAME,
     EG_STEP_APPLICATION,
     EG_STEP_SEGMENT,
+    EG_STEP_OUTER_PROTO, /* what the outer of two packets carries: the kind of tunnel */
     EG_STEP_BIFLOW_DIRECTION,
     EG_STEP_EXPORTER,
     /* from here on row by row */

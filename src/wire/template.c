@@ -53,6 +53,11 @@ static struct eg_field field_take(struct eg_cursor *c, enum eg_dialect dialect, 
     return f;
 }
 
+/* RFC 3954 knows no variable length, but H3C's NetStream sends names so; nothing else can be meant. */
+static bool text_or_octets(const struct eg_element *e) {
+    return e && (e->type == EG_ELEMENT_string || e->type == EG_ELEMENT_octetArray);
+}
+
 /* Reads the fields; false: no record can look like that. */
 static bool fields_take(struct eg_cursor *c, enum eg_dialect dialect, struct eg_template *t) {
     uint32_t offset = 0;
@@ -66,7 +71,7 @@ static bool fields_take(struct eg_cursor *c, enum eg_dialect dialect, struct eg_
             offset += f->length;
             t->record_size += f->length;
         } else {
-            bad |= dialect == EG_DIALECT_NETFLOW9;
+            bad |= dialect == EG_DIALECT_NETFLOW9 && !text_or_octets(f->element);
             t->variable = true;
             t->record_size += 1;
             offset = 0;

@@ -51,6 +51,28 @@ static void lengths_that_cannot_be_are_kept_as_bytes(void **state) {
     result_reset(&r);
 }
 
+static void tunnels_have_kinds(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t proto;
+        const char *tunnel;
+    } cases[] = {{4, "tunnel=ipip"}, {41, "tunnel=6in4"}, {47, "tunnel=gre"}, {50, NULL}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct result r =
+            IPFIX({{8, 4, 0}, 0x0b000001}, {{12, 4, 0}, 0x0b000002}, {{4, 1, 0}, cases[i].proto},
+                  {{8, 4, 0}, 0x0a000001}, {{12, 4, 0}, 0x0a000002}, {{4, 1, 0}, 1});
+        ASSERT_ROW(r.rows[0], "src_ip=00000000000000000000ffff0a000001",
+                   "dst_ip=00000000000000000000ffff0a000002", "proto=1",
+                   "outer_src_ip=00000000000000000000ffff0b000001",
+                   "outer_dst_ip=00000000000000000000ffff0b000002");
+        if (cases[i].tunnel)
+            assert_non_null(strstr(r.rows[0], cases[i].tunnel));
+        else
+            assert_lacks(r.rows[0], "tunnel");
+        result_reset(&r);
+    }
+}
+
 static void ports_belong_to_protocols(void **state) {
     (void)state;
     struct result r = IPFIX({{4, 1, 0}, 47}, {{7, 2, 0}, 5}, {{11, 2, 0}, 6}, {{6, 1, 0}, 2});
@@ -134,6 +156,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_have_any_length),
         cmocka_unit_test(lengths_that_cannot_be_are_kept_as_bytes),
+        cmocka_unit_test(tunnels_have_kinds),
         cmocka_unit_test(ports_belong_to_protocols),
         cmocka_unit_test(icmp_stands_in_several_places),
         cmocka_unit_test(of_two_families_the_one_that_is),

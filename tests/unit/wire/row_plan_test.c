@@ -55,6 +55,48 @@ static void steps_stand_in_the_order_of_doing(void **state) {
     eg_template_free(t);
 }
 
+static void finer_times_win(void **state) {
+    (void)state;
+    const struct made_field f[] = {{150, 4, 0}, {151, 4, 0}, {152, 8, 0}, {155, 8, 0}};
+    struct eg_template *t = made(f, COUNT(f));
+    assert_int_equal(field_of(t->plan, EG_STEP_START, -1), 2);
+    assert_int_equal(field_of(t->plan, EG_STEP_END, -1), 3);
+    assert_int_equal(extras(t->plan), 2);
+    eg_template_free(t);
+    const struct made_field seconds[] = {{22, 4, 0}, {150, 4, 0}};
+    t = made(seconds, COUNT(seconds));
+    assert_int_equal(field_of(t->plan, EG_STEP_START, -1), 1); /* absolute, all the same */
+    eg_template_free(t);
+}
+
+static void the_packet_in_a_tunnel_gives_the_columns(void **state) {
+    (void)state;
+    const struct made_field f[] = {{27, 16, 0}, {28, 16, 0}, {7, 2, 0}, {4, 1, 0},
+                                   {5, 1, 0},   {1, 4, 0},   {8, 4, 0}, {12, 4, 0},
+                                   {7, 2, 0},   {4, 1, 0},   {5, 1, 0}};
+    struct eg_template *t = made(f, COUNT(f));
+    assert_int_equal(field_of(t->plan, EG_STEP_ADDRESS, EG_COL(FLOWS, src_ip)), 6);
+    assert_int_equal(field_of(t->plan, EG_STEP_ADDRESS, EG_COL(FLOWS, dst_ip)), 7);
+    assert_int_equal(field_of(t->plan, EG_STEP_HOP, EG_COL(FLOWS, outer_src_ip)), 0);
+    assert_int_equal(field_of(t->plan, EG_STEP_HOP, EG_COL(FLOWS, outer_dst_ip)), 1);
+    assert_int_equal(field_of(t->plan, EG_STEP_OUTER_PROTO, -1), 3);
+    assert_int_equal(field_of(t->plan, EG_STEP_PORT, -1), 8);
+    assert_int_equal(field_of(t->plan, EG_STEP_PROTO, -1), 9);
+    assert_int_equal(field_of(t->plan, EG_STEP_INT, EG_COL(FLOWS, tos)), 10);
+    assert_int_equal(extras(t->plan), 2); /* the tunnel's port and type of service */
+    eg_template_free(t);
+    /* two protocols and nothing between them, or one protocol and both families: no tunnel */
+    const struct made_field twice[] = {{8, 4, 0}, {4, 1, 0}, {4, 1, 0}, {12, 4, 0}};
+    t = made(twice, COUNT(twice));
+    assert_int_equal(field_of(t->plan, EG_STEP_PROTO, -1), 1);
+    assert_int_equal(field_of(t->plan, EG_STEP_OUTER_PROTO, -1), -1);
+    eg_template_free(t);
+    const struct made_field both[] = {{27, 16, 0}, {8, 4, 0}, {4, 1, 0}, {12, 4, 0}};
+    t = made(both, COUNT(both));
+    assert_int_equal(field_of(t->plan, EG_STEP_HOP, -1), -1);
+    eg_template_free(t);
+}
+
 static void both_families_give_one_column(void **state) {
     (void)state;
     const struct made_field f[] = {{27, 16, 0}, {8, 4, 0}};
@@ -115,6 +157,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_better_element_wins_wherever_it_stands),
         cmocka_unit_test(steps_stand_in_the_order_of_doing),
+        cmocka_unit_test(finer_times_win),
+        cmocka_unit_test(the_packet_in_a_tunnel_gives_the_columns),
         cmocka_unit_test(both_families_give_one_column),
         cmocka_unit_test(the_other_direction_has_a_plan_of_its_own),
         cmocka_unit_test(responders_are_the_other_direction_too),

@@ -51,7 +51,7 @@ static void what_cannot_be_is_refused(void **state) {
         {WORDS(256, 0), EG_DIALECT_NETFLOW9, false},                  /* no fields */
         {WORDS(256, 2, 8, 4), EG_DIALECT_NETFLOW9, false},            /* cut */
         {WORDS(256, 1, 8, 0), EG_DIALECT_NETFLOW9, false},            /* records of nothing */
-        {WORDS(256, 1, 8, 65535), EG_DIALECT_NETFLOW9, false},        /* variable: not in v9 */
+        {WORDS(256, 1, 8, 65535), EG_DIALECT_NETFLOW9, false},        /* variable: no address is */
         {WORDS(256, 2, 96, 65000, 95, 600), EG_DIALECT_IPFIX, false}, /* no set is so long */
         {WORDS(256, 1, 0x8008, 4), EG_DIALECT_IPFIX, false},       /* the enterprise is cut off */
         {WORDS(256, 2, 8, 1, 4, 8, 4), EG_DIALECT_NETFLOW9, true}, /* scopes of 2 bytes */
@@ -65,6 +65,19 @@ static void what_cannot_be_is_refused(void **state) {
         if (found != EG_TEMPLATE_BAD) fail_msg("case %u: %d", i, found);
         assert_null(t);
     }
+}
+
+/* H3C's NetStream sends names of variable length; all else has one in NetFlow v9. */
+static void names_have_any_length_in_v9_too(void **state) {
+    (void)state;
+    struct eg_template *t;
+    uint16_t id;
+    struct bytes names = WORDS(256, 2, 236, 65535, 1, 4), strange = WORDS(256, 1, 999, 65535);
+    assert_int_equal(take(&names, EG_DIALECT_NETFLOW9, false, &id, &t), EG_TEMPLATE_DEFINED);
+    assert_true(t->variable);
+    assert_int_equal(t->record_size, 5);
+    eg_template_free(t);
+    assert_int_equal(take(&strange, EG_DIALECT_NETFLOW9, false, &id, &t), EG_TEMPLATE_BAD);
 }
 
 static void padding_ends_a_set(void **state) {
@@ -195,6 +208,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_have_offsets),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(names_have_any_length_in_v9_too),
         cmocka_unit_test(padding_ends_a_set),
         cmocka_unit_test(no_fields_withdraw_in_ipfix),
         cmocka_unit_test(one_bad_template_does_not_hide_the_next),
