@@ -41,7 +41,8 @@ SPECIAL = {"sourceTransportPort", "destinationTransportPort", "tcpControlBits", 
            "flowEndSysUpTime", "sourceIPv4PrefixLength", "destinationIPv4PrefixLength",
            "sourceIPv6PrefixLength", "destinationIPv6PrefixLength", "ingressVRFID", "egressVRFID",
            "VRFname", "exporterIPv4Address", "exporterIPv6Address", "observationDomainId",
-           "applicationName", "initiatorOctets", "responderOctets"}
+           "applicationName", "initiatorOctets", "responderOctets",
+           "systemInitTimeMilliseconds"}
 
 
 def micros(text):
@@ -132,6 +133,8 @@ def columns_of(record):
                 row[ADDRESSES[name]] = address(value)
         elif name in NUMBERS:
             row[NUMBERS[name]] = str(number(value))
+            if NUMBERS[name] == "sampling_rate" and not number(value):
+                row["sampling_rate"] = ""
         elif name in MACS:
             row[MACS[name]] = value.lower() if isinstance(value, str) else \
                 ":".join(f"{byte:02x}" for byte in value)
@@ -142,8 +145,9 @@ def columns_of(record):
 
 def same_extra(mine, theirs):
     """Whether a value in extra says what a collector's says."""
-    if isinstance(theirs, list): # bytes
-        return mine == bytes(theirs).hex()
+    if isinstance(theirs, list): # bytes, of which none are nothing
+        return mine == int.from_bytes(theirs) if isinstance(mine, int) else \
+            (mine or "") == bytes(theirs).hex()
     if isinstance(theirs, bool) or isinstance(mine, bool):
         return bool(mine) == bool(theirs)
     if isinstance(theirs, str) and isinstance(mine, str):

@@ -59,14 +59,6 @@ def join(paths):
     return parts[0] + b"".join(part[24:] for part in parts[1:])
 
 
-def messages(data):
-    """The IPFIX messages of a file (RFC 5655), each by its own length; one that lies ends it."""
-    while data:
-        size = struct.unpack(">H", data[2:4])[0] if len(data) >= 16 else 0
-        yield data[:size] if 16 <= size <= len(data) else data
-        data = data[size:] if 16 <= size <= len(data) else b""
-
-
 # ---- the cases ----
 
 Case = collections.namedtuple("Case", "project name files kind")
@@ -111,15 +103,13 @@ CASES = all_cases()
 def input_of(case, folder):
     """The one file that is read for the case; made in `folder` where it must be made."""
     what = CASES[case]
-    if what.kind == "captures" and len(what.files) == 1:
+    if what.kind == "file" or (what.kind == "captures" and len(what.files) == 1):
         return what.files[0]
     path = os.path.join(str(folder), case.replace("/", "-") + ".pcap")
     if not os.path.exists(path):
-        parts = [open(name, "rb").read() for name in what.files]
-        if what.kind == "file":
-            parts = list(messages(parts[0]))
         with open(path, "wb") as made:
-            made.write(join(what.files) if what.kind == "captures" else wrap(parts))
+            made.write(join(what.files) if what.kind == "captures" else
+                       wrap([open(name, "rb").read() for name in what.files]))
     return path
 
 

@@ -33,6 +33,7 @@ AT_BOOT = "takes 0, the moment the exporter started, for 1970"
 FUTURE = "believes the exporter; the capture was dated 58 days before what it says, and nothing is " \
          "sent from the future, so the receipt counts (time_flag 1)"
 NAMED = "writes names for numbers"
+OUTSIDE = "shows the tunnel's addresses first; ours are those of the packet inside"
 REASONS = {
     **{(who, case, "records"): TWO_ROWS for who in ("tshark", "nfdump") for case in
        (ASA, YAF, TELEGRAF_YAF, BIFLOW)},
@@ -76,7 +77,7 @@ REASONS = {
         "logstash/15-netflow-9-ipt-netflow-reduced-size-encoding",
         "logstash/18-netflow-9-palo-alto-1-flowset-in-large-zero-filled-packet",
         "logstash/34-netflow-9-template-with-0-length-fields",
-        "logstash/38-netflow-9-cisco-asr-9000-series-template-260")
+        "logstash/38-netflow-9-cisco-asr-9000-series-template-260", H3C)
        for field in ("start_time", "end_time")},
     ("logstash", "logstash/31-ipfix-netscaler-with-variable-length-fields",
      "extra.netscalerHttpResForwFB"): "leaves the bytes; by the maker's description it is a time",
@@ -86,6 +87,14 @@ REASONS = {
         "asserts milliseconds in one place and nanoseconds in another of the same record",
     ("netgauze", "*", "extra.forwardingStatus"): NAMED,
     ("netgauze", "*", "extra.mplsTopLabelType"): NAMED,
+    ("netgauze", "*", "extra.Huawei"): "has no names for the maker's elements, nor several of them",
+    ("tshark", "pmacct/106-IPFIXv10-HUAWEI-vrf_name", "records"): OUTSIDE,
+    ("tshark", "pmacct/500-IPFIXv10-BGP-CISCO-SRv6", "records"): OUTSIDE,
+    ("pmacct", "pmacct/106-IPFIXv10-HUAWEI-vrf_name", "sums"):
+        "lost one of two records when it was run for us; what its own tests expect has both",
+    **{("tshark", case, field): "shows the seconds, where milliseconds were sent as well"
+       for case in ("telegraf/ipfix_pen_35632", "telegraf/issue_13305")
+       for field in ("start_time", "end_time")},
     ("nfdump", PROCERA, "records"): "takes the zero IPv6 addresses of records with both families",
     ("pmacct", PROCERA, "sums"): "the same, and the records count no packets or bytes",
     ("pmacct", "libnetflow9/malformed_1.pcap", "sums"): "makes a record of nothing out of a data "
@@ -142,7 +151,8 @@ def ask_netgauze(case, folder):
         return None
     records = list(readers.netgauze(case))
     keys = KEY + ("bytes", "start_time")
-    wanted = [columns_of(record) | record["_uptime"] for record in records]
+    wanted = [columns_of(record) | record["_uptime"] | record.get("_outer", {})
+              for record in records]
     found = differences(templated(read(case, folder)[0]), wanted, keys)
     found |= extra_differences(case, folder, wanted, records, keys)
     return found
@@ -155,7 +165,7 @@ def extra_differences(case, folder, wanted, records, keys):
                                     zip(wanted, records)], keys)
     found = {}
     for row, record in matched:
-        for name, (mine, theirs) in extra_of(row, record["_record"], {"_uptime"}).items():
+        for name, (mine, theirs) in extra_of(row, record["_record"], {"_uptime", "_outer"}).items():
             found.setdefault("extra." + name, f"ours {mine!r}, theirs {theirs!r}")
     return found
 
@@ -239,9 +249,16 @@ def ask_akvorado(case, folder):
     return differences(rows if all_of_them else rows[:len(records)], records, None)
 
 
+def ask_pmacct_own(case, folder):
+    if not case.startswith("pmacct/"):
+        return None
+    return differences(templated(read(case, folder)[0]), list(readers.pmacct_own(case)),
+                       KEY + ("in_if", "out_if"))
+
+
 OPINIONS = Opinions(REASONS)
-for asker in (ask_tshark, ask_netgauze, ask_nfdump, ask_pmacct, ask_logstash, ask_telegraf,
-              ask_akvorado):
+for asker in (ask_tshark, ask_netgauze, ask_nfdump, ask_pmacct, ask_pmacct_own, ask_logstash,
+              ask_telegraf, ask_akvorado):
     OPINIONS.ask(asker.__name__.removeprefix("ask_"), asker)
 CASES = sorted(case for case in samples.CASES if "sflow" not in case.lower())
 
@@ -293,7 +310,7 @@ def test_libnetflow9(folder):
 # Rows, and what its log says of a file in our causes.
 IPFIXCOL = {
     "02-odid0.ipfix": (121, set()),
-    "bad-length-in-set.ipfix": (0, {"template_bad", "message_length_bad", "set_length_bad"}),
+    "bad-length-in-set.ipfix": (0, {"capture_cut"}),
     "bad-template-field-count.ipfix": (0, {"template_bad", "template_missing"}),
     # an options template without scope
     "enterprise-from-nfv9.ipfix": (57, {"template_bad", "template_missing"}),
