@@ -123,17 +123,18 @@ def test_when_it_arrives(earlgrey, collector, short, options, seconds):
     earlgrey.ok("replay", *options, short, collector.target)
     got = collector.stop()
     assert len(got) == (22 if "--loop" in options else 11)
-    assert got[-1][0] - got[0][0] == pytest.approx(seconds, abs=0.15)
+    # never early; late by what a busy machine may take
+    assert seconds - 0.1 < got[-1][0] - got[0][0] < seconds + 0.7
     if not options:
-        gaps = [after[0] - before[0] for before, after in zip(got, got[1:])]
-        assert all(0.1 < gap < 0.3 for gap in gaps)
+        for i, (when, _, _) in enumerate(got):
+            assert i * 0.2 - 0.1 < when - got[0][0] < i * 0.2 + 0.7
 
 
 def test_count_and_loop(earlgrey, collector, exports):
     account = json.loads(earlgrey.ok("replay", *PACED, "--count", "2500", "--loop", "9", "--json", exports[0],
                                      collector.target))
     assert account["datagrams"] == 2500
-    assert account["seconds"] == pytest.approx(2500 / 20000, abs=0.1)
+    assert 2499 / 20000 <= account["seconds"] < 2
     assert len(collector.stop()) == 2500
 
 
@@ -193,10 +194,10 @@ def test_frames_on_a_wire(wire, packets, tmp_path):
     done = wire.run(EARLGREY, "replay", "--pps", "40000", "--json", packets[0], "iface:eg0")
     account = json.loads(done.stdout)
     assert account["frames"] == packets[1]["packets"] == wire.received() - before
-    assert account["seconds"] == pytest.approx(packets[1]["packets"] / 40000, abs=0.2)
+    assert (packets[1]["packets"] - 1) / 40000 <= account["seconds"] < 3
     done = wire.run(EARLGREY, "replay", "--mbps", "20", "--count", "1000", "--json", packets[0], "iface:eg0")
     account = json.loads(done.stdout)
-    assert account["bytes"] * 8 / account["seconds"] == pytest.approx(20e6, rel=0.2)
+    assert 5e6 < account["bytes"] * 8 / account["seconds"] < 21e6
 
 
 def test_recorded_replayed_recorded(earlgrey, exports, tmp_path):
