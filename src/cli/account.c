@@ -187,15 +187,14 @@ enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_ac
     return trouble ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
 }
 
-void eg_account_counters(const struct eg_call *call, const struct eg_pump_account *before,
-                         const struct eg_scan_progress *seen) {
-    fprintf(
-        stderr,
-        "earlgrey: %s: %llu datagrams or packets read, %llu exports, %llu flows, %llu "
-        "packets decoded\n",
-        call->verb->name, (unsigned long long)(before->seen.frames + seen->frames),
-        (unsigned long long)(before->seen.datagrams + seen->datagrams),
-        (unsigned long long)(before->seen.rows[EG_TABLE_FLOWS] + seen->rows[EG_TABLE_FLOWS]),
-        (unsigned long long)(before->seen.rows[EG_TABLE_PACKETS] + seen->rows[EG_TABLE_PACKETS]));
-    tell_causes(&before->tally, true, "lost");
+void eg_account_counters(const struct eg_call *call, const struct eg_pump_account *so_far) {
+    const struct eg_scan_progress *seen = &so_far->seen;
+    fprintf(stderr,
+            "earlgrey: %s: %llu datagrams or packets read, %llu exports, %llu flows, %llu "
+            "packets decoded\n",
+            call->verb->name, (unsigned long long)seen->frames, (unsigned long long)seen->datagrams,
+            (unsigned long long)seen->rows[EG_TABLE_FLOWS],
+            (unsigned long long)seen->rows[EG_TABLE_PACKETS]);
+    tell_causes(&so_far->tally, true, "lost");
+    tell_causes(&so_far->tally, false, "noted");
 }

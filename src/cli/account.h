@@ -11,8 +11,7 @@
 enum eg_exit eg_account_tell(const struct eg_call *, const struct eg_pump_account *,
                              const struct eg_tally *quarantined, bool json, enum eg_status status);
 
-/* The counters of a run that goes on: `seen` is of the pump's run, `account` of all before it. */
-void eg_account_counters(const struct eg_call *, const struct eg_pump_account *,
-                         const struct eg_scan_progress *seen);
+/* The counters of a run that goes on: what was seen, and what was counted by the last flush. */
+void eg_account_counters(const struct eg_call *, const struct eg_pump_account *so_far);
 
 #endif

@@ -230,6 +230,16 @@ static void kinds_of_export(const struct eg_origin *asked, struct eg_engine *eng
     eg_strbuf_reset(&sql);
 }
 
+/* The table has remarks too; a cause that a later version has is taken for a loss. */
+static bool is_loss(struct eg_span cause) {
+    for (int i = 0; i < EG_CAUSE_COUNT; i++) {
+        const struct eg_cause_info *info = eg_cause_info((enum eg_cause)i);
+        if (strlen(info->name) == cause.size && memcmp(info->name, cause.at, cause.size) == 0)
+            return info->is_loss;
+    }
+    return true;
+}
+
 /* What a dataset lost in the time asked about, and what it keeps beside the flows. */
 static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
     struct eg_origin origin = report->origin;
@@ -246,6 +256,7 @@ static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
         while (eg_result_next(result, &batch, &err) == EG_OK) {
             for (uint32_t row = 0; row < batch->rows; row++) {
                 struct eg_span cause = eg_col_text(&batch->columns[0], row);
+                if (!is_loss(cause)) continue;
                 bool records = eg_batch_valid(batch, 1, row) && eg_col_int(&batch->columns[1], row);
                 uint32_t col = records ? 1 : 2;
                 if (!eg_batch_valid(batch, col, row)) continue;

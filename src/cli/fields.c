@@ -141,11 +141,16 @@ static void causes_page(void) {
     printf(
         "<!-- Made by `make generated` from src/table/causes.def; do not edit. -->\n"
         "# Causes of loss\n\nEvery input that is seen and not kept is counted under one of "
-        "these. A *loss* stands in the table `losses` and in the account of `earlgrey ingest`; a "
-        "*note* stands in the account only.\n\n| cause | kind | meaning |\n|---|---|---|\n");
+        "these. A *loss* stands in the table `losses` and in the account of `earlgrey ingest`, and "
+        "reports tell of it; a *note* stands in the account only; a *remark* is a note that stands "
+        "in the table too, since it says how far an exporter is to be believed.\n\n| cause | kind "
+        "| meaning |\n|---|---|---|\n");
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
-        printf("| `%s` | %s | %s |\n", cause->name, cause->is_loss ? "loss" : "note",
+        printf("| `%s` | %s | %s |\n", cause->name,
+               cause->is_loss   ? "loss"
+               : cause->is_kept ? "remark"
+                                : "note",
                cause->meaning);
     }
 }

@@ -41,6 +41,14 @@ struct eg_group {
     size_t count;
 };
 
+/* What a run that goes on has seen and counted, for whoever asks meanwhile. */
+struct eg_ingest_shown {
+    struct eg_scan_progress seen;
+    struct {
+        int64_t records, packets, bytes;
+    } sums[EG_CAUSE_COUNT];
+};
+
 struct eg_ingest {
     struct eg_call *call;
     const struct eg_ingest_options *options;
@@ -54,9 +62,10 @@ struct eg_ingest {
     bool live;                    /* it goes on until it is told to end */
     struct eg_progress *progress; /* of the only group; NULL: none */
     pthread_mutex_t lock;
-    struct eg_pump_account account; /* (lock) of all runs so far */
-    struct eg_tally quarantined;    /* (lock) */
-    struct eg_error error;          /* (lock) the first that ended a group */
+    struct eg_pump_account account;             /* (lock) of all runs so far */
+    struct eg_tally quarantined;                /* (lock) */
+    struct eg_ingest_shown shown[EG_SINKS_MAX]; /* (lock) of the groups' present runs */
+    struct eg_error error;                      /* (lock) the first that ended a group */
 };
 
 /* Sorts the call's words into groups. Errors: EG_E_USAGE, EG_E_NOENT, EG_E_ACCESS naming the word. */
@@ -69,6 +78,9 @@ EG_MUST_CHECK enum eg_status eg_ingest_listen(struct eg_ingest *, struct eg_grou
                                               const struct eg_env *,
                                               enum eg_status (*run)(void *, struct eg_error *),
                                               void *to, struct eg_error *err);
+
+/* Tells what the sockets of a listening group saw. The caller has the lock. */
+void eg_ingest_listen_tell(const struct eg_ingest *, const struct eg_group *);
 
 /* One run of the pump over these inputs; `account` (reset by the caller) is of this run alone, and is
  * for the caller to add to the ingest's. */

@@ -22,6 +22,7 @@ struct eg_ingest_run {
     struct eg_book *book;
     uint64_t book_kept;
     struct eg_env env;
+    const struct eg_pump_account *account; /* of the pump that runs; NULL: none does */
 };
 
 static void choose_parts(const struct eg_ingest *in, struct eg_scan_request *scan) {
@@ -37,12 +38,52 @@ static void choose_parts(const struct eg_ingest *in, struct eg_scan_request *sca
     scan->claim = strcmp(tables, "auto") == 0;
 }
 
+static struct eg_ingest_shown *shown_of(struct eg_ingest_run *run) {
+    return &run->in->shown[run->group - run->in->groups];
+}
+
+/* On the pump's thread, which is the one that writes its account. */
+static void show(struct eg_ingest_run *run, const struct eg_scan_progress *seen) {
+    struct eg_ingest_shown fresh = {.seen = *seen};
+    const struct eg_tally *tally = &run->account->tally;
+    for (uint32_t i = 0; i < tally->count; i++) {
+        const struct eg_tally_entry *e = &tally->entries[i];
+        fresh.sums[e->cause].records += e->records;
+        fresh.sums[e->cause].packets += e->packets;
+        fresh.sums[e->cause].bytes += e->bytes;
+    }
+    pthread_mutex_lock(&run->in->lock);
+    *shown_of(run) = fresh;
+    pthread_mutex_unlock(&run->in->lock);
+}
+
+/* The counters of all groups: of their runs that are over, and of those that go on. */
+static void tell_counters(struct eg_ingest *in) {
+    struct eg_pump_account all = {.first_us = INT64_MAX, .last_us = INT64_MIN};
+    struct eg_error ignored;
+    pthread_mutex_lock(&in->lock);
+    for (size_t i = 0; i < in->group_count; i++) {
+        const struct eg_ingest_shown *shown = &in->shown[i];
+        struct eg_pump_account one = {
+            .seen = shown->seen, .first_us = INT64_MAX, .last_us = INT64_MIN};
+        for (int c = 0; c < EG_CAUSE_COUNT; c++)
+            eg_tally_add(&one.tally, (enum eg_cause)c, NULL, INT64_MIN, shown->sums[c].records,
+                         shown->sums[c].packets, shown->sums[c].bytes);
+        if (eg_pump_account_merge(&all, &one, &ignored) < 0) all.tally.lost++;
+        eg_tally_reset(&one.tally);
+        eg_ingest_listen_tell(in, &in->groups[i]);
+    }
+    if (eg_pump_account_merge(&all, &in->account, &ignored) < 0) all.tally.lost++;
+    eg_account_counters(in->call, &all);
+    pthread_mutex_unlock(&in->lock);
+    eg_pump_account_reset(&all);
+}
+
 static void draw(void *to, const struct eg_scan_progress *seen) {
     struct eg_ingest_run *run = to;
-    if (run->in->live && eg_signals_report()) {
-        pthread_mutex_lock(&run->in->lock);
-        eg_account_counters(run->in->call, &run->in->account, seen);
-        pthread_mutex_unlock(&run->in->lock);
+    if (run->in->live) {
+        show(run, seen);
+        if (eg_signals_report()) tell_counters(run->in);
     }
     eg_progress_draw(run->in->progress, seen);
 }
@@ -85,6 +126,7 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
         .flushed_to = run,
     };
     choose_parts(in, &request.scan);
+    run->account = account;
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
     for (size_t i = 0; i < sinks.count; i++)
         if (sinks.items[i].type == &eg_sink_pcap)
@@ -101,6 +143,7 @@ void eg_ingest_account(struct eg_ingest_run *run, const struct eg_pump_account *
     pthread_mutex_lock(&run->in->lock);
     if (eg_pump_account_merge(&run->in->account, account, &ignored) < 0)
         run->in->account.tally.lost++;
+    *shown_of(run) = (struct eg_ingest_shown){.seen = {0}};
     pthread_mutex_unlock(&run->in->lock);
 }
 

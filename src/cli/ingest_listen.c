@@ -24,9 +24,12 @@ static enum eg_status choose_spool(struct eg_ingest *in, struct eg_group *group,
     return status;
 }
 
-static void tell_counts(const struct eg_call *call, struct eg_listener *listener) {
+void eg_ingest_listen_tell(const struct eg_ingest *in, const struct eg_group *group) {
+    const struct eg_call *call = in->call;
+    const struct eg_udp_options *o = group->source_options;
     struct eg_listener_counts c;
-    eg_listener_counts(listener, &c);
+    if (group->kind != EG_GROUP_LISTEN || !o->listener) return;
+    eg_listener_counts(o->listener, &c);
     for (uint32_t i = 0; i < c.endpoint_count; i++)
         eg_note(
             call,
@@ -53,10 +56,14 @@ enum eg_status eg_ingest_listen(struct eg_ingest *in, struct eg_group *group,
     for (uint32_t i = 0; i < counts.endpoint_count; i++)
         eg_note(in->call, "earlgrey: listening on %s, port %u", counts.endpoints[i].name,
                 counts.endpoints[i].port);
+    pthread_mutex_lock(&in->lock);
     o->listener = listener;
+    pthread_mutex_unlock(&in->lock);
     enum eg_status status = run(to, err);
-    tell_counts(in->call, listener);
+    pthread_mutex_lock(&in->lock);
+    eg_ingest_listen_tell(in, group);
     o->listener = NULL;
+    pthread_mutex_unlock(&in->lock);
     eg_listener_close(listener);
     return status;
 }

@@ -33,7 +33,10 @@ const struct eg_verb eg_verb_losses = {
     .synopsis = "[FILTER]",
     .description =
         "Shows what was seen and not kept, by cause, source and exporter: sequence gaps, "
-        "malformed input, cut captures. docs/reference/losses.md explains each cause.",
+        "malformed input, cut captures; and what is to be known of exporters: repeated datagrams, "
+        "new numberings, changed templates, refused senders. docs/reference/losses.md explains "
+        "each "
+        "cause.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct losses_options),

@@ -19,6 +19,7 @@
 #define POSITIONS_MAX 4096 /* that wait for one flush */
 #define PROGRESS_MS 200
 #define LIVE_NICE 10
+#define DRAIN_ROUND_US 500000 /* a full spool has room for what still waits only after a flush */
 
 struct pump;
 
@@ -132,8 +133,9 @@ static void *thread_run(void *arg) {
 static void interval_watch(struct pump *pump, const struct timespec *now) {
     int64_t since_us = (now->tv_sec - pump->flushed.tv_sec) * INT64_C(1000000) +
                        (now->tv_nsec - pump->flushed.tv_nsec) / 1000;
-    if (pump->request->interval_us && since_us >= pump->request->interval_us)
-        eg_scan_hold(pump->scan, true);
+    int64_t interval_us = pump->request->interval_us;
+    if (interval_us > DRAIN_ROUND_US && eg_env_draining(pump->env)) interval_us = DRAIN_ROUND_US;
+    if (interval_us && since_us >= interval_us) eg_scan_hold(pump->scan, true);
 }
 
 static void progress_wait(struct pump *pump) {
@@ -303,8 +305,7 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
 static enum eg_status raw_flush(struct pump *pump, struct eg_error *err) {
     for (size_t i = 0; i < pump->request->sink_count; i++) {
         const struct eg_pump_sink *sink = &pump->request->sinks[i];
-        if (sink->type->takes == EG_TAKES_RAW)
-            EG_TRY(sink->type->flush(sink->sink, NULL, 0, err));
+        if (sink->type->takes == EG_TAKES_RAW) EG_TRY(sink->type->flush(sink->sink, NULL, 0, err));
     }
     return EG_OK;
 }

@@ -11,7 +11,7 @@
 #define NO_SLOT UINT32_MAX
 
 static const struct eg_cause_info causes[] = {
-#define EG_CAUSE(name, is_loss, meaning) {#name, is_loss, meaning},
+#define EG_CAUSE(name, kind, meaning) {#name, (kind) == 1, (kind) != 0, meaning},
 #include "table/causes.def"
 #undef EG_CAUSE
 };
@@ -197,7 +197,7 @@ enum eg_status eg_tally_rows(const struct eg_tally *tally, bool notes, struct eg
                              struct eg_error *err) {
     for (uint32_t i = 0; i < tally->count; i++) {
         const struct eg_tally_entry *entry = &tally->entries[i];
-        if (!notes && !causes[entry->cause].is_loss) continue;
+        if (!notes && !causes[entry->cause].is_kept) continue;
         /* A gap that late records closed again is none. */
         if (!entry->records && !entry->packets && !entry->bytes) continue;
         EG_ASSERT(eg_builder_room(losses) > 0);

@@ -8,7 +8,7 @@
 #include "table/batch.h"
 
 enum eg_cause {
-#define EG_CAUSE(name, is_loss, meaning) EG_CAUSE_##name,
+#define EG_CAUSE(name, kind, meaning) EG_CAUSE_##name,
 #include "table/causes.def"
 #undef EG_CAUSE
     EG_CAUSE_COUNT
@@ -17,15 +17,16 @@ enum eg_cause {
 struct eg_cause_info {
     const char *name;
     bool is_loss;
+    bool is_kept; /* in the table `losses`: every loss, and some remarks */
     const char *meaning;
 };
 const struct eg_cause_info *eg_cause_info(enum eg_cause);
 
 /* Who a loss belongs to. Texts are static or outlive the tally. */
 struct eg_blame {
-    const char *source;            /* "packet", "netflow5", … */
+    const char *source;             /* "packet", "netflow5", … */
     const struct eg_addr *exporter; /* NULL: none */
-    int64_t domain;                /* -1: none */
+    int64_t domain;                 /* -1: none */
 };
 
 struct eg_tally_entry {
@@ -34,12 +35,13 @@ struct eg_tally_entry {
     bool has_exporter;
     struct eg_addr exporter;
     int64_t domain;
-    int64_t hour; /* of start_time, in hours since the epoch; INT64_MIN: time unknown */
+    int64_t hour;             /* of start_time, in hours since the epoch; INT64_MIN: time unknown */
     int64_t start_us, end_us; /* INT64_MIN: unknown */
     int64_t records, packets, bytes;
 };
 
-#define EG_TALLY_MAX 65536 /* entries; beyond them exporter, domain and hour are no longer told apart */
+#define EG_TALLY_MAX                                                                               \
+    65536 /* entries; beyond them exporter, domain and hour are no longer told apart */
 
 struct eg_tally {
     struct eg_tally_entry *entries; /* in the order in which they first appeared */
@@ -57,7 +59,7 @@ void eg_tally_add(struct eg_tally *, enum eg_cause, const struct eg_blame *blame
 void eg_tally_merge(struct eg_tally *into, const struct eg_tally *from);
 /* The sum over all entries of a cause. */
 struct eg_tally_entry eg_tally_sum(const struct eg_tally *, enum eg_cause);
-/* Its entries as rows of `losses`; only is_loss causes unless `notes` too; entries that sum to
+/* Its entries as rows of `losses`; only is_kept causes unless `notes` too; entries that sum to
  * nothing are left out. `losses` must have room for tally->count rows. Errors: EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status eg_tally_rows(const struct eg_tally *, bool notes,
                                            struct eg_builder *losses, struct eg_error *err);

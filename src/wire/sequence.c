@@ -184,7 +184,8 @@ static void step_elsewhere(struct stream *s, const struct step *step, struct eg_
     } else if (late) {
         return; /* what was missing */
     } else if (behind && back <= near) {
-        count_into(tally, EG_CAUSE_sequence_repeated, s, INT64_MIN, 0, 1); /* runs hold one time */
+        /* runs hold one time */
+        count_into(tally, EG_CAUSE_sequence_repeated, s, INT64_MIN, step->count, 1);
     } else if (s->suspect && step->first - s->suspect_next <= near) {
         restart(s, s->suspect_next, s->suspect_us, tally);
         skip_to(s, step, s->suspect_us, tally);

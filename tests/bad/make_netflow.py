@@ -194,7 +194,7 @@ def sequences():
     case("B50-reordered-and-lost", [frame(v5(number)) for number in (10, 18, 14, 20)], 8,
          {"sequence_gap": counted(4), "sequence_late": counted(2, 1)})
     case("B50-repeated", [frame(v5(number)) for number in (10, 10, 12, 14, 12, 14, 16)], 14,
-         {"sequence_repeated": counted(0, 3)})
+         {"sequence_repeated": counted(6, 3)})
     case("B50-restart", [frame(v5(90000)), frame(v5(90002)), frame(v5(0, uptime=5000)),
                          frame(v5(2, uptime=5000)), frame(v5(8, uptime=5000))], 10,
          {"sequence_reset": counted(0, 1), "sequence_gap": counted(4)})

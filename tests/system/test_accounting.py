@@ -3,10 +3,16 @@
 exporter, domain and protocol, in the account, in the table `losses` and under every report."""
 import collections
 import random
+import re
+import signal
 import struct
+import subprocess
+import threading
+import time
 
 import pytest
 
+import conftest
 import live
 from export_model import KINDS, Exporter, journey, send_all, socket_of
 
@@ -78,14 +84,20 @@ def test_gaps_are_exact(earlgrey):
     assert account["lost"].keys() == {"sequence_gap"}
     repeated = sum(truth.repeated for truth in truths.values())
     assert account["noted"]["sequence_repeated"]["packets"] == repeated > 50
+    again = told(earlgrey, "sequence_repeated")
+    assert {key: packets for key, (_, packets) in again.items()} == \
+        {key: truth.repeated for key, truth in truths.items() if truth.repeated}
+    for key, (n, different, _) in decoded(earlgrey).items():  # what came twice is told in records too
+        if key[0] in NUMBERED_BY_RECORD:
+            assert n - different == again.get(key, (0, 0))[0]
     assert "sequence_reset" not in account["noted"]
     for words in (("top", "-s", "src_ip"), ("flows", "proto udp"), ("trend", "--by", "10s")):
         done = earlgrey.run(*words, "-d", "data")
         assert done.returncode == 0, done.stderr
         assert f"not in the answer: {total} records (sequence_gap)" in done.stderr, (words, done.stderr)
     losses = earlgrey.rows("losses", "-d", "data")
-    assert sum(row["records"] for row in losses) == total
-    assert {row["cause"] for row in losses} == {"sequence_gap"}
+    assert sum(row["records"] for row in losses if row["cause"] == "sequence_gap") == total
+    assert {row["cause"] for row in losses} == {"sequence_gap", "sequence_repeated"}
 
 
 def test_nothing_lost_is_no_gap(earlgrey):
@@ -165,3 +177,75 @@ def test_malformed_input_by_cause(earlgrey):
     assert account["lost"].keys() == {cause for cause, _ in expected}
     sound = [row for row in decoded(earlgrey).items() if row[0][1] == "127.3.1.1"]
     assert len(sound) == len(KINDS) and all(n == 5 * len(hostile()) for _, (n, _, _) in sound)
+
+
+def test_told_while_it_runs(earlgrey):
+    """What is lost stands in the dataset an interval later, and is told to whoever asks with SIGUSR1; a
+    kill takes nothing of it away."""
+    port, exporter = live.free_port(), Exporter("netflow5", first=0)
+    made = [exporter.datagram(10)[0] for _ in range(400)]
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}?allow=127.4.0.0/16", "-d", "data", "--interval",
+                        "300ms") as collector, socket_of("127.4.0.1") as friend, socket_of("127.5.0.1") as stranger:
+        for payload in [*made[:100], *made[150:300]]:
+            friend.sendto(payload, ("127.0.0.1", port))
+        for _ in range(7):
+            stranger.sendto(made[0], ("127.0.0.1", port))
+        until = time.monotonic() + 10
+        while told(earlgrey, "sequence_gap") != {("netflow5", "127.4.0.1", 0x1): (500, None)}:
+            assert time.monotonic() < until, told(earlgrey, "sequence_gap")
+            time.sleep(0.1)
+        for payload in [*made[300:310], *made[320:]]:
+            friend.sendto(payload, ("127.0.0.1", port))
+        while told(earlgrey, "sequence_gap")["netflow5", "127.4.0.1", 1] != (600, None):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        assert earlgrey.rows("sql", "-d", "data", "select count(*) n from losses where cause = 'sequence_gap'") == [{"n": 2}]
+        assert told(earlgrey, "source_refused") == {("udp", None, None): (7, 7)}
+        collector.signal(signal.SIGUSR1)
+        collector.wait_for(r"600 records +sequence_gap", 5)
+        collector.wait_for(r"7 records +source_refused", 5)
+        collector.wait_for(r"340 datagrams or packets read, 340 exports, 3400 flows", 5)
+        collector.wait_for(rf"udp://127.0.0.1:{port}: 347 datagrams, .* 0 dropped by the kernel, 7 refused", 5)
+        collector.signal(signal.SIGKILL)
+        collector.child.wait(10)
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", "data") as collector:
+        collector.end()
+    assert told(earlgrey, "sequence_gap") == {("netflow5", "127.4.0.1", 1): (600, None)}
+    assert decoded(earlgrey)["netflow5", "127.4.0.1", 1][:2] == (3400, 3400)
+
+
+@pytest.mark.parametrize("where", ("off", "spool"))
+def test_too_slow_to_store(earlgrey, where):
+    """Nobody reads the records on standard output: what the spool and the queue have no room for is
+    counted, and with what is read afterwards it is all that was sent."""
+    port, count = live.free_port(), 3000
+    words = [str(conftest.EARLGREY), "ingest", f"udp://127.0.0.1:{port}?queue=524288&spool-max=2097152&spool-segment=524288",
+             "--spool", where, "--to", "-"]
+    exporter, lines = Exporter("netflow5", first=0), []
+    child = subprocess.Popen(words, cwd=earlgrey.home, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        while "listening on" not in (line := child.stderr.readline()):
+            assert line
+        with socket_of("127.6.0.1") as s:
+            for i in range(count):
+                s.sendto(exporter.datagram(30)[0], ("127.0.0.1", port))
+                if i % 20 == 19:
+                    time.sleep(0.002)
+        time.sleep(0.5)
+        child.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        reader = threading.Thread(target=lambda: lines.extend(child.stdout), daemon=True)
+        reader.start()
+        account = child.stderr.read()
+        assert child.wait(30) == 0
+        assert time.monotonic() - began < 8  # the usual interval would be ten
+        reader.join(30)
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+        child.stderr.close()
+    cause = "queue_full" if where == "off" else "spool_full"
+    lost = sum(int(n.replace(",", "")) for n in re.findall(r"([\d,]+) records +(?:queue_full|spool_full|socket_drop)", account))
+    assert cause in account, account
+    assert len(lines) + lost * 30 == count * 30, account
