@@ -7,6 +7,8 @@
 #include "base/option.h"
 #include "base/strbuf.h"
 
+#include <ifaddrs.h>
+#include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
@@ -31,7 +33,8 @@ struct eg_device {
     int fd;
     int32_t link_type;
     bool nanoseconds, any;
-    struct eg_wide_counter received, dropped, interface_dropped;
+    struct eg_wide_counter received, dropped;
+    struct eg_wide_counter missed, overrun; /* of the interface itself */
     struct interface_name names[NAMES_MAX]; /* of `any`: those seen so far */
     uint32_t name_count;
     /* of the read that is going on */
@@ -125,6 +128,8 @@ static void outgoing_ignore(const struct eg_device *device) {
         (void)!setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
 }
 
+static uint64_t interface_drops(struct eg_device *);
+
 static enum eg_status activate(struct eg_device *device, const struct eg_device_options *options,
                                char warning[300], struct eg_error *err) {
     char text[PCAP_ERRBUF_SIZE] = "";
@@ -142,6 +147,7 @@ static enum eg_status activate(struct eg_device *device, const struct eg_device_
     if (options->bpf && options->bpf[0]) EG_TRY(filter_set(device, options->bpf, err));
     if (pcap_setnonblock(device->pcap, 1, text) != 0)
         return eg_fail(err, EG_E_IO, "cannot capture on %s: %s", device->name, text);
+    (void)interface_drops(device); /* what was before is not ours */
     device->fd = pcap_get_selectable_fd(device->pcap);
     if (device->fd >= 0) return EG_OK;
     return eg_fail(err, EG_E_IO, "cannot capture on %s: nothing tells when packets come",
@@ -226,13 +232,32 @@ enum eg_status eg_device_read(struct eg_device *device, uint32_t max, eg_device_
                    device->name);
 }
 
+/* What the interface or its driver counted as dropped since the last call. libpcap asks for it in
+ * promiscuous mode only, and in /sys, which may be another network's. Nothing is told of `any`. */
+static uint64_t interface_drops(struct eg_device *device) {
+    struct ifaddrs *all;
+    uint64_t drops = 0;
+    if (strcmp(device->name, "any") == 0 || getifaddrs(&all) != 0) return 0;
+    for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
+        const struct rtnl_link_stats *counted = at->ifa_data;
+        if (!counted || !at->ifa_addr || at->ifa_addr->sa_family != AF_PACKET ||
+            strcmp(at->ifa_name, device->name) != 0)
+            continue;
+        drops = eg_wide_advance(&device->missed, counted->rx_missed_errors) +
+                eg_wide_advance(&device->overrun, counted->rx_fifo_errors);
+        break;
+    }
+    freeifaddrs(all);
+    return drops;
+}
+
 struct eg_device_drops eg_device_drops(struct eg_device *device) {
     struct pcap_stat now;
     if (pcap_stats(device->pcap, &now) != 0) return (struct eg_device_drops){0};
     eg_wide_advance(&device->received, now.ps_recv);
     return (struct eg_device_drops){
         .kernel = eg_wide_advance(&device->dropped, now.ps_drop),
-        .interface = eg_wide_advance(&device->interface_dropped, now.ps_ifdrop),
+        .interface = interface_drops(device),
     };
 }
 

@@ -5,12 +5,35 @@
 #include "source/lone_network.h"
 #include "torture.h"
 
+#include <ifaddrs.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
+
+/* What the interfaces say they dropped, in place of the system's answer. */
+static struct rtnl_link_stats told;
+static struct sockaddr packet_family = {.sa_family = AF_PACKET},
+                       other_family = {.sa_family = AF_INET};
+static struct ifaddrs own = {
+    .ifa_name = (char[]){"lo"}, .ifa_addr = &packet_family, .ifa_data = &told};
+static struct ifaddrs nothing = {
+    .ifa_next = &own, .ifa_name = (char[]){"lo"}, .ifa_addr = &other_family, .ifa_data = &told};
+static struct rtnl_link_stats of_another = {.rx_missed_errors = 7};
+static struct ifaddrs another = {.ifa_next = &nothing,
+                                 .ifa_name = (char[]){"l"},
+                                 .ifa_addr = &packet_family,
+                                 .ifa_data = &of_another};
+int getifaddrs(struct ifaddrs **all) {
+    *all = &another;
+    of_another.rx_missed_errors++;
+    return 0;
+}
+void freeifaddrs(struct ifaddrs *all) { (void)all; }
 
 static const struct eg_device_options usual = {NULL, 4 << 20, 262144, false};
 
@@ -157,9 +180,9 @@ static void refused(void **state) {
     assert_int_equal(eg_device_open(&device, "loo", &usual, warning, &err), EG_E_NOENT);
     assert_string_equal(err.message,
                         "there is no interface 'loo' (did you mean 'lo'?); there are: lo, any");
-    assert_int_equal(eg_device_open(&device, "an-interface-name-that-is-much-too-long", &usual,
-                                    warning, &err),
-                     EG_E_NOENT);
+    assert_int_equal(
+        eg_device_open(&device, "an-interface-name-that-is-much-too-long", &usual, warning, &err),
+        EG_E_NOENT);
     options.bpf = "udp prot 9";
     assert_int_equal(eg_device_open(&device, "lo", &options, warning, &err), EG_E_USAGE);
     assert_non_null(strstr(err.message, "bpf filter 'udp prot 9': "));
@@ -185,6 +208,23 @@ static void without_permission(void **state) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Only what the interface dropped since it was opened, also where its counters wrap. */
+static void interfaces_drop_too(void **state) {
+    (void)state;
+    if (!lone) skip();
+    told = (struct rtnl_link_stats){.rx_missed_errors = UINT32_MAX - 1, .rx_fifo_errors = 50};
+    struct eg_device *device = opened("lo", NULL, 262144), *any = opened("any", NULL, 262144);
+    assert_int_equal(eg_device_drops(device).interface, 0);
+    told.rx_missed_errors += 5;
+    told.rx_fifo_errors += 2;
+    told.rx_dropped += 1000; /* of no interest to anybody, not of the ring */
+    assert_int_equal(eg_device_drops(device).interface, 7);
+    assert_int_equal(eg_device_drops(device).interface, 0);
+    assert_int_equal(eg_device_drops(any).interface, 0);
+    eg_device_close(device);
+    eg_device_close(any);
+}
+
 static void counters_wrap(void **state) {
     (void)state;
     struct eg_wide_counter counter = {0};
@@ -208,11 +248,11 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_come),        cmocka_unit_test(snapped),
-        cmocka_unit_test(all_interfaces),     cmocka_unit_test(a_taker_that_stops),
-        cmocka_unit_test(drops_are_told),     cmocka_unit_test(refused),
-        cmocka_unit_test(without_permission), cmocka_unit_test(counters_wrap),
-        cmocka_unit_test(without_memory),
+        cmocka_unit_test(frames_come),         cmocka_unit_test(snapped),
+        cmocka_unit_test(all_interfaces),      cmocka_unit_test(a_taker_that_stops),
+        cmocka_unit_test(drops_are_told),      cmocka_unit_test(refused),
+        cmocka_unit_test(without_permission),  cmocka_unit_test(counters_wrap),
+        cmocka_unit_test(interfaces_drop_too), cmocka_unit_test(without_memory),
     };
     lone_network();
     return cmocka_run_group_tests(tests, NULL, NULL);
