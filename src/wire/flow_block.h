@@ -16,7 +16,7 @@ struct eg_found {
     enum eg_fact_kind kind;
     bool asked;
     const struct eg_book_version *version; /* NULL: there was none, */
-    uint64_t from, until, changes; /* at these places, when so much had changed */
+    uint64_t from, until, changes;         /* at these places, when so much had changed */
 };
 
 struct eg_rows {
@@ -81,6 +81,8 @@ static inline int64_t eg_block_i64(const struct eg_rows *r, const struct eg_step
     return number > INT64_MAX ? INT64_MAX : (int64_t)number;
 }
 
+/* The first step of a kind (and column, unless -1) in this block, or NULL. */
+const struct eg_step *eg_block_step(const struct eg_rows *, enum eg_step_what, int column);
 /* What the book says at the datagram's place; NULL: nothing. */
 const struct eg_book_version *eg_rows_find(struct eg_rows *, enum eg_fact_kind, uint64_t key);
 

@@ -5,17 +5,12 @@
 #include "table/encode.h"
 #include "wire/flow_layers.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { FRAME_ETHERNET = 1, LABELS_MAX = 10, FIRST_LABEL = 70 };
 
 /* ---- packets inside records ---- */
-
-static const struct eg_step *step_of(const struct eg_rows *r, enum eg_step_what what) {
-    for (uint32_t i = r->row_steps; i < r->step_count; i++)
-        if (r->step[i].what == what) return &r->step[i];
-    return NULL;
-}
 
 static bool gives(const struct eg_rows *r, uint32_t col) {
     for (uint32_t i = 0; i < r->row_steps; i++)
@@ -25,9 +20,10 @@ static bool gives(const struct eg_rows *r, uint32_t col) {
 
 /* Before all other steps, which say it better, of a block of one. */
 void eg_flow_packet(struct eg_rows *r) {
-    const struct eg_step *frame = step_of(r, EG_STEP_FRAME), *packet = step_of(r, EG_STEP_PACKET);
-    const struct eg_step *type = step_of(r, EG_STEP_FRAME_TYPE);
-    const struct eg_step *size = step_of(r, EG_STEP_FRAME_SIZE);
+    const struct eg_step *frame = eg_block_step(r, EG_STEP_FRAME, -1),
+                         *packet = eg_block_step(r, EG_STEP_PACKET, -1);
+    const struct eg_step *type = eg_block_step(r, EG_STEP_FRAME_TYPE, -1);
+    const struct eg_step *size = eg_block_step(r, EG_STEP_FRAME_SIZE, -1);
     if (frame && type && eg_block_number(r, type, 0) != FRAME_ETHERNET) frame = NULL;
     if (!frame && !packet) return;
     struct eg_span bytes = eg_block_value(r, frame ? frame : packet, 0);
@@ -65,7 +61,8 @@ static void add_name(struct eg_rows *r, const char *name, size_t size) {
 }
 
 /* An element that the exporter described itself, or nobody; RFC 5610. */
-static void add_unknown(struct eg_rows *r, const struct eg_field *f, struct eg_span value) {
+static void add_unknown(struct eg_rows *r, const struct eg_field *f, struct eg_span value,
+                        uint8_t before) {
     uint64_t key = eg_book_typing_key(f->pen, f->id);
     const struct eg_book_version *v = eg_rows_find(r, EG_FACT_TYPING, key);
     struct eg_element element = {f->pen, f->id, EG_ELEMENT_octetArray, EG_ROLE_extra, ""};
@@ -76,7 +73,9 @@ static void add_unknown(struct eg_rows *r, const struct eg_field *f, struct eg_s
             element.type = (uint8_t)fact.number;
         eg_encode_json_text((const char *)fact.text.at, fact.text.size, &r->text);
     } else {
-        eg_strbuf_printf(&r->text, "\"%u:%u\"", f->pen, f->id);
+        eg_strbuf_printf(&r->text, "\"%u:%u", f->pen, f->id);
+        if (before) eg_strbuf_printf(&r->text, "_%u", before + 1u);
+        eg_strbuf_char(&r->text, '"');
     }
     eg_strbuf_char(&r->text, ':');
     eg_flow_value(r, &element, value, 0);
@@ -86,26 +85,24 @@ static void add_extra(struct eg_rows *r, const struct eg_step *s, uint32_t k) {
     const struct eg_field *f = &r->t->fields[s->field];
     struct eg_span value = eg_block_value(r, s, k);
     if (!f->element) {
-        add_unknown(r, f, value);
+        add_unknown(r, f, value, s->flags);
         return;
     }
-    add_name(r, f->element->name, strlen(f->element->name));
+    char name[100];
+    int size = s->flags ? snprintf(name, sizeof name, "%s_%u", f->element->name, s->flags + 1u) : 0;
+    add_name(r, s->flags ? name : f->element->name,
+             s->flags ? (size_t)size : strlen(f->element->name));
     eg_flow_value(r, f->element, value, 0);
 }
 
-static void add_interface(struct eg_rows *r, uint32_t k, int16_t step, const char *name) {
-    if (step < 0) return;
-    for (uint32_t i = 0; i < r->row_steps; i++) {
-        const struct eg_step *s = &r->step[i];
-        if (s->what != EG_STEP_INT || s->column != r->plan->steps[step].column) continue;
-        const struct eg_book_version *v =
-            eg_rows_find(r, EG_FACT_INTERFACE_NAME, eg_block_number(r, s, k));
-        if (!v) return;
-        struct eg_span text = eg_book_fact(v).text;
-        add_name(r, name, strlen(name));
-        eg_encode_json_text((const char *)text.at, text.size, &r->text);
-        return;
-    }
+static void add_interface(struct eg_rows *r, uint32_t k, int column, const char *name) {
+    const struct eg_step *s = eg_block_step(r, EG_STEP_INT, column);
+    const struct eg_book_version *v =
+        s ? eg_rows_find(r, EG_FACT_INTERFACE_NAME, eg_block_number(r, s, k)) : NULL;
+    if (!v) return;
+    struct eg_span text = eg_book_fact(v).text;
+    add_name(r, name, strlen(name));
+    eg_encode_json_text((const char *)text.at, text.size, &r->text);
 }
 
 static void put_extra(struct eg_rows *r, uint32_t k) {
@@ -113,8 +110,8 @@ static void put_extra(struct eg_rows *r, uint32_t k) {
     for (uint32_t i = r->row_steps; i < r->step_count; i++)
         if (r->step[i].what == EG_STEP_EXTRA) add_extra(r, &r->step[i], k);
     if (eg_book_has(r->book, EG_FACT_INTERFACE_NAME)) {
-        add_interface(r, k, r->plan->in_if, "in_if_name");
-        add_interface(r, k, r->plan->out_if, "out_if_name");
+        add_interface(r, k, EG_COL(FLOWS, in_if), "in_if_name");
+        add_interface(r, k, EG_COL(FLOWS, out_if), "out_if_name");
     }
     if (!r->text.size) return;
     eg_strbuf_char(&r->text, '}');

@@ -10,31 +10,24 @@
 
 /* ---- sampling ---- */
 
-/* The values of one of the elements that say a rate; 0 where it was not sent. */
-static uint64_t said(const struct eg_rows *r, enum eg_step_what what, uint32_t k) {
-    if (!eg_block_has(r, what)) return 0;
-    for (uint32_t i = 0; i < r->step_count; i++)
-        if (r->step[i].what == what) return eg_block_number(r, &r->step[i], k);
-    return 0;
-}
-
-static double probability(const struct eg_rows *r, uint32_t k) {
-    for (uint32_t i = 0; i < r->step_count; i++)
-        if (r->step[i].what == EG_STEP_SAMPLING_PROBABILITY)
-            return eg_sampling_probability(eg_block_value(r, &r->step[i], k));
-    return 0;
+static uint64_t said(const struct eg_rows *r, const struct eg_step *s, uint32_t k) {
+    return s ? eg_block_number(r, s, k) : 0;
 }
 
 /* Once a block, at the first of its elements. */
 static void take_rates(struct eg_rows *r) {
     if (r->rated) return;
     r->rated = true;
+    const struct eg_step *interval = eg_block_step(r, EG_STEP_SAMPLING_INTERVAL, -1);
+    const struct eg_step *taken = eg_block_step(r, EG_STEP_SAMPLING_TAKEN, -1);
+    const struct eg_step *space = eg_block_step(r, EG_STEP_SAMPLING_SPACE, -1);
+    const struct eg_step *size = eg_block_step(r, EG_STEP_SAMPLING_SIZE, -1);
+    const struct eg_step *population = eg_block_step(r, EG_STEP_SAMPLING_POPULATION, -1);
+    const struct eg_step *probability = eg_block_step(r, EG_STEP_SAMPLING_PROBABILITY, -1);
     for (uint32_t k = 0; k < r->count; k++) {
-        struct eg_sampling s = {
-            said(r, EG_STEP_SAMPLING_INTERVAL, k),   said(r, EG_STEP_SAMPLING_TAKEN, k),
-            said(r, EG_STEP_SAMPLING_SPACE, k),      said(r, EG_STEP_SAMPLING_SIZE, k),
-            said(r, EG_STEP_SAMPLING_POPULATION, k), 0};
-        if (eg_block_has(r, EG_STEP_SAMPLING_PROBABILITY)) s.probability = probability(r, k);
+        struct eg_sampling s = {said(r, interval, k), said(r, taken, k),      said(r, space, k),
+                                said(r, size, k),     said(r, population, k), 0};
+        if (probability) s.probability = eg_sampling_probability(eg_block_value(r, probability, k));
         r->rate[k] = eg_sampling_rate(&s);
     }
 }
@@ -44,45 +37,34 @@ static int64_t fact_number(struct eg_rows *r, enum eg_fact_kind kind, uint64_t k
     return v ? eg_book_fact(v).number : 0;
 }
 
-/* The interface by which row k was sampled; false: not told. */
-static bool interface_of(const struct eg_rows *r, uint32_t k, bool in, uint64_t *out) {
-    uint8_t column = in ? EG_COL(FLOWS, in_if) : EG_COL(FLOWS, out_if);
-    for (uint32_t i = 0; i < r->row_steps; i++) {
-        const struct eg_step *s = &r->step[i];
-        if (s->what != EG_STEP_INT || s->column != column) continue;
-        *out = eg_block_number(r, s, k);
-        return true;
-    }
-    return false;
+/* What tells by which interface a row was sampled. */
+struct ways {
+    const struct eg_step *in, *out, *direction;
+};
+
+static struct ways ways_of(const struct eg_rows *r) {
+    return (struct ways){eg_block_step(r, EG_STEP_INT, EG_COL(FLOWS, in_if)),
+                         eg_block_step(r, EG_STEP_INT, EG_COL(FLOWS, out_if)),
+                         eg_block_step(r, EG_STEP_INT, EG_COL(FLOWS, direction))};
 }
 
-static bool outgoing(const struct eg_rows *r, uint32_t k) {
-    for (uint32_t i = 0; i < r->row_steps; i++)
-        if (r->step[i].what == EG_STEP_INT && r->step[i].column == EG_COL(FLOWS, direction))
-            return eg_block_number(r, &r->step[i], k) == 1;
-    return false;
+static int64_t interface_rate(struct eg_rows *r, const struct ways *w, uint32_t k) {
+    bool outgoing = w->direction && eg_block_number(r, w->direction, k) == 1;
+    const struct eg_step *s = outgoing ? w->out : w->in;
+    if (!s || !eg_book_has(r->book, EG_FACT_INTERFACE_RATE)) return 0;
+    return fact_number(r, EG_FACT_INTERFACE_RATE, eg_block_number(r, s, k));
 }
 
-static int64_t interface_rate(struct eg_rows *r, uint32_t k) {
-    uint64_t interface;
-    if (!eg_book_has(r->book, EG_FACT_INTERFACE_RATE) ||
-        !interface_of(r, k, !outgoing(r, k), &interface))
-        return 0;
-    return fact_number(r, EG_FACT_INTERFACE_RATE, interface);
-}
-
-static int64_t rule_rate(const struct eg_rows *r, uint32_t k) {
-    uint64_t interface = UINT64_MAX;
-    interface_of(r, k, true, &interface);
-    return eg_book_rule_rate(r->book, &r->m->datagram->exporter,
-                             interface > INT64_MAX ? -1 : (int64_t)interface);
+static int64_t rule_rate(const struct eg_rows *r, const struct ways *w, uint32_t k) {
+    int64_t in_if = w->in ? eg_block_i64(r, w->in, k) : -1;
+    return eg_book_rule_rate(r->book, &r->m->datagram->exporter, in_if);
 }
 
 /* What options say of row k, the nearest scope first. */
-static int64_t options_rate(struct eg_rows *r, uint32_t k) {
+static int64_t options_rate(struct eg_rows *r, const struct ways *w, uint32_t k) {
     int64_t rate = 0;
     if (r->selected) rate = fact_number(r, EG_FACT_SAMPLER_RATE, r->selector[k]);
-    if (!rate) rate = interface_rate(r, k);
+    if (!rate) rate = interface_rate(r, w, k);
     if (!rate) rate = fact_number(r, EG_FACT_RATE, 0);
     if (!rate) rate = fact_number(r, EG_FACT_ANY_SAMPLER, 0);
     return rate;
@@ -98,11 +80,12 @@ void eg_flow_rate_put(struct eg_rows *r) {
     if ((!rules && !options && !r->rated) || !eg_builder_wants(r->b, EG_COL(FLOWS, sampling_rate)))
         return;
     uint64_t unknown = 0;
+    struct ways ways = ways_of(r);
     for (uint32_t k = 0; k < r->count; k++) {
-        int64_t rule = rules ? rule_rate(r, k) : 0;
+        int64_t rule = rules ? rule_rate(r, &ways, k) : 0;
         if (!r->rated) r->rate[k] = 0;
         if (rule) r->rate[k] = rule;
-        if (!r->rate[k] && options) r->rate[k] = options_rate(r, k);
+        if (!r->rate[k] && options) r->rate[k] = options_rate(r, &ways, k);
         unknown |= (uint64_t)(r->rate[k] == 0) << k;
     }
     if (unknown == r->all) return;

@@ -70,6 +70,14 @@ const struct eg_book_version *eg_rows_find(struct eg_rows *r, enum eg_fact_kind 
 
 /* ---- a block ---- */
 
+const struct eg_step *eg_block_step(const struct eg_rows *r, enum eg_step_what what, int column) {
+    if (!eg_block_has(r, what)) return NULL;
+    for (uint32_t i = 0; i < r->step_count; i++)
+        if (r->step[i].what == what && (column < 0 || r->step[i].column == column))
+            return &r->step[i];
+    return NULL;
+}
+
 static void put_same(struct eg_builder *b, uint32_t col, uint32_t count, int64_t value) {
     int64_t *to = eg_builder_slots(b, col, count);
     for (uint32_t k = 0; to && k < count; k++) to[k] = value;
@@ -126,7 +134,9 @@ static void block_put(struct eg_rows *r) {
     for (uint32_t i = 0; i < r->row_steps; i++) step_do(r, &r->step[i]);
     eg_flow_times_put(r);
     eg_flow_rate_put(r);
-    bool texts = (r->row_steps < r->step_count || r->plan->in_if >= 0 || r->plan->out_if >= 0) &&
+    bool named = (r->plan->in_if >= 0 || r->plan->out_if >= 0) &&
+                 eg_book_has(r->book, EG_FACT_INTERFACE_NAME);
+    bool texts = (r->row_steps < r->step_count || named) &&
                  (eg_builder_wants(r->b, EG_COL(FLOWS, extra)) ||
                   eg_builder_wants(r->b, EG_COL(FLOWS, mpls_labels)));
     if (!texts) {
@@ -185,6 +195,7 @@ static bool make_room(struct eg_rows *r) {
 static void flag_steps(struct eg_rows *r) {
     for (uint32_t i = 0; i < r->step_count; i++) {
         struct eg_step *s = &r->steps[i];
+        if (s->what == EG_STEP_EXTRA) break;
         bool first = i == 0 || s[-1].what != s->what || s[-1].column != s->column;
         bool last = i + 1 == r->step_count || s[1].what != s->what || s[1].column != s->column;
         s->flags = (uint8_t)((first ? EG_STEP_FIRST : 0) | (last ? EG_STEP_LAST : 0));

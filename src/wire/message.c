@@ -29,6 +29,12 @@ bool eg_message_covered(const struct eg_message *m) {
     return m->body_size - at < EG_SET_HEADER;
 }
 
+/* Some fill their datagrams up with zeros. */
+static bool all_zeros(const struct eg_message *m, uint32_t at) {
+    while (at < m->body.size && eg_u8(m->body, at) == 0) at++;
+    return at == m->body.size && m->body.size == m->body_size;
+}
+
 static struct eg_book_moment moment_of(const struct eg_message *m, struct eg_book *book,
                                        size_t offset, struct eg_tally *tally) {
     return (struct eg_book_moment){eg_book_key(book, m->datagram, m->version, m->domain), m->source,
@@ -142,7 +148,7 @@ uint32_t eg_message_learn(const struct eg_message *m, struct eg_book *book, stru
         if (set.cut) *open = true;
         if (t->options) eg_options_learn(t, set.contents, book, &b);
     }
-    if (m->body_size - at >= EG_SET_HEADER) *open = true;
+    if (m->body_size - at >= EG_SET_HEADER && !all_zeros(m, at)) *open = true;
     learn_ripe(m, book, &b);
     return records;
 }
@@ -165,7 +171,10 @@ void eg_message_decode(const struct eg_message *m, struct eg_rows *rows, struct 
             eg_tally_add(&out->tally, EG_CAUSE_datagram_cut, &blame, m->datagram->time_us, 1, 1, 0);
     }
     uint32_t rest = m->body_size - at;
-    if (rest >= EG_SET_HEADER && at < m->body.size) {
+    if (rest && all_zeros(m, at)) {
+        eg_tally_add(&out->tally, EG_CAUSE_trailing_bytes, &blame, m->datagram->time_us, 0, 1,
+                     rest);
+    } else if (rest >= EG_SET_HEADER && at < m->body.size) {
         bool cut = m->body.size < at + EG_SET_HEADER;
         enum eg_cause cause = cut ? EG_CAUSE_datagram_cut : EG_CAUSE_set_length_bad;
         eg_tally_add(&out->tally, cause, &blame, m->datagram->time_us, 1, 1, rest);

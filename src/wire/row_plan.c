@@ -228,6 +228,8 @@ static bool counts(enum eg_element_role role) {
            role == EG_ROLE_packets_total;
 }
 
+enum { EXTRAS_NUMBERED = 256 /* a template of more has something else in mind */ };
+
 /* ---- one plan ---- */
 
 struct making {
@@ -365,7 +367,10 @@ static void add_field(struct making *m, uint16_t i) {
     }
     if (outside(m, i, role) && add_outside(m, i, role)) return;
     bool use = used(m, i, role);
-    if (use) step_add(m, i, roles[role].what, roles[role].column);
+    if (use) {
+        struct eg_step *step = step_add(m, i, roles[role].what, roles[role].column);
+        step->flags = role == EG_ROLE_next_hop_bgp; /* behind the router's own, until finish() */
+    }
     if (m->reversed && f->element &&
         ((f->reverse && counts(role)) || f->element->role == EG_ROLE_responder_bytes ||
          f->element->role == EG_ROLE_responder_packets))
@@ -378,30 +383,25 @@ static int step_order(const void *a, const void *b) {
     const struct eg_step *x = a, *y = b;
     if (x->what != y->what) return x->what < y->what ? -1 : 1;
     if (x->column != y->column) return x->column < y->column ? -1 : 1;
+    if (x->flags != y->flags) return x->flags < y->flags ? -1 : 1;
     return x->field < y->field ? -1 : x->field > y->field;
 }
 
-/* Next hops of the router before those of BGP; all else in the order of the template. */
-static void order_hops(struct making *m) {
-    struct eg_row_plan *p = m->plan;
-    for (uint32_t i = 1; i < p->count; i++) {
-        struct eg_step step = p->steps[i];
-        if (step.what != EG_STEP_HOP || step.column != EG_COL(FLOWS, next_hop)) continue;
-        uint32_t to = i;
-        for (;
-             to && p->steps[to - 1].what == EG_STEP_HOP && p->steps[to - 1].column == step.column &&
-             m->t->fields[p->steps[to - 1].field].element->role >
-                 m->t->fields[step.field].element->role;
-             to--)
-            p->steps[to] = p->steps[to - 1];
-        p->steps[to] = step;
+/* The elements of `extra` that stand there before, as its `flags`: names must differ. */
+static void number_extras(const struct eg_template *t, struct eg_step *extras, uint32_t count) {
+    for (uint32_t i = 0; i < count && count <= EXTRAS_NUMBERED; i++) {
+        const struct eg_field *f = &t->fields[extras[i].field];
+        for (uint32_t k = 0; k < i; k++) {
+            const struct eg_field *g = &t->fields[extras[k].field];
+            if (f->pen == g->pen && f->id == g->id && extras[i].flags < UINT8_MAX)
+                extras[i].flags++;
+        }
     }
 }
 
 static void finish(struct making *m) {
     struct eg_row_plan *p = m->plan;
     qsort(p->steps, p->count, sizeof *p->steps, step_order);
-    order_hops(m);
     p->row_steps = p->count;
     p->in_if = p->out_if = -1;
     p->reversed = m->reversed;
@@ -417,11 +417,15 @@ static void finish(struct making *m) {
         bool last =
             i + 1 == p->count || step[1].what != step->what || step[1].column != step->column;
         step->flags = (uint8_t)((first ? EG_STEP_FIRST : 0) | (last ? EG_STEP_LAST : 0));
+        if (step->what == EG_STEP_EXTRA) step->flags = 0;
         if (step->what == EG_STEP_INT && step->column == EG_COL(FLOWS, in_if))
             p->in_if = (int16_t)i;
         if (step->what == EG_STEP_INT && step->column == EG_COL(FLOWS, out_if))
             p->out_if = (int16_t)i;
     }
+    uint32_t first = p->row_steps;
+    while (first < p->count && p->steps[first].what != EG_STEP_EXTRA) first++;
+    number_extras(m->t, p->steps + first, p->count - first);
 }
 
 static struct eg_row_plan *plan_make(const struct eg_template *t, bool reversed, bool two) {

@@ -68,10 +68,10 @@ enum eg_step_flag {
 };
 
 struct eg_step {
-    uint8_t what;   /* enum eg_step_what */
-    uint8_t column; /* of flows */
-    uint8_t type;   /* enum eg_element_type */
-    uint8_t flags;
+    uint8_t what;    /* enum eg_step_what */
+    uint8_t column;  /* of flows */
+    uint8_t type;    /* enum eg_element_type */
+    uint8_t flags;   /* enum eg_step_flag; of EXTRA: how many of its name stand before it */
     uint16_t field;  /* of the template */
     uint16_t length; /* EG_FIELD_VARIABLE: the record says */
     uint32_t offset;

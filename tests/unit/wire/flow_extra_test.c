@@ -36,6 +36,15 @@ static void elements_without_a_column_are_extra(void **state) {
     result_reset(&r);
 }
 
+static void names_that_come_again_are_numbered(void **state) {
+    (void)state;
+    struct result r = IPFIX({{31, 4, 0}, 5}, {{999, 1, 0}, 1}, {{31, 4, 0}, 6}, {{8, 4, 0}, 1},
+                            {{999, 1, 0}, 2}, {{8, 4, 0}, 0}, {{31, 4, 0}, 7});
+    ASSERT_ROW(r.rows[0], "extra={\"flowLabelIPv6\":5,\"0:999\":\"01\",\"flowLabelIPv6_2\":6,"
+                          "\"0:999_2\":\"02\",\"flowLabelIPv6_3\":7}");
+    result_reset(&r);
+}
+
 static void labels_are_listed_top_first(void **state) {
     (void)state;
     struct result r = IPFIX({{71, 3, 0}, 200 << 4 | 1}, {{70, 3, 0}, 100 << 4}, {{72, 3, 0}, 0});
@@ -69,6 +78,7 @@ static void frames_inside_are_taken_apart(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elements_without_a_column_are_extra),
+        cmocka_unit_test(names_that_come_again_are_numbered),
         cmocka_unit_test(labels_are_listed_top_first),
         cmocka_unit_test(frames_inside_are_taken_apart),
     };

@@ -100,6 +100,26 @@ static void set_lengths_are_not_trusted(void **state) {
     }
 }
 
+static void zeros_behind_the_sets_are_padding(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_ipfix);
+    struct bytes b = ipfix(1, 5);
+    put_template(&b, 256, USUAL, COUNT(USUAL));
+    put_usual_set(&b, 256, 0, 1);
+    for (int i = 0; i < 100; i++) put_be(&b, 0, 8);
+    patch_be16(&b, 2, b.size);
+    session_send(&s, &b);
+    assert_false(s.note.open);
+    b.at[b.size - 1] = 1;
+    session_send(&s, &b);
+    assert_true(s.note.open);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 2);
+    assert_int_equal(eg_tally_sum(&r.tally, EG_CAUSE_trailing_bytes).bytes, 800);
+    assert_int_equal(records_of(&r, EG_CAUSE_set_length_bad), 1);
+    result_reset(&r);
+}
+
 static void sets_that_mean_nothing_are_skipped(void **state) {
     (void)state;
     struct session s = session_new(&eg_decoder_netflow9);
@@ -166,6 +186,7 @@ int main(void) {
         cmocka_unit_test(one_datagram_may_bring_data_first),
         cmocka_unit_test(a_bad_redefinition_forgets_the_old_one),
         cmocka_unit_test(set_lengths_are_not_trusted),
+        cmocka_unit_test(zeros_behind_the_sets_are_padding),
         cmocka_unit_test(sets_that_mean_nothing_are_skipped),
         cmocka_unit_test(any_remainder_smaller_than_a_record_is_padding),
         cmocka_unit_test(exporters_and_domains_are_told_apart),

@@ -52,6 +52,7 @@ static void what_cannot_be_is_refused(void **state) {
         {WORDS(256, 2, 8, 4), EG_DIALECT_NETFLOW9, false},            /* cut */
         {WORDS(256, 1, 8, 0), EG_DIALECT_NETFLOW9, false},            /* records of nothing */
         {WORDS(256, 1, 8, 65535), EG_DIALECT_NETFLOW9, false},        /* variable: no address is */
+        {WORDS(256, 1, 999, 65535), EG_DIALECT_NETFLOW9, false},      /* and nobody knows this */
         {WORDS(256, 2, 96, 65000, 95, 600), EG_DIALECT_IPFIX, false}, /* no set is so long */
         {WORDS(256, 1, 0x8008, 4), EG_DIALECT_IPFIX, false},       /* the enterprise is cut off */
         {WORDS(256, 2, 8, 1, 4, 8, 4), EG_DIALECT_NETFLOW9, true}, /* scopes of 2 bytes */
