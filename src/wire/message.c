@@ -29,8 +29,9 @@ bool eg_message_covered(const struct eg_message *m) {
     return m->body_size - at < EG_SET_HEADER;
 }
 
-/* Some fill their datagrams up with zeros. */
+/* Some fill their datagrams up with zeros, behind what they have to say. */
 static bool all_zeros(const struct eg_message *m, uint32_t at) {
+    if (at == 0) return false;
     while (at < m->body.size && eg_u8(m->body, at) == 0) at++;
     return at == m->body.size && m->body.size == m->body_size;
 }
