@@ -52,11 +52,16 @@ static inline struct eg_span eg_span(const void *at, size_t size) {
 static inline bool eg_span_has(struct eg_span s, size_t offset, size_t size) {
     return offset <= s.size && size <= s.size - offset;
 }
+/* at + size, and for an empty span that is nowhere NULL: C does not allow NULL + 0 (compilers make one
+ * addition of this). */
+static inline const uint8_t *eg_ahead(const uint8_t *at, size_t size) {
+    return size ? at + size : at;
+}
 /* The piece [offset, offset+size), cut to what there is. */
 static inline struct eg_span eg_span_sub(struct eg_span s, size_t offset, size_t size) {
     if (offset > s.size) offset = s.size;
     size_t rest = s.size - offset;
-    return (struct eg_span){s.at + offset, size < rest ? size : rest};
+    return (struct eg_span){eg_ahead(s.at, offset), size < rest ? size : rest};
 }
 static inline struct eg_span eg_span_from(struct eg_span s, size_t offset) {
     return eg_span_sub(s, offset, SIZE_MAX);
@@ -105,7 +110,7 @@ static inline bool eg_span_copy(struct eg_span s, size_t offset, void *to, size_
         memset(to, 0, size);
         return false;
     }
-    memcpy(to, s.at + offset, size);
+    if (size) memcpy(to, s.at + offset, size);
     return true;
 }
 
@@ -113,7 +118,7 @@ static inline bool eg_span_copy(struct eg_span s, size_t offset, void *to, size_
 
 static inline struct eg_cursor eg_cursor(const void *at, size_t size) {
     const uint8_t *bytes = (const uint8_t *)at;
-    return (struct eg_cursor){bytes, bytes + size, false};
+    return (struct eg_cursor){bytes, eg_ahead(bytes, size), false};
 }
 static inline struct eg_cursor eg_cursor_of(struct eg_span s) { return eg_cursor(s.at, s.size); }
 static inline size_t eg_cursor_left(const struct eg_cursor *c) { return (size_t)(c->end - c->at); }
@@ -126,7 +131,7 @@ static inline struct eg_span eg_take(struct eg_cursor *c, size_t size) {
         return (struct eg_span){c->end, 0};
     }
     struct eg_span s = {c->at, size};
-    c->at += size;
+    c->at = eg_ahead(c->at, size);
     return s;
 }
 static inline void eg_skip(struct eg_cursor *c, size_t size) { (void)eg_take(c, size); }

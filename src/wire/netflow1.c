@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * NetFlow version 1. Source: Cisco, "NetFlow Services Solutions Guide", version 1 formats.
  *
- *   header, 16 bytes: as version 5's first 16      record, 52 bytes: as version 5's first 36, and
+ *   header, 16 bytes: as version 5's first 16      record, 48 bytes: as version 5's first 36, and
  *    0 │ version: 1    │ records that follow         36 │ padding        │protocol│ ToS    │
- *    4 │ sysUptime, ms                               40 │ flags  │ padding and reserved, 11 bytes
+ *    4 │ sysUptime, ms                               40 │ flags  │ padding and reserved, 7 bytes
  *    8 │ wall clock, seconds
  *   12 │ wall clock, nanoseconds
  *
@@ -13,7 +13,7 @@
 static const struct eg_netflow_fixed layout = {.source = "netflow1",
                                                .version = 1,
                                                .header = 16,
-                                               .record = 52,
+                                               .record = 48,
                                                .count_max = 24,
                                                .tcp_flags_at = 40,
                                                .tos_at = 39};

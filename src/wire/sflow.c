@@ -165,7 +165,7 @@ static void sflow_decode(struct eg_decoder *self, const struct eg_datagram *d, s
                          struct eg_sequence_note *note) {
     *note = (struct eg_sequence_note){.source = "sflow"};
     struct eg_sflow s = {.datagram = d, .out = out, .text = &self->text, .domain = -1};
-    struct eg_cursor c = d->payload.size ? eg_cursor_of(d->payload) : eg_cursor("", 0);
+    struct eg_cursor c = eg_cursor_of(d->payload);
     struct header h = {.version = eg_be32(d->payload, 0), .address_type = eg_be32(d->payload, 4)};
     if (h.version != VERSION || !header_take(&c, &h)) {
         count_whole(&s, &h);

@@ -109,11 +109,6 @@ struct eg_sflow_flow {
     bool labels;             /* mpls_labels has been put */
 };
 
-/* What there is of a record; nothing where the sample has none. */
-static inline struct eg_cursor eg_sflow_cursor(struct eg_span record) {
-    return record.size ? eg_cursor_of(record) : eg_cursor("", 0);
-}
-
 /* The members of `extra` of a flow. */
 void eg_sflow_flow_extra(const struct eg_sflow *, const struct eg_sflow_flow *);
 

@@ -196,7 +196,7 @@ static void put_extra(const struct eg_sflow *s, const struct sample *sample) {
         eg_sflow_member(s, "source_index");
         eg_strbuf_i64(s->text, sample->source_index);
     }
-    struct eg_cursor c = eg_sflow_cursor(sample->port_name);
+    struct eg_cursor c = eg_cursor_of(sample->port_name);
     struct eg_span name = eg_sflow_take_text(&c);
     if (name.size) {
         eg_sflow_member(s, "port_name");

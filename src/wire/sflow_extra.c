@@ -115,36 +115,36 @@ static void add_gateway(const struct eg_sflow *s, const struct eg_sflow_flow *f)
 }
 
 static void add_user(const struct eg_sflow *s, const struct eg_sflow_flow *f) {
-    struct eg_cursor c = eg_sflow_cursor(f->records[EG_SFLOW_USER]);
+    struct eg_cursor c = eg_cursor_of(f->records[EG_SFLOW_USER]);
     eg_skip(&c, 4); /* its character set, by IANA's numbers */
     add_text(s, "src_user", eg_sflow_take_text(&c));
     eg_skip(&c, 4);
     add_text(s, "dst_user", eg_sflow_take_text(&c));
-    c = eg_sflow_cursor(f->records[EG_SFLOW_URL]);
+    c = eg_cursor_of(f->records[EG_SFLOW_URL]);
     eg_skip(&c, 4); /* whether it belongs to the source or the destination */
     add_text(s, "url", eg_sflow_take_text(&c));
     add_text(s, "host", eg_sflow_take_text(&c));
 }
 
 static void add_mpls(const struct eg_sflow *s, const struct eg_sflow_flow *f) {
-    struct eg_cursor c = eg_sflow_cursor(f->records[EG_SFLOW_MPLS]);
+    struct eg_cursor c = eg_cursor_of(f->records[EG_SFLOW_MPLS]);
     struct eg_addr hop;
     if (eg_cursor_left(&c) && eg_sflow_take_address(&c, &hop)) {
         add_address(s, "mpls_next_hop", &hop);
         (void)take_list(&c); /* the stack it came with */
         add_list(s, "mpls_out_labels", take_list(&c), 12);
     }
-    c = eg_sflow_cursor(f->records[EG_SFLOW_MPLS_TUNNEL]);
+    c = eg_cursor_of(f->records[EG_SFLOW_MPLS_TUNNEL]);
     add_text(s, "mpls_tunnel_name", eg_sflow_take_text(&c));
     uint32_t number = eg_take_be32(&c);
     if (!c.cut) add_number(s, "mpls_tunnel_id", number);
-    c = eg_sflow_cursor(f->records[EG_SFLOW_MPLS_VC]);
+    c = eg_cursor_of(f->records[EG_SFLOW_MPLS_VC]);
     add_text(s, "mpls_vc_name", eg_sflow_take_text(&c));
     number = eg_take_be32(&c);
     if (!c.cut) add_number(s, "mpls_vc_id", number);
-    c = eg_sflow_cursor(f->records[EG_SFLOW_MPLS_FTN]);
+    c = eg_cursor_of(f->records[EG_SFLOW_MPLS_FTN]);
     add_text(s, "mpls_ftn", eg_sflow_take_text(&c));
-    c = eg_sflow_cursor(f->records[EG_SFLOW_MPLS_FEC]);
+    c = eg_cursor_of(f->records[EG_SFLOW_MPLS_FEC]);
     number = eg_take_be32(&c);
     if (!c.cut) add_number(s, "mpls_fec_prefix_length", number);
 }
@@ -156,6 +156,6 @@ void eg_sflow_flow_extra(const struct eg_sflow *s, const struct eg_sflow_flow *f
     add_gateway(s, f);
     add_user(s, f);
     add_mpls(s, f);
-    struct eg_cursor c = eg_sflow_cursor(f->records[EG_SFLOW_VLAN_TUNNEL]);
+    struct eg_cursor c = eg_cursor_of(f->records[EG_SFLOW_VLAN_TUNNEL]);
     add_list(s, "vlan_stack", take_list(&c), 0);
 }

@@ -279,7 +279,7 @@ static bool path_read(struct eg_cursor *c, struct eg_sflow_gateway *g) {
 
 /* False: some of it ends beyond the record; what stands before that is kept. */
 static bool gateway_read(struct eg_sflow_flow *f) {
-    struct eg_cursor c = eg_sflow_cursor(f->records[EG_SFLOW_GATEWAY]);
+    struct eg_cursor c = eg_cursor_of(f->records[EG_SFLOW_GATEWAY]);
     struct eg_sflow_gateway *g = &f->gateway;
     (void)eg_sflow_take_address(&c, &g->next_hop);
     g->as = eg_take_be32(&c);
@@ -311,7 +311,7 @@ static void put_gateway(const struct eg_sflow *s, struct eg_sflow_flow *f) {
 
 static void put_router(const struct eg_sflow *s, struct eg_sflow_flow *f) {
     if (!has(f, EG_SFLOW_ROUTER)) return;
-    struct eg_cursor c = eg_sflow_cursor(f->records[EG_SFLOW_ROUTER]);
+    struct eg_cursor c = eg_cursor_of(f->records[EG_SFLOW_ROUTER]);
     struct eg_addr hop;
     (void)eg_sflow_take_address(&c, &hop);
     uint32_t src_mask = eg_take_be32(&c), dst_mask = eg_take_be32(&c);
@@ -328,7 +328,7 @@ static void put_router(const struct eg_sflow *s, struct eg_sflow_flow *f) {
 }
 
 static void put_nat(struct eg_builder *row, const struct eg_sflow_flow *f) {
-    struct eg_cursor c = eg_sflow_cursor(f->records[EG_SFLOW_NAT]);
+    struct eg_cursor c = eg_cursor_of(f->records[EG_SFLOW_NAT]);
     struct eg_addr address;
     if (eg_sflow_take_address(&c, &address) && known(&address))
         eg_put_addr(row, EG_COL(FLOWS, nat_src_ip), &address);
@@ -343,7 +343,7 @@ static void put_nat(struct eg_builder *row, const struct eg_sflow_flow *f) {
 /* The labels that the packet came with, where they were taken off before it was sampled. */
 static void put_labels(struct eg_builder *row, const struct eg_sflow_flow *f) {
     if (f->labels || !has(f, EG_SFLOW_MPLS)) return;
-    struct eg_cursor c = eg_sflow_cursor(f->records[EG_SFLOW_MPLS]);
+    struct eg_cursor c = eg_cursor_of(f->records[EG_SFLOW_MPLS]);
     struct eg_addr hop;
     if (!eg_sflow_take_address(&c, &hop)) return;
     uint32_t labels[EG_MPLS_LABELS_MAX], count = eg_take_be32(&c), n = 0;

@@ -7,9 +7,9 @@ extern const struct eg_decoder_type eg_decoder_netflow1, eg_decoder_netflow7;
 
 static const struct version {
     uint16_t number;
-    uint32_t header;
+    uint32_t header, record;
     const struct eg_decoder_type *type;
-} versions[] = {{1, 16, &eg_decoder_netflow1}, {7, 24, &eg_decoder_netflow7}};
+} versions[] = {{1, 16, 48, &eg_decoder_netflow1}, {7, 24, 52, &eg_decoder_netflow7}};
 
 static struct result decode(const struct version *v, const struct eg_datagram *d) {
     struct eg_sequence_note note;
@@ -70,7 +70,7 @@ static void cut_anywhere(void **state) {
         struct bytes b = make_old(plain_old(versions[v].number, 3));
         uint32_t header = versions[v].header;
         for (uint32_t size = 2; size < b.size; size++) {
-            uint32_t whole = size < header ? 0 : (size - header) / 52;
+            uint32_t whole = size < header ? 0 : (size - header) / versions[v].record;
             struct eg_datagram d = datagram(&b);
             d.payload.size = size; /* captured in part */
             struct result r = decode(&versions[v], &d);

@@ -25,7 +25,7 @@ static inline struct bytes make_old(struct old h) {
         put_be(&b, 1024 + i, 2), put_be(&b, proto == 1 ? 0x0304 : 443, 2);
         if (h.version == 1) {
             put_be(&b, 0xffff, 2), put_be(&b, proto, 1), put_be(&b, 0x20, 1), put_be(&b, 0x1b, 1);
-            put_be(&b, 0xffffff, 3), put_be(&b, UINT64_MAX, 8);
+            put_be(&b, 0xffffff, 3), put_be(&b, UINT32_MAX, 4);
         } else {
             put_be(&b, 0xff, 1), put_be(&b, 0x1b, 1), put_be(&b, proto, 1), put_be(&b, 0x20, 1);
             put_be(&b, 64512, 2), put_be(&b, 64513, 2), put_be(&b, 24, 1), put_be(&b, 16, 1);
