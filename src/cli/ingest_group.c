@@ -14,7 +14,22 @@
 #include <time.h>
 
 #define RETRY_US 1000000 /* between two runs of a live group whose sink failed */
-#define DRAIN_RETRIES 5  /* when it has been told to end */
+#define ALARM_EVERY_US 60000000
+#define DRAIN_RETRIES 5 /* when it has been told to end */
+
+/* What an operator wants to hear of while it happens; once a minute at most. */
+static const struct {
+    enum eg_cause cause;
+    const char *text;
+} alarms[] = {
+    {EG_CAUSE_template_changed, "known templates were defined anew with other fields; 'earlgrey "
+                                "losses' tells whose"},
+    {EG_CAUSE_socket_drop, "datagrams were dropped by the kernel: a larger receive-buffer or more "
+                           "workers may help"},
+    {EG_CAUSE_queue_full, "datagrams were dropped: decoding or writing is too slow"},
+    {EG_CAUSE_spool_full, "datagrams were dropped: the spool has no room"},
+};
+#define ALARM_COUNT (sizeof alarms / sizeof *alarms)
 
 struct eg_ingest_run {
     struct eg_ingest *in;
@@ -23,6 +38,9 @@ struct eg_ingest_run {
     uint64_t book_kept;
     struct eg_env env;
     const struct eg_pump_account *account; /* of the pump that runs; NULL: none does */
+    struct {
+        int64_t told, told_us; /* so many, then; 0: never */
+    } alarmed[ALARM_COUNT];
 };
 
 static void choose_parts(const struct eg_ingest *in, struct eg_scan_request *scan) {
@@ -42,6 +60,20 @@ static struct eg_ingest_shown *shown_of(struct eg_ingest_run *run) {
     return &run->in->shown[run->group - run->in->groups];
 }
 
+static void alarm_tell(struct eg_ingest_run *run, const struct eg_ingest_shown *shown) {
+    int64_t now_us = run->env.now_us(run->env.clock);
+    for (size_t i = 0; i < ALARM_COUNT; i++) {
+        int64_t count = shown->sums[alarms[i].cause].records;
+        if (count < run->alarmed[i].told) run->alarmed[i].told = 0; /* another run of the pump */
+        if (count == run->alarmed[i].told) continue;
+        if (run->alarmed[i].told_us && now_us - run->alarmed[i].told_us < ALARM_EVERY_US) continue;
+        eg_note(run->in->call, "earlgrey: %lld %s (%s)", (long long)(count - run->alarmed[i].told),
+                alarms[i].text, eg_cause_info(alarms[i].cause)->name);
+        run->alarmed[i].told = count;
+        run->alarmed[i].told_us = now_us;
+    }
+}
+
 /* On the pump's thread, which is the one that writes its account. */
 static void show(struct eg_ingest_run *run, const struct eg_scan_progress *seen) {
     struct eg_ingest_shown fresh = {.seen = *seen};
@@ -55,6 +87,7 @@ static void show(struct eg_ingest_run *run, const struct eg_scan_progress *seen)
     pthread_mutex_lock(&run->in->lock);
     *shown_of(run) = fresh;
     pthread_mutex_unlock(&run->in->lock);
+    alarm_tell(run, &fresh);
 }
 
 /* The counters of all groups: of their runs that are over, and of those that go on. */

@@ -17,7 +17,8 @@
 #define CONTROL 128
 #define WAIT_US 20000
 #define ASK_US 1000000        /* between two looks at SO_MEMINFO */
-#define LAST_US 2000000       /* a socket that is still fed when it should end is left after this */
+#define LATE_US 100000        /* when it should end, what is on its way still counts, so long … */
+#define LAST_US 2000000       /* … and a socket that is still fed is left after this */
 #define PACE_BYTES (4u << 20) /* with so much buffer a short nap loses nothing and saves wake-ups */
 #define PACE_NS 1000000
 #define FINISH_US 5000000
@@ -28,8 +29,8 @@ struct eg_receiver {
     struct eg_filler filler;
     uint16_t port;
     bool paced;
-    uint32_t drops; /* the kernel's number, as last seen */
-    int64_t asked_us;
+    uint32_t drops;              /* the kernel's number, as last seen */
+    int64_t asked_us, latest_ns; /* time of the last datagram */
     struct mmsghdr messages[BATCH];
     struct iovec pieces[BATCH];
     struct sockaddr_storage senders[BATCH];
@@ -86,6 +87,7 @@ static void datagrams_take(struct eg_receiver *r, int count) {
             .payload = eg_span(r->pieces[i].iov_base, message->msg_len),
             .time_ns = controls_read(r, &message->msg_hdr),
         };
+        r->latest_ns = received.time_ns;
         eg_sockaddr_split(&r->senders[i], &received.peer, &received.peer_port);
         bytes += received.payload.size;
         if (eg_senders_hold(r->options.allow, &received.peer)) {
@@ -110,12 +112,21 @@ static void nap(long ns) {
     nanosleep(&time, NULL);
 }
 
+/* Whether all was read that came before it should end, and shortly after. */
+static bool fed_later(const struct eg_receiver *r, int64_t stop_ns) {
+    return r->latest_ns > stop_ns + LATE_US * INT64_C(1000);
+}
+
 static void *receiver_run(void *argument) {
     struct eg_receiver *r = argument;
-    int64_t stop_us = 0;
+    const struct eg_env *env = r->options.env;
+    int64_t stop_us = 0, stop_ns = 0;
     for (;;) {
         bool stop = atomic_load_explicit(r->options.stop, memory_order_relaxed);
-        if (stop && !stop_us) stop_us = eg_tick_us();
+        if (stop && !stop_us) {
+            stop_us = eg_tick_us();
+            stop_ns = env->now_us(env->clock) * 1000;
+        }
         /* It waits WAIT_US for the first one, at the end too: what is on its way still counts. */
         int count = recvmmsg(r->options.fd, r->messages, BATCH, MSG_WAITFORONE, NULL);
         if (count > 0) {
@@ -130,7 +141,7 @@ static void *receiver_run(void *argument) {
         eg_filler_rest(&r->filler);
         int64_t now_us = eg_tick_us();
         if (now_us - r->asked_us >= ASK_US) drops_ask(r);
-        if (stop && now_us - stop_us >= LAST_US) break;
+        if (stop && (fed_later(r, stop_ns) || now_us - stop_us >= LAST_US)) break;
     }
     drops_ask(r);
     eg_filler_finish(&r->filler, FINISH_US);

@@ -21,6 +21,7 @@ struct stream {
     int64_t domain;
     const char *source;
     uint64_t datagrams;
+    uint64_t weight;   /* datagrams, old ones counting less: who may stay when there are too many */
     uint32_t next;     /* the number that should come */
     uint32_t step_max; /* the most that a datagram moved it */
     uint32_t boot_ms;
@@ -243,6 +244,40 @@ static uint32_t slot_of(const struct eg_sequences *all, const struct eg_sequence
     return slot;
 }
 
+static void slots_fill(struct eg_sequences *all) {
+    memset(all->slots, 0xff, (size_t)all->slot_count * sizeof *all->slots);
+    for (uint32_t i = 0; i < all->count; i++) {
+        struct eg_sequence_run key = {.exporter = all->streams[i].exporter,
+                                      .domain = all->streams[i].domain,
+                                      .source = all->streams[i].source};
+        all->slots[slot_of(all, &key)] = i;
+    }
+}
+
+static uint32_t weight_class(const struct stream *s) {
+    return s->weight ? 64 - (uint32_t)__builtin_clzll(s->weight) : 0;
+}
+
+/* Room for new streams: at least a quarter goes, those that sent least. So a flood of senders that
+ * nobody knows ends their own accounts. */
+static void shrink(struct eg_sequences *all, struct eg_tally *tally) {
+    uint32_t classes[65] = {0}, last = 0, gone = 0, kept = 0;
+    for (uint32_t i = 0; i < all->count; i++) classes[weight_class(&all->streams[i])]++;
+    while ((gone += classes[last]) < all->count / 4) last++;
+    for (uint32_t i = 0; i < all->count; i++) {
+        struct stream *s = &all->streams[i];
+        if (weight_class(s) <= last) {
+            gaps_close(s, tally);
+            continue;
+        }
+        s->weight /= 2;
+        if (kept != i) all->streams[kept] = *s;
+        kept++;
+    }
+    all->count = kept;
+    slots_fill(all);
+}
+
 static bool grow(struct eg_sequences *all) {
     uint32_t room = all->room ? all->room * 2 : 16;
     struct stream *streams = eg_realloc(all->streams, room, sizeof *streams);
@@ -254,13 +289,7 @@ static bool grow(struct eg_sequences *all) {
     all->slots = slots;
     all->slot_count = room * 2;
     all->room = room;
-    memset(slots, 0xff, (size_t)all->slot_count * sizeof *slots);
-    for (uint32_t i = 0; i < all->count; i++) {
-        struct eg_sequence_run key = {.exporter = streams[i].exporter,
-                                      .domain = streams[i].domain,
-                                      .source = streams[i].source};
-        slots[slot_of(all, &key)] = i;
-    }
+    slots_fill(all);
     return true;
 }
 
@@ -269,7 +298,7 @@ static struct stream *stream_of(struct eg_sequences *all, const struct eg_sequen
                                 bool *begun, struct eg_tally *tally) {
     uint32_t slot = all->slot_count ? slot_of(all, run) : 0;
     if (all->slot_count && all->slots[slot] != UINT32_MAX) return &all->streams[all->slots[slot]];
-    if (all->count == EG_SEQUENCE_STREAMS_MAX) eg_sequences_drain(all, tally);
+    if (all->count == EG_SEQUENCE_STREAMS_MAX) shrink(all, tally);
     if (all->count == all->room && !grow(all)) return NULL;
     slot = slot_of(all, run);
     all->slots[slot] = all->count;
@@ -296,6 +325,7 @@ void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *r
         tally->lost++;
         return;
     }
+    s->weight += run->datagrams;
     numbering_learn(s, run);
     struct step step = {run->first, run->step, run->boot_ms, run->has_boot, run->time_us};
     if (s->by_end) step.first -= run->step;

@@ -189,6 +189,24 @@ static void more_streams_than_are_kept(void **state) {
     expect(EG_SEQUENCE_STREAMS_MAX + 10, 0, 0);
 }
 
+/* Who sent most keeps its account, and what it misses is not told early, twice or never. */
+static void a_flood_of_streams_ends_its_own(void **state) {
+    (void)state;
+    struct eg_datagram d = {.time_us = BASE_US};
+    uint32_t number = 1;
+    for (int64_t i = 0; i < 5 * EG_SEQUENCE_STREAMS_MAX; i++) {
+        struct eg_sequence_note note = {"netflow9", i, 5, 1, 0, true, true, false};
+        struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+        eg_sequences_feed(all, &run, &tally);
+        if (i % 100) continue;
+        note = (struct eg_sequence_note){"netflow5", -7, number, 3, 0, true, true, false};
+        run = eg_sequence_run_of(&d, &note);
+        eg_sequences_feed(all, &run, &tally);
+        number += i % 1000 ? 3 : 5; /* two are missing behind each tenth */
+    }
+    expect(2 * ((5 * EG_SEQUENCE_STREAMS_MAX - 1) / 1000 + 1), 0, 0);
+}
+
 /* exported = decoded + gap, exactly: drops, repetitions, reordering inside the window, wraps. */
 static void the_account_is_exact(void **state) {
     (void)state;
@@ -312,6 +330,7 @@ int main(void) {
         TEST(exporters_without_numbers_lose_nothing),
         TEST(streams_are_apart),
         TEST(more_streams_than_are_kept),
+        TEST(a_flood_of_streams_ends_its_own),
         TEST(the_account_is_exact),
         TEST(runs_say_what_their_datagrams_say),
         TEST(memory_may_run_out),
