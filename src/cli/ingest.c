@@ -155,6 +155,7 @@ static void *group_thread(void *arg) {
     err.status = status;
     if (status < 0 && in->error.status >= 0) in->error = err;
     pthread_mutex_unlock(&in->lock);
+    if (status < 0 && in->live) eg_signals_end(); /* whoever runs it sees that, and can act */
     return NULL;
 }
 

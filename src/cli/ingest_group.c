@@ -37,6 +37,7 @@ struct eg_ingest_run {
     struct eg_book *book;
     uint64_t book_kept;
     struct eg_env env;
+    unsigned reloads;                      /* done */
     const struct eg_pump_account *account; /* of the pump that runs; NULL: none does */
     struct {
         int64_t told, told_us; /* so many, then; 0: never */
@@ -125,7 +126,9 @@ static void draw(void *to, const struct eg_scan_progress *seen) {
 static void flushed(void *to, const struct eg_pump_account *account) {
     struct eg_ingest_run *run = to;
     (void)account;
-    if (eg_signals_reload()) eg_ingest_reload(run->in, run->book);
+    unsigned reloads = eg_signals_reloads();
+    if (reloads != run->reloads) eg_ingest_reload(run->in, run->book);
+    run->reloads = reloads;
     eg_ingest_book_keep(run->in, run->group, run->book, &run->book_kept);
 }
 

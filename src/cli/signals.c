@@ -6,14 +6,20 @@
 #include <stddef.h>
 #include <unistd.h>
 
-static atomic_bool live, drain, cancelled, report, reload;
+static atomic_bool live, drain, cancelled, report;
+static atomic_uint reloads;
 
 static void on_end(int number) {
     if (atomic_load(&live) && !atomic_exchange(&drain, true)) return;
     if (atomic_exchange(&cancelled, true)) _exit(128 + number);
 }
 
-static void on_ask(int number) { atomic_store(number == SIGHUP ? &reload : &report, true); }
+static void on_ask(int number) {
+    if (number == SIGHUP)
+        atomic_fetch_add(&reloads, 1);
+    else
+        atomic_store(&report, true);
+}
 
 void eg_signals_watch(void) {
     struct sigaction action = {.sa_handler = on_end};
@@ -36,4 +42,5 @@ const atomic_bool *eg_signals_live(void) {
 }
 
 bool eg_signals_report(void) { return atomic_exchange(&report, false); }
-bool eg_signals_reload(void) { return atomic_exchange(&reload, false); }
+unsigned eg_signals_reloads(void) { return atomic_load(&reloads); }
+void eg_signals_end(void) { atomic_store(&drain, true); }

@@ -12,8 +12,11 @@ void eg_signals_watch(void);
 const atomic_bool *eg_signals_cancel(void); /* for eg_env.cancel */
 /* From now on the first SIGINT or SIGTERM sets this instead, and the second one `cancel`. */
 const atomic_bool *eg_signals_live(void);
+/* What SIGTERM asks for, from inside. */
+void eg_signals_end(void);
 /* Whether that was asked since the last call. */
 bool eg_signals_report(void);
-bool eg_signals_reload(void);
+/* How often that was asked so far: there may be several who have to do it. */
+unsigned eg_signals_reloads(void);
 
 #endif
