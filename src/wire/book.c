@@ -488,7 +488,7 @@ static void learn_fact(struct eg_book *book, const struct eg_book_moment *m, enu
 
 void eg_book_learn(struct eg_book *book, const struct eg_book_moment *m, enum eg_fact_kind kind,
                    uint64_t key, struct eg_fact fact) {
-    fact.text = eg_span_sub(fact.text, 0, EG_FACT_TEXT_MAX);
+    if (fact.text.size > EG_FACT_TEXT_MAX) fact.text.size = EG_FACT_TEXT_MAX;
     pthread_mutex_lock(&book->lock);
     learn_fact(book, m, kind, key, fact);
     pthread_mutex_unlock(&book->lock);

@@ -229,7 +229,7 @@ struct run_how {
     uint32_t units;
     uint32_t capacity, batch; /* rows of an output and of a raw batch */
     uint16_t port;            /* known to carry exports; 0: none */
-    bool backwards;           /* units are fed last first, as parallel workers may */
+    bool backwards;           /* units are fed and finished last first, as parallel workers may */
 };
 
 extern const struct eg_extract_type eg_extract_exports;
@@ -276,8 +276,10 @@ static inline enum eg_status run_frames(const struct frames *frames, struct run_
     for (uint32_t u = 0; u < how.units; u++) {
         if (!units[u]) continue;
         (void)eg_extract_exports.join(x, units[u], &out, NULL);
-        (void)eg_extract_exports.finish(units[u], &out, NULL);
+        if (!how.backwards) (void)eg_extract_exports.finish(units[u], &out, NULL);
     }
+    for (uint32_t u = how.units; how.backwards && u-- > 0;)
+        if (units[u]) (void)eg_extract_exports.finish(units[u], &out, NULL);
     (void)eg_extract_exports.join(x, NULL, &out, NULL);
     if (out.rows) result_take(r, &out);
     eg_extract_exports.close(x);

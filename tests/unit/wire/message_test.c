@@ -179,8 +179,103 @@ static void exporters_and_domains_are_told_apart(void **state) {
     result_reset(&r);
 }
 
+/* ---- units ---- */
+
+static uint64_t seed;
+static uint32_t chance(uint32_t limit) {
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((seed >> 33) % limit);
+}
+
+/* One message of an exporter that keeps changing its mind: templates of three ids and three kinds,
+ * options of rates and names, data with or without its template. */
+static struct bytes random_message(bool nine, uint32_t sequence) {
+    static const struct made_field kinds[3][3] = {{{8, 4, 0}, {10, 4, 0}, {1, 4, 0}},
+                                                  {{12, 4, 0}, {1, 4, 0}, {234, 4, 0}},
+                                                  {{1, 4, 0}, {999, 4, 0}, {14, 4, 0}}};
+    static const struct made_field rate[] = {{10, 4, 0}, {34, 4, 0}},
+                                   all[] = {{144, 4, 0}, {34, 4, 0}},
+                                   vrf[] = {{234, 4, 0}, {236, 4, 0}},
+                                   scope[] = {{2, 4, 0}, {34, 4, 0}};
+    struct bytes b = nine ? v9(sequence, 5) : ipfix(sequence, 5);
+    for (uint32_t i = 1 + chance(4); i > 0; i--) {
+        uint16_t id = (uint16_t)(256 + chance(3));
+        switch (chance(8)) {
+        case 0: put_template(&b, id, kinds[chance(3)], 3); continue;
+        case 1:
+            put_options_template(&b, 300, nine ? scope : chance(2) ? rate : all, 1, 2);
+            continue;
+        case 2:
+            if (!nine) put_options_template(&b, 301, vrf, 1, 2);
+            continue;
+        case 3: id = (uint16_t)(300 + chance(2)); break;
+        case 4: {
+            uint32_t bad = set_begin(&b, nine ? 0 : 2);
+            put_be(&b, id, 2), put_be(&b, 1, 2), put_be(&b, 8, 2), put_be(&b, 0, 2);
+            set_end(&b, bad);
+            continue;
+        }
+        default: break;
+        }
+        uint32_t at = set_begin(&b, id);
+        for (uint32_t k = (1 + chance(3)) * (id < 300 ? 3 : 2); k > 0; k--)
+            put_be(&b, 1 + chance(id < 300 ? 4 : 2), 4);
+        set_end(&b, at);
+    }
+    return b;
+}
+
+static void assert_same(const struct result *a, const struct result *b, uint64_t round) {
+    char *x = tally_text(&a->tally), *y = tally_text(&b->tally);
+    if (strcmp(x, y) != 0) fail_msg("round %d:\n%s---\n%s", (int)round, x, y);
+    free(x);
+    free(y);
+    assert_int_equal(a->row_count, b->row_count);
+    for (uint32_t i = 0; i < a->row_count; i++) assert_string_equal(a->rows[i], b->rows[i]);
+}
+
+/* Wherever the input is cut, and whichever piece is read first, the same template decodes the same
+ * record. */
+static void cuts_change_nothing(void **state) {
+    (void)state;
+    static const uint32_t capacities[] = {1, 7, 4096};
+    int64_t rows = 0, awaited = 0, changed = 0, sampled = 0;
+    for (uint64_t round = 1; round <= 60; round++) {
+        seed = round * UINT64_C(0x9e3779b97f4a7c15);
+        struct frames f = {0};
+        for (uint32_t i = 0, n = 20 + chance(200); i < n; i++) {
+            uint32_t exporter = chance(3);
+            struct bytes b = random_message(exporter == 0, i);
+            struct bytes frame = make_frame(0x0a000001 + exporter, 4000, 9995, &b);
+            frames_add(&f, &frame, BASE_US + i * 1000);
+        }
+        uint32_t all[2];
+        struct result one, many;
+        assert_int_equal(run_frames(&f, whole(&f, all, 9995), &one), EG_OK);
+        for (int k = 0; k < 3; k++) {
+            uint32_t cuts[12] = {0}, units = 1 + chance(10);
+            for (uint32_t i = 1; i < units; i++)
+                cuts[i] = cuts[i - 1] + chance(f.count - cuts[i - 1] + 1);
+            cuts[units] = f.count;
+            struct run_how how = {cuts, units, capacities[k], 1 + chance(50), 9995, chance(2)};
+            assert_int_equal(run_frames(&f, how, &many), EG_OK);
+            assert_same(&one, &many, round);
+            result_reset(&many);
+        }
+        rows += one.row_count;
+        awaited += records_of(&one, EG_CAUSE_template_awaited);
+        changed += records_of(&one, EG_CAUSE_template_changed);
+        for (uint32_t i = 0; i < one.row_count; i++)
+            sampled += strstr(one.rows[i], "sampling_rate") != NULL;
+        result_reset(&one);
+        free(f.at);
+    }
+    assert_true(rows > 10000 && awaited > 500 && changed > 500 && sampled > 1000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cuts_change_nothing),
         cmocka_unit_test(data_before_its_template_waits),
         cmocka_unit_test(order_counts_inside_a_datagram),
         cmocka_unit_test(one_datagram_may_bring_data_first),
