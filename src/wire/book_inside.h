@@ -160,6 +160,14 @@ static inline bool entry_in_force(const struct entry *e) {
 /* The version in force is so no more from `place` on. */
 void book_entry_end(struct eg_book *, struct entry *, uint64_t place);
 
+/* Ends the version in force; one that nobody used goes at once. */
+void book_version_replace(struct eg_book *, struct entry *, uint64_t place);
+/* Puts a version in force; takes the template. EG_END: too many wait already; EG_E_NOMEM. */
+enum eg_status book_version_add(struct eg_book *, struct entry *, uint64_t place,
+                                struct eg_template *, struct eg_fact);
+
+/* ---- book_learn.c ---- */
+
 /* Something could not be learned for lack of memory: the stream has no rows until it is. */
 void book_unlearned(struct eg_book *, const struct eg_book_moment *, enum eg_fact_kind,
                     uint64_t key);
