@@ -156,7 +156,7 @@ static uint32_t stream_slot(const struct eg_extract_unit *u, const struct eg_seq
     uint32_t mask = u->stream_slots - 1, slot = (uint32_t)(hash ^ hash >> 32) & mask;
     for (; u->streams[slot] != NONE; slot = (slot + 1) & mask) {
         const struct eg_sequence_run *run = &u->runs[u->streams[slot]].run;
-        if (run->domain == key->domain && run->source == key->source &&
+        if (run->domain == key->domain && run->source == key->source && run->port == key->port &&
             memcmp(&run->exporter, &key->exporter, sizeof key->exporter) == 0)
             break;
     }

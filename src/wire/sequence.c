@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { TCP = 6 };
+
 #define GAPS_MAX 64      /* open at once in a stream; beyond, the oldest is closed */
 #define BOOT_SLACK 10000 /* ms a boot time may move while the exporter runs on */
 
@@ -20,6 +22,7 @@ struct stream {
     struct eg_addr exporter;
     int64_t domain;
     const char *source;
+    uint16_t port; /* of a TCP session; else 0 */
     uint64_t datagrams;
     uint64_t weight;   /* datagrams, old ones counting less: who may stay when there are too many */
     uint32_t next;     /* the number that should come */
@@ -53,6 +56,7 @@ struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *d,
         .exporter = d->exporter,
         .domain = note->domain,
         .source = note->source,
+        .port = d->transport == TCP ? d->exporter_port : 0,
         .time_us = d->time_us,
         .first = note->first,
         .step = note->count,
@@ -237,7 +241,8 @@ static uint32_t slot_of(const struct eg_sequences *all, const struct eg_sequence
     uint32_t slot = (uint32_t)(hash ^ hash >> 32) & mask;
     for (; all->slots[slot] != UINT32_MAX; slot = (slot + 1) & mask) {
         const struct stream *s = &all->streams[all->slots[slot]];
-        if (s->domain == run->domain && strcmp(s->source, run->source) == 0 &&
+        if (s->domain == run->domain && s->port == run->port &&
+            strcmp(s->source, run->source) == 0 &&
             memcmp(&s->exporter, &run->exporter, sizeof s->exporter) == 0)
             break;
     }
@@ -249,7 +254,8 @@ static void slots_fill(struct eg_sequences *all) {
     for (uint32_t i = 0; i < all->count; i++) {
         struct eg_sequence_run key = {.exporter = all->streams[i].exporter,
                                       .domain = all->streams[i].domain,
-                                      .source = all->streams[i].source};
+                                      .source = all->streams[i].source,
+                                      .port = all->streams[i].port};
         all->slots[slot_of(all, &key)] = i;
     }
 }
@@ -307,6 +313,7 @@ static struct stream *stream_of(struct eg_sequences *all, const struct eg_sequen
     s->exporter = run->exporter;
     s->domain = run->domain;
     s->source = run->source;
+    s->port = run->port;
     s->zeros = run->first == 0;
     *begun = true;
     return s;

@@ -21,6 +21,7 @@ struct eg_sequence_run {
     struct eg_addr exporter;
     int64_t domain;
     const char *source; /* static */
+    uint16_t port;      /* of a TCP session, which numbers by itself; else 0 */
     int64_t time_us;    /* of the first datagram */
     uint32_t first, step, last, datagrams;
     uint32_t boot_ms;

@@ -171,6 +171,24 @@ static void streams_are_apart(void **state) {
     assert_int_equal(tally.count, 0);
 }
 
+/* Two sessions of one exporter, each with its own numbers; datagrams of UDP do not mind the port. */
+static void sessions_number_by_themselves(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++) {
+        struct eg_datagram d = {
+            .time_us = BASE_US, .exporter_port = (uint16_t)(1000 + i % 2), .transport = 6};
+        struct eg_sequence_note note = {"ipfix", 7, i / 2 * 5, 5, 0, true, false, false};
+        struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+        eg_sequences_feed(all, &run, &tally);
+        d.transport = 17;
+        note.first = i * 5;
+        run = eg_sequence_run_of(&d, &note);
+        eg_sequences_feed(all, &run, &tally);
+    }
+    expect(0, 0, 0);
+    assert_int_equal(tally.count, 0);
+}
+
 static void more_streams_than_are_kept(void **state) {
     (void)state;
     struct eg_datagram d = {.time_us = BASE_US};
@@ -329,6 +347,7 @@ int main(void) {
         TEST(repeated_datagrams_change_nothing),
         TEST(exporters_without_numbers_lose_nothing),
         TEST(streams_are_apart),
+        TEST(sessions_number_by_themselves),
         TEST(more_streams_than_are_kept),
         TEST(a_flood_of_streams_ends_its_own),
         TEST(the_account_is_exact),
