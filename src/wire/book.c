@@ -382,12 +382,13 @@ void eg_book_enter(struct eg_book *book, struct eg_book_stay *stay) {
 }
 
 void eg_book_leave(struct eg_book *book, struct eg_book_stay *stay) {
-    if (!stay->next) return;
     pthread_mutex_lock(&book->lock);
-    stay->next->before = stay->before;
-    stay->before->next = stay->next;
-    stay->next = stay->before = NULL;
-    versions_free(book);
+    if (stay->next) { /* its neighbours may be leaving too */
+        stay->next->before = stay->before;
+        stay->before->next = stay->next;
+        stay->next = stay->before = NULL;
+        versions_free(book);
+    }
     pthread_mutex_unlock(&book->lock);
 }
 
