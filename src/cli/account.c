@@ -87,6 +87,9 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
     fprintf(stderr, "  %-9s %12s flows, %s packets\n", "kept",
             grouped(a->kept[EG_TABLE_FLOWS], n1, sizeof n1),
             grouped(a->kept[EG_TABLE_PACKETS], n3, sizeof n3));
+    if (a->kept[EG_TABLE_COUNTERS])
+        fprintf(stderr, "  %-9s %12s counter samples\n", "",
+                grouped(a->kept[EG_TABLE_COUNTERS], n1, sizeof n1));
     if (a->first_us <= a->last_us) {
         char first[40], last[40];
         eg_time_text(a->first_us, first);
@@ -139,9 +142,10 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
                      "\"read\":{\"packets\":%llu,\"bytes\":%llu},\"decoded\":{\"exports\":%llu},",
                      (unsigned long long)a->seen.frames, (unsigned long long)a->seen.bytes_done,
                      (unsigned long long)a->seen.datagrams);
-    eg_strbuf_printf(&to, "\"kept\":{\"flows\":%llu,\"packets\":%llu},",
+    eg_strbuf_printf(&to, "\"kept\":{\"flows\":%llu,\"packets\":%llu,\"counters\":%llu},",
                      (unsigned long long)a->kept[EG_TABLE_FLOWS],
-                     (unsigned long long)a->kept[EG_TABLE_PACKETS]);
+                     (unsigned long long)a->kept[EG_TABLE_PACKETS],
+                     (unsigned long long)a->kept[EG_TABLE_COUNTERS]);
     if (a->first_us <= a->last_us) {
         char first[40], last[40];
         eg_time_text(a->first_us, first);
