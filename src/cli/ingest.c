@@ -25,7 +25,8 @@ static const struct eg_option options[] = {
      .offset = offsetof(struct eg_ingest_options, to),
      .value_name = "SINK",
      .help = "Also or instead (without -d) into this sink: a dataset directory, - (standard "
-             "output), null:; may be repeated."},
+             "output), udp://HOST:PORT (datagrams passed on), pcap:DIR (rotating capture files), "
+             "null:; may be repeated."},
     {.name = "tables",
      .type = EG_OPT_CHOICE,
      .offset = offsetof(struct eg_ingest_options, tables),
@@ -142,6 +143,12 @@ static const char *const examples[] = {"earlgrey ingest capture.pcap -d data",
                                        "Keeps a capture's flows and packets as Parquet.",
                                        "earlgrey ingest captures/*.pcap.gz -d data",
                                        "Many files; those already there add nothing.",
+                                       "earlgrey ingest udp://:2055 udp://:6343 -d data",
+                                       "A collector of NetFlow, IPFIX and sFlow.",
+                                       "earlgrey ingest captures --follow -d data",
+                                       "A directory into which captures are written.",
+                                       "earlgrey ingest iface:eth0 -d data",
+                                       "The packets of an interface.",
                                        "zcat old.pcap.gz | earlgrey ingest - --to -",
                                        "From standard input to JSON lines.",
                                        NULL};
@@ -250,9 +257,17 @@ static enum eg_exit run(struct eg_call *call) {
 
 const struct eg_verb eg_verb_ingest = {
     .name = "ingest",
-    .summary = "moves captures into a dataset or another sink",
+    .summary = "moves captures, and what arrives live, into a dataset or other sinks",
     .synopsis = "SOURCE...",
     .description =
+        "A SOURCE is a capture file, - for standard input, a directory, udp://ADDRESS:PORT or "
+        "tcp://ADDRESS:PORT (flow exports of routers and probes; :PORT alone is every address), or "
+        "iface:NAME (packets of an interface; iface:any). Options of live sources follow as "
+        "?name=value&name=value; docs/receiving.md and docs/live-capture.md list them. What is "
+        "live "
+        "goes on until SIGINT or SIGTERM, which end it in order; SIGUSR1 prints the counters, "
+        "SIGHUP "
+        "reads the configuration again.\n\n"
         "Reads captures (pcap or pcapng; plain, gzip, zstd, lz4 or xz, told by content; - is "
         "standard input) and keeps the flow exports in them as the table flows and the other "
         "packets as the table packets. At the end it accounts for all it saw: what was read, "

@@ -35,7 +35,8 @@ static enum eg_status rule_read(struct eg_book_rule *rule, const char *text, str
             rule->interface = strtoll(slash, &end, 10);
             right = end != slash && !*end && rule->interface >= 0;
         }
-        right = right && (strcmp(who, "*") == 0 || eg_addr_parse(&rule->exporter, who, strlen(who)));
+        right =
+            right && (strcmp(who, "*") == 0 || eg_addr_parse(&rule->exporter, who, strlen(who)));
     }
     if (right) return EG_OK;
     return eg_fail(err, EG_E_USAGE,
@@ -81,14 +82,14 @@ void eg_ingest_reload(const struct eg_ingest *in, struct eg_book *book) {
 /* ---- keeping it ---- */
 
 /* DATASET/_earlgrey/templates/NAME, of what the group reads. */
-static bool book_path(const struct eg_ingest *in, const struct eg_group *group,
+static bool book_path(const struct eg_ingest *in, const struct eg_group *group, bool make,
                       struct eg_strbuf *to) {
     uint64_t name = 0;
     for (size_t i = 0; group->kind != EG_GROUP_LISTEN && i < group->count; i++)
         name = eg_hash64(group->inputs[i], strlen(group->inputs[i]), name);
     eg_strbuf_printf(to, "%s/_earlgrey/templates", in->dataset);
     struct eg_error err;
-    if (to->failed || eg_dir_make(to->text, &err) < 0) return false;
+    if (to->failed || (make && eg_dir_make(to->text, &err) < 0)) return false;
     if (group->kind == EG_GROUP_LISTEN)
         eg_strbuf_text(to, "/listener");
     else
@@ -102,7 +103,7 @@ void eg_ingest_book_restore(const struct eg_ingest *in, const struct eg_group *g
     struct eg_error err;
     char *text = NULL;
     size_t size;
-    if (!in->dataset || !book_path(in, group, &path)) goto out;
+    if (!in->dataset || !book_path(in, group, false, &path)) goto out;
     enum eg_status status = eg_file_read(&text, &size, path.text, SAVED_MAX, &err);
     if (status >= 0) status = eg_book_load(book, eg_span(text, size), &err);
     if (status < 0 && status != EG_E_NOENT)
@@ -120,7 +121,7 @@ void eg_ingest_book_keep(const struct eg_ingest *in, const struct eg_group *grou
     eg_book_save(book, &text);
     if (!text.failed && text.size) {
         uint64_t digest = eg_hash64(text.text, text.size, 0);
-        if (digest != *kept && book_path(in, group, &path) &&
+        if (digest != *kept && book_path(in, group, true, &path) &&
             eg_file_replace(path.text, text.text, text.size, &err) >= 0)
             *kept = digest;
     }

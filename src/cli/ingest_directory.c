@@ -57,7 +57,9 @@ static void troubles_thin(struct eg_pump_account *account, bool follow) {
     for (size_t i = account->trouble_count; i-- > 0;) {
         const struct eg_trouble *t = &account->troubles[i];
         bool known = t->status == EG_OK && t->state == EG_PLAN_KNOWN;
-        if (known || (follow && t->status == EG_E_CUT)) eg_pump_account_drop(account, i);
+        bool gone = t->status == EG_E_NOENT; /* somebody took it away again */
+        if (gone && account->inputs_failed) account->inputs_failed--;
+        if (known || gone || (follow && t->status == EG_E_CUT)) eg_pump_account_drop(account, i);
     }
 }
 

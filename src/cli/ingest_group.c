@@ -206,7 +206,8 @@ void eg_ingest_wait(const struct eg_env *env, int64_t us) {
 }
 
 bool eg_ingest_may_pass(enum eg_status status) {
-    return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM;
+    return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM ||
+           status == EG_E_ACCESS || status == EG_E_NOENT;
 }
 
 static enum eg_status live_run(void *to, struct eg_error *err) {

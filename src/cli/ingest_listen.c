@@ -30,14 +30,19 @@ void eg_ingest_listen_tell(const struct eg_ingest *in, const struct eg_group *gr
     struct eg_listener_counts c;
     if (group->kind != EG_GROUP_LISTEN || !o->listener) return;
     eg_listener_counts(o->listener, &c);
-    for (uint32_t i = 0; i < c.endpoint_count; i++)
+    for (uint32_t i = 0; i < c.endpoint_count; i++) {
+        const struct eg_endpoint_counts *e = &c.endpoints[i];
+        char sessions[96] = "";
+        if (e->tcp)
+            snprintf(sessions, sizeof sessions, ", %llu sessions, %llu turned away, %llu broken",
+                     (unsigned long long)e->sessions_begun, (unsigned long long)e->sessions_refused,
+                     (unsigned long long)e->sessions_broken);
         eg_note(
             call,
-            "earlgrey: %s: %llu datagrams, %llu bytes, %llu dropped by the kernel, %llu refused",
-            c.endpoints[i].name, (unsigned long long)c.endpoints[i].datagrams,
-            (unsigned long long)c.endpoints[i].bytes,
-            (unsigned long long)c.endpoints[i].kernel_drops,
-            (unsigned long long)c.endpoints[i].refused);
+            "earlgrey: %s: %llu datagrams, %llu bytes, %llu dropped by the kernel, %llu refused%s",
+            e->name, (unsigned long long)e->datagrams, (unsigned long long)e->bytes,
+            (unsigned long long)e->kernel_drops, (unsigned long long)e->refused, sessions);
+    }
 }
 
 enum eg_status eg_ingest_listen(struct eg_ingest *in, struct eg_group *group,
@@ -54,8 +59,8 @@ enum eg_status eg_ingest_listen(struct eg_ingest *in, struct eg_group *group,
     struct eg_listener_counts counts;
     eg_listener_counts(listener, &counts);
     for (uint32_t i = 0; i < counts.endpoint_count; i++)
-        eg_note(in->call, "earlgrey: listening on %s, port %u", counts.endpoints[i].name,
-                counts.endpoints[i].port);
+        eg_note(in->call, "earlgrey: listening on %s, port %u%s", counts.endpoints[i].name,
+                counts.endpoints[i].port, counts.endpoints[i].tcp ? " (IPFIX sessions)" : "");
     pthread_mutex_lock(&in->lock);
     o->listener = listener;
     pthread_mutex_unlock(&in->lock);

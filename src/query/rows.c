@@ -89,7 +89,7 @@ static void packets_as_flows(const char *packets, const struct eg_origin *origin
         {"dst_port", "dst_port", "dst_port"},
         {"proto", "proto", "proto"},
         {"packets", "CAST(count(*) AS BIGINT)", "CAST(1 AS BIGINT)"},
-        {"bytes", "CAST(sum(length) AS BIGINT)", "length"},
+        {"bytes", "CAST(least(sum(length), 9223372036854775807) AS BIGINT)", "length"},
         {"sampling_rate", "CAST(1 AS BIGINT)", "CAST(1 AS BIGINT)"},
         {"tcp_flags", "bit_or(tcp_flags)", "tcp_flags"},
         {"icmp_type", "icmp_type", "icmp_type"},

@@ -128,8 +128,9 @@ static enum eg_status groups(const struct eg_top_request *request, const struct 
     if (request->window_us)
         eg_strbuf_printf(sql, "timestamp_micros(w * %" PRId64 ") AS time, ", request->window_us);
     shown_keys(keys, request->origin.codes, sql);
-    eg_strbuf_text(sql, "CAST(count(*) AS BIGINT) AS flows, CAST(sum(p) AS BIGINT) AS packets, "
-                        "CAST(sum(b) AS BIGINT) AS bytes FROM (");
+    eg_strbuf_text(sql, "CAST(count(*) AS BIGINT) AS flows, CAST(least(sum(p), "
+                        "9223372036854775807) AS BIGINT) AS packets, "
+                        "CAST(least(sum(b), 9223372036854775807) AS BIGINT) AS bytes FROM (");
     EG_TRY(side(request, keys, false, sql, err));
     if (keys->both_sides) {
         eg_strbuf_text(sql, " UNION ALL ");

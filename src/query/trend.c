@@ -113,16 +113,21 @@ static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *s
     eg_strbuf_text(sql, request->part ? " AND lo <= hi)" : ")");
     if (request->host)
         eg_strbuf_text(
-            sql,
-            ", c AS (SELECT k, CAST(sum(CASE WHEN is_in THEN b ELSE 0 END) AS BIGINT) AS in_bytes, "
-            "CAST(sum(CASE WHEN is_in THEN p ELSE 0 END) AS BIGINT) AS in_packets, "
-            "CAST(sum(CASE WHEN is_out THEN b ELSE 0 END) AS BIGINT) AS out_bytes, "
-            "CAST(sum(CASE WHEN is_out THEN p ELSE 0 END) AS BIGINT) AS out_packets, "
-            "CAST(sum(n) AS BIGINT) AS flows FROM g GROUP BY k)");
+            sql, ", c AS (SELECT k, CAST(least(sum(CASE WHEN is_in THEN b ELSE 0 END), "
+                 "9223372036854775807) AS BIGINT) AS in_bytes, "
+                 "CAST(least(sum(CASE WHEN is_in THEN p ELSE 0 END), 9223372036854775807) AS "
+                 "BIGINT) AS in_packets, "
+                 "CAST(least(sum(CASE WHEN is_out THEN b ELSE 0 END), 9223372036854775807) AS "
+                 "BIGINT) AS out_bytes, "
+                 "CAST(least(sum(CASE WHEN is_out THEN p ELSE 0 END), 9223372036854775807) AS "
+                 "BIGINT) AS out_packets, "
+                 "CAST(least(sum(n), 9223372036854775807) AS BIGINT) AS flows FROM g GROUP BY k)");
     else
-        eg_strbuf_text(sql, ", c AS (SELECT k, CAST(sum(b) AS BIGINT) AS bytes, "
-                            "CAST(sum(p) AS BIGINT) AS packets, CAST(sum(n) AS BIGINT) AS flows "
-                            "FROM g GROUP BY k)");
+        eg_strbuf_text(
+            sql, ", c AS (SELECT k, CAST(least(sum(b), 9223372036854775807) AS BIGINT) AS bytes, "
+                 "CAST(least(sum(p), 9223372036854775807) AS BIGINT) AS packets, "
+                 "CAST(least(sum(n), 9223372036854775807) AS BIGINT) AS flows "
+                 "FROM g GROUP BY k)");
     eg_strbuf_printf(sql, " SELECT timestamp_micros(a.k * %" PRId64 ") AS time, ", request->by_us);
     const char *const with_host[] = {"in_bytes", "in_packets", "out_bytes", "out_packets", "flows"};
     const char *const without[] = {"bytes", "packets", "flows"};

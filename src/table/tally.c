@@ -103,11 +103,18 @@ static void widen(struct eg_tally_entry *entry, int64_t start_us, int64_t end_us
     if (end_us > entry->end_us) entry->end_us = end_us;
 }
 
+/* What hostile records claim may not fit: it stays at the most there is. */
+static int64_t plus(int64_t a, int64_t b) {
+    int64_t sum;
+    if (__builtin_add_overflow(a, b, &sum)) return a > 0 ? INT64_MAX : INT64_MIN;
+    return sum;
+}
+
 static void sum_up(struct eg_tally_entry *into, const struct eg_tally_entry *from) {
     widen(into, from->start_us, from->end_us);
-    into->records += from->records;
-    into->packets += from->packets;
-    into->bytes += from->bytes;
+    into->records = plus(into->records, from->records);
+    into->packets = plus(into->packets, from->packets);
+    into->bytes = plus(into->bytes, from->bytes);
 }
 
 /* `what` is a whole entry: its key, and what to add under it. */

@@ -9,7 +9,7 @@
 
 /* What a stream takes, and its share of the exporter, while anything of it is in force. */
 static const int64_t STREAM_BYTES = sizeof(struct stream) + sizeof(struct exporter);
-enum { SLOTS_FIRST = 64, VERSIONS_MAX = 256 /* of one entry, waiting to be freed */ };
+enum { SLOTS_FIRST = 64, VERSIONS_MAX = 65536 /* of one entry, waiting to be freed */ };
 
 const struct eg_book_limits eg_book_limits_usual = {
     .exporter_templates = 512,
@@ -20,7 +20,7 @@ const struct eg_book_limits eg_book_limits_usual = {
     .exporter_held_bytes = 1 << 20,
     .held_bytes = 64 << 20,
     .held_us = INT64_C(600) * 1000000,
-    .retired_bytes = 64 << 20,
+    .retired_bytes = 192 << 20,
 };
 
 /* ---- tables ---- */

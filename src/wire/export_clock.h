@@ -22,6 +22,14 @@ static inline bool eg_time_plausible(int64_t time_us) {
     return time_us >= EG_YEAR_1990_US && time_us < EG_YEAR_2100_US;
 }
 
+/* How long before the header's sysUptime a record's was, in ms: a signed difference is right on both
+ * sides of the wrap and for a record dated a little after the header. More than a day after it there
+ * are no flows: such a time is from before the wrap. */
+static inline int64_t eg_uptime_ago(uint32_t header_ms, uint32_t record_ms) {
+    uint32_t ago = header_ms - record_ms;
+    return ago >= UINT32_MAX - 86400000 ? (int64_t)ago - UINT32_MAX - 1 : (int64_t)ago;
+}
+
 /* The header's wall clock, in *now_us, and 0; or the receipt's, and EG_TIME_RECEIPT, where the
  * header's cannot be and the receipt's can. */
 int16_t eg_export_clock(const struct eg_datagram *, int64_t *now_us);

@@ -36,7 +36,7 @@ static void since_boot(struct eg_rows *r, const struct eg_step *s, int64_t *to) 
     for (uint32_t k = 0; k < r->count; k++) {
         uint32_t uptime = (uint32_t)eg_block_number(r, s, k);
         if (header)
-            to[k] = m->now_us - (int32_t)(m->uptime_ms - uptime) * INT64_C(1000);
+            to[k] = m->now_us - eg_uptime_ago(m->uptime_ms, uptime) * INT64_C(1000);
         else
             to[k] = plus(r->booted ? r->boot[k] : 0, uptime * INT64_C(1000));
     }

@@ -100,8 +100,8 @@ static uint64_t put_times(struct eg_builder *b, struct eg_span records, const st
     uint64_t order = 0, range = 0;
     for (size_t k = 0; k < records.size / RECORD; k++) {
         struct eg_span record = eg_span_record(records, RECORD, k);
-        int32_t first_ago = (int32_t)(now.uptime_ms - eg_be32(record, 24));
-        int32_t last_ago = (int32_t)(now.uptime_ms - eg_be32(record, 28));
+        int64_t first_ago = eg_uptime_ago(now.uptime_ms, eg_be32(record, 24));
+        int64_t last_ago = eg_uptime_ago(now.uptime_ms, eg_be32(record, 28));
         order |= (uint64_t)(last_ago > first_ago) << k;
         int64_t start_us = now.now_us - first_ago * INT64_C(1000);
         int64_t end_us = now.now_us - (last_ago > first_ago ? first_ago : last_ago) * INT64_C(1000);

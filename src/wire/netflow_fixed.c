@@ -50,8 +50,8 @@ static struct eg_addr put_address(struct eg_builder *row, uint32_t col, struct e
 
 /* Answers EG_TIME_ORDER and EG_TIME_RANGE as they apply. */
 static int16_t put_times(struct eg_builder *row, struct eg_span record, const struct header *h) {
-    int32_t first_ago = (int32_t)(h->uptime_ms - eg_be32(record, 24));
-    int32_t last_ago = (int32_t)(h->uptime_ms - eg_be32(record, 28));
+    int64_t first_ago = eg_uptime_ago(h->uptime_ms, eg_be32(record, 24));
+    int64_t last_ago = eg_uptime_ago(h->uptime_ms, eg_be32(record, 28));
     int16_t flag = last_ago > first_ago ? EG_TIME_ORDER : 0;
     int64_t start_us = h->now_us - first_ago * INT64_C(1000);
     int64_t end_us = flag ? start_us : h->now_us - last_ago * INT64_C(1000);

@@ -118,7 +118,9 @@ def micros(text):
 
 
 def signed(difference):
-    return (difference + 2**31) % 2**32 - 2**31
+    """Of sysUptime: up to a day after the header is ahead of it, more is from before the wrap."""
+    day = 86_400_000
+    return (difference + day) % 2**32 - day
 
 
 # ---- the samples themselves ----
