@@ -34,8 +34,12 @@ struct eg_digest eg_hasher_digest(const struct eg_hasher *hasher) {
 void eg_hasher_free(struct eg_hasher *hasher) { XXH3_freeState((XXH3_state_t *)(void *)hasher); }
 
 void eg_digest_text(struct eg_digest digest, char text[33]) {
-    snprintf(text, 33, "%016llx%016llx", (unsigned long long)digest.high,
-             (unsigned long long)digest.low);
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        text[i] = digits[digest.high >> (60 - 4 * i) & 15];
+        text[16 + i] = digits[digest.low >> (60 - 4 * i) & 15];
+    }
+    text[32] = 0;
 }
 
 int eg_digest_parse(struct eg_digest *out, const char *text) {

@@ -40,15 +40,20 @@ static enum eg_status choose(struct eg_ingest *in, struct eg_group *group,
     return EG_OK;
 }
 
-/* What became of a file, by what was told about it. */
-static enum eg_directory_outcome outcome_of(const struct eg_pump_account *account,
-                                            const char *path) {
-    for (size_t i = 0; i < account->trouble_count; i++) {
-        const struct eg_trouble *t = &account->troubles[i];
-        if (strcmp(t->input, path) != 0 || t->status >= 0) continue;
-        return t->status == EG_E_CUT ? EG_DIRECTORY_CUT : EG_DIRECTORY_FAILED;
+/* What became of a file, by what was told about it. Both lists are in the order of the inputs: *at is
+ * the first trouble that is not of a file before. */
+static enum eg_directory_outcome outcome_of(const struct eg_pump_account *account, const char *path,
+                                            size_t *at) {
+    enum eg_directory_outcome outcome = EG_DIRECTORY_READ;
+    for (; *at < account->trouble_count; ++*at) {
+        const struct eg_trouble *t = &account->troubles[*at];
+        if (strcmp(t->input, path) != 0) break;
+        if (t->status < 0 && t->status != EG_E_CUT) outcome = EG_DIRECTORY_FAILED;
+        /* one that is known may end in the middle of a record all the same */
+        if ((t->status == EG_E_CUT || t->rest) && outcome == EG_DIRECTORY_READ)
+            outcome = EG_DIRECTORY_CUT;
     }
-    return EG_DIRECTORY_READ;
+    return outcome;
 }
 
 /* That a file is known already is no news in a directory, nor, while it is followed, that one ends in
@@ -69,9 +74,10 @@ static enum eg_status trigger(struct follow *f, const struct eg_paths *paths,
     struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
     enum eg_status status =
         eg_ingest_pump(f->run, (const char *const *)paths->paths, paths->count, &account, err);
-    for (size_t i = 0; i < paths->count; i++)
+    for (size_t i = 0, at = 0; i < paths->count; i++)
         eg_directory_done(f->directory, paths->paths[i],
-                          status < 0 ? EG_DIRECTORY_LATER : outcome_of(&account, paths->paths[i]));
+                          status < 0 ? EG_DIRECTORY_LATER
+                                     : outcome_of(&account, paths->paths[i], &at));
     troubles_thin(&account, f->in->options->follow);
     eg_ingest_account(f->run, &account);
     eg_pump_account_reset(&account);

@@ -98,7 +98,10 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
         plan->state = identity.state;
         if (plan->state == EG_PLAN_GROWN) {
             plan->resume_offset = identity.offset;
-            if (!record_follows(source, &identity)) plan->state = EG_PLAN_KNOWN;
+            if (!record_follows(source, &identity)) {
+                plan->state = EG_PLAN_KNOWN;
+                plan->rest = identity.rest_size > 0;
+            }
             source->known_end = identity.offset;
             source->known_cut = identity.like->cut;
             source->known_cut_bytes = identity.like->cut_bytes;

@@ -27,17 +27,52 @@ static int by_offset(const void *a, const void *b) {
     return 0;
 }
 
-static size_t candidates_find(struct candidate *to, struct eg_span head, uint64_t least,
-                              const struct eg_position *known, size_t known_count) {
-    size_t count = 0;
-    for (size_t i = 0; i < known_count; i++) {
-        char key[40];
-        if (known[i].offset < least || !known[i].digest[0]) continue;
-        eg_identity_key(key, head, known[i].offset);
-        if (strcmp(key, known[i].key) == 0) to[count++].position = &known[i];
+/* The first of the known ones, which are in the order of their keys, whose key is not before `key`. */
+static size_t key_find(const struct eg_position *known, size_t known_count, const char *key) {
+    size_t from = 0, to = known_count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (strcmp(known[middle].key, key) < 0)
+            from = middle + 1;
+        else
+            to = middle;
     }
-    qsort(to, count, sizeof *to, by_offset);
-    return count;
+    return from;
+}
+
+struct candidates {
+    struct candidate *list;
+    size_t count, room;
+};
+
+static bool candidate_add(struct candidates *to, const struct eg_position *position) {
+    if (to->count == to->room) {
+        size_t room = to->room ? to->room * 2 : 16;
+        struct candidate *list = eg_realloc(to->list, room, sizeof *list);
+        if (!list) return false;
+        to->list = list;
+        to->room = room;
+    }
+    to->list[to->count++] = (struct candidate){.position = position};
+    return true;
+}
+
+/* A position behind the first EG_KEY_BYTES has the key of these; one before has a key of its own. */
+static bool candidates_find(struct candidates *to, struct eg_span head, uint64_t least,
+                            const struct eg_position *known, size_t known_count) {
+    for (uint64_t size = least < EG_KEY_BYTES ? least : EG_KEY_BYTES; size <= EG_KEY_BYTES;
+         size++) {
+        char key[40];
+        eg_identity_key(key, head, size);
+        for (size_t i = key_find(known, known_count, key);
+             i < known_count && strcmp(known[i].key, key) == 0; i++) {
+            bool fits = size < EG_KEY_BYTES ? known[i].offset == size : known[i].offset >= size;
+            if (known[i].offset < least || !known[i].digest[0] || !fits) continue;
+            if (!candidate_add(to, &known[i])) return false;
+        }
+    }
+    if (to->count) qsort(to->list, to->count, sizeof *to->list, by_offset);
+    return true;
 }
 
 /* The next bytes; *got 0 where the input ends, also where compressed input ends early or is damaged:
@@ -129,24 +164,23 @@ enum eg_status eg_identity_find(struct eg_identity *out, struct eg_input *input,
                                 struct eg_error *err) {
     *out = (struct eg_identity){.state = EG_PLAN_NEW};
     if (known_count == 0) return EG_OK;
-    struct candidate *list = eg_calloc(known_count, sizeof *list);
+    struct candidates found = {0};
     out->rest = eg_malloc(EG_IDENTITY_REST);
     struct eg_hasher *hasher = eg_hasher_new();
     enum eg_status status;
-    if (!list || !out->rest || !hasher) {
+    if (!out->rest || !hasher || !candidates_find(&found, head, least, known, known_count)) {
         status =
             eg_fail(err, EG_E_NOMEM, "no memory to compare %s with what is known", input->name);
         goto out;
     }
-    size_t count = candidates_find(list, head, least, known, known_count);
     uint64_t at;
-    status = candidates_check(list, count, input, hasher, out->rest, &at, err);
+    status = candidates_check(found.list, found.count, input, hasher, out->rest, &at, err);
     if (status != EG_OK) goto out;
-    identity_settle(out, list, count);
+    identity_settle(out, found.list, found.count);
     if (out->state == EG_PLAN_GROWN) status = rest_read(out, input, at, err);
 out:
     eg_hasher_free(hasher);
-    eg_free(list);
+    eg_free(found.list);
     return status;
 }
 

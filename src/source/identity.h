@@ -34,7 +34,7 @@ struct eg_identity {
 
 /* Reads `input`, which must be regular and at its beginning, as far as there are positions to
  * check (the caller rewinds it). Positions before `least` do not count: so little is the same in
- * many captures. Where positions of several tables match, the table that knows least decides.
+ * many captures. The known ones are in the order of their keys. Where positions of several tables match, the table that knows least decides.
  * *out is to be reset, also on failure. Errors: EG_E_NOMEM, EG_E_IO, EG_E_CANCELLED. */
 EG_MUST_CHECK enum eg_status eg_identity_find(struct eg_identity *out, struct eg_input *input,
                                               struct eg_span head, uint64_t least,

@@ -73,10 +73,13 @@ static enum eg_status scan_error(struct eg_scan *scan, struct eg_error *err) {
 
 /* With the lock. */
 static void trouble_note(struct eg_scan *scan, size_t index, enum eg_status status,
-                         enum eg_plan_state state, const char *message) {
+                         enum eg_plan_state state, bool rest, const char *message) {
     struct eg_error err = {0};
-    struct eg_trouble what = {(char *)(uintptr_t)scan->request.inputs[index], status, state,
-                              (char *)(uintptr_t)message};
+    struct eg_trouble what = {.input = (char *)(uintptr_t)scan->request.inputs[index],
+                              .status = status,
+                              .state = state,
+                              .rest = rest,
+                              .message = (char *)(uintptr_t)message};
     if (egi_troubles_note(&scan->troubles, index, &what, &err) < 0)
         scan_fail(scan, EG_E_NOMEM, &err);
 }
@@ -87,7 +90,7 @@ static void source_failed(struct eg_scan *scan, size_t index, enum eg_plan_state
     bool mild = status == EG_E_CUT ||
                 (scan->request.keep_going && status != EG_E_CANCELLED && status != EG_E_NOMEM);
     if (mild)
-        trouble_note(scan, index, status, state, why->message);
+        trouble_note(scan, index, status, state, false, why->message);
     else
         scan_fail(scan, status, why);
 }
@@ -206,9 +209,8 @@ static void joins_run(struct eg_scan_worker *worker, struct egi_input *input) {
 
 /* ---- taking ---- */
 
-/* Plans the next pass over the input at next_input, and opens it for that. */
-static enum eg_status pass_open(struct eg_scan *scan, struct egi_input **input,
-                                enum eg_plan_state *state, struct eg_error *err) {
+static enum eg_status pass_open_now(struct eg_scan *scan, struct egi_input **input,
+                                    enum eg_plan_state *state, struct eg_error *err) {
     if (scan->pass == scan->pass_count) {
         scan->pass_count = egi_input_passes(&scan->env, &scan->request, &scan->known,
                                             scan->next_input, scan->passes);
@@ -216,6 +218,24 @@ static enum eg_status pass_open(struct eg_scan *scan, struct egi_input **input,
     }
     return egi_input_open(input, &scan->env, &scan->request, &scan->known, scan->next_input,
                           scan->passes[scan->pass++], state, err);
+}
+
+/* Plans the next pass over the input at next_input, and opens it for that. */
+static enum eg_status pass_open(struct eg_scan *scan, struct egi_input **input,
+                                enum eg_plan_state *state, struct eg_error *err) {
+    bool first = scan->pass == scan->pass_count;
+    *input = NULL;
+    *state = EG_PLAN_NEW;
+    if (!first) EG_TRY(egi_known_settle(&scan->known, &scan->request, err));
+    enum eg_status status = pass_open_now(scan, input, state, err);
+    if (!first || status < 0 || !(*input)->plan.key[0] || /* a pipe cannot be opened again */
+        !egi_known_waits(&scan->known, (*input)->plan.key))
+        return status;
+    egi_input_free(*input);
+    *input = NULL;
+    scan->pass = scan->pass_count = 0;
+    EG_TRY(egi_known_settle(&scan->known, &scan->request, err));
+    return pass_open_now(scan, input, state, err);
 }
 
 /* Asks for the input before its first pass, and plans it again where that brings news. Answers as
@@ -231,6 +251,7 @@ static enum eg_status input_claim(struct eg_scan *scan, struct egi_input **input
                               (*input)->name, &news, &count, err);
     for (size_t i = 0; i < count && status >= 0; i++)
         status = egi_known_add(&scan->known, request, &news[i], err);
+    if (status >= 0 && count) status = egi_known_settle(&scan->known, request, err);
     eg_free(news);
     *refused = status < 0;
     if (status < 0 || !count) return status;
@@ -271,7 +292,7 @@ static void input_next(struct eg_scan *scan) {
         eg_fail(&err, EG_OK, "%s: already ingested, nothing in it is new", input->name);
         warning = err.message;
     }
-    if (warning) trouble_note(scan, index, EG_OK, state, warning);
+    if (warning) trouble_note(scan, index, EG_OK, state, input->plan.rest, warning);
     if (status == EG_END) {
         egi_input_free(input);
         return;

@@ -122,6 +122,7 @@ struct eg_trouble {
     char *input;           /* its URI */
     enum eg_status status; /* EG_OK: `message` is a remark (already known, changed) */
     enum eg_plan_state state;
+    bool rest;     /* EG_PLAN_KNOWN: it ends in the middle of a record, as it did before */
     char *message; /* one line, or NULL */
 };
 const struct eg_trouble *eg_scan_troubles(struct eg_scan *, size_t *count);

@@ -130,89 +130,6 @@ static enum eg_status out_collect(struct eg_out *out, const struct eg_scan_part 
 
 static bool has(egi_parts parts, uint32_t part) { return parts >> part & 1; }
 
-static egi_parts parts_all(const struct eg_scan_request *request) {
-    return ((egi_parts)1 << request->part_count) - 1;
-}
-
-/* The parts whose table the position is of; no table: all. */
-static egi_parts position_parts(const struct eg_position *p,
-                                const struct eg_scan_request *request) {
-    egi_parts parts = 0;
-    for (uint32_t i = 0; i < request->part_count; i++)
-        if (!p->table[0] || strcmp(p->table, eg_table_name(request->parts[i].extract->table)) == 0)
-            parts |= (egi_parts)1 << i;
-    return parts;
-}
-
-static int place_order(const void *left, const void *right) {
-    const struct eg_position *a = left, *b = right;
-    int order = strcmp(a->key, b->key);
-    if (order) return order;
-    if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
-    return strcmp(a->digest, b->digest);
-}
-
-enum eg_status egi_known_init(struct egi_known *known, const struct eg_scan_request *request,
-                              const struct eg_position *positions, size_t position_count,
-                              struct eg_error *err) {
-    *known = (struct egi_known){0};
-    known->places = eg_calloc(position_count + 1, sizeof *known->places);
-    known->parts = eg_calloc(position_count + 1, sizeof *known->parts);
-    if (!known->places || !known->parts) {
-        egi_known_reset(known);
-        return eg_fail(err, EG_E_NOMEM, "no memory for positions");
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < position_count; i++)
-        if (position_parts(&positions[i], request)) known->places[count++] = positions[i];
-    qsort(known->places, count, sizeof *known->places, place_order);
-    for (size_t i = 0; i < count; i++) {
-        egi_parts parts = position_parts(&known->places[i], request);
-        size_t last = known->count - 1;
-        if (known->count && place_order(&known->places[last], &known->places[i]) == 0) {
-            known->parts[last] |= parts;
-            continue;
-        }
-        known->places[known->count] = known->places[i];
-        known->parts[known->count++] = parts;
-    }
-    for (size_t i = 0; i < known->count; i++)
-        known->differ = known->differ || known->parts[i] != parts_all(request);
-    return EG_OK;
-}
-
-enum eg_status egi_known_add(struct egi_known *known, const struct eg_scan_request *request,
-                             const struct eg_position *position, struct eg_error *err) {
-    egi_parts parts = position_parts(position, request);
-    size_t at = 0;
-    if (!parts) return EG_OK;
-    while (at < known->count && place_order(&known->places[at], position) < 0) at++;
-    if (at == known->count || place_order(&known->places[at], position) != 0) {
-        struct eg_position *places =
-            eg_realloc(known->places, known->count + 1, sizeof *known->places);
-        if (places) known->places = places;
-        egi_parts *of = eg_realloc(known->parts, known->count + 1, sizeof *known->parts);
-        if (of) known->parts = of;
-        if (!places || !of) return eg_fail(err, EG_E_NOMEM, "no memory for positions");
-        memmove(&places[at + 1], &places[at], (known->count - at) * sizeof *places);
-        memmove(&of[at + 1], &of[at], (known->count - at) * sizeof *of);
-        places[at] = *position;
-        of[at] = 0;
-        known->count++;
-    }
-    known->parts[at] |= parts;
-    known->differ = false;
-    for (size_t i = 0; i < known->count; i++)
-        known->differ = known->differ || known->parts[i] != parts_all(request);
-    return EG_OK;
-}
-
-void egi_known_reset(struct egi_known *known) {
-    eg_free(known->places);
-    eg_free(known->parts);
-    *known = (struct egi_known){0};
-}
-
 /* Plans with the places that are known of all of `parts`: one that some table is behind would leave
  * rows of that table out. */
 static enum eg_status plan_for(struct eg_source *source, const struct eg_scan_request *request,
@@ -246,7 +163,7 @@ static uint64_t known_until(const struct eg_env *env, const struct eg_scan_reque
 uint32_t egi_input_passes(const struct eg_env *env, const struct eg_scan_request *request,
                           const struct egi_known *known, size_t index,
                           egi_parts passes[EG_SCAN_PARTS_MAX]) {
-    passes[0] = parts_all(request);
+    passes[0] = egi_parts_all(request);
     if (!known->differ) return 1;
     uint64_t until[EG_SCAN_PARTS_MAX];
     bool whole = true;

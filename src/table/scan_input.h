@@ -9,7 +9,7 @@
 #ifndef EG_TABLE_SCAN_INPUT_H
 #define EG_TABLE_SCAN_INPUT_H
 
-#include "table/scan.h"
+#include "table/known.h"
 
 struct egi_input;
 
@@ -39,9 +39,6 @@ struct egi_unit {
     struct egi_unit *next; /* (lock) parked, pending or finished */
 };
 
-/* Parts of a request, by index: bit i is parts[i]. */
-typedef uint32_t egi_parts;
-
 struct egi_input {
     const struct eg_env *env;
     const struct eg_scan_request *request; /* the scan's copy */
@@ -70,20 +67,6 @@ struct egi_input {
     struct eg_position before; /* where the stream stood before that */
     struct egi_input *next;    /* (lock) */
 };
-
-/* The known positions, each place once, with the parts whose tables are known up to there. */
-struct egi_known {
-    struct eg_position *places;
-    egi_parts *parts;
-    size_t count;
-    bool differ; /* some place is not known of all parts */
-};
-enum eg_status egi_known_init(struct egi_known *, const struct eg_scan_request *,
-                              const struct eg_position *, size_t count, struct eg_error *);
-/* One more place, of the table it names. Errors: EG_E_NOMEM. */
-enum eg_status egi_known_add(struct egi_known *, const struct eg_scan_request *,
-                             const struct eg_position *, struct eg_error *err);
-void egi_known_reset(struct egi_known *);
 
 /* How often an input must be read: once for all parts, unless its tables are known to different
  * places; then once for each place. Answers the number of passes and which parts each is for; parts

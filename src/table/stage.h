@@ -79,6 +79,7 @@ struct eg_plan {
     const atomic_ullong *bytes_read; /* how much was read so far, of `bytes` where they are known,
                                         kept by a source whose units do not tell it (compressed
                                         input, pipes); else NULL */
+    bool rest; /* KNOWN: more stands behind, though not yet (or not any more) a whole record */
     const char *warning;             /* CHANGED: says so, in one line; else NULL */
     char key[40];  /* as in struct eg_position: what others know this input by; "" if none */
     char lock[40]; /* as key, by more bytes: many captures begin alike; "": the key does */
@@ -96,7 +97,7 @@ struct eg_source_type {
     enum eg_status (*open)(const struct eg_env *, const char *uri, const void *options,
                            struct eg_source **out, struct eg_error *);
     /* Called once, before next(): decides units. `known` are positions that a sink vouches for
-     * (of any source); the source finds its own among them. */
+     * (of any source), in the order of their keys; the source finds its own among them. */
     enum eg_status (*plan)(struct eg_source *, const struct eg_position *known, size_t known_count,
                            struct eg_plan *out, struct eg_error *);
     /* The next raw batch of a unit; EG_END when the unit (or the stream) is over; EG_AGAIN when a

@@ -92,6 +92,27 @@ def test_afterwards(earlgrey, tmp_path):
     assert bad.returncode == 2 and "keep, move:DIRECTORY or delete" in bad.stderr
 
 
+def test_what_is_cut_stays_also_after_a_restart(earlgrey, tmp_path):
+    """Known from before, with nothing new in it: that does not make it whole."""
+    place = tmp_path / "in"
+    place.mkdir()
+    whole = v5_capture.capture(hours=2, first_host=1)
+    cut = len(whole) // 2 + 100
+    (place / "cut.pcap").write_bytes(whole[:cut])
+    put(place, "a.pcap", 41)
+    words = ("ingest", "in", "-d", "data", "--after", "move:done")
+    assert earlgrey.run(*words).returncode == 3
+    assert sorted(p.name for p in (tmp_path / "done").iterdir()) == ["a.pcap"]
+    for _ in range(2):
+        earlgrey.run(*words)
+        assert (place / "cut.pcap").exists()
+    with open(place / "cut.pcap", "ab") as out:
+        out.write(whole[cut:])
+    earlgrey.ok(*words)
+    assert sorted(p.name for p in (tmp_path / "done").iterdir()) == ["a.pcap", "cut.pcap"]
+    assert hosts(earlgrey) == sorted(v5_capture.hosts(hours=3))
+
+
 def test_killed_while_following(earlgrey, tmp_path):
     chance, place, number = random.Random(11), tmp_path / "in", 0
     place.mkdir()
