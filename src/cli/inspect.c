@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `earlgrey inspect`: what is in a capture, a Parquet file or a dataset. */
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "base/timetext.h"
 #include "cli/facts.h"
 #include "cli/ports.h"
@@ -12,10 +13,13 @@
 #include "table/scan.h"
 #include "wire/message_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define KEPT_TEMPLATES_MAX (256 << 20)
 
 struct inspect_options {
     bool json, templates;
@@ -30,7 +34,8 @@ static const struct eg_option options[] = {
     {.name = "templates",
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct inspect_options, templates),
-     .help = "The templates in captures of NetFlow v9 and IPFIX: whose, which fields, and how many "
+     .help = "The templates in captures of NetFlow v9 and IPFIX, or those that a collector into a "
+             "dataset has learned: whose, which fields, and how many "
              "records were decoded with each."},
     {.name = "netflow-port",
      .type = EG_OPT_LIST,
@@ -232,8 +237,51 @@ static enum eg_exit inspect_capture(struct eg_call *call, const char *path,
     return code;
 }
 
+/* What a collector kept of the templates it learned: DATASET/_earlgrey/templates/NAME. */
+static enum eg_status kept_templates(const char *path, bool json, bool gap_before,
+                                     struct eg_error *err) {
+    char *text = NULL;
+    size_t size;
+    struct eg_book *book = NULL;
+    enum eg_status status = eg_file_read(&text, &size, path, KEPT_TEMPLATES_MAX, err);
+    if (status >= 0) status = eg_book_new(&book, err);
+    if (status >= 0) status = eg_book_load(book, eg_span(text, size), err);
+    if (status >= 0) status = eg_templates_print(book, json, gap_before, err);
+    eg_book_free(book);
+    eg_free(text);
+    return status;
+}
+
+static enum eg_exit dataset_templates(struct eg_call *call, const char *path, bool gap_before) {
+    const struct inspect_options *o = call->options;
+    struct eg_error err;
+    char *folder = eg_path_join(path, "_earlgrey/templates");
+    DIR *names = folder ? opendir(folder) : NULL;
+    enum eg_status status = EG_OK;
+    size_t shown = 0;
+    for (struct dirent *name; names && status >= 0 && (name = readdir(names));) {
+        if (strchr(name->d_name, '.')) continue; /* . and .. and what is being written */
+        char *file = eg_path_join(folder, name->d_name);
+        status = file ? kept_templates(file, o->json, gap_before || shown > 0, &err)
+                      : eg_fail(&err, EG_E_NOMEM, "out of memory");
+        eg_free(file);
+        shown++;
+    }
+    if (names) closedir(names);
+    if (status >= 0 && !shown)
+        eg_note(call,
+                "earlgrey: %s keeps no templates: no collector of NetFlow v9 or IPFIX has "
+                "written to it",
+                path);
+    eg_free(folder);
+    return status < 0 ? eg_complain(call, &err) : EG_EXIT_DONE;
+}
+
 static enum eg_exit inspect_templates(struct eg_call *call, const char *path, bool gap_before) {
     const struct inspect_options *o = call->options;
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return dataset_templates(call, path, gap_before);
     struct capture_sum sum = {.first_us = INT64_MAX, .last_us = INT64_MIN};
     struct eg_book *book = NULL;
     struct eg_scan *scan = NULL;

@@ -53,6 +53,9 @@ def test_templates_survive(earlgrey):
         account = collector.end()
     assert account["lost"] == {} and "template_awaited" not in account["noted"], account
     assert len(rates(earlgrey)) == 3
+    kept = earlgrey.ok("inspect", "data", "--templates")
+    assert "127.0.0.1" in kept and "256" in kept and "sourceIPv4Address" in kept
+    assert "keeps no templates" in earlgrey.run("inspect", ".", "--templates").stderr
     assert earlgrey.run("doctor", "-d", "data").returncode == 0
     sender.close()
 
