@@ -21,7 +21,7 @@ static struct eg_pump_account one(size_t troubles, int64_t first_us, int64_t las
     eg_tally_add(&a.tally, EG_CAUSE_record_empty, NULL, INT64_MIN, 3, 0, 0);
     a.troubles = troubles ? eg_calloc(troubles, sizeof *a.troubles) : NULL;
     for (size_t i = 0; i < troubles; i++)
-        a.troubles[i] = (struct eg_trouble){eg_strdup("in"), EG_E_IO, EG_PLAN_NEW, NULL};
+        a.troubles[i] = (struct eg_trouble){.input = eg_strdup("in"), .status = EG_E_IO};
     a.trouble_count = troubles;
     return a;
 }
