@@ -14,7 +14,7 @@ static enum eg_status note(struct egi_troubles *list, size_t place, enum eg_stat
                            const char *message) {
     char input[] = "input", text[40] = "";
     if (message) strncpy(text, message, sizeof text - 1);
-    struct eg_trouble what = {input, status, EG_PLAN_NEW, message ? text : NULL};
+    struct eg_trouble what = {.input = input, .status = status, .message = message ? text : NULL};
     enum eg_status answer = egi_troubles_note(list, place, &what, NULL);
     memset(input, 'x', sizeof input - 1); /* the list has its own */
     memset(text, 'x', sizeof text - 1);
