@@ -206,18 +206,20 @@ void eg_ingest_wait(const struct eg_env *env, int64_t us) {
 }
 
 bool eg_ingest_may_pass(enum eg_status status) {
-    return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM ||
-           status == EG_E_ACCESS || status == EG_E_NOENT;
+    return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM;
 }
 
 static enum eg_status live_run(void *to, struct eg_error *err) {
     struct eg_ingest_run *run = to;
     int left = DRAIN_RETRIES;
-    bool told = false, kept;
+    bool told = false, ran = false, kept;
     for (;;) {
         enum eg_status status = pump_group(run, &kept, err);
-        if (status >= 0 || !eg_ingest_may_pass(status) || eg_env_cancelled(&run->env))
-            return status;
+        ran = ran || kept;
+        /* what could be written to once may come back: a dataset on a disk that is away for now */
+        bool away = ran && (status == EG_E_ACCESS || status == EG_E_NOENT);
+        bool again = eg_ingest_may_pass(status) || away;
+        if (status >= 0 || !again || eg_env_cancelled(&run->env)) return status;
         if (eg_env_draining(&run->env) && left-- == 0) return status;
         if (!told || kept) /* once for as long as it lasts */
             eg_note(run->in->call, "earlgrey: %s; trying again every second, what arrives waits",
