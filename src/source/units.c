@@ -135,8 +135,8 @@ static enum eg_status range_judge(struct eg_units *u, uint64_t unit, enum eg_sta
         return status;
     }
     if (unit < u->broken) return EG_OK;
-    return eg_fail(err, EG_E_IO, "%s could not be read from byte %llu on", u->input->name,
-                   (unsigned long long)range_begin(u, u->broken));
+    return eg_fail(err, EG_E_IO, "%s: input/output error; it is not read from byte %llu on",
+                   u->input->name, (unsigned long long)range_begin(u, u->broken));
 }
 
 /* Walks unit `front`, whose bytes are `have`, under the lock. */
