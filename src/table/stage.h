@@ -56,7 +56,8 @@ struct eg_position {
     bool cut;           /* what stands behind it was counted as capture_cut … */
     uint64_t cut_bytes; /* … so many bytes … */
     int64_t cut_us;     /* … under this time; INT64_MIN: none */
-    char table[16];     /* which table's rows it vouches for; set by the pump */
+    char table[16];     /* whose rows it vouches for (eg_extract_type.position); set by the pump */
+    char state[256];    /* what that extract needs to go on from `offset`: see eg_extract_state */
     char name[1024];    /* what it was called, for people */
 };
 
@@ -80,9 +81,9 @@ struct eg_plan {
                                         kept by a source whose units do not tell it (compressed
                                         input, pipes); else NULL */
     bool rest; /* KNOWN: more stands behind, though not yet (or not any more) a whole record */
-    const char *warning;             /* CHANGED: says so, in one line; else NULL */
-    char key[40];  /* as in struct eg_position: what others know this input by; "" if none */
-    char lock[40]; /* as key, by more bytes: many captures begin alike; "": the key does */
+    const char *warning; /* CHANGED: says so, in one line; else NULL */
+    char key[40];        /* as in struct eg_position: what others know this input by; "" if none */
+    char lock[40];       /* as key, by more bytes: many captures begin alike; "": the key does */
 };
 
 struct eg_source; /* each source type defines its own */
@@ -145,6 +146,30 @@ struct eg_extract;      /* shared by all units of one input */
 struct eg_extract_unit; /* the state of one unit, one thread at a time */
 struct eg_book;         /* what exporters said of how to read them (wire/book.h) */
 
+/* For an extract that holds rows back (a meter). Its rows come in an order of their own in each shard,
+ * which depends on the input alone: not on units, batches or threads. So a killed run is repeated by
+ * reading from where nothing was held (position.offset) and leaving out the first given[i] rows of
+ * each shard. Written by the extract in join() and finish(), read while the scan is held; in
+ * position.state as decimal numbers, separated by commas. */
+#define EG_SHARDS 16
+struct eg_extract_state {
+    uint64_t given[EG_SHARDS]; /* rows given out since nothing was held */
+    uint64_t leave[EG_SHARDS]; /* at open: rows not to be given out again */
+};
+
+/* How packets become flows; 0 is the default everywhere. */
+struct eg_metering {
+    int64_t idle_us;     /* a flow ends after so long without a packet (0: 30 s) */
+    int64_t active_us;   /* and after so long in all (0: 300 s) */
+    uint64_t memory_max; /* of the flow cache, bytes (0: 256 MiB); beyond, the flow that has been
+                                idle the longest is given out early */
+    bool one_way;        /* each direction is a flow of its own; else a conversation's two
+                                directions live and end together, and `initiator` is known */
+    bool vlan_key, tunnel_key; /* the VLAN id, the tunnel id are part of a flow's key */
+    bool outermost;            /* of tunnelled packets the outer addresses count */
+    uint32_t payload_bytes;    /* first bytes of payload kept in `extra` (0: none) */
+};
+
 struct eg_extract_options {
     eg_column_set columns;         /* which columns are asked for */
     const uint16_t *netflow_ports; /* ports known to carry exports */
@@ -152,6 +177,10 @@ struct eg_extract_options {
     const char *input_name; /* for the column `file`; may be NULL */
     struct eg_book *book;   /* kept from input to input by whoever scans; NULL: the input
                                       begins with nothing known */
+    const struct eg_metering *metering; /* of the extract `metered`, and whether tunnels are looked
+                                           into; NULL: as usual */
+    struct eg_extract_state *state;     /* NULL: nobody will ask */
+    bool live; /* the input has no end: a raw batch without rows says that it is env->now_us() */
 };
 
 struct eg_extract_type {
@@ -159,6 +188,7 @@ struct eg_extract_type {
     const char *name, *help;
     enum eg_table_id table;
     enum eg_table_id also; /* a second table it may fill; EG_TABLE_COUNT: none */
+    const char *position;  /* what positions call what it has given out */
 
     enum eg_status (*open)(const struct eg_env *, const struct eg_extract_options *,
                            struct eg_extract **out, struct eg_error *);

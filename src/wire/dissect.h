@@ -53,7 +53,35 @@ enum eg_has {
     EG_HAS_TCP_WINDOW = 1 << 17,
     EG_HAS_ICMP = 1 << 18,    /* icmp_type, icmp_code */
     EG_HAS_PAYLOAD = 1 << 19, /* payload, payload_length */
+    EG_HAS_TUNNEL = 1 << 20,
+    EG_HAS_TUNNEL_ID = 1 << 21,
+    EG_HAS_OUTER = 1 << 22, /* outer_src, outer_dst */
 };
+
+/* Kinds of tunnels, as the column `tunnel` has them (eg_tunnel_name). */
+enum eg_tunnel {
+    EG_TUNNEL_NONE,
+    EG_TUNNEL_GRE,
+    EG_TUNNEL_ERSPAN,
+    EG_TUNNEL_VXLAN,
+    EG_TUNNEL_GENEVE,
+    EG_TUNNEL_GTP,
+    EG_TUNNEL_TEREDO,
+    EG_TUNNEL_IPIP, /* 4in4, 6in4, 4in6, 6in6 */
+    EG_TUNNEL_L2TP,
+    EG_TUNNEL_MPLS_UDP,
+    EG_TUNNEL_CAPWAP,
+    EG_TUNNEL_COUNT,
+};
+const char *eg_tunnel_name(enum eg_tunnel); /* "vxlan"; static */
+
+/* Which packet of a tunnelled frame stands in the main members. */
+enum eg_view {
+    EG_VIEW_INNERMOST, /* the outermost IP addresses stand in outer_…, `tunnel` is the innermost one */
+    EG_VIEW_OUTERMOST, /* tunnels are named, and not looked into */
+};
+
+#define EG_TUNNELS_MAX 4 /* nested; deeper ones are a remark */
 
 /* What is worth counting about a frame; each becomes the cause of the same name. */
 enum eg_remark {
@@ -82,6 +110,9 @@ struct eg_layers {
     uint32_t ip_id, tcp_seq, tcp_ack;
     uint32_t payload_length; /* behind the transport header, by the IP length, at most the frame */
     uint64_t src_mac, dst_mac;
+    struct eg_addr outer_src, outer_dst;
+    uint64_t tunnel_id; /* VNI, GRE key, TEID */
+    uint8_t tunnel;     /* enum eg_tunnel */
 
     /* For readers of what is inside. Spans are what was captured, padding of the link layer left
      * out; they are empty where the layer was not reached. */
@@ -97,7 +128,40 @@ struct eg_layers {
     uint32_t mpls[EG_MPLS_LABELS_MAX]; /* labels, top first; only mpls_count of them are set */
 };
 
-/* Takes a frame apart. `frame` is what was captured of it, `wire_length` what it had on the wire
+/* Every header of a frame, in order, for whoever changes a frame or looks for a place in it. */
+enum eg_header {
+    EG_HEADER_ETHERNET,
+    EG_HEADER_LINK, /* any other link layer's */
+    EG_HEADER_VLAN,
+    EG_HEADER_MPLS,
+    EG_HEADER_ARP,
+    EG_HEADER_IPV4,
+    EG_HEADER_IPV6,
+    EG_HEADER_IPV6_MORE, /* an extension header */
+    EG_HEADER_TCP,
+    EG_HEADER_UDP,
+    EG_HEADER_SCTP,
+    EG_HEADER_ICMP,
+    EG_HEADER_ICMPV6,
+    EG_HEADER_TUNNEL,  /* GRE, VXLAN, …: what stands between an outer and an inner packet */
+    EG_HEADER_PAYLOAD, /* what is behind the last header; `size` is what the lengths say, at most
+                          what was captured */
+};
+#define EG_TRAIL_MAX 64
+struct eg_trail {
+    uint32_t count;
+    struct {
+        uint8_t header;        /* enum eg_header */
+        uint8_t detail;        /* of a tunnel: enum eg_tunnel; of IPV6_MORE: its number */
+        uint32_t offset, size; /* in the frame; all of it was captured */
+    } at[EG_TRAIL_MAX];
+};
+
+/* As eg_dissect, with a choice of the view; `trail` (NULL: not asked for) is filled besides. */
+void eg_dissect_as(enum eg_view view, uint32_t link_type, struct eg_span frame,
+                   uint32_t wire_length, struct eg_trail *trail, struct eg_layers *out);
+
+/* Takes a frame apart, EG_VIEW_INNERMOST. `frame` is what was captured of it, `wire_length` what it had on the wire
  * (less than captured: captured counts). Ownership: the spans of *out point into `frame`.
  * Threads: any. Errors: none; see remarks. */
 void eg_dissect(uint32_t link_type, struct eg_span frame, uint32_t wire_length,

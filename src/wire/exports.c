@@ -582,6 +582,7 @@ const struct eg_extract_type eg_extract_exports = {
     .help = "flow exports (NetFlow, sFlow) inside captures, as flows",
     .table = EG_TABLE_FLOWS,
     .also = EG_TABLE_COUNTERS,
+    .position = "flows",
     .open = exports_open,
     .begin = exports_begin,
     .feed = exports_feed,

@@ -363,6 +363,7 @@ const struct eg_extract_type eg_extract_packets = {
     .help = "One row a packet of a capture.",
     .table = EG_TABLE_PACKETS,
     .also = EG_TABLE_COUNT,
+    .position = "packets",
     .open = packets_open,
     .begin = packets_begin,
     .feed = packets_feed,
