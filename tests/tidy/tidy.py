@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SRC = ROOT / "src"
-LEVELS = {"base": 0, "table": 1, "wire": 2, "filter": 2, "meter": 3, "source": 3, "sink": 3,
+LEVELS = {"base": 0, "table": 1, "wire": 2, "filter": 2, "meter": 3, "match": 3, "source": 3, "sink": 3,
           "engine": 4, "store": 5, "query": 6, "server": 7, "cli": 8}
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|strtok|gets|alloca)\s*\("
 HEAP = r"\b(malloc|calloc|realloc|strdup|strndup|aligned_alloc|posix_memalign)\s*\("
