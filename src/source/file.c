@@ -98,6 +98,7 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
         plan->state = identity.state;
         if (plan->state == EG_PLAN_GROWN) {
             plan->resume_offset = identity.offset;
+            memcpy(plan->digest, identity.like->digest, sizeof plan->digest);
             if (!record_follows(source, &identity)) {
                 plan->state = EG_PLAN_KNOWN;
                 plan->rest = identity.rest_size > 0;

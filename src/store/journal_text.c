@@ -5,7 +5,7 @@
  *   {"file":"flows/date=…/part-….parquet","table":"flows","rows":…,"bytes":…,"start_us":…,"end_us":…}
  *   {"gone":"flows/date=…/part-….parquet","folds":0}
  *   {"key":"…","digest":"…","offset":…,"table":"flows","name":"…","session":"…","commit":1}
- *   (with "cut" and "cut_us" behind the offset where there are any)
+ *   (with "cut" and "cut_us", and "state", behind the offset where there are any)
  *   {"xxh3":"…"}
  */
 #include "store/journal.h"
@@ -37,6 +37,10 @@ static void add_position(struct eg_strbuf *to, const struct eg_position *p) {
     if (p->cut)
         eg_strbuf_printf(to, "\"cut\":%" PRIu64 ",\"cut_us\":%" PRId64 ",", p->cut_bytes,
                          p->cut_us);
+    if (p->state[0]) {
+        add_text(to, "state", p->state);
+        eg_strbuf_char(to, ',');
+    }
     add_text(to, "table", p->table);
     eg_strbuf_char(to, ',');
     add_text(to, "name", p->name);
@@ -163,6 +167,9 @@ bool eg_journal_position(json_t *object, struct eg_position *out) {
         !copy_name(object, out->name, sizeof out->name) || !get_i64(object, "offset", &offset))
         return false;
     out->offset = (uint64_t)offset;
+    if (json_object_get(object, "state") &&
+        !copy_text(object, "state", out->state, sizeof out->state))
+        return false;
     if (get_i64(object, "cut", &cut) && get_i64(object, "cut_us", &cut_us)) {
         out->cut = true;
         out->cut_bytes = (uint64_t)cut;

@@ -534,3 +534,17 @@ enum eg_status eg_batch_pick(struct eg_batch **out, const struct eg_batch *from,
     *out = batch;
     return EG_OK;
 }
+
+enum eg_status eg_batch_empty(struct eg_batch **out, enum eg_table_id table, struct eg_error *err) {
+    *out = eg_calloc(1, sizeof **out);
+    struct eg_column *columns = eg_calloc(eg_table_get(table)->count, sizeof *columns);
+    if (!*out || !columns) {
+        eg_free(*out);
+        eg_free(columns);
+        *out = NULL;
+        return eg_fail(err, EG_E_NOMEM, "no memory for a batch");
+    }
+    **out = (struct eg_batch){.table = eg_table_get(table), .table_id = table, .columns = columns};
+    atomic_init(&(*out)->refs, 1);
+    return EG_OK;
+}

@@ -151,5 +151,8 @@ int32_t eg_builder_intern(struct eg_builder *, uint32_t col, const char *text, s
  * them). */
 EG_MUST_CHECK enum eg_status eg_builder_seal(struct eg_builder *, struct eg_batch **out,
                                              struct eg_error *err);
+/* A batch without rows, which eg_builder_seal never makes. Errors: EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_batch_empty(struct eg_batch **out, enum eg_table_id,
+                                            struct eg_error *err);
 
 #endif

@@ -14,12 +14,12 @@ egi_parts egi_parts_all(const struct eg_scan_request *request) {
     return ((egi_parts)1 << request->part_count) - 1;
 }
 
-/* The parts whose table the position is of; no table: all. */
+/* The parts that the position is of; none named: all. */
 static egi_parts position_parts(const struct eg_position *p,
                                 const struct eg_scan_request *request) {
     egi_parts parts = 0;
     for (uint32_t i = 0; i < request->part_count; i++)
-        if (!p->table[0] || strcmp(p->table, eg_table_name(request->parts[i].extract->table)) == 0)
+        if (!p->table[0] || strcmp(p->table, request->parts[i].extract->position) == 0)
             parts |= (egi_parts)1 << i;
     return parts;
 }
@@ -29,7 +29,8 @@ static int place_order(const void *left, const void *right) {
     int order = strcmp(a->key, b->key);
     if (order) return order;
     if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
-    return strcmp(a->digest, b->digest);
+    order = strcmp(a->digest, b->digest);
+    return order ? order : strcmp(a->state, b->state);
 }
 
 static enum eg_status no_memory(struct eg_error *err) {
@@ -58,6 +59,7 @@ static void places_merge(struct egi_known *known, const struct eg_scan_request *
         } else {
             known->places[to] = known->fresh[--fresh];
             known->parts[to] = position_parts(&known->places[to], request);
+            known->places[to].table[0] = 0; /* the parts tell, of the places that are one */
         }
     }
     size_t all = known->count + known->fresh_count, count = 0;

@@ -256,7 +256,7 @@ static bool positions_reserve(struct pump *pump, size_t more) {
     return true;
 }
 
-/* Notes how far the current input was read, once for each table. An input that cannot be found again
+/* Notes how far the current input was read, once for each part. An input that cannot be found again
  * (standard input) has no key, and nobody could use its position. */
 static enum eg_status positions_note(struct pump *pump, struct eg_position *reached,
                                      struct eg_error *err) {
@@ -266,10 +266,9 @@ static enum eg_status positions_note(struct pump *pump, struct eg_position *reac
     if (!positions_reserve(pump, scan->part_count))
         return eg_fail(err, EG_E_NOMEM, "no memory for positions");
     for (uint32_t i = 0; i < scan->part_count; i++) {
-        if (!eg_scan_reads(pump->scan, scan->parts[i].extract->table)) continue;
-        struct eg_position *at = &pump->positions[pump->position_count++];
-        *at = *reached;
-        snprintf(at->table, sizeof at->table, "%s", eg_table_name(scan->parts[i].extract->table));
+        struct eg_position *at = &pump->positions[pump->position_count];
+        if (!eg_scan_mark(pump->scan, scan->parts[i].extract, reached, at)) continue;
+        pump->position_count++;
         EG_TRY(eg_scan_know(pump->scan, at, err)); /* the same file may be named twice */
     }
     return EG_OK;

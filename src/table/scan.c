@@ -28,9 +28,9 @@ struct eg_scan {
     struct egi_input *inputs;  /* not wholly joined, in order; the last one may be `current` */
     struct egi_input *current; /* the one that units are taken from */
     size_t next_input;
-    egi_parts passes[EG_SCAN_PARTS_MAX]; /* over the input at next_input */
-    uint32_t pass, pass_count;           /* the next of them; equal: not told yet */
-    struct egi_unit *parked;             /* in no order */
+    struct egi_pass passes[EG_SCAN_PARTS_MAX]; /* over the input at next_input */
+    uint32_t pass, pass_count;                 /* the next of them; equal: not told yet */
+    struct egi_unit *parked;                   /* in no order */
     uint64_t open_units;
     uint32_t workers;
     bool reading; /* a worker is opening an input, or reading a stream, without the lock */
@@ -217,7 +217,7 @@ static enum eg_status pass_open_now(struct eg_scan *scan, struct egi_input **inp
         scan->pass = 0;
     }
     return egi_input_open(input, &scan->env, &scan->request, &scan->known, scan->next_input,
-                          scan->passes[scan->pass++], state, err);
+                          &scan->passes[scan->pass++], state, err);
 }
 
 /* Plans the next pass over the input at next_input, and opens it for that. */
@@ -310,6 +310,18 @@ static void unit_given(struct eg_scan_worker *worker, struct egi_unit *unit) {
     worker->unit = unit;
 }
 
+#define TICK_US 1000000
+
+/* Where nothing comes, extracts that hold rows back are told what time it is now and then, by a batch
+ * without rows. */
+static bool tick_due(const struct eg_scan *scan, struct egi_input *input) {
+    if (!input->plan.live || !egi_input_holds(input)) return false;
+    int64_t now_us = scan->env.now_us(scan->env.clock), since_us = now_us - input->ticked_us;
+    if (since_us >= 0 && since_us < TICK_US) return false;
+    input->ticked_us = now_us;
+    return true;
+}
+
 /* Reads the next unit of a stream, or learns that it is over. With the lock, which is given up
  * meanwhile. `ahead`: the unit is kept for later, with the position before it. */
 static void stream_read(struct eg_scan_worker *worker, struct egi_input *input, bool ahead) {
@@ -325,6 +337,11 @@ static void stream_read(struct eg_scan_worker *worker, struct egi_input *input, 
         status = source->position(input->source, input->taken - 1, &input->before, &err);
     if (of_source && status >= 0)
         status = source->next(input->source, unit->number, &unit->raw, &unit->tally, &err);
+    if (status == EG_AGAIN && !ahead && tick_due(scan, input)) {
+        status = eg_batch_empty(&unit->raw, EG_TABLE_RAW, &err);
+        of_source = false;
+    }
+    if (input->counted && unit) eg_tally_reset(&unit->tally);
     pthread_mutex_lock(&scan->lock);
     scan->reading = false;
     pthread_cond_broadcast(&scan->changed);
@@ -583,14 +600,12 @@ const char *eg_scan_input(struct eg_scan *scan) {
     return name;
 }
 
-bool eg_scan_reads(struct eg_scan *scan, enum eg_table_id table) {
-    pthread_mutex_lock(&scan->lock);
-    bool reads = false;
+bool eg_scan_mark(struct eg_scan *scan, const struct eg_extract_type *extract,
+                  const struct eg_position *reached, struct eg_position *out) {
     for (uint32_t i = 0; scan->current && i < scan->request.part_count; i++)
-        if (scan->current->wanted >> i & 1)
-            reads = reads || scan->request.parts[i].extract->table == table;
-    pthread_mutex_unlock(&scan->lock);
-    return reads;
+        if (scan->request.parts[i].extract == extract)
+            return egi_input_mark(scan->current, i, reached, out);
+    return false;
 }
 
 enum eg_status eg_scan_position(struct eg_scan *scan, struct eg_position *out,
@@ -659,6 +674,10 @@ static void *copy_of(const void *from, size_t count, size_t size) {
     return copy;
 }
 
+static int part_order(const struct eg_scan_part *part) {
+    return (int)part->extract->table * 2 + part->extract->holds;
+}
+
 static bool request_copy(struct eg_scan_request *to, const struct eg_scan_request *from) {
     *to = *from;
     char **inputs = eg_calloc(from->input_count + 1, sizeof(char *));
@@ -669,11 +688,11 @@ static bool request_copy(struct eg_scan_request *to, const struct eg_scan_reques
     bool whole = inputs && to->netflow_ports;
     for (size_t i = 0; whole && i < from->input_count; i++)
         whole = (inputs[i] = eg_strdup(from->inputs[i])) != NULL;
-    /* a frame that held an export is claimed before the packets are looked at */
+    /* a frame that held an export is claimed before its packet is looked at */
     for (uint32_t i = 1; i < to->part_count; i++)
         for (uint32_t k = i; k; k--) {
             struct eg_scan_part before = to->parts[k - 1];
-            if (to->parts[k].extract->table >= before.extract->table) break;
+            if (part_order(&to->parts[k]) >= part_order(&before)) break;
             to->parts[k - 1] = to->parts[k];
             to->parts[k] = before;
         }

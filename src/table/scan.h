@@ -36,14 +36,15 @@ struct eg_scan_request {
     bool claim; /* a frame that held an export is not also a packet row */
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
+    const struct eg_metering *metering; /* for the extracts; not copied. NULL: as usual */
     struct eg_book *book; /* for the extracts; not copied: outlives the scan. With it, the joins of
                              an input follow those of the input before it. NULL: none */
     /* Called with every raw batch, in the order of the input, before its unit is finished; never
      * concurrent with itself. A failure ends the scan. NULL: nobody wants them. */
     enum eg_status (*raw)(void *to, struct eg_batch *, struct eg_error *);
     void *raw_to;
-    /* Rows of a position's table before it are not given out again (no table: of all). An input
-     * whose tables are known to different places is read more than once. */
+    /* Rows of a position's part (its extract's word for it) before it are not given out again (none
+     * named: of all). An input whose parts are known to different places is read more than once. */
     const struct eg_position *known;
     size_t known_count;
     bool pause;      /* workers stop at the end of each input as if held; the next one is
@@ -90,8 +91,11 @@ EG_MUST_CHECK enum eg_status eg_scan_next(struct eg_scan_worker *, struct eg_bat
 void eg_scan_hold(struct eg_scan *, bool hold);
 bool eg_scan_over(struct eg_scan *);         /* all inputs are read and joined */
 const char *eg_scan_input(struct eg_scan *); /* the current one; NULL: none */
-/* Whether the current input is read for this table (its position is one of that table, then). */
-bool eg_scan_reads(struct eg_scan *, enum eg_table_id);
+/* The position of what this extract has given out of the current input, which was read up to
+ * `reached`: that place, or, for one that still holds rows back, the place where it held none, with
+ * its state. False: the input is not read for it, or there is nothing new to note. */
+bool eg_scan_mark(struct eg_scan *, const struct eg_extract_type *,
+                  const struct eg_position *reached, struct eg_position *out);
 EG_MUST_CHECK enum eg_status eg_scan_position(struct eg_scan *, struct eg_position *out,
                                               struct eg_error *err);
 /* While the scan is held: one more position is known (its `table` says of which), so that a copy of

@@ -4,7 +4,9 @@
 #include "table/scan_input.h"
 
 #include "base/alloc.h"
+#include "table/scan_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,75 +128,25 @@ static enum eg_status out_collect(struct eg_out *out, const struct eg_scan_part 
     return status;
 }
 
-/* ---- what is known ---- */
+/* ---- opening ---- */
 
 static bool has(egi_parts parts, uint32_t part) { return parts >> part & 1; }
 
-/* Plans with the places that are known of all of `parts`: one that some table is behind would leave
- * rows of that table out. */
-static enum eg_status plan_for(struct eg_source *source, const struct eg_scan_request *request,
-                               const struct egi_known *known, egi_parts parts, struct eg_plan *out,
-                               struct eg_error *err) {
-    if (!known->differ) return request->source->plan(source, known->places, known->count, out, err);
-    struct eg_position *places = eg_calloc(known->count, sizeof *places);
-    size_t count = 0;
-    if (!places) return eg_fail(err, EG_E_NOMEM, "no memory for positions");
-    for (size_t i = 0; i < known->count; i++)
-        if ((known->parts[i] & parts) == parts) places[count++] = known->places[i];
-    enum eg_status status = request->source->plan(source, places, count, out, err);
-    eg_free(places);
-    return status;
+static bool holds(const struct egi_input *input, uint32_t part) {
+    return input->request->parts[part].extract->holds;
 }
 
-/* How far the part's table is known: UINT64_MAX wholly, 0 not at all. */
-static uint64_t known_until(const struct eg_env *env, const struct eg_scan_request *request,
-                            const struct egi_known *known, size_t index, uint32_t part) {
-    struct eg_source *source;
-    struct eg_plan plan = {.resume_offset = 0};
-    enum eg_status status =
-        request->source->open(env, request->inputs[index], request->source_options, &source, NULL);
-    if (status < 0) return 0; /* opening it in earnest will tell */
-    status = plan_for(source, request, known, (egi_parts)1 << part, &plan, NULL);
-    request->source->close(source);
-    if (status < 0) return 0;
-    return plan.state == EG_PLAN_KNOWN ? UINT64_MAX : plan.resume_offset;
-}
-
-uint32_t egi_input_passes(const struct eg_env *env, const struct eg_scan_request *request,
-                          const struct egi_known *known, size_t index,
-                          egi_parts passes[EG_SCAN_PARTS_MAX]) {
-    passes[0] = egi_parts_all(request);
-    if (!known->differ) return 1;
-    uint64_t until[EG_SCAN_PARTS_MAX];
-    bool whole = true;
-    for (uint32_t part = 0; part < request->part_count; part++) {
-        until[part] = known_until(env, request, known, index, part);
-        whole = whole && until[part] == UINT64_MAX;
-    }
-    if (whole) return 1;
-    uint32_t count = 0;
-    for (uint32_t part = 0; part < request->part_count; part++) {
-        uint32_t same = 0;
-        while (same < count && until[__builtin_ctz(passes[same])] != until[part]) same++;
-        if (until[part] == UINT64_MAX) continue;
-        if (same == count) passes[count++] = 0;
-        passes[same] |= (egi_parts)1 << part;
-    }
-    return count;
-}
-
-/* ---- opening ---- */
-
-/* A part that claims frames is fed even where its own rows are not wanted. */
+/* A part that may claim frames is fed even where its own rows are not wanted. */
 static egi_parts parts_fed(const struct eg_scan_request *request, egi_parts wanted) {
     if (!request->claim) return wanted;
-    egi_parts fed = 0;
+    egi_parts fed = wanted;
     for (uint32_t i = 0; i < request->part_count; i++)
-        if (wanted >> i) fed |= (egi_parts)1 << i;
+        if (wanted >> i && !request->parts[i].extract->holds) fed |= (egi_parts)1 << i;
     return fed;
 }
 
-static enum eg_status extracts_open(struct egi_input *input, struct eg_error *err) {
+static enum eg_status extracts_open(struct egi_input *input, const struct egi_known *known,
+                                    struct eg_error *err) {
     const struct eg_scan_request *request = input->request;
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_extract_options options = {
@@ -203,8 +155,12 @@ static enum eg_status extracts_open(struct egi_input *input, struct eg_error *er
             .netflow_port_count = request->netflow_port_count,
             .input_name = input->plan.live ? NULL : input->name,
             .book = request->book,
+            .metering = request->metering,
+            .state = &input->states[i],
+            .live = input->plan.live,
         };
         if (!has(input->fed, i)) continue;
+        if (holds(input, i)) egi_state_find(input, known, i);
         EG_TRY(request->parts[i].extract->open(input->env, &options, &input->extracts[i], err));
     }
     return EG_OK;
@@ -215,13 +171,13 @@ static enum eg_status input_plan(struct egi_input *input, const struct egi_known
     const struct eg_scan_request *request = input->request;
     EG_TRY(request->source->open(input->env, input->name, request->source_options, &input->source,
                                  err));
-    EG_TRY(plan_for(input->source, request, known, input->wanted, &input->plan, err));
+    EG_TRY(egi_plan_for(input->source, request, known, input->wanted, &input->plan, err));
     return input->plan.state == EG_PLAN_KNOWN ? EG_END : EG_OK;
 }
 
 enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *env,
                               const struct eg_scan_request *request, const struct egi_known *known,
-                              size_t index, egi_parts wanted, enum eg_plan_state *state,
+                              size_t index, const struct egi_pass *pass, enum eg_plan_state *state,
                               struct eg_error *err) {
     *out = NULL;
     *state = EG_PLAN_NEW;
@@ -231,12 +187,13 @@ enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *env,
     input->request = request;
     input->index = index;
     input->name = request->inputs[index];
-    input->wanted = wanted;
-    input->fed = parts_fed(request, wanted);
+    input->wanted = pass->parts;
+    input->counted = pass->counted;
+    input->fed = parts_fed(request, pass->parts);
     atomic_init(&input->failed_at, UINT64_MAX);
     enum eg_status status = input_plan(input, known, err);
     *state = input->plan.state;
-    if (status == EG_OK) status = extracts_open(input, err);
+    if (status == EG_OK) status = extracts_open(input, known, err);
     if (status < 0) {
         egi_input_free(input);
         return status;
@@ -245,6 +202,24 @@ enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *env,
     input->exhausted = input->plan.units == 0;
     *out = input;
     return status;
+}
+
+bool egi_input_holds(const struct egi_input *input) {
+    for (uint32_t i = 0; i < input->request->part_count; i++)
+        if (has(input->wanted, i) && holds(input, i)) return true;
+    return false;
+}
+
+bool egi_input_mark(const struct egi_input *input, uint32_t part, const struct eg_position *reached,
+                    struct eg_position *out) {
+    if (!has(input->wanted, part)) return false;
+    *out = *reached;
+    snprintf(out->table, sizeof out->table, "%s", input->request->parts[part].extract->position);
+    if (!holds(input, part) || (input->exhausted && input->drained)) return true;
+    out->cut = false;
+    out->offset = input->plan.resume_offset;
+    memcpy(out->digest, input->plan.digest, sizeof out->digest);
+    return egi_state_text(&input->states[part], reached, out->state);
 }
 
 void egi_input_free(struct egi_input *input) {
@@ -330,12 +305,24 @@ static void unit_place(struct egi_unit *unit, const struct eg_batch *raw) {
                   (uint64_t)eg_col_i64(&raw->columns[col])[0] < resume;
 }
 
+/* What an extract that holds rows back was not fed it does not give: all of its rows are new, in
+ * whatever unit they come. */
+static bool part_muted(const struct egi_unit *unit, uint32_t part) {
+    return !has(unit->input->wanted, part) || (unit->muted && !holds(unit->input, part));
+}
+
+/* Whether the part's counts go with the unit's, which count where it is not muted. */
+static bool counts_along(const struct egi_unit *unit, uint32_t part) {
+    return has(unit->input->wanted, part) && !(unit->muted && holds(unit->input, part));
+}
+
 static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
                                 struct egi_scratch *scratch, struct egi_batches *ready,
                                 struct egi_counts *counts, struct eg_error *err) {
     const struct eg_scan_request *request = unit->input->request;
     uint64_t *claimed = NULL;
-    if (request->raw && !unit->muted && !egi_batches_push(&unit->raws, eg_batch_ref(raw))) {
+    if (request->raw && raw->rows && !unit->muted &&
+        !egi_batches_push(&unit->raws, eg_batch_ref(raw))) {
         eg_batch_unref(raw);
         return eg_fail(err, EG_E_NOMEM, "%s: no memory", unit->input->name);
     }
@@ -343,16 +330,16 @@ static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
         return eg_fail(err, EG_E_NOMEM, "%s: no memory", unit->input->name);
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_out *out = &unit->outs[i];
-        bool wanted = has(unit->input->wanted, i);
-        if (!unit->parts[i]) continue;
+        bool along = counts_along(unit, i);
+        if (!unit->parts[i] || (unit->muted && holds(unit->input, i))) continue;
         uint64_t datagrams = out->datagrams;
-        tally_lend(&unit->tally, out, wanted);
+        tally_lend(&unit->tally, out, along);
         enum eg_status status =
             request->parts[i].extract->feed(unit->parts[i], raw, claimed, out, err);
-        tally_return(&unit->tally, out, wanted);
+        tally_return(&unit->tally, out, along);
         counts->datagrams += out->datagrams - datagrams;
         if (status < 0) return status;
-        EG_TRY(out_collect(out, &request->parts[i], unit->muted || !wanted, scratch, ready, err));
+        EG_TRY(out_collect(out, &request->parts[i], part_muted(unit, i), scratch, ready, err));
     }
     return EG_OK;
 }
@@ -362,12 +349,12 @@ static enum eg_status unit_seal(struct egi_unit *unit, struct egi_scratch *scrat
     const struct eg_scan_request *request = unit->input->request;
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_out *out = &unit->outs[i];
-        bool wanted = has(unit->input->wanted, i);
+        bool along = counts_along(unit, i);
         if (!unit->parts[i]) continue;
-        tally_lend(&unit->tally, out, wanted);
+        tally_lend(&unit->tally, out, along);
         eg_out_seal(out);
-        tally_return(&unit->tally, out, wanted);
-        EG_TRY(out_collect(out, &request->parts[i], unit->muted || !wanted, scratch, ready, err));
+        tally_return(&unit->tally, out, along);
+        EG_TRY(out_collect(out, &request->parts[i], part_muted(unit, i), scratch, ready, err));
     }
     return EG_OK;
 }
@@ -385,7 +372,10 @@ static enum eg_status unit_read(struct egi_unit *unit, struct eg_batch **raw,
         unit->placed = unit->muted = true;
         *source = EG_END;
     } else if (input->plan.units != EG_UNITS_STREAM) {
-        *source = input->request->source->next(input->source, unit->number, raw, &unit->tally, err);
+        struct eg_tally counted = {0};
+        *source = input->request->source->next(input->source, unit->number, raw,
+                                               input->counted ? &counted : &unit->tally, err);
+        eg_tally_reset(&counted);
         if (*source != EG_OK) *raw = NULL;
     }
     return EG_OK;
@@ -455,16 +445,15 @@ static enum eg_status parts_step(struct egi_unit *unit, part_step step, struct e
     enum eg_status status = EG_OK;
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_out *out = &unit->outs[i];
-        bool wanted = has(unit->input->wanted, i);
+        bool along = counts_along(unit, i);
         if (!unit->parts[i]) continue;
         uint64_t datagrams = out->datagrams;
-        tally_lend(&unit->tally, out, wanted);
+        tally_lend(&unit->tally, out, along);
         enum eg_status part = step(unit, i, out, status < 0 ? NULL : err);
-        tally_return(&unit->tally, out, wanted);
+        tally_return(&unit->tally, out, along);
         counts->datagrams += out->datagrams - datagrams;
         if (part >= 0 && status >= 0)
-            part =
-                out_collect(out, &request->parts[i], unit->muted || !wanted, scratch, ready, err);
+            part = out_collect(out, &request->parts[i], part_muted(unit, i), scratch, ready, err);
         if (part < 0 && status >= 0) status = part;
     }
     return status;
@@ -508,6 +497,9 @@ void egi_unit_settle(struct egi_unit *unit) {
         input->finished = unit->next;
         input->settled++;
         if (!unit->muted) eg_tally_merge(&input->tally, &unit->tally);
+        for (uint32_t i = 0; i < input->request->part_count && unit->muted; i++)
+            if (has(input->wanted, i) && holds(input, i))
+                eg_tally_merge(&input->tally, &unit->outs[i].tally);
         egi_unit_free(unit);
     }
 }

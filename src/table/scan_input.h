@@ -43,12 +43,15 @@ struct egi_input {
     const struct eg_env *env;
     const struct eg_scan_request *request; /* the scan's copy */
     size_t index;
+    bool counted;     /* what the source counts was counted by another pass, or an earlier run */
     egi_parts wanted; /* whose rows and counts are given out */
     egi_parts fed;    /* these, and those that claim frames before them */
     const char *name;
     struct eg_source *source;
     struct eg_plan plan;
     struct eg_extract *extracts[EG_SCAN_PARTS_MAX];
+    struct eg_extract_state states[EG_SCAN_PARTS_MAX]; /* of those that hold rows back */
+    int64_t ticked_us;         /* a live input: when its extracts were last told the time */
     uint64_t taken;            /* (lock) units given out */
     uint64_t joined;           /* (lock) */
     uint64_t settled;          /* (lock) finished, and their counts taken over, in order */
@@ -68,19 +71,41 @@ struct egi_input {
     struct egi_input *next;    /* (lock) */
 };
 
-/* How often an input must be read: once for all parts, unless its tables are known to different
- * places; then once for each place. Answers the number of passes and which parts each is for; parts
- * that are known whole are left out where others are not. */
+/* One reading of an input. What its source counts (damage, cuts) is not of any part: it counts once,
+ * in the reading that begins the furthest behind, unless some part is known whole. */
+struct egi_pass {
+    egi_parts parts; /* whose rows it is for */
+    bool counted;
+};
+
+/* How often an input must be read: once for all parts, unless these are known to different places;
+ * then once for each place. Answers the number of passes; parts that are known whole are left out
+ * where others are not. */
 uint32_t egi_input_passes(const struct eg_env *, const struct eg_scan_request *,
                           const struct egi_known *, size_t index,
-                          egi_parts passes[EG_SCAN_PARTS_MAX]);
+                          struct egi_pass passes[EG_SCAN_PARTS_MAX]);
+
+/* Plans with the places that are known of all of `parts`: one that some part is behind would leave
+ * rows of that part out. */
+enum eg_status egi_plan_for(struct eg_source *, const struct eg_scan_request *,
+                            const struct egi_known *, egi_parts parts, struct eg_plan *out,
+                            struct eg_error *);
+/* What a run that was killed had given out of a part that holds rows back, from the place on where
+ * this input (planned) is taken up, into its state: the latest that is of this input. */
+void egi_state_find(struct egi_input *, const struct egi_known *, uint32_t part);
 
 /* Opens the source, plans it, and opens the extracts. EG_END: all of it is known already (*out is
  * there all the same, for its plan). `state` is set on every answer. */
 enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *,
                               const struct eg_scan_request *, const struct egi_known *,
-                              size_t index, egi_parts wanted, enum eg_plan_state *state,
+                              size_t index, const struct egi_pass *, enum eg_plan_state *state,
                               struct eg_error *);
+/* The position of what a part has given out, the input having been read up to `reached`; see
+ * eg_scan_mark. While no worker is inside a call. */
+bool egi_input_mark(const struct egi_input *, uint32_t part, const struct eg_position *reached,
+                    struct eg_position *out);
+/* Whether some part holds rows back. */
+bool egi_input_holds(const struct egi_input *);
 /* Frees it with the units that are still pending (which are joined into nothing). */
 void egi_input_free(struct egi_input *);
 

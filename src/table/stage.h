@@ -84,6 +84,7 @@ struct eg_plan {
     const char *warning; /* CHANGED: says so, in one line; else NULL */
     char key[40];        /* as in struct eg_position: what others know this input by; "" if none */
     char lock[40];       /* as key, by more bytes: many captures begin alike; "": the key does */
+    char digest[33];     /* of what stands before resume_offset; "" where that is 0 */
 };
 
 struct eg_source; /* each source type defines its own */
@@ -149,12 +150,12 @@ struct eg_book;         /* what exporters said of how to read them (wire/book.h)
 /* For an extract that holds rows back (a meter). Its rows come in an order of their own in each shard,
  * which depends on the input alone: not on units, batches or threads. So a killed run is repeated by
  * reading from where nothing was held (position.offset) and leaving out the first given[i] rows of
- * each shard. Written by the extract in join() and finish(), read while the scan is held; in
- * position.state as decimal numbers, separated by commas. */
+ * each shard, and what was counted with them. Written by the extract in join() and finish(), read
+ * while the scan is held; in position.state as words (table/scan_state.h). */
 #define EG_SHARDS 16
 struct eg_extract_state {
-    uint64_t given[EG_SHARDS]; /* rows given out since nothing was held */
-    uint64_t leave[EG_SHARDS]; /* at open: rows not to be given out again */
+    uint64_t given[EG_SHARDS]; /* rows made since nothing was held: those left out are among them */
+    uint64_t leave[EG_SHARDS]; /* at open: the first so many are not to be given out again */
 };
 
 /* How packets become flows; 0 is the default everywhere. */
@@ -189,6 +190,8 @@ struct eg_extract_type {
     enum eg_table_id table;
     enum eg_table_id also; /* a second table it may fill; EG_TABLE_COUNT: none */
     const char *position;  /* what positions call what it has given out */
+    bool holds; /* rows back, until join(NULL): its position is where it held none, with its state. It
+                   sees nothing of what stands before that */
 
     enum eg_status (*open)(const struct eg_env *, const struct eg_extract_options *,
                            struct eg_extract **out, struct eg_error *);

@@ -20,6 +20,7 @@ static void fill(struct eg_journal *journal) {
     p.cut = true;
     p.cut_bytes = 123;
     p.cut_us = INT64_MIN;
+    snprintf(p.state, sizeof p.state, "123:0f:1,2,3");
     must(eg_journal_add_mark(journal, &p, SESSION, 3, ERR));
 }
 

@@ -15,8 +15,10 @@
 
 #include <cmocka.h>
 
-static const struct eg_extract_type flows = {.table = EG_TABLE_FLOWS}, packets = {.table = EG_TABLE_PACKETS};
-static struct eg_scan_request request = {.parts = {{.extract = &flows}, {.extract = &packets}}, .part_count = 2};
+static const struct eg_extract_type flows = {.table = EG_TABLE_FLOWS, .position = "flows"},
+                                    packets = {.table = EG_TABLE_PACKETS, .position = "packets"};
+static struct eg_scan_request request = {.parts = {{.extract = &flows}, {.extract = &packets}},
+                                         .part_count = 2};
 
 static struct eg_position place(int key, int offset, const char *table) {
     struct eg_position p = {.offset = (uint64_t)offset};
@@ -42,7 +44,8 @@ static void in_any_steps(void **state) {
     const char *const tables[] = {"flows", "packets", "", "counters"};
     srand(3);
     for (int round = 0; round < 40; round++) {
-        size_t count = (size_t)(rand() % (round % 4 ? 60 : 4000)), begun = count ? (size_t)rand() % count : 0;
+        size_t count = (size_t)(rand() % (round % 4 ? 60 : 4000)),
+               begun = count ? (size_t)rand() % count : 0;
         struct eg_position *all = eg_calloc(count + 1, sizeof *all);
         for (size_t i = 0; i < count; i++)
             all[i] = place(rand() % 40, rand() % 30 * 50, tables[rand() % 4]);
@@ -62,15 +65,16 @@ static void in_any_steps(void **state) {
         size_t found = 0;
         for (size_t i = 0; i < once.count; i++)
             for (size_t k = 0; k < i; k++)
-                if (strcmp(once.places[i].key, once.places[k].key) == 0 && once.places[i].offset == once.places[k].offset)
+                if (strcmp(once.places[i].key, once.places[k].key) == 0 &&
+                    once.places[i].offset == once.places[k].offset)
                     fail_msg("a place comes twice");
         for (size_t i = 0; i < count; i++) {
             egi_parts part = !all[i].table[0] ? 3 : strcmp(all[i].table, "flows") == 0 ? 1 : 2;
             if (strcmp(all[i].table, "counters") == 0) continue;
             bool there = false;
             for (size_t k = 0; k < once.count; k++)
-                there |= strcmp(once.places[k].key, all[i].key) == 0 && once.places[k].offset == all[i].offset &&
-                         (once.parts[k] & part) == part;
+                there |= strcmp(once.places[k].key, all[i].key) == 0 &&
+                         once.places[k].offset == all[i].offset && (once.parts[k] & part) == part;
             found += !there;
         }
         assert_int_equal(found, 0);
@@ -106,7 +110,8 @@ static void no_memory(void **state) {
     bool failed = true;
     for (long n = 0; failed; n++) {
         struct egi_known known;
-        struct eg_position p[3] = {place(1, 100, "flows"), place(2, 100, "flows"), place(1, 100, "packets")};
+        struct eg_position p[3] = {place(1, 100, "flows"), place(2, 100, "flows"),
+                                   place(1, 100, "packets")};
         torture_fail_after(n);
         enum eg_status status = egi_known_init(&known, &request, p, 2, NULL);
         if (status >= 0) status = egi_known_add(&known, &request, &p[2], NULL);

@@ -9,7 +9,10 @@
  * stands at offset 10 i, and its number is a hash of i. Numbers divisible by 7 are "special": their
  * row names the special number before, in whatever unit that was, which only join() can know.
  * Numbers divisible by 5 are exports: a row of flows; the others are rows of packets. Numbers
- * divisible by 11 are also counted under time_order. At the end, drain gives one row more. */
+ * divisible by 11 are also counted under time_order. At the end, drain gives one row more.
+ *
+ * A third extract holds rows back, as a meter does: three records that fall to one shard become one row
+ * of flows (the first one's time, the sum of their numbers), and what is left at the end as well. */
 #ifndef EG_SCAN_FAKE_H
 #define EG_SCAN_FAKE_H
 
@@ -89,7 +92,8 @@ static inline enum eg_status fake_plan(struct eg_source *s, const struct eg_posi
                                        struct eg_error *err) {
     (void)err;
     for (size_t i = 0; i < known_count; i++)
-        if (strcmp(known[i].key, s->name) == 0 && known[i].offset / 10 > s->resume)
+        if (strcmp(known[i].key, s->name) == 0 && known[i].offset / 10 > s->resume &&
+            known[i].offset / 10 <= s->records)
             s->resume = known[i].offset / 10;
     unsigned long rest = s->records - s->resume;
     unsigned long units = fake_units_before(s) + (rest + s->unit - 1) / s->unit;
@@ -196,7 +200,14 @@ struct eg_extract {
     int64_t special; /* the last one; the joiner's */
     uint64_t next_unit;
     int64_t rows;
+    /* of the one that holds rows back */
+    struct eg_extract_state *state;
+    struct fake_held {
+        int64_t first_us, sum;
+        int count;
+    } held[EG_SHARDS];
 };
+static atomic_ullong fake_ticks;
 
 struct fake_late {
     int64_t time_us, number, before; /* before -1: to be told by join */
@@ -208,6 +219,8 @@ struct eg_extract_unit {
     struct fake_late first;
     bool has_first;
     int64_t rows;
+    int64_t (*kept)[2]; /* time and number, until the join */
+    size_t kept_count;
 };
 
 static inline enum eg_status fake_extract_open(struct eg_extract **out, bool exports,
@@ -320,10 +333,89 @@ static inline void fake_extract_close(struct eg_extract *extract) {
     eg_free(extract);
 }
 
+/* ---- one that holds rows back ---- */
+
+static inline enum eg_status fake_metered_open(const struct eg_env *env,
+                                               const struct eg_extract_options *options,
+                                               struct eg_extract **out, struct eg_error *err) {
+    (void)env;
+    EG_TRY(fake_extract_open(out, true, err));
+    (*out)->state = options->state;
+    return EG_OK;
+}
+
+static inline enum eg_status fake_metered_feed(struct eg_extract_unit *u, struct eg_batch *raw,
+                                               uint64_t *claimed, struct eg_out *out,
+                                               struct eg_error *err) {
+    (void)out;
+    if (!raw->rows) {
+        fake_ticks++;
+        return EG_OK;
+    }
+    void *grown = eg_realloc(u->kept, u->kept_count + raw->rows, sizeof *u->kept);
+    if (!grown) return eg_fail(err, EG_E_NOMEM, "no memory");
+    u->kept = grown;
+    for (uint32_t row = 0; row < raw->rows; row++) {
+        if (claimed && eg_bit(claimed, row)) continue;
+        u->kept[u->kept_count][0] = eg_col_i64(&raw->columns[EG_COL(RAW, time_ns)])[row] / 1000;
+        u->kept[u->kept_count++][1] = eg_col_i64(&raw->columns[EG_COL(RAW, length)])[row];
+    }
+    return EG_OK;
+}
+
+static inline void fake_held_give(struct eg_extract *extract, int shard, struct eg_out *out) {
+    struct fake_held *held = &extract->held[shard];
+    struct eg_extract_state *state = extract->state;
+    if (state->given[shard]++ >= state->leave[shard]) {
+        fake_row(true, out, held->first_us, held->sum, held->count);
+        eg_tally_add(&out->tally, EG_CAUSE_record_empty, NULL, INT64_MIN, 1, 0, 0);
+    }
+    *held = (struct fake_held){0, 0, 0};
+}
+
+static inline enum eg_status fake_metered_join(struct eg_extract *extract,
+                                               struct eg_extract_unit *u, struct eg_out *out,
+                                               struct eg_error *err) {
+    (void)err;
+    for (int shard = 0; !u && shard < EG_SHARDS; shard++)
+        if (extract->held[shard].count) fake_held_give(extract, shard, out);
+    for (size_t i = 0; u && i < u->kept_count; i++) {
+        int shard = (int)(u->kept[i][1] % EG_SHARDS);
+        struct fake_held *held = &extract->held[shard];
+        if (!held->count++) held->first_us = u->kept[i][0];
+        held->sum += u->kept[i][1];
+        if (held->count == 3) fake_held_give(extract, shard, out);
+    }
+    return EG_OK;
+}
+
+static inline enum eg_status fake_metered_finish(struct eg_extract_unit *u, struct eg_out *out,
+                                                 struct eg_error *err) {
+    eg_free(u->kept);
+    return fake_finish(u, out, err);
+}
+
+static const struct eg_extract_type fake_metered = {
+    .abi = EG_STAGE_ABI,
+    .name = "metered",
+    .help = "",
+    .table = EG_TABLE_FLOWS,
+    .also = EG_TABLE_COUNT,
+    .position = "metered",
+    .holds = true,
+    .open = fake_metered_open,
+    .begin = fake_begin,
+    .feed = fake_metered_feed,
+    .join = fake_metered_join,
+    .finish = fake_metered_finish,
+    .close = fake_extract_close,
+};
+
 static const struct eg_extract_type fake_exports = {
     .abi = EG_STAGE_ABI,
     .name = "exports",
     .help = "",
+    .position = "flows",
     .table = EG_TABLE_FLOWS,
     .also = EG_TABLE_COUNT,
     .open = fake_exports_open,
@@ -337,6 +429,7 @@ static const struct eg_extract_type fake_packets = {
     .abi = EG_STAGE_ABI,
     .name = "packets",
     .help = "",
+    .position = "packets",
     .table = EG_TABLE_PACKETS,
     .also = EG_TABLE_COUNT,
     .open = fake_packets_open,
@@ -410,6 +503,24 @@ static inline void fake_expect(struct fake_rows *to, unsigned long records, bool
         }
         if (drained) fake_add(to, (struct fake_row){table, INT64_C(1) << 40, rows, -1});
     }
+}
+
+/* The same of the extract that holds rows back; it is taken up at record `from`. */
+static inline void fake_expect_held(struct fake_rows *to, unsigned long from, unsigned long records,
+                                    bool claim) {
+    struct fake_row held[EG_SHARDS] = {{0}};
+    for (unsigned long i = from; i < records; i++) {
+        int64_t number = (int64_t)fake_number(i);
+        struct fake_row *row = &held[number % EG_SHARDS];
+        if (claim && number % 5 == 0) continue;
+        if (!row->before++) row->time_us = (int64_t)i * 1000;
+        row->number += number;
+        if (row->before < 3) continue;
+        fake_add(to, *row);
+        *row = (struct fake_row){0};
+    }
+    for (int shard = 0; shard < EG_SHARDS; shard++)
+        if (held[shard].before) fake_add(to, held[shard]);
 }
 
 static inline void fake_rows_reset(struct fake_rows *rows) {

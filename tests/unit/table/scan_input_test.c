@@ -17,7 +17,8 @@ static enum eg_status open_input(struct egi_input **out, const struct eg_scan_re
                                  enum eg_plan_state *planned, struct eg_error *err) {
     struct egi_known known;
     EG_TRY(egi_known_init(&known, request, request->known, request->known_count, err));
-    enum eg_status status = egi_input_open(out, &env, request, &known, 0, 3, planned, err);
+    enum eg_status status =
+        egi_input_open(out, &env, request, &known, 0, &(struct egi_pass){.parts = 3}, planned, err);
     egi_known_reset(&known);
     return status;
 }
@@ -92,44 +93,6 @@ static void opening(void **state) {
     assert_null(input);
     assert_int_equal(fake_open_sources, 0);
     assert_int_equal(fake_open_extracts, 0);
-}
-
-/* Tables known to different places: one pass for each place, none for what is known whole. */
-static void passes(void **state) {
-    (void)state;
-    const char *const uri = "a:100:30:", *const gone = "gone:1:1:o";
-    const struct {
-        uint64_t flows, packets; /* known up to; 0: not */
-        egi_parts passes[2];     /* bit 0 flows, bit 1 packets */
-    } cases[] = {
-        {0, 0, {3, 0}},    {500, 500, {3, 0}},  {1000, 1000, {3, 0}},
-        {500, 0, {1, 2}},  {0, 500, {1, 2}},    {1000, 0, {2, 0}},
-        {0, 1000, {1, 0}}, {1000, 200, {2, 0}}, {200, 500, {1, 2}},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct eg_position positions[3] = {{.key = "other", .offset = 10, .table = "losses"}};
-        size_t count = 1;
-        if (cases[i].packets)
-            positions[count++] =
-                (struct eg_position){.key = "a", .offset = cases[i].packets, .table = "packets"};
-        if (cases[i].flows)
-            positions[count++] =
-                (struct eg_position){.key = "a", .offset = cases[i].flows, .table = "flows"};
-        struct eg_scan_request request = request_of(&uri);
-        struct egi_known known;
-        egi_parts got[EG_SCAN_PARTS_MAX] = {0};
-        assert_int_equal(egi_known_init(&known, &request, positions, count, NULL), EG_OK);
-        assert_int_equal(known.differ, cases[i].flows != cases[i].packets);
-        uint32_t expected = cases[i].passes[1] ? 2 : 1;
-        assert_int_equal(egi_input_passes(&env, &request, &known, 0, got), expected);
-        assert_int_equal(got[0], cases[i].passes[0]);
-        if (expected == 2) assert_int_equal(got[1], cases[i].passes[1]);
-        request = request_of(&gone);
-        assert_int_equal(egi_input_passes(&env, &request, &known, 0, got), 1);
-        assert_int_equal(got[0], 3); /* opening it will say what is wrong */
-        egi_known_reset(&known);
-        assert_int_equal(fake_open_sources, 0);
-    }
 }
 
 /* Steps the unit to its end; answers what the last step answered. */
@@ -278,11 +241,8 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(queue),
-        cmocka_unit_test(opening),
-        cmocka_unit_test(passes),
-        cmocka_unit_test(muted_units),
-        cmocka_unit_test(cut_and_failed_units),
+        cmocka_unit_test(queue),          cmocka_unit_test(opening),
+        cmocka_unit_test(muted_units),    cmocka_unit_test(cut_and_failed_units),
         cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
