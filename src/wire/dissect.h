@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A frame taken apart: link layer, tags, labels, the outermost IP packet and its transport header,
- * as facts in one struct. Pure, bounded, without state: what one frame says never shows in another.
+ * A frame taken apart: link layer, tags, labels, tunnels, the innermost IP packet and its transport
+ * header, as facts in one struct. Pure, bounded, without state: what one frame says never shows in
+ * another. docs/internals/dissection.md is the page about it.
  *
  * A frame that ends early or contradicts itself gives what stands before that place, and a remark.
  * Sources: IEEE 802.3, 802.1Q, 802.1ad; RFC 1042, 1661, 3032, 791, 8200, 9293, 768, 792, 4443. */
@@ -69,15 +70,20 @@ enum eg_tunnel {
     EG_TUNNEL_TEREDO,
     EG_TUNNEL_IPIP, /* 4in4, 6in4, 4in6, 6in6 */
     EG_TUNNEL_L2TP,
-    EG_TUNNEL_MPLS_UDP,
+    EG_TUNNEL_MPLS, /* labels behind UDP or IP */
     EG_TUNNEL_CAPWAP,
+    EG_TUNNEL_ETHERIP, /* frames directly behind IP */
     EG_TUNNEL_COUNT,
 };
 const char *eg_tunnel_name(enum eg_tunnel); /* "vxlan"; static */
 
 /* Which packet of a tunnelled frame stands in the main members. */
 enum eg_view {
-    EG_VIEW_INNERMOST, /* the outermost IP addresses stand in outer_…, `tunnel` is the innermost one */
+    /* The innermost IP packet that has its addresses. It was in a tunnel: the outermost addresses
+     * stand in outer_…, `tunnel` is the innermost one, and MAC addresses, VLAN and labels are those
+     * inside it where it has a link layer of its own. A tunnel that holds no such packet (ARP, a
+     * frame that was cut) is only named, without outer_…. */
+    EG_VIEW_INNERMOST,
     EG_VIEW_OUTERMOST, /* tunnels are named, and not looked into */
 };
 
@@ -128,7 +134,9 @@ struct eg_layers {
     uint32_t mpls[EG_MPLS_LABELS_MAX]; /* labels, top first; only mpls_count of them are set */
 };
 
-/* Every header of a frame, in order, for whoever changes a frame or looks for a place in it. */
+/* Every header of a frame, in order, for whoever changes a frame or looks for a place in it. Each
+ * tag and extension header has its own entry, a stack of labels one. A header that was cut is the
+ * last entry, with what there is of it. */
 enum eg_header {
     EG_HEADER_ETHERNET,
     EG_HEADER_LINK, /* any other link layer's */
@@ -141,6 +149,7 @@ enum eg_header {
     EG_HEADER_TCP,
     EG_HEADER_UDP,
     EG_HEADER_SCTP,
+    EG_HEADER_DCCP,
     EG_HEADER_ICMP,
     EG_HEADER_ICMPV6,
     EG_HEADER_TUNNEL,  /* GRE, VXLAN, …: what stands between an outer and an inner packet */
@@ -153,7 +162,7 @@ struct eg_trail {
     struct {
         uint8_t header;        /* enum eg_header */
         uint8_t detail;        /* of a tunnel: enum eg_tunnel; of IPV6_MORE: its number */
-        uint32_t offset, size; /* in the frame; all of it was captured */
+        uint32_t offset, size; /* in the frame; all of that was captured */
     } at[EG_TRAIL_MAX];
 };
 
@@ -161,9 +170,9 @@ struct eg_trail {
 void eg_dissect_as(enum eg_view view, uint32_t link_type, struct eg_span frame,
                    uint32_t wire_length, struct eg_trail *trail, struct eg_layers *out);
 
-/* Takes a frame apart, EG_VIEW_INNERMOST. `frame` is what was captured of it, `wire_length` what it had on the wire
- * (less than captured: captured counts). Ownership: the spans of *out point into `frame`.
- * Threads: any. Errors: none; see remarks. */
+/* Takes a frame apart, EG_VIEW_INNERMOST. `frame` is what was captured of it, `wire_length` what it
+ * had on the wire (less than captured: captured counts). Ownership: the spans of *out point into
+ * `frame`. Threads: any. Errors: none; see remarks. */
 void eg_dissect(uint32_t link_type, struct eg_span frame, uint32_t wire_length,
                 struct eg_layers *out);
 

@@ -61,13 +61,53 @@ static void ipv4_cut(struct eg_span s, struct eg_layers *out) {
     out->dst = (struct eg_addr){{0}};
 }
 
-void eg_dissect_ipv4(struct eg_rest rest, struct eg_layers *out) {
-    struct eg_span s = rest.span;
-    if (!eg_rest_has(&rest, 1, out)) return;
-    uint32_t header = (eg_u8(s, 0) & 15u) * 4;
+/* IPv4 knows one extension header (RFC 4302). False: it is not whole. */
+static bool authentication(struct eg_walk *walk) {
+    struct eg_layers *out = walk->out;
+    if (!eg_walk_has(walk, 12)) {
+        eg_walk_pass(walk, EG_HEADER_IPV6_MORE, NEXT_AUTHENTICATION, 12);
+        return false;
+    }
+    struct eg_span s = walk->rest.span;
+    uint32_t size = (eg_u8(s, 1) + 2u) * 4;
+    bool whole = eg_walk_has(walk, size);
+    eg_walk_pass(walk, EG_HEADER_IPV6_MORE, NEXT_AUTHENTICATION, size);
+    if (!whole) return false;
+    out->proto = eg_u8(s, 0);
+    out->ip_header_length += size;
+    walk->headers++;
+    return true;
+}
+
+/* What the header says it has; false: it cannot be. */
+static bool ipv4_length(struct eg_walk *walk, uint32_t header, uint32_t *total) {
+    struct eg_span s = walk->rest.span;
+    *total = eg_be16(s, 2);
+    if (*total == 0) *total = walk->rest.wire;
+    return *total >= header || s.size < 4;
+}
+
+static uint32_t ipv4_behind(struct eg_walk *walk) {
+    struct eg_layers *out = walk->out;
+    if (__builtin_expect(out->fragment, 0)) {
+        out->piece = walk->rest.span;
+        out->piece_length = walk->rest.wire;
+        out->piece_proto = out->proto;
+        if (out->fragment_offset) return EG_NEXT_NONE;
+    }
+    if (__builtin_expect(out->proto == NEXT_AUTHENTICATION, 0) && !authentication(walk))
+        return EG_NEXT_NONE;
+    return eg_step_transport(walk, out->proto);
+}
+
+uint32_t eg_step_ipv4(struct eg_walk *walk) {
+    struct eg_span s = walk->rest.span;
+    struct eg_layers *out = walk->out;
+    if (!eg_walk_has(walk, 1)) return EG_NEXT_NONE;
+    uint32_t header = (eg_u8(s, 0) & 15u) * 4, total;
     if (eg_u8(s, 0) >> 4 != 4 || header < 20) {
         out->remarks |= EG_REMARK_HEADER_BAD;
-        return;
+        return EG_NEXT_NONE;
     }
     out->ip_version = 4;
     out->has |= EG_HAS_IP_VERSION;
@@ -75,31 +115,25 @@ void eg_dissect_ipv4(struct eg_rest rest, struct eg_layers *out) {
         out->tos = eg_u8(s, 1);
         out->has |= EG_HAS_TOS;
     }
-    uint32_t total = eg_be16(s, 2);
-    if (total == 0) total = rest.wire;
-    if (total < header && s.size >= 4) {
+    if (!ipv4_length(walk, header, &total)) {
         out->remarks |= EG_REMARK_HEADER_BAD;
-        return;
+        return EG_NEXT_NONE;
     }
-    if (!eg_rest_has(&rest, 20, out)) {
+    if (!eg_walk_has(walk, 20)) {
         ipv4_cut(s, out);
-        return;
+        eg_walk_pass(walk, EG_HEADER_IPV4, 0, header);
+        return EG_NEXT_NONE;
     }
     ipv4_fields(s, out);
     out->has |= IPV4_HAS;
-    eg_rest_bound(&rest, total);
-    out->ip = rest.span;
-    out->ip_length = rest.wire;
+    eg_rest_bound(&walk->rest, total);
+    out->ip = walk->rest.span;
+    out->ip_length = walk->rest.wire;
     out->ip_header_length = header;
     out->fragment = out->more_fragments || out->fragment_offset;
-    if (!eg_rest_has(&rest, header, out)) return;
-    eg_rest_skip(&rest, header);
-    if (out->fragment) {
-        out->piece = rest.span;
-        out->piece_length = rest.wire;
-        out->piece_proto = out->proto;
-    }
-    if (!out->fragment_offset) eg_dissect_transport(out->proto, rest, out);
+    bool whole = eg_walk_has(walk, header);
+    eg_walk_pass(walk, EG_HEADER_IPV4, 0, header);
+    return whole ? ipv4_behind(walk) : EG_NEXT_NONE;
 }
 
 /* ---- IPv6 ---- */
@@ -159,34 +193,44 @@ static void fragment_header(struct eg_span s, struct eg_layers *out) {
     out->has |= EG_HAS_FRAGMENT | EG_HAS_IP_ID;
 }
 
-/* Follows the chain of extension headers. True: `*next` is what follows them, at `rest`. */
-static bool extension_headers(struct eg_rest *rest, uint8_t *next, struct eg_layers *out) {
+/* The size of an extension header, each kind of which counts in its own way. */
+static uint32_t extension_size(struct eg_span s, uint8_t kind) {
+    if (kind == NEXT_AUTHENTICATION) return (eg_u8(s, 1) + 2u) * 4;
+    return kind == NEXT_FRAGMENT ? 8 : (eg_u8(s, 1) + 1u) * 8;
+}
+
+/* One header of the chain; false: it is not whole. `*next`: what it is, then what follows. */
+static bool extension_header(struct eg_walk *walk, uint8_t *next) {
+    struct eg_span s = walk->rest.span;
+    bool whole = eg_walk_has(walk, 8);
+    uint32_t size = extension_size(s, *next);
+    if (whole && *next == NEXT_FRAGMENT) fragment_header(s, walk->out);
+    whole = whole && eg_walk_has(walk, size);
+    eg_walk_pass(walk, EG_HEADER_IPV6_MORE, *next, size);
+    if (!whole) return false;
+    *next = eg_u8(s, 0);
+    walk->out->ip_header_length += size;
+    walk->headers++;
+    return true;
+}
+
+/* Follows the chain of extension headers. True: `*next` is what follows them. */
+static bool extension_headers(struct eg_walk *walk, uint8_t *next) {
+    struct eg_layers *out = walk->out;
     for (int headers = 0; is_extension(*next); headers++) {
-        if (headers == EG_IPV6_HEADERS_MAX) {
+        if (headers == EG_IPV6_HEADERS_MAX || walk->headers >= EG_HEADERS_MAX) {
             out->remarks |= EG_REMARK_DEPTH_EXCEEDED;
             return false;
         }
-        if (!eg_rest_has(rest, 8, out)) return false;
-        struct eg_span s = rest->span;
-        uint32_t size = (eg_u8(s, 1) + 1u) * 8;
-        if (*next == NEXT_AUTHENTICATION) size = (eg_u8(s, 1) + 2u) * 4;
-        if (*next == NEXT_FRAGMENT) {
-            size = 8;
-            fragment_header(s, out);
-        }
-        bool is_fragment = *next == NEXT_FRAGMENT && out->fragment;
-        if (!eg_rest_has(rest, size, out)) return false;
         uint8_t this = *next;
-        *next = eg_u8(s, 0);
-        eg_rest_skip(rest, size);
-        out->ip_header_length += size;
+        if (!extension_header(walk, next)) return false;
         if (*next == NEXT_NONE && is_signal(this)) { /* the header was the message */
             *next = this;
             break;
         }
-        if (is_fragment) {
-            out->piece = rest->span;
-            out->piece_length = rest->wire;
+        if (this == NEXT_FRAGMENT && out->fragment) {
+            out->piece = walk->rest.span;
+            out->piece_length = walk->rest.wire;
             out->piece_proto = *next;
             if (out->fragment_offset) break; /* what follows is the middle of something */
         }
@@ -210,25 +254,29 @@ static void ipv6_fields(struct eg_span s, struct eg_layers *out) {
     if (eg_span_copy(s, 24, out->dst.bytes, 16)) out->has |= EG_HAS_DST;
 }
 
-void eg_dissect_ipv6(struct eg_rest rest, struct eg_layers *out) {
-    struct eg_span s = rest.span;
-    if (!eg_rest_has(&rest, 1, out)) return;
+uint32_t eg_step_ipv6(struct eg_walk *walk) {
+    struct eg_span s = walk->rest.span;
+    struct eg_layers *out = walk->out;
+    if (!eg_walk_has(walk, 1)) return EG_NEXT_NONE;
     if (eg_u8(s, 0) >> 4 != 6) {
         out->remarks |= EG_REMARK_HEADER_BAD;
-        return;
+        return EG_NEXT_NONE;
     }
     ipv6_fields(s, out);
-    if (!eg_rest_has(&rest, 40, out)) return;
-    uint32_t length = eg_be16(s, 4);
+    if (!eg_walk_has(walk, 40)) {
+        eg_walk_pass(walk, EG_HEADER_IPV6, 0, 40);
+        return EG_NEXT_NONE;
+    }
+    uint32_t length = eg_be16(s, 4), behind = walk->rest.wire - 40;
     uint8_t next = eg_u8(s, 6);
-    if (length == 0) length = long_length(s, next, rest.wire - 40);
-    if (length < rest.wire - 40) eg_rest_bound(&rest, 40 + length);
-    out->ip = rest.span;
-    out->ip_length = rest.wire;
+    if (length == 0) length = long_length(s, next, behind);
+    if (length < behind) eg_rest_bound(&walk->rest, 40 + length);
+    out->ip = walk->rest.span;
+    out->ip_length = walk->rest.wire;
     out->ip_header_length = 40;
-    eg_rest_skip(&rest, 40);
-    if (!extension_headers(&rest, &next, out)) return;
+    eg_walk_pass(walk, EG_HEADER_IPV6, 0, 40);
+    if (!extension_headers(walk, &next)) return EG_NEXT_NONE;
     out->proto = next;
     out->has |= EG_HAS_PROTO;
-    if (!out->fragment_offset) eg_dissect_transport(next, rest, out);
+    return out->fragment_offset ? EG_NEXT_NONE : eg_step_transport(walk, next);
 }

@@ -253,9 +253,12 @@ static bool take_datagram(struct eg_extract_unit *u, struct eg_batch *raw,
     return true;
 }
 
-/* Most frames are told at a glance: Ethernet, IPv4, and then something else than UDP. */
+/* Most frames are told at a glance: Ethernet, IPv4, and then TCP or ICMP. */
 static bool may_hold_udp(uint32_t link_type, struct eg_span frame) {
-    return link_type != EG_LINK_ETHERNET || eg_be16(frame, 12) != 0x0800 || eg_u8(frame, 23) == UDP;
+    enum { ICMP = 1, TCP = 6 };
+    if (link_type != EG_LINK_ETHERNET || eg_be16(frame, 12) != 0x0800) return true;
+    uint8_t proto = eg_u8(frame, 23);
+    return proto != TCP && proto != ICMP;
 }
 
 static bool take_frame(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t link_type,

@@ -252,7 +252,7 @@ static void put_outer_proto(struct eg_rows *r, const struct eg_step *s) {
     static const struct {
         uint8_t proto;
         const char *name;
-    } kinds[] = {{4, "ipip"}, {41, "6in4"}, {47, "gre"}};
+    } kinds[] = {{4, "ipip"}, {41, "ipip"}, {47, "gre"}};
     int32_t names[sizeof kinds / sizeof *kinds];
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         names[i] =

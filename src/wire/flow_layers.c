@@ -40,6 +40,19 @@ static void put_headers(struct eg_builder *row, const struct eg_layers *layers) 
     }
 }
 
+void eg_flow_put_tunnel(struct eg_builder *row, const struct eg_layers *layers) {
+    if (layers->has & EG_HAS_OUTER) {
+        eg_put_addr(row, EG_COL(FLOWS, outer_src_ip), &layers->outer_src);
+        eg_put_addr(row, EG_COL(FLOWS, outer_dst_ip), &layers->outer_dst);
+    }
+    if (layers->has & EG_HAS_TUNNEL) {
+        const char *name = eg_tunnel_name(layers->tunnel);
+        eg_put_name(row, EG_COL(FLOWS, tunnel), name, strlen(name));
+    }
+    if (layers->has & EG_HAS_TUNNEL_ID)
+        eg_put_int(row, EG_COL(FLOWS, tunnel_id), (int64_t)layers->tunnel_id);
+}
+
 void eg_flow_put_layers(struct eg_builder *row, const struct eg_layers *layers) {
     if (layers->has & EG_HAS_SRC) eg_put_addr(row, EG_COL(FLOWS, src_ip), &layers->src);
     if (layers->has & EG_HAS_DST) eg_put_addr(row, EG_COL(FLOWS, dst_ip), &layers->dst);
@@ -50,4 +63,5 @@ void eg_flow_put_layers(struct eg_builder *row, const struct eg_layers *layers) 
     if (layers->has & EG_HAS_VLAN) eg_put_int(row, EG_COL(FLOWS, vlan), layers->vlan);
     if (layers->has & EG_HAS_MPLS) eg_flow_put_labels(row, layers->mpls, layers->mpls_count);
     put_headers(row, layers);
+    eg_flow_put_tunnel(row, layers);
 }

@@ -21,6 +21,7 @@ struct eg_extract_unit {
 
 struct eg_extract {
     struct eg_extract_unit unit;
+    enum eg_view view;
     char *input_name; /* NULL: none */
 };
 
@@ -70,11 +71,14 @@ static const struct layer_column layer_columns[] = {
     LAYER(vlan, VLAN, vlan),
     LAYER(src_mac, SRC_MAC, src_mac),
     LAYER(dst_mac, DST_MAC, dst_mac),
+    LAYER(tunnel_id, TUNNEL_ID, tunnel_id),
+    LAYER(outer_src_ip, OUTER, outer_src),
+    LAYER(outer_dst_ip, OUTER, outer_dst),
 };
 #define LAYER_COLUMNS (sizeof layer_columns / sizeof *layer_columns)
 
 static eg_column_set layer_column_set(void) {
-    eg_column_set set = EG_SET(PACKETS, mpls_labels);
+    eg_column_set set = EG_SET(PACKETS, mpls_labels) | EG_SET(PACKETS, tunnel);
     for (size_t i = 0; i < LAYER_COLUMNS; i++) set |= UINT64_C(1) << layer_columns[i].column;
     return set;
 }
@@ -227,6 +231,28 @@ static void put_interfaces(struct eg_builder *rows, const struct block *block, u
     eg_builder_nulls(rows, column, nulls);
 }
 
+static void put_tunnels(struct eg_builder *rows, const struct block *block, uint32_t from,
+                        uint32_t count) {
+    const uint32_t column = EG_COL(PACKETS, tunnel);
+    if (!(block->has_any & EG_HAS_TUNNEL) || !eg_builder_wants(rows, column)) return;
+    int32_t *slots = eg_builder_slots(rows, column, count), index = -1;
+    if (!slots) return;
+    uint8_t last = EG_TUNNEL_NONE;
+    uint64_t nulls = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        uint8_t tunnel = block->layers[from + k].tunnel;
+        if (tunnel != EG_TUNNEL_NONE && tunnel != last) {
+            const char *name = eg_tunnel_name(tunnel);
+            last = tunnel;
+            index = eg_builder_intern(rows, column, name, strlen(name));
+        }
+        bool valid = tunnel != EG_TUNNEL_NONE && index >= 0;
+        slots[k] = valid ? index : 0;
+        nulls |= (uint64_t)!valid << k;
+    }
+    eg_builder_nulls(rows, column, nulls);
+}
+
 /* ---- the block ---- */
 
 /* Fills the rows of frames [from, from + count) of the block. */
@@ -242,6 +268,7 @@ static void put_rows(const struct eg_extract *extract, struct eg_builder *rows,
     for (size_t i = 0; i < LAYER_COLUMNS; i++)
         if (eg_builder_wants(rows, layer_columns[i].column))
             put_layer_column(rows, &layer_columns[i], block, from, count);
+    put_tunnels(rows, block, from, count);
     if (count == 1 && block->has_any & EG_HAS_MPLS) put_labels(rows, &block->layers[from]);
     eg_builder_row(rows, count);
 }
@@ -266,7 +293,7 @@ static void count_remarks(struct eg_tally *tally, const struct block *block, uin
             eg_tally_add(tally, causes[i].cause, NULL, time_us, 0, 1, length);
 }
 
-static void dissect_block(struct block *block, struct eg_tally *tally) {
+static void dissect_block(struct block *block, enum eg_view view, struct eg_tally *tally) {
     const int32_t *link_types = eg_col_i32(raw_column(block, EG_COL(RAW, link_type)));
     const int64_t *lengths = eg_col_i64(raw_column(block, EG_COL(RAW, length)));
     const struct eg_span *payloads = eg_col_view(raw_column(block, EG_COL(RAW, payload)));
@@ -276,7 +303,8 @@ static void dissect_block(struct block *block, struct eg_tally *tally) {
         uint32_t row = block->rows[k];
         int64_t length = lengths[row];
         uint32_t wire = length < 0 ? 0 : length > UINT32_MAX ? UINT32_MAX : (uint32_t)length;
-        eg_dissect((uint32_t)link_types[row], payloads[row], wire, &block->layers[k]);
+        eg_dissect_as(view, (uint32_t)link_types[row], payloads[row], wire, NULL,
+                      &block->layers[k]);
         block->has_all &= block->layers[k].has;
         block->has_any |= block->layers[k].has;
         if (block->layers[k].remarks) count_remarks(tally, block, k);
@@ -308,6 +336,8 @@ static enum eg_status packets_open(const struct eg_env *env,
         return eg_fail(err, EG_E_NOMEM, "no memory to read packets");
     }
     extract->unit.of = extract;
+    bool outermost = options->metering && options->metering->outermost;
+    extract->view = outermost ? EG_VIEW_OUTERMOST : EG_VIEW_INNERMOST;
     *out = extract;
     return EG_OK;
 }
@@ -332,7 +362,7 @@ static enum eg_status packets_feed(struct eg_extract_unit *unit, struct eg_batch
     for (uint32_t row = 0; row < raw->rows;) {
         row = gather(&block, row, eg_out_room(out, BLOCK), claimed);
         if (!block.count) break;
-        if (look) dissect_block(&block, &out->tally);
+        if (look) dissect_block(&block, unit->of->view, &out->tally);
         if (!(labels && block.has_any & EG_HAS_MPLS)) {
             put_rows(unit->of, out->rows, &block, 0, block.count);
             continue;

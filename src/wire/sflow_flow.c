@@ -199,8 +199,8 @@ static void count_remarks(const struct eg_sflow *s, const struct packet *p, uint
 
 static const char *tunnel_name(uint32_t proto, uint32_t dst_port) {
     switch (proto) {
-    case IPIP: return "ipip";
-    case IP6: return "6in4";
+    case IPIP:
+    case IP6: return "ipip";
     case GRE: return "gre";
     case UDP: return dst_port == 4789 ? "vxlan" : dst_port == 6081 ? "geneve" : NULL;
     default: return NULL;
@@ -214,13 +214,14 @@ static void put_tunnel(struct eg_builder *row, const struct eg_addr *src, const 
     if (name) eg_put_name(row, EG_COL(FLOWS, tunnel), name, strlen(name));
 }
 
-/* The agent says where in the header the packet inside the tunnel begins: the row is about that one.
- * UDP carries Ethernet frames (VXLAN), other tunnels IP. */
+/* The agent says where in the header the packet inside the tunnel begins: the row is about that one,
+ * where it is not anyway. UDP carries Ethernet frames (VXLAN), other tunnels IP. */
 static bool put_inner(const struct eg_sflow *s, struct packet *p, const struct eg_sflow_flow *f,
                       struct eg_layers *layers) {
     enum eg_sflow_kind kind = has(f, EG_SFLOW_INNER_IN) ? EG_SFLOW_INNER_IN : EG_SFLOW_INNER_OUT;
     uint32_t offset = eg_be32(f->records[kind], 0);
     if (!offset || offset >= p->header.size || !(layers->has & EG_HAS_DST)) return false;
+    if (layers->has & EG_HAS_OUTER) return false;
     struct eg_builder *row = s->out->rows;
     put_tunnel(row, &layers->src, &layers->dst, tunnel_name(layers->proto, layers->dst_port));
     p->link = layers->proto == UDP ? EG_LINK_ETHERNET : EG_LINK_RAW;

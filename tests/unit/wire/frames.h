@@ -6,7 +6,11 @@
 
 #include "wire/dissect.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static inline int frame_nibble(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -56,5 +60,21 @@ static inline struct eg_layers layers_of(uint32_t link_type, const char *hex, ui
     "20010db8000000000000000000000002 "
 #define UDP(length) "1f90 0035" length "0000 "
 #define TCP "1f90 0050 00000001 00000002 5012 0400 0000 0000 "
+
+/* A whole packet, and what it must say. */
+#define UDP4 IP4("001d", "11") UDP("0009") "55"
+
+static inline void assert_udp4(const struct eg_layers *layers) {
+    assert_int_equal(layers->remarks, 0);
+    assert_int_equal(layers->ip_version, 4);
+    assert_int_equal(layers->proto, 17);
+    assert_int_equal(layers->src.bytes[10], 0xff);
+    assert_int_equal(layers->src.bytes[15], 1);
+    assert_int_equal(layers->dst.bytes[15], 2);
+    assert_true(layers->has & EG_HAS_PORTS);
+    assert_int_equal(layers->src_port, 8080);
+    assert_int_equal(layers->dst_port, 53);
+    assert_int_equal(layers->payload_length, 1);
+}
 
 #endif

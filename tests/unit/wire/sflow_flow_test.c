@@ -271,9 +271,9 @@ static void inner(struct bytes *b) {
 
 static void the_packet_inside(void **state) {
     (void)state;
-    const uint8_t ipip[] = {0x45, 0, 0, 48, 0,    1, 0, 0,  64, 4, 0, 0,  11, 0,  0, 1,
-                            11,   0, 0, 2,  0x45, 0, 0, 28, 0,  2, 0, 0,  9,  17, 0, 0,
-                            10,   0, 0, 1,  10,   0, 0, 2,  4,  0, 0, 53, 0,  8,  0, 0};
+    uint8_t ipip[] = {0x45, 0, 0, 48, 0,    1, 0, 0,  64, 4, 0, 0,  11, 0,  0, 1,
+                      11,   0, 0, 2,  0x45, 0, 0, 28, 0,  2, 0, 0,  9,  17, 0, 0,
+                      10,   0, 0, 1,  10,   0, 0, 2,  4,  0, 0, 53, 0,  8,  0, 0};
     header_is(11, sizeof ipip, 0, ipip, sizeof ipip);
     inner_offset = 20;
     struct bytes b = sample_of(2, inner);
@@ -284,11 +284,26 @@ static void the_packet_inside(void **state) {
     assert_non_null(strstr(row, "min_ttl=9 "));
     assert_non_null(strstr(
         row, "tunnel=ipip outer_src_ip=" V4("0b000001") " outer_dst_ip=" V4("0b000002") " "));
+    inner_offset = sizeof ipip; /* nothing there: it is found without the agent, too */
+    b = sample_of(2, inner);
+    char *same = one_row(&b, 0);
+    assert_string_equal(row, same);
+    free(same);
+    free(row);
+
+    ipip[9] = 99; /* a tunnel that only the agent knows */
+    header_is(11, sizeof ipip, 0, ipip, sizeof ipip);
+    inner_offset = 20;
+    b = sample_of(2, inner);
+    row = one_row(&b, 0);
+    assert_non_null(strstr(row, "src_port=1024 dst_port=53 proto=17 packets=1 bytes=28 "));
+    assert_non_null(strstr(row, " outer_src_ip=" V4("0b000001") " "));
+    assert_null(strstr(row, "tunnel="));
     free(row);
     for (inner_offset = sizeof ipip; inner_offset; inner_offset *= 2) { /* none that is there */
         b = sample_of(2, inner);
         row = one_row(&b, 0);
-        assert_non_null(strstr(row, "proto=4 packets=1 bytes=48 "));
+        assert_non_null(strstr(row, "proto=99 packets=1 bytes=48 "));
         assert_null(strstr(row, "outer"));
         free(row);
     }
