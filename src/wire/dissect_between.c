@@ -211,10 +211,20 @@ static uint32_t arista(struct eg_walk *walk) {
     return ends_with_type(walk, 4 + (version == 0x10 ? 8 : 6) + 2);
 }
 
-/* Options of whole words, as many as the second byte says. */
+/* Version and length, and so many words of options that tell who sent the packet. */
 static uint32_t metadata(struct eg_walk *walk) {
     if (!eg_walk_has(walk, 2)) return EG_NEXT_NONE;
     return ends_with_type(walk, 2 + 4u * eg_u8(walk->rest.span, 1) + 2);
+}
+
+/* Behind GRE the EtherType stands in front. */
+static uint32_t metadata_gre(struct eg_walk *walk) {
+    struct eg_span s = walk->rest.span;
+    if (!eg_walk_has(walk, 4)) return EG_NEXT_NONE;
+    uint32_t size = 4 + 4u * eg_u8(s, 3);
+    bool whole = eg_walk_has(walk, size);
+    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    return whole ? eg_be16(s, 0) : EG_NEXT_NONE;
 }
 
 uint32_t eg_step_between(struct eg_walk *walk, uint32_t next) {
@@ -233,6 +243,7 @@ uint32_t eg_step_between(struct eg_walk *walk, uint32_t next) {
     case EG_NEXT_NSH: return service_header(walk);
     case EG_NEXT_ARISTA: return arista(walk);
     case EG_NEXT_METADATA: return metadata(walk);
+    case EG_NEXT_METADATA_GRE: return metadata_gre(walk);
     default: return EG_NEXT_NONE;
     }
 }

@@ -38,6 +38,7 @@ enum eg_next {
     EG_NEXT_NONE = 0x10000, /* nothing that is followed */
     EG_NEXT_IP_BY_VERSION,  /* IPv4 or IPv6: the first nibble tells; anything else is bad */
     EG_NEXT_IP_OR_PPP,      /* likewise, and anything else is something else */
+    EG_NEXT_METADATA_GRE,
     EG_NEXT_LLC,
     EG_NEXT_LINK,             /* what walk->link_type says */
     EG_NEXT_WIRELESS,         /* 802.11 */

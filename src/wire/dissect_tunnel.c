@@ -74,6 +74,7 @@ static uint32_t gre(struct eg_walk *walk) {
     if (type == EG_NEXT_ERSPAN || type == EG_NEXT_ERSPAN_3)
         return erspan(walk, type, flags & GRE_SEQUENCE, at);
     if (type == EG_NEXT_REDIRECTED) return redirected(walk, id, at);
+    if (type == EG_NEXT_METADATA) type = EG_NEXT_METADATA_GRE;
     if (type <= EG_NEXT_LENGTH_MAX) type = EG_NEXT_NONE; /* a keepalive */
     return eg_walk_tunnel(walk, EG_TUNNEL_GRE, id, at, type);
 }

@@ -2,9 +2,9 @@
 """Every packet of every capture against tshark's view of it.
 
 The goldens hold one row a packet (tshark -T fields, all occurrences of a field, no reassembly, no
-relative sequence numbers). The outermost IP packet is the row here, so a field's first occurrence
-is what counts, and a transport header counts only where tshark's layers have it directly behind
-that IP packet: what ICMP quotes and what tunnels carry stands in the same fields.
+relative sequence numbers). The innermost IP packet is the row here (what ICMP quotes is none), so of
+a field with several occurrences the one counts that stands at the place of that packet among
+tshark's layers, and a transport header counts only directly behind it.
 """
 import gzip
 import shutil
@@ -23,11 +23,19 @@ TRANSPORTS = {"tcp": 6, "udp": 17, "udplite": 136, "sctp": 132, "dccp": 33, "icm
 UPPER = TRANSPORTS | {"ospf": 89, "ipv6": 41, "ip": 4, "gre": 47, "esp": 50, "pim": 103,
                       "eigrp": 88, "mipv6": 135}
 LINK_ETHERNET = 1
+LINK_LAYERS = {"eth", "vlan", "mpls"}
+QUOTING = {"icmp", "icmpv6", "sflow"}  # what stands in them is not of this frame
+TUNNELS = {"erspan": "erspan", "gre": "gre", "vxlan": "vxlan", "geneve": "geneve", "gtp": "gtp",
+           "teredo": "teredo", "l2tp": "l2tp", "capwap.data": "capwap"}
+TEXTS = {"src_ip", "dst_ip", "src_mac", "dst_mac", "mpls_labels", "tunnel", "outer_src_ip",
+         "outer_dst_ip"}
 LINKS = {0, 1, 9, 12, 14, 50, 101, 108, 113, 228, 229, 276}
 
 
-def first(row, field):
-    return row.get(field, "").split(",")[0]
+def nth(row, field, index=0):
+    """The occurrence of a field that belongs to the layer with `index` others of its kind before."""
+    values = row.get(field, "").split(",")
+    return values[index] if index < len(values) else ""
 
 
 def number(text):
@@ -47,69 +55,120 @@ def golden_rows(path):
     return [row for row in rows if row["frame.encap_type"]]
 
 
-def layers_of(row):
-    """Link layers, the first IP layer ('ip', 'ipv6' or None), and what is behind it ('' if none)."""
-    protocols = row["frame.protocols"].split(":")
-    for at, name in enumerate(protocols):
-        if name in ("ip", "ipv6"):
-            behind = protocols[at + 1:]
-            while name == "ipv6" and behind and behind[0] in EXTENSIONS:
-                behind = behind[1:]
-            return protocols[:at], name, behind[0] if behind else ""
-    return protocols, None, ""
+class Layers:
+    """Where the innermost IP packet stands among tshark's layers.
+
+    ip, behind    its name ("ip", "ipv6" or None) and what is behind it ("" if nothing)
+    link          the layers of the link layer that it stands on, `before` what is before those
+    index(name)   how many layers of that name stand before the packet's own part of the frame
+    tunnel        what it is in, or, not being in one, carries; outer: name of the outermost IP layer
+    """
+
+    def __init__(self, row):
+        protocols = row["frame.protocols"].split(":")
+        quotes = [at for at, name in enumerate(protocols) if name in QUOTING]
+        protocols = protocols[:quotes[0] + 1] if quotes else protocols
+        places = [at for at, name in enumerate(protocols) if name in ("ip", "ipv6")]
+        self.ip = protocols[places[-1]] if places else None
+        self.outer = protocols[places[0]] if len(places) > 1 else None
+        self.before_ip = protocols[:places[-1]] if places else protocols
+        behind = protocols[places[-1] + 1:] if places else []
+        while behind and behind[0] in EXTENSIONS:
+            behind = behind[1:]
+        self.behind = behind[0] if behind else ""
+        starts = [0] + [at + 1 for at in places]
+        ends = places + [len(protocols)]
+        parts = [protocols[a:b] for a, b in zip(starts, ends)]
+        at = len(places) - 1 if places else 0
+        while at > 0 and not LINK_LAYERS & set(parts[at]):
+            at -= 1
+        self.link, self.before = parts[at], protocols[:starts[at]]
+        if self.outer:
+            self.tunnel = tunnel_of(parts[len(places) - 1], True)
+        else:
+            self.tunnel = tunnel_of(parts[-1], False) if places else None
+
+    def index(self, name):
+        return self.before_ip.count(name)
+
+
+def tunnel_of(part, entered):
+    """The kind of tunnel by the layers between two IP packets, or behind the only one."""
+    for layer, name in TUNNELS.items():
+        if layer in part:
+            return name
+    if "mpls" in part:
+        return "mpls"
+    return "ipip" if entered else None
 
 
 def times(number, factor):
     return None if number is None else number * factor
 
 
-def expected_ip(row, ip):
-    if ip == "ip":
-        return {
-            "ip_version": 4 if first(row, "ip.src") else None, "src_ip": first(row, "ip.src"), "dst_ip": first(row, "ip.dst"),
-            "proto": number(first(row, "ip.proto")), "ttl": number(first(row, "ip.ttl")),
-            "tos": number(first(row, "ip.dsfield")), "ip_id": number(first(row, "ip.id")),
-            "fragment_offset": times(number(first(row, "ip.frag_offset")), 8),
-            "more_fragments": number(first(row, "ip.flags.mf")),
-            "dont_fragment": number(first(row, "ip.flags.df")),
+def expected_ip(row, layers):
+    at = layers.index(layers.ip)
+    if layers.ip == "ip":
+        # behind an authentication header is another protocol; what is not known has no name there
+        proto = number(nth(row, "ip.proto", at))
+        proto = {"proto": proto if proto != 51 else UPPER.get(layers.behind, 51)}
+        return proto | {
+            "ip_version": 4 if nth(row, "ip.src", at) else None,
+            "src_ip": nth(row, "ip.src", at), "dst_ip": nth(row, "ip.dst", at),
+            "ttl": number(nth(row, "ip.ttl", at)), "tos": number(nth(row, "ip.dsfield", at)),
+            "ip_id": number(nth(row, "ip.id", at)),
+            "fragment_offset": times(number(nth(row, "ip.frag_offset", at)), 8),
+            "more_fragments": number(nth(row, "ip.flags.mf", at)),
+            "dont_fragment": number(nth(row, "ip.flags.df", at)),
         }
-    return {
-        "ip_version": 6, "src_ip": first(row, "ipv6.src"), "dst_ip": first(row, "ipv6.dst"),
-        "ttl": number(first(row, "ipv6.hlim")), "tos": number(first(row, "ipv6.tclass")),
-        "ip_id": number(first(row, "ipv6.fraghdr.ident")),
-        "fragment_offset": times(number(first(row, "ipv6.fraghdr.offset")), 8),
-        "more_fragments": number(first(row, "ipv6.fraghdr.more")),
+    return expected_proto_ipv6(row, layers) | {
+        "ip_version": 6, "src_ip": nth(row, "ipv6.src", at), "dst_ip": nth(row, "ipv6.dst", at),
+        "ttl": number(nth(row, "ipv6.hlim", at)), "tos": number(nth(row, "ipv6.tclass", at)),
+        "ip_id": number(nth(row, "ipv6.fraghdr.ident")),
+        "fragment_offset": times(number(nth(row, "ipv6.fraghdr.offset")), 8),
+        "more_fragments": number(nth(row, "ipv6.fraghdr.more")),
         "dont_fragment": None,
     }
 
 
-def expected_proto_ipv6(row, behind):
+def expected_proto_ipv6(row, layers):
     """tshark names the last header only by what it shows behind it; {}: it does not tell."""
     if not any(name in row["frame.protocols"].split(":") for name in EXTENSIONS | {"mipv6"}):
-        return {"proto": number(first(row, "ipv6.nxt"))}
-    return {"proto": UPPER[behind]} if behind in UPPER else {}
+        return {"proto": number(nth(row, "ipv6.nxt", layers.index("ipv6")))}
+    return {"proto": UPPER[layers.behind]} if layers.behind in UPPER else {}
 
 
-def expected_transport(row, transport):
+def expected_transport(row, layers):
     want = dict.fromkeys(("src_port", "dst_port", "tcp_flags", "tcp_seq", "icmp_type",
                           "icmp_code"))
+    transport = layers.behind
+    at = layers.index(transport)
     fields = "udp" if transport == "udplite" else transport
     if transport in ("tcp", "udp", "udplite", "sctp", "dccp"):
-        want["src_port"] = number(first(row, fields + ".srcport"))
-        want["dst_port"] = number(first(row, fields + ".dstport"))
+        want["src_port"] = number(nth(row, fields + ".srcport", at))
+        want["dst_port"] = number(nth(row, fields + ".dstport", at))
     if transport == "tcp":
-        want["tcp_flags"] = number(first(row, "tcp.flags"))
-        want["tcp_seq"] = number(first(row, "tcp.seq_raw"))
-        if first(row, "tcp.len"):
-            want["payload_length"] = number(first(row, "tcp.len"))
-    fragment = number(first(row, "ip.flags.mf")) or number(first(row, "ipv6.fraghdr.more"))
-    if transport == "udp" and first(row, "udp.length") and not fragment:
-        want["payload_length"] = number(first(row, "udp.length")) - 8
+        want["tcp_flags"] = number(nth(row, "tcp.flags", at))
+        want["tcp_seq"] = number(nth(row, "tcp.seq_raw", at))
+        if nth(row, "tcp.len", at):
+            want["payload_length"] = number(nth(row, "tcp.len", at))
+    fragment = number(nth(row, "ip.flags.mf", layers.index("ip"))) if layers.ip == "ip" else \
+        number(nth(row, "ipv6.fraghdr.more"))
+    if transport == "udp" and nth(row, "udp.length", at) and not fragment:
+        want["payload_length"] = number(nth(row, "udp.length", at)) - 8
     if transport in ("icmp", "icmpv6"):
-        want["icmp_type"] = number(first(row, transport + ".type"))
-        want["icmp_code"] = number(first(row, transport + ".code"))
+        want["icmp_type"] = number(nth(row, transport + ".type", at))
+        want["icmp_code"] = number(nth(row, transport + ".code", at))
     if transport not in TRANSPORTS:
         want["payload_length"] = None
+    return want
+
+
+def expected_tunnel(row, layers):
+    want = {"tunnel": layers.tunnel, "outer_src_ip": None, "outer_dst_ip": None}
+    if layers.outer:
+        want["outer_src_ip"] = nth(row, layers.outer + ".src")
+        want["outer_dst_ip"] = nth(row, layers.outer + ".dst")
     return want
 
 
@@ -122,30 +181,38 @@ def expected_time(row):
     return {"time": nanoseconds // 1000, "time_ns": nanoseconds % 1000}
 
 
+def expected_link(row, layers, link_type):
+    link, before = layers.link, layers.before
+    want = {"vlan": None, "mpls_labels": None}
+    if "vlan" in link:
+        want["vlan"] = number(nth(row, "vlan.id", before.count("vlan")))
+    if "mpls" in link:  # occurrences of the field are labels, not stacks: all but those before
+        labels = row.get("mpls.label", "")
+        want["mpls_labels"] = labels or None
+    if "eth" in link:
+        want["src_mac"] = nth(row, "eth.src", before.count("eth")) or None
+        want["dst_mac"] = nth(row, "eth.dst", before.count("eth")) or None
+    elif link_type == LINK_ETHERNET:
+        want["src_mac"] = want["dst_mac"] = None
+    return want
+
+
 def expected(row, link_type):
     want = expected_time(row) | {
         "length": number(row["frame.len"]), "captured": number(row["frame.cap_len"]),
     }
     if link_type not in LINKS:
-        return want | dict.fromkeys(("src_ip", "src_port", "proto", "src_mac", "vlan"))
-    link, ip, behind = layers_of(row)
-    if ip:
-        want |= expected_ip(row, ip) | expected_transport(row, behind)
-        if ip == "ipv6":
-            want |= expected_proto_ipv6(row, behind)
-    else:
-        want |= dict.fromkeys(("ip_version", "src_ip", "dst_ip", "proto", "ttl", "tos",
-                               "src_port", "dst_port", "payload_length"))
-    want["vlan"] = number(first(row, "vlan.id")) if "vlan" in link else None
-    want["mpls_labels"] = (row.get("mpls.label") or None) if "mpls" in link else None
-    if link_type == LINK_ETHERNET:
-        want["src_mac"] = first(row, "eth.src") or None
-        want["dst_mac"] = first(row, "eth.dst") or None
-    return want
+        return want | dict.fromkeys(("src_ip", "src_port", "proto", "src_mac", "vlan", "tunnel"))
+    layers = Layers(row)
+    want |= expected_tunnel(row, layers) | expected_link(row, layers, link_type)
+    if layers.ip:
+        return want | expected_ip(row, layers) | expected_transport(row, layers)
+    return want | dict.fromkeys(("ip_version", "src_ip", "dst_ip", "proto", "ttl", "tos",
+                                 "src_port", "dst_port", "payload_length"))
 
 
 def matches(column, got, want):
-    if column in ("src_ip", "dst_ip", "src_mac", "dst_mac", "mpls_labels"):
+    if column in TEXTS:
         return (got or None) == (want or None)
     return (None if got == "" else int(got)) == want
 
@@ -232,7 +299,7 @@ def test_acknowledgements_and_windows(name):
     assert len(rows) == len(lines)
     for row, line in zip(rows, lines):
         protocols, ack, window, cooked = line.split("\t")
-        if layers_of({"frame.protocols": protocols})[2] == "tcp":
+        if Layers({"frame.protocols": protocols}).behind == "tcp":
             assert (row["tcp_ack"], row["tcp_window"]) == (ack, window)
         else:
             assert (row["tcp_ack"], row["tcp_window"]) == ("", "")

@@ -31,6 +31,7 @@ OWN_AS = "leaves 0 where the gateway names no AS: it is the gateway's own, as ak
 NO_VLAN = "cuts 2^32-1, which is no VLAN, to 16 bits"
 ITSELF = "takes 2^30-1, the device itself, for an interface"
 INNERMOST = "takes the innermost of two tags, where vlan is the outermost"
+OUTER = "does not look into VXLAN; akvorado does, and finds what stands here"
 SEVERAL = "takes the number of interfaces that a packet was sent to for one of them"
 REASONS = {
     ("nfdump", "*", "bytes"): FRAME,
@@ -44,8 +45,7 @@ REASONS = {
     ("pmacct", BASIC, "tos"): "does not read the traffic class of IPv6",
     ("nfdump", VXLAN, "in_if"): ITSELF,
     ("nfdump", VXLAN, "out_if"): ITSELF,
-    ("pmacct", VXLAN, "in_if"): ITSELF,
-    ("pmacct", VXLAN, "out_if"): ITSELF,
+    ("pmacct", VXLAN, "*"): OUTER,
     ("nfdump", QINQ, "vlan"): INNERMOST,
     ("akvorado", QINQ, "vlan"): INNERMOST,
     ("akvorado", QINQ, "dst_vlan"): INNERMOST,
@@ -55,8 +55,6 @@ REASONS = {
     ("pmacct", "tcpdump/sflow-print-v6.pcap", "out_if"): SEVERAL,
     ("pmacct", "akvorado/sflow-TestDecode-flow-sample-with-IPv4-data", "vlan"):
         "takes the outgoing VLAN of the switch where there is no incoming one; ours is in extra",
-    ("akvorado", VXLAN, "*"): "its test has it take off VXLAN headers; sampled headers are taken "
-                              "apart as captured packets are, where the outer packet counts",
     ("telegraf", "telegraf/sflow_issue_15918", "proto"):
         "names the first header of an IPv6 packet, a hop-by-hop one, where proto is the last",
     ("telegraf", "telegraf/sflow_issue_15918", "direction"):
@@ -70,7 +68,10 @@ REASONS = {
     ("telegraf", "telegraf/sflow_v5_example", "in_broadcast"): "the same",
     ("telegraf", "telegraf/sflow_v5_example", "out_multicast"): "the same",
     ("telegraf", "telegraf/sflow_v5_example", "out_broadcast"): "the same",
-}
+} | {(tool, VXLAN, column): OUTER for tool, columns in {
+    "tshark": ("src_mac", "dst_mac", "src_ip", "dst_ip", "proto", "bytes", "src_port", "dst_port"),
+    "nfdump": ("src_mac", "dst_mac", "src_ip", "dst_ip", "proto", "src_port", "dst_port"),
+}.items() for column in columns}
 
 
 @pytest.fixture(scope="module")
