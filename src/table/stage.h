@@ -182,6 +182,7 @@ struct eg_extract_options {
                                            into; NULL: as usual */
     struct eg_extract_state *state;     /* NULL: nobody will ask */
     bool live; /* the input has no end: a raw batch without rows says that it is env->now_us() */
+    bool remarks_elsewhere; /* another extract counts what is remarkable about the frames */
 };
 
 struct eg_extract_type {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * conformance-rows TABLE FILE…: the rows of captures as tab-separated text, straight from the scan,
+ * conformance-rows TABLE FILE…: the rows of captures (of the table `flows`, those of exports, or,
+ * where TABLE is `metered`, those metered from packets) as tab-separated text, straight from the scan,
  * without the engine and without the encoders, so that what is compared with other tools' results
  * is what the decoders said.
  *
@@ -99,13 +100,15 @@ static uint32_t ports_known(uint16_t ports[PORTS_MAX]) {
 }
 
 int main(int argc, char **argv) {
+    bool metered = argc > 2 && strcmp(argv[1], "metered") == 0;
     enum eg_table_id table = argc > 2 ? eg_table_by_name(argv[1]) : EG_TABLE_COUNT;
+    if (metered) table = EG_TABLE_FLOWS;
     if (table != EG_TABLE_PACKETS && table != EG_TABLE_FLOWS && table != EG_TABLE_COUNTERS) {
-        fprintf(stderr, "usage: conformance-rows packets|flows|counters FILE...\n");
+        fprintf(stderr, "usage: conformance-rows packets|flows|counters|metered FILE...\n");
         return 2;
     }
     const struct eg_source_type *source = eg_registry_find(EG_STAGE_source, "file")->type;
-    const char *extract = table == EG_TABLE_PACKETS ? "packets" : "exports";
+    const char *extract = metered ? "metered" : table == EG_TABLE_PACKETS ? "packets" : "exports";
     struct eg_error err = {0};
     void *options = calloc(1, source->options_size ? source->options_size : 1);
     enum eg_status status = eg_options_preset(source->options, options, &err);

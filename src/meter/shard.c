@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A shard: which packets are one flow. docs/internals/metering.md has the rules in words.
+ *
+ * Two rules end a flow, and either may come first. By its packets: one that comes too late for its
+ * flow ends it and begins the next. By the clock: a flow that nobody has touched for longer than
+ * that is given out, so that memory and rows do not wait for a packet that may never come; a few at
+ * a time, so that a leap of the clock is no burst. */
+#include "meter/shard.h"
+
+#include "meter/flow_row.h"
+#include "meter/tcp_talk.h"
+
+#define POPS_EACH 4 /* flows that may be given out by the clock at each packet */
+
+enum { FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10 };
+
+void eg_shard_init(struct eg_shard *shard, const struct eg_metering *how, uint64_t memory_max,
+                   bool analyse, uint64_t *given, uint64_t leave) {
+    if (memory_max < EG_SHARD_MEMORY_MIN) memory_max = EG_SHARD_MEMORY_MIN;
+    *shard = (struct eg_shard){
+        .how = how,
+        .analyse = analyse && !how->one_way,
+        .clock_us = EG_NO_TIME,
+        .previous_us = EG_NO_TIME,
+        .given = given,
+        .leave = leave,
+    };
+    eg_flow_cache_init(&shard->cache, memory_max, sizeof(struct eg_tcp_talk));
+}
+
+void eg_shard_reset(struct eg_shard *shard) { eg_flow_cache_reset(&shard->cache); }
+
+/* ---- giving out ---- */
+
+static void give_way(struct eg_shard *shard, const struct eg_flow *flow, bool second,
+                     enum eg_end_reason reason, struct eg_out *out) {
+    struct eg_flow_row row = {second, shard->how->one_way, (uint8_t)reason};
+    if (++*shard->given <= shard->leave) return; /* an earlier run has given it */
+    eg_flow_row_put(&shard->cache, flow, &row, out);
+}
+
+/* One row a direction, that of who began first, and forgets the flow. */
+static void give(struct eg_shard *shard, uint32_t number, enum eg_end_reason reason,
+                 struct eg_out *out) {
+    const struct eg_flow *flow = eg_flow_at(&shard->cache, number);
+    if (flow->state & EG_FLOW_CLOSED) reason = EG_END_SEEN;
+    bool two = flow->second != EG_NONE;
+    bool second_first = two && flow->state & EG_FLOW_OPENER_KNOWN &&
+                        !(flow->state & EG_FLOW_OPENER_DOWN) != !(flow->state & EG_FLOW_FIRST_DOWN);
+    give_way(shard, flow, second_first, reason, out);
+    if (two) give_way(shard, flow, !second_first, reason, out);
+    eg_flow_drop(&shard->cache, number);
+}
+
+static bool is_over(int64_t now, int64_t then, int64_t after) {
+    return then != EG_NO_TIME && now - then > after;
+}
+
+/* Gives out what the clock has ended, at most so many. */
+static void expire(struct eg_shard *shard, uint32_t most, struct eg_out *out) {
+    const int64_t after[EG_FLOW_LISTS] = {shard->how->idle_us + EG_SLACK_US,
+                                          EG_LINGER_US + EG_SLACK_US};
+    if (shard->clock_us == EG_NO_TIME) return;
+    for (int i = 0; i < EG_FLOW_LISTS; i++) {
+        for (; most; most--) {
+            uint32_t oldest = shard->cache.lists[i].oldest;
+            if (oldest == EG_NONE) break;
+            struct eg_flow *flow = eg_flow_at(&shard->cache, oldest);
+            if (!is_over(shard->clock_us, flow->touched_us, after[i])) break;
+            if (flow->last_us == EG_NO_TIME || is_over(shard->clock_us, flow->last_us, after[i])) {
+                give(shard, oldest, EG_END_IDLE, out);
+                continue;
+            }
+            flow->touched_us = shard->clock_us; /* a packet from before the clock leapt */
+            eg_flow_touch(&shard->cache, (enum eg_flow_list)i, oldest);
+        }
+    }
+}
+
+/* Gives out the flow that has been idle the longest, a closed one first. False: there is none. */
+static bool make_room(struct eg_shard *shard, const struct eg_sighting *s, struct eg_out *out) {
+    uint32_t closed = shard->cache.lists[EG_FLOWS_CLOSED].oldest;
+    uint32_t live = shard->cache.lists[EG_FLOWS_LIVE].oldest;
+    if (closed == EG_NONE && live == EG_NONE) return false;
+    if (closed != EG_NONE) {
+        give(shard, closed, EG_END_SEEN, out);
+    } else {
+        eg_tally_add(&out->tally, EG_CAUSE_flow_emergency, NULL, s->time_us, 1, 0, 0);
+        give(shard, live, EG_END_RESOURCES, out);
+    }
+    return true;
+}
+
+/* ---- does a packet belong to the flow? ---- */
+
+/* A SYN that cannot be of this conversation: another begins on the same ports. */
+static bool opens_another(const struct eg_flow *flow, const struct eg_sighting *s) {
+    return s->has & EG_SEEN_TCP && (s->flags & (SYN | ACK)) == SYN &&
+           flow->state & EG_FLOW_BASE_UP << s->way && flow->base[s->way] != s->seq;
+}
+
+/* Why the packet does not go on with the flow; 0: it does. */
+static int parts(const struct eg_shard *shard, const struct eg_flow *flow,
+                 const struct eg_sighting *s) {
+    bool closed = flow->state & EG_FLOW_CLOSED;
+    if (opens_another(flow, s)) return EG_END_SEEN;
+    if (s->time_us == EG_NO_TIME || flow->last_us == EG_NO_TIME) return 0;
+    int64_t gap = s->time_us - flow->last_us;
+    if (gap < 0) gap = -gap;
+    if (closed && gap > EG_LINGER_US) return EG_END_SEEN;
+    if (gap > shard->how->idle_us) return EG_END_IDLE;
+    return s->time_us - flow->start_us > shard->how->active_us ? EG_END_ACTIVE : 0;
+}
+
+/* ---- what a packet adds ---- */
+
+static void way_begin(struct eg_flow_way *way) {
+    way->first_us = way->last_us = EG_NO_TIME;
+    way->min_length = UINT32_MAX;
+    way->min_ttl = UINT8_MAX;
+}
+
+/* What is of the first packet that has it. */
+static void way_mark(struct eg_flow_way *way, const struct eg_sighting *s) {
+    uint8_t fresh = s->has & (uint8_t)~way->has;
+    if (fresh & EG_SEEN_TOS) way->tos = s->tos;
+    if (fresh & EG_SEEN_VLAN) way->vlan = s->vlan;
+    if (fresh & EG_SEEN_SRC_MAC) memcpy(way->src_mac, s->src_mac, sizeof way->src_mac);
+    if (fresh & EG_SEEN_DST_MAC) memcpy(way->dst_mac, s->dst_mac, sizeof way->dst_mac);
+    if (fresh & EG_SEEN_ICMP) way->flags = s->flags;
+    way->has |= s->has;
+}
+
+static void way_add(struct eg_flow_way *way, const struct eg_sighting *s) {
+    if (s->has & (uint8_t)~way->has) way_mark(way, s);
+    if (s->has & EG_SEEN_TCP) way->flags |= s->flags;
+    if (s->has & EG_SEEN_TTL) {
+        if (s->ttl < way->min_ttl) way->min_ttl = s->ttl;
+        if (s->ttl > way->max_ttl) way->max_ttl = s->ttl;
+    }
+    way->packets++;
+    way->bytes += s->length;
+    if (s->length < way->min_length) way->min_length = s->length;
+    if (s->length > way->max_length) way->max_length = s->length;
+    if (s->time_us == EG_NO_TIME) return;
+    if (way->first_us == EG_NO_TIME || s->time_us < way->first_us) way->first_us = s->time_us;
+    if (way->last_us == EG_NO_TIME || s->time_us > way->last_us) way->last_us = s->time_us;
+}
+
+/* Where the numbers of each direction begin: shown by it, or by what the other acknowledges. */
+static void bases_add(struct eg_flow *flow, const struct eg_sighting *s) {
+    const uint8_t own = (uint8_t)(EG_FLOW_BASE_UP << s->way);
+    const uint8_t other = (EG_FLOW_BASE_UP | EG_FLOW_BASE_DOWN) & (uint8_t)~own;
+    if (!(flow->state & own)) {
+        flow->state |= own;
+        flow->base[s->way] = s->seq - !(s->flags & SYN);
+    }
+    if (!(flow->state & other) && s->flags & ACK) {
+        flow->state |= other;
+        flow->base[!s->way] = s->ack - 1;
+    }
+}
+
+/* Who began, and whether it is over. */
+static void state_add(const struct eg_shard *shard, struct eg_flow *flow,
+                      const struct eg_sighting *s) {
+    if (!(s->has & EG_SEEN_TCP)) return;
+    bool down = s->way == EG_WAY_DOWN;
+    bases_add(flow, s);
+    if (s->flags & SYN && !(flow->state & EG_FLOW_OPENER_KNOWN)) {
+        bool answer = s->flags & ACK;
+        flow->state |= EG_FLOW_OPENER_KNOWN;
+        if (down != answer) flow->state |= EG_FLOW_OPENER_DOWN;
+    }
+    const uint8_t both = EG_FLOW_FIN_UP | EG_FLOW_FIN_DOWN;
+    if (s->flags & FIN) flow->state |= shard->how->one_way ? both : (uint8_t)(1 << s->way);
+    if (s->flags & RST || (flow->state & both) == both) flow->state |= EG_FLOW_CLOSED;
+}
+
+/* The direction the packet goes; NULL: there is no room for it. */
+static struct eg_flow_way *way_of(struct eg_shard *shard, struct eg_flow *flow,
+                                  const struct eg_sighting *s) {
+    bool first_down = flow->state & EG_FLOW_FIRST_DOWN, down = s->way == EG_WAY_DOWN;
+    if (first_down == down) return &flow->first;
+    bool fresh = flow->second == EG_NONE;
+    struct eg_flow_way *way = eg_flow_second(&shard->cache, flow);
+    if (way && fresh) way_begin(way);
+    return way;
+}
+
+static void keep_extras(struct eg_shard *shard, struct eg_flow_way *way,
+                        const struct eg_sightings *chunk, const struct eg_sighting *s) {
+    struct eg_extras extras;
+    struct eg_span payload;
+    if (way->more == EG_NONE && eg_sighting_extras(chunk, s, &extras, &payload))
+        (void)eg_flow_keep_extras(&shard->cache, way, &extras, payload);
+}
+
+static void analyse(struct eg_shard *shard, struct eg_flow *flow, const struct eg_sighting *s) {
+    if (flow->talk == EG_NONE) {
+        flow->talk = eg_pool_take(&shard->cache.talks, &shard->cache);
+        if (flow->talk == EG_NONE) return; /* the columns are null then */
+        eg_tcp_talk_begin(eg_pool_at(&shard->cache.talks, flow->talk));
+    }
+    eg_tcp_talk_add(eg_pool_at(&shard->cache.talks, flow->talk), flow->base, s);
+}
+
+/* Adds the packet; false: the other direction found no room. */
+static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightings *chunk,
+                const struct eg_sighting *s) {
+    struct eg_flow *flow = eg_flow_at(&shard->cache, number);
+    struct eg_flow_way *way = way_of(shard, flow, s);
+    if (!way) return false;
+    way_add(way, s);
+    state_add(shard, flow, s);
+    if (s->extras) keep_extras(shard, way, chunk, s);
+    if (shard->analyse && s->has & EG_SEEN_SEGMENT) analyse(shard, flow, s);
+    if (s->time_us != EG_NO_TIME) {
+        if (flow->start_us == EG_NO_TIME || s->time_us < flow->start_us)
+            flow->start_us = s->time_us;
+        flow->last_us = s->time_us;
+    }
+    flow->touched_us = shard->clock_us;
+    eg_flow_touch(&shard->cache, flow->state & EG_FLOW_CLOSED ? EG_FLOWS_CLOSED : EG_FLOWS_LIVE,
+                  number);
+    return true;
+}
+
+/* A new flow for the packet; EG_NONE: not even an empty cache has room. */
+static uint32_t begin(struct eg_shard *shard, const struct eg_sighting *s, struct eg_out *out) {
+    uint32_t number;
+    while ((number = eg_flow_add(&shard->cache, s->hash, &s->key)) == EG_NONE)
+        if (!make_room(shard, s, out)) return EG_NONE;
+    struct eg_flow *flow = eg_flow_at(&shard->cache, number);
+    flow->start_us = flow->last_us = EG_NO_TIME;
+    if (s->way == EG_WAY_DOWN) flow->state = EG_FLOW_FIRST_DOWN;
+    way_begin(&flow->first);
+    return number;
+}
+
+/* ---- a conversation that goes on in another flow ---- */
+
+struct rest {
+    uint32_t base[2];
+    uint8_t state;
+    bool has_talk;
+    struct eg_tcp_talk talk;
+};
+
+static void rest_keep(const struct eg_shard *shard, const struct eg_flow *flow, bool opener,
+                      struct rest *rest) {
+    const uint8_t fresh = EG_FLOW_FIRST_DOWN | EG_FLOW_CLOSED;
+    rest->state = flow->state & (uint8_t)~fresh;
+    if (opener && !(flow->state & EG_FLOW_OPENER_KNOWN))
+        rest->state |=
+            EG_FLOW_OPENER_KNOWN | (flow->state & EG_FLOW_FIRST_DOWN ? EG_FLOW_OPENER_DOWN : 0);
+    rest->base[0] = flow->base[0];
+    rest->base[1] = flow->base[1];
+    rest->has_talk = flow->talk != EG_NONE;
+    if (!rest->has_talk) return;
+    rest->talk = *(const struct eg_tcp_talk *)eg_pool_at(&shard->cache.talks, flow->talk);
+    eg_tcp_talk_go_on(&rest->talk);
+}
+
+static void rest_take(struct eg_shard *shard, struct eg_flow *flow, const struct rest *rest) {
+    flow->state |= rest->state;
+    flow->base[0] = rest->base[0];
+    flow->base[1] = rest->base[1];
+    if (!rest->has_talk) return;
+    flow->talk = eg_pool_take(&shard->cache.talks, &shard->cache);
+    if (flow->talk == EG_NONE) return;
+    *(struct eg_tcp_talk *)eg_pool_at(&shard->cache.talks, flow->talk) = rest->talk;
+}
+
+/* ---- packets ---- */
+
+static void clock_move(struct eg_shard *shard, int64_t time_us) {
+    if (time_us == EG_NO_TIME) return;
+    bool leap = shard->previous_us != EG_NO_TIME && time_us - shard->previous_us > EG_LEAP_US;
+    if (shard->clock_us == EG_NO_TIME || (time_us > shard->clock_us && !leap))
+        shard->clock_us = time_us;
+    shard->previous_us = time_us;
+}
+
+/* Ends a flow that the packet does not go on with, or finds no room in; true: its conversation goes
+ * on, and `rest` is what there is to know of it. */
+static bool part(struct eg_shard *shard, uint32_t number, int reason, const struct eg_sighting *s,
+                 struct rest *rest, struct eg_out *out) {
+    bool goes_on = reason != EG_END_SEEN;
+    bool opener = reason != EG_END_IDLE && !shard->how->one_way;
+    if (goes_on) rest_keep(shard, eg_flow_at(&shard->cache, number), opener, rest);
+    if (!reason) {
+        eg_tally_add(&out->tally, EG_CAUSE_flow_emergency, NULL, s->time_us, 1, 0, 0);
+        reason = EG_END_RESOURCES;
+    }
+    give(shard, number, (enum eg_end_reason)reason, out);
+    return goes_on;
+}
+
+static void take(struct eg_shard *shard, const struct eg_sightings *chunk,
+                 const struct eg_sighting *s, struct eg_out *out) {
+    struct rest rest;
+    bool goes_on = false;
+    clock_move(shard, s->time_us);
+    expire(shard, POPS_EACH, out);
+    uint32_t number = eg_flow_find(&shard->cache, s->hash, &s->key);
+    if (number != EG_NONE) {
+        int reason = parts(shard, eg_flow_at(&shard->cache, number), s);
+        if (!reason && add(shard, number, chunk, s)) return;
+        goes_on = part(shard, number, reason, s, &rest, out);
+    }
+    number = begin(shard, s, out);
+    if (number == EG_NONE) {
+        eg_tally_add(&out->tally, EG_CAUSE_no_memory, NULL, s->time_us, 0, 1, s->length);
+        return;
+    }
+    if (goes_on) rest_take(shard, eg_flow_at(&shard->cache, number), &rest);
+    (void)add(shard, number, chunk, s); /* its first direction needs no room */
+}
+
+#define SLOT_AHEAD 12
+#define FLOW_AHEAD 6
+
+void eg_shard_run(struct eg_shard *shard, const struct eg_sightings *chunk, struct eg_out *out) {
+    for (uint32_t i = 0; i < chunk->count && i < SLOT_AHEAD; i++)
+        eg_flow_prefetch_slot(&shard->cache, chunk->items[i].hash);
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        if (i + SLOT_AHEAD < chunk->count)
+            eg_flow_prefetch_slot(&shard->cache, chunk->items[i + SLOT_AHEAD].hash);
+        if (i + FLOW_AHEAD < chunk->count)
+            eg_flow_prefetch(&shard->cache, chunk->items[i + FLOW_AHEAD].hash);
+        take(shard, chunk, &chunk->items[i], out);
+    }
+}
+
+void eg_shard_tick(struct eg_shard *shard, int64_t now_us, uint32_t most, struct eg_out *out) {
+    if (shard->clock_us == EG_NO_TIME || now_us > shard->clock_us) shard->clock_us = now_us;
+    expire(shard, most, out);
+}
+
+bool eg_shard_drain(struct eg_shard *shard, uint32_t most, struct eg_out *out) {
+    for (int i = 0; i < EG_FLOW_LISTS; i++) {
+        uint32_t oldest;
+        while ((oldest = shard->cache.lists[i].oldest) != EG_NONE) {
+            if (!most--) return false;
+            give(shard, oldest, EG_END_FORCED, out);
+        }
+    }
+    return true;
+}

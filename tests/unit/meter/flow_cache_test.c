@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The flow cache against a plain list: what was added is found, what was dropped is not, the order of
+ * touching holds, and memory stays within its bound. */
+#include "meter/flow_cache.h"
+
+#include "make_capture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "sightings.h"
+
+enum { KEYS = 600 };
+
+static struct eg_flow_key key_of(unsigned i) { return seen(17, 1, i, 2, 53, 0).key; }
+/* Few hashes, so that many flows meet in the table. */
+static uint32_t hash_of(unsigned i) { return i * 2654435761u >> 22; }
+
+static void test_against_a_list(void **state) {
+    (void)state;
+    struct eg_flow_cache cache;
+    uint32_t flows[KEYS], live = 0;
+    uint64_t dice = 99;
+    memset(flows, 0xff, sizeof flows);
+    eg_flow_cache_init(&cache, 1 << 20, 64);
+    for (int step = 0; step < 60000; step++) {
+        unsigned i = (unsigned)(made_random(&dice) % KEYS);
+        struct eg_flow_key key = key_of(i);
+        assert_int_equal(eg_flow_find(&cache, hash_of(i), &key), flows[i]);
+        if (flows[i] == EG_NONE) {
+            flows[i] = eg_flow_add(&cache, hash_of(i), &key);
+            assert_int_not_equal(flows[i], EG_NONE);
+            eg_flow_touch(&cache, EG_FLOWS_LIVE, flows[i]);
+            live++;
+        } else if (made_random(&dice) % 3 == 0) {
+            eg_flow_drop(&cache, flows[i]);
+            flows[i] = EG_NONE;
+            live--;
+        } else {
+            enum eg_flow_list list = made_random(&dice) % 2 ? EG_FLOWS_LIVE : EG_FLOWS_CLOSED;
+            eg_flow_touch(&cache, list, flows[i]);
+            assert_int_equal(cache.lists[list].newest, flows[i]);
+        }
+        assert_int_equal(cache.flows.used, live);
+    }
+    uint32_t listed = 0;
+    for (int list = 0; list < EG_FLOW_LISTS; list++) {
+        uint32_t newer = EG_NONE;
+        for (uint32_t at = cache.lists[list].newest; at != EG_NONE; listed++) {
+            assert_int_equal(eg_flow_at(&cache, at)->newer, newer);
+            newer = at;
+            at = eg_flow_at(&cache, at)->older;
+        }
+        assert_int_equal(cache.lists[list].oldest, newer);
+    }
+    assert_int_equal(listed, live);
+    eg_flow_cache_reset(&cache);
+}
+
+static void test_memory_is_bounded(void **state) {
+    (void)state;
+    struct eg_flow_cache cache;
+    const uint64_t most = 1 << 20;
+    eg_flow_cache_init(&cache, most, 64);
+    uint32_t count = 0;
+    for (;; count++) {
+        struct eg_flow_key key = seen(17, count >> 16, count & 0xffff, 200, 53, 0).key;
+        uint32_t flow = eg_flow_add(&cache, count, &key);
+        if (flow == EG_NONE) break;
+        eg_flow_touch(&cache, EG_FLOWS_LIVE, flow);
+    }
+    assert_true(count > 4000 && cache.bytes <= most);
+    uint64_t full = cache.bytes;
+    struct eg_flow_key key = key_of(1); /* one out, one in: no more memory is taken */
+    eg_flow_drop(&cache, cache.lists[EG_FLOWS_LIVE].oldest);
+    uint32_t flow = eg_flow_add(&cache, 5, &key);
+    assert_int_not_equal(flow, EG_NONE);
+    eg_flow_touch(&cache, EG_FLOWS_LIVE, flow);
+    assert_int_equal(cache.bytes, full);
+    struct eg_extras extras = {.payload_size = 5};
+    struct eg_flow *at = eg_flow_at(&cache, flow);
+    assert_true(eg_flow_keep_extras(&cache, &at->first, &extras, eg_span("hello", 5)) ||
+                cache.bytes + 5 > most);
+    eg_flow_cache_reset(&cache);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_against_a_list),
+        cmocka_unit_test(test_memory_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

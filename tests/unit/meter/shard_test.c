@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What makes a flow begin, go on and end, packet by packet. */
+#include "meter/shard.h"
+
+#include "meter_rows.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "sightings.h"
+
+struct bench {
+    struct eg_metering how;
+    struct eg_shard shard;
+    struct eg_out out;
+    uint64_t given;
+};
+
+static void setup(struct bench *b, bool one_way, uint64_t leave) {
+    *b = (struct bench){
+        .how = {.idle_us = 30 * SECOND, .active_us = 300 * SECOND, .one_way = one_way}};
+    eg_shard_init(&b->shard, &b->how, 1 << 20, true, &b->given, leave);
+    out_open(&b->out, 16, EG_COLUMNS_ALL);
+}
+
+static void feed(struct bench *b, struct eg_sighting s) {
+    static struct eg_sightings chunk;
+    chunk.count = 1;
+    chunk.items[0] = s;
+    eg_shard_run(&b->shard, &chunk, &b->out);
+}
+
+static void end(struct bench *b) {
+    eg_shard_reset(&b->shard);
+    out_close(&b->out);
+}
+
+static int64_t cell(struct bench *b, uint32_t col, uint64_t row) {
+    return out_value(&b->out, col, row);
+}
+
+static void test_one_conversation_two_rows(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    feed(&b, seen(17, 2, 53, 1, 1000, 0)); /* the answer comes first */
+    feed(&b, seen(17, 1, 1000, 2, 53, 10));
+    feed(&b, seen(17, 1, 1000, 2, 53, 20));
+    assert_int_equal(out_rows(&b.out), 0);
+    assert_true(eg_shard_drain(&b.shard, 9, &b.out));
+    assert_int_equal(out_rows(&b.out), 2);
+    static const int64_t want[2][8] = {{53, 1000, 1, 100, 0, 0, 1, 62},
+                                       {1000, 53, 2, 200, 10, 20, 0, 61}};
+    for (uint64_t row = 0; row < 2; row++) {
+        assert_int_equal(cell(&b, FLOW(src_port), row), want[row][0]);
+        assert_int_equal(cell(&b, FLOW(dst_port), row), want[row][1]);
+        assert_int_equal(cell(&b, FLOW(packets), row), want[row][2]);
+        assert_int_equal(cell(&b, FLOW(bytes), row), want[row][3]);
+        assert_int_equal(cell(&b, FLOW(start_time), row), T0 + want[row][4]);
+        assert_int_equal(cell(&b, FLOW(end_time), row), T0 + want[row][5]);
+        assert_int_equal(cell(&b, FLOW(initiator), row), want[row][6]);
+        assert_int_equal(cell(&b, FLOW(min_ttl), row), want[row][7]);
+        assert_int_equal(cell(&b, FLOW(end_reason), row), EG_END_FORCED);
+        assert_int_equal(cell(&b, FLOW(tcp_flags), row), INT64_MIN);
+    }
+    end(&b);
+}
+
+static void test_timeouts(void **state) {
+    (void)state;
+    static const struct {
+        int64_t second_us; /* after the first, of one flow */
+        int reason;        /* 0: it goes on */
+    } cases[] = {
+        {30 * SECOND, 0},
+        {30 * SECOND + 1, EG_END_IDLE},
+        {-30 * SECOND, 0},
+        {-30 * SECOND - 1, EG_END_IDLE},
+        {86400 * SECOND, EG_END_IDLE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench b;
+        setup(&b, false, 0);
+        feed(&b, seen(17, 1, 1, 2, 2, 0));
+        feed(&b, seen(17, 1, 1, 2, 2, cases[i].second_us));
+        assert_int_equal(out_rows(&b.out), cases[i].reason != 0);
+        if (cases[i].reason) assert_int_equal(cell(&b, FLOW(end_reason), 0), cases[i].reason);
+        end(&b);
+    }
+    struct bench b; /* no packet more than the active timeout behind the first */
+    setup(&b, false, 0);
+    for (int i = 0; i <= 31; i++)
+        feed(&b, seen(17, 1 + (i & 1), 1, 2 - (i & 1), 1, i * 10 * SECOND));
+    assert_int_equal(out_rows(&b.out), 2);
+    assert_int_equal(cell(&b, FLOW(end_reason), 0), EG_END_ACTIVE);
+    assert_int_equal(out_sum(&b.out, FLOW(packets)), 31);
+    eg_shard_drain(&b.shard, 9, &b.out);
+    assert_int_equal(cell(&b, FLOW(initiator), 2), 0); /* it goes on: the other end had begun */
+    end(&b);
+}
+
+static void test_the_clock_ends_what_is_idle(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    feed(&b, seen(17, 1, 1, 2, 2, 0));
+    feed(&b, seen(17, 3, 1, 4, 2, 35 * SECOND)); /* late packets may still come */
+    assert_int_equal(out_rows(&b.out), 0);
+    feed(&b, seen(17, 3, 1, 4, 2, 35 * SECOND + 1));
+    assert_int_equal(out_rows(&b.out), 1);
+    assert_int_equal(cell(&b, FLOW(end_reason), 0), EG_END_IDLE);
+    feed(&b, seen(17, 5, 1, 6, 2, 2 * 86400 * SECOND)); /* one leap is not believed */
+    feed(&b, seen(17, 7, 1, 8, 2, 36 * SECOND));
+    assert_int_equal(out_rows(&b.out), 1);
+    feed(&b, seen(17, 5, 1, 6, 2, 2 * 86400 * SECOND));
+    feed(&b, seen(17, 5, 1, 6, 2, 2 * 86400 * SECOND + 1)); /* what goes on there is */
+    assert_int_equal(out_rows(&b.out), 3);
+    end(&b);
+}
+
+static void test_tcp_ends(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    feed(&b, segment(true, 0, SYN | ACK, 500, 101, 0)); /* the SYN comes late */
+    feed(&b, segment(false, 1, SYN, 100, 0, 0));
+    feed(&b, segment(false, 2, FIN | ACK, 101, 501, 0));
+    feed(&b, segment(true, 3, FIN | ACK, 501, 102, 0));
+    feed(&b, segment(false, 4, ACK, 102, 502, 0)); /* still of it */
+    assert_int_equal(out_rows(&b.out), 0);
+    feed(&b, segment(false, 5, SYN, 9000, 0, 0)); /* another one */
+    assert_int_equal(out_rows(&b.out), 2);
+    assert_int_equal(cell(&b, FLOW(initiator), 0), 1);
+    assert_int_equal(cell(&b, FLOW(src_port), 0), 1000);
+    assert_int_equal(cell(&b, FLOW(packets), 0), 3);
+    assert_int_equal(cell(&b, FLOW(packets), 1), 2);
+    assert_int_equal(cell(&b, FLOW(tcp_flags), 1), FIN | SYN | ACK);
+    assert_int_equal(cell(&b, FLOW(end_reason), 0), EG_END_SEEN);
+    feed(&b, segment(true, 6, RST | ACK, 0, 9001, 0));
+    feed(&b, segment(false, 7 * SECOND, ACK, 9001, 1, 0)); /* too late for it */
+    assert_int_equal(out_rows(&b.out), 4);
+    feed(&b, seen(17, 3, 1, 4, 2, 30 * SECOND));
+    assert_int_equal(out_rows(&b.out), 4);
+    end(&b);
+}
+
+static void test_one_way(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, true, 0);
+    struct eg_sighting there = segment(false, 0, SYN, 100, 0, 0);
+    struct eg_sighting back = segment(true, 1, SYN | ACK, 500, 101, 0);
+    back.key.low = there.key.high; /* as eg_flow_key_of does for one way */
+    back.key.high = there.key.low;
+    back.key.low_port = 80;
+    back.key.high_port = 1000;
+    back.way = EG_WAY_UP;
+    feed(&b, there);
+    feed(&b, back);
+    there.flags = FIN | ACK;
+    feed(&b, there);
+    eg_shard_drain(&b.shard, 9, &b.out);
+    assert_int_equal(out_rows(&b.out), 2);
+    assert_int_equal(cell(&b, FLOW(end_reason), 0), EG_END_FORCED);
+    assert_int_equal(cell(&b, FLOW(initiator), 0), 0);
+    assert_int_equal(cell(&b, FLOW(initiator), 1), 1);
+    assert_int_equal(cell(&b, FLOW(end_reason), 1), EG_END_SEEN);
+    end(&b);
+}
+
+static void test_rows_left_out_are_counted(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 2);
+    for (unsigned i = 0; i < 5; i++) feed(&b, seen(17, 1, i, 2, 2, i));
+    assert_true(eg_shard_drain(&b.shard, 5, &b.out));
+    assert_int_equal(b.given, 5);
+    assert_int_equal(out_rows(&b.out), 3);
+    assert_int_equal(cell(&b, FLOW(src_port), 0), 2);
+    end(&b);
+}
+
+static void test_draining_in_pieces(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    for (unsigned i = 0; i < 5; i++) feed(&b, seen(17, 1, i, 2, 2, i));
+    assert_false(eg_shard_drain(&b.shard, 3, &b.out));
+    assert_int_equal(out_rows(&b.out), 3);
+    assert_true(eg_shard_drain(&b.shard, 3, &b.out));
+    assert_int_equal(out_rows(&b.out), 5);
+    end(&b);
+}
+
+/* The oldest makes room; a closed one before it, which is no emergency. */
+static void test_room_is_made(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    feed(&b, segment(false, 0, RST, 1, 0, 0));
+    for (unsigned i = 0; i < 12000; i++) feed(&b, seen(17, 1 + (i >> 13), i & 8191, 200, 2, i));
+    int64_t early = eg_tally_sum(&b.out.tally, EG_CAUSE_flow_emergency).records;
+    assert_true(early > 1000);
+    assert_int_equal(out_rows(&b.out), early + 1);
+    assert_int_equal(cell(&b, FLOW(end_reason), 0), EG_END_SEEN);
+    for (int64_t i = 1; i <= early; i++) {
+        assert_int_equal(cell(&b, FLOW(end_reason), (uint64_t)i), EG_END_RESOURCES);
+        assert_int_equal(cell(&b, FLOW(start_time), (uint64_t)i), T0 + i - 1);
+    }
+    assert_true(b.shard.cache.bytes <= 1 << 20);
+    end(&b);
+}
+
+static void test_packets_without_a_time(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    struct eg_sighting s = seen(17, 1, 1, 2, 2, 0);
+    s.time_us = EG_NO_TIME;
+    feed(&b, s);
+    feed(&b, s);
+    eg_shard_drain(&b.shard, 9, &b.out);
+    assert_int_equal(out_rows(&b.out), 1);
+    assert_int_equal(cell(&b, FLOW(start_time), 0), INT64_MIN);
+    assert_int_equal(cell(&b, FLOW(packets), 0), 2);
+    end(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_conversation_two_rows),
+        cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_the_clock_ends_what_is_idle),
+        cmocka_unit_test(test_tcp_ends),
+        cmocka_unit_test(test_one_way),
+        cmocka_unit_test(test_rows_left_out_are_counted),
+        cmocka_unit_test(test_draining_in_pieces),
+        cmocka_unit_test(test_room_is_made),
+        cmocka_unit_test(test_packets_without_a_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
