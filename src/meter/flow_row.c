@@ -88,6 +88,10 @@ static void put_payload(struct eg_builder *rows, const struct eg_flow_more *more
 static void put_more(struct eg_builder *rows, const struct eg_flow_more *more) {
     const struct eg_extras *extras = &more->extras;
     put_labels(rows, extras);
+    if (extras->has & EG_HAS_TUNNEL && extras->tunnel < EG_TUNNEL_COUNT) {
+        const char *name = eg_tunnel_name((enum eg_tunnel)extras->tunnel);
+        eg_put_name(rows, COL(tunnel), name, strlen(name));
+    }
     if (extras->has & EG_HAS_TUNNEL_ID)
         eg_put_int(rows, COL(tunnel_id), (int64_t)extras->tunnel_id);
     if (extras->has & EG_HAS_OUTER) {

@@ -133,7 +133,8 @@ static void take_frame(struct eg_extract_unit *u, const struct eg_frame *frame,
     struct eg_layers layers;
     struct eg_sighting s;
     struct eg_extras extras;
-    eg_dissect(frame->link_type, bytes, frame->length, &layers);
+    eg_dissect_as(x->how.outermost ? EG_VIEW_OUTERMOST : EG_VIEW_INNERMOST, frame->link_type, bytes,
+                  frame->length, NULL, &layers);
     if (layers.remarks && x->remarks) count_remarks(tally, layers.remarks, frame);
     eg_sighting_of(&x->how, &x->secret, frame, &layers, &s);
     s.number = u->number++;
@@ -334,6 +335,7 @@ const struct eg_extract_type eg_extract_metered = {
     .table = EG_TABLE_FLOWS,
     .also = EG_TABLE_COUNT,
     .position = "metered",
+    .holds = true,
     .open = metered_open,
     .begin = metered_begin,
     .feed = metered_feed,

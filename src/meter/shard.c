@@ -32,11 +32,13 @@ void eg_shard_reset(struct eg_shard *shard) { eg_flow_cache_reset(&shard->cache)
 
 /* ---- giving out ---- */
 
-static void give_way(struct eg_shard *shard, const struct eg_flow *flow, bool second,
+/* False: an earlier run has given it, and counted what there was to count. */
+static bool give_way(struct eg_shard *shard, const struct eg_flow *flow, bool second,
                      enum eg_end_reason reason, struct eg_out *out) {
     struct eg_flow_row row = {second, shard->how->one_way, (uint8_t)reason};
-    if (++*shard->given <= shard->leave) return; /* an earlier run has given it */
+    if (++*shard->given <= shard->leave) return false;
     eg_flow_row_put(&shard->cache, flow, &row, out);
+    return true;
 }
 
 /* One row a direction, that of who began first, and forgets the flow. */
@@ -47,8 +49,10 @@ static void give(struct eg_shard *shard, uint32_t number, enum eg_end_reason rea
     bool two = flow->second != EG_NONE;
     bool second_first = two && flow->state & EG_FLOW_OPENER_KNOWN &&
                         !(flow->state & EG_FLOW_OPENER_DOWN) != !(flow->state & EG_FLOW_FIRST_DOWN);
-    give_way(shard, flow, second_first, reason, out);
-    if (two) give_way(shard, flow, !second_first, reason, out);
+    bool fresh = give_way(shard, flow, second_first, reason, out);
+    if (two) (void)give_way(shard, flow, !second_first, reason, out);
+    if (fresh && reason == EG_END_RESOURCES)
+        eg_tally_add(&out->tally, EG_CAUSE_flow_emergency, NULL, flow->last_us, 1, 0, 0);
     eg_flow_drop(&shard->cache, number);
 }
 
@@ -78,16 +82,11 @@ static void expire(struct eg_shard *shard, uint32_t most, struct eg_out *out) {
 }
 
 /* Gives out the flow that has been idle the longest, a closed one first. False: there is none. */
-static bool make_room(struct eg_shard *shard, const struct eg_sighting *s, struct eg_out *out) {
+static bool make_room(struct eg_shard *shard, struct eg_out *out) {
     uint32_t closed = shard->cache.lists[EG_FLOWS_CLOSED].oldest;
     uint32_t live = shard->cache.lists[EG_FLOWS_LIVE].oldest;
     if (closed == EG_NONE && live == EG_NONE) return false;
-    if (closed != EG_NONE) {
-        give(shard, closed, EG_END_SEEN, out);
-    } else {
-        eg_tally_add(&out->tally, EG_CAUSE_flow_emergency, NULL, s->time_us, 1, 0, 0);
-        give(shard, live, EG_END_RESOURCES, out);
-    }
+    give(shard, closed != EG_NONE ? closed : live, EG_END_RESOURCES, out);
     return true;
 }
 
@@ -230,7 +229,7 @@ static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightin
 static uint32_t begin(struct eg_shard *shard, const struct eg_sighting *s, struct eg_out *out) {
     uint32_t number;
     while ((number = eg_flow_add(&shard->cache, s->hash, &s->key)) == EG_NONE)
-        if (!make_room(shard, s, out)) return EG_NONE;
+        if (!make_room(shard, out)) return EG_NONE;
     struct eg_flow *flow = eg_flow_at(&shard->cache, number);
     flow->start_us = flow->last_us = EG_NO_TIME;
     if (s->way == EG_WAY_DOWN) flow->state = EG_FLOW_FIRST_DOWN;
@@ -284,16 +283,12 @@ static void clock_move(struct eg_shard *shard, int64_t time_us) {
 
 /* Ends a flow that the packet does not go on with, or finds no room in; true: its conversation goes
  * on, and `rest` is what there is to know of it. */
-static bool part(struct eg_shard *shard, uint32_t number, int reason, const struct eg_sighting *s,
-                 struct rest *rest, struct eg_out *out) {
+static bool part(struct eg_shard *shard, uint32_t number, int reason, struct rest *rest,
+                 struct eg_out *out) {
     bool goes_on = reason != EG_END_SEEN;
     bool opener = reason != EG_END_IDLE && !shard->how->one_way;
     if (goes_on) rest_keep(shard, eg_flow_at(&shard->cache, number), opener, rest);
-    if (!reason) {
-        eg_tally_add(&out->tally, EG_CAUSE_flow_emergency, NULL, s->time_us, 1, 0, 0);
-        reason = EG_END_RESOURCES;
-    }
-    give(shard, number, (enum eg_end_reason)reason, out);
+    give(shard, number, reason ? (enum eg_end_reason)reason : EG_END_RESOURCES, out);
     return goes_on;
 }
 
@@ -307,7 +302,7 @@ static void take(struct eg_shard *shard, const struct eg_sightings *chunk,
     if (number != EG_NONE) {
         int reason = parts(shard, eg_flow_at(&shard->cache, number), s);
         if (!reason && add(shard, number, chunk, s)) return;
-        goes_on = part(shard, number, reason, s, &rest, out);
+        goes_on = part(shard, number, reason, &rest, out);
     }
     number = begin(shard, s, out);
     if (number == EG_NONE) {
