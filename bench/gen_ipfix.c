@@ -5,7 +5,7 @@
  *
  *   bench-gen_ipfix --out ipfix.pcap [--v9 1] [--records 10000000] [--exporters 50] [--hours 30]
  *                   [--seed 1] [--every 500]    datagrams of an exporter between its templates
- *                   [--late 0]      1: an exporter's first templates come with its third datagram
+ *                   [--late 0]      datagrams of an exporter before its first templates
  *                   [--names 0]     1: records end with a name of variable length (IPFIX)
  *                   [--lose 0]      leaves out every N-th datagram without templates
  */
@@ -161,7 +161,7 @@ int main(int argc, char **argv) {
     uint64_t span_us = option_of(argc, argv, "--hours", 30) * UINT64_C(3600000000);
     uint64_t every = option_of(argc, argv, "--every", 500),
              lose = option_of(argc, argv, "--lose", 0);
-    uint64_t late = option_of(argc, argv, "--late", 0) ? 2 : 0;
+    uint64_t late = option_of(argc, argv, "--late", 0);
     struct run run = {.random = {option_of(argc, argv, "--seed", 1)},
                       .v9 = option_of(argc, argv, "--v9", 0),
                       .names = option_of(argc, argv, "--names", 0)};

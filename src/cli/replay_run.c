@@ -4,6 +4,7 @@
 #include "cli/progress.h"
 #include "cli/replay.h"
 #include "wire/dissect.h"
+#include "wire/probes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +19,9 @@ struct replay {
     struct eg_replay_account *account;
     struct eg_progress *progress;
     struct eg_datagrams *datagrams; /* of the current file */
-    struct eg_export_judge *judge;
-    int64_t started_ns; /* of this loop */
+    struct eg_probes probes;
+    struct eg_exporters known; /* that certainly are some */
+    int64_t started_ns;        /* of this loop */
     int64_t begun_ns;
 };
 
@@ -74,6 +76,11 @@ static bool port_asked(const struct eg_ports *ports, uint16_t port) {
     return false;
 }
 
+static bool is_export(struct replay *r, const struct eg_datagram *d) {
+    uint32_t decoder;
+    return eg_probes_believe(eg_probes_ask(&r->probes, d, &decoder), d, false, &r->known);
+}
+
 static enum eg_status datagram_send(struct replay *r, const struct eg_batch *batch, uint32_t row,
                                     struct eg_error *err) {
     struct eg_datagram d;
@@ -81,7 +88,7 @@ static enum eg_status datagram_send(struct replay *r, const struct eg_batch *bat
     enum eg_datagram_found found = eg_datagrams_take(r->datagrams, batch, row, &d);
     if (found == EG_DATAGRAM_WAIT) return EG_OK;
     bool wanted = found != EG_DATAGRAM_NONE &&
-                  (ports->count ? port_asked(ports, d.local_port) : eg_export_judge(r->judge, &d));
+                  (ports->count ? port_asked(ports, d.local_port) : is_export(r, &d));
     if (!wanted || found == EG_DATAGRAM_CUT) {
         r->account->other += !wanted;
         r->account->cut += wanted;
@@ -173,8 +180,7 @@ enum eg_status eg_replay_run(struct eg_call *call, char *const *files, size_t fi
                              struct eg_replay_plan *plan, struct eg_replay_account *account,
                              struct eg_error *err) {
     struct replay r = {.call = call, .plan = plan, .account = account, .begun_ns = now_ns()};
-    r.judge = eg_export_judge_new();
-    if (!r.judge) return eg_fail(err, EG_E_NOMEM, "no memory to replay");
+    r.probes = eg_probes_all();
     r.progress = eg_progress_manual(call);
     enum eg_status status = EG_OK;
     for (int64_t loop = 0; loop < plan->loops && status >= 0 && !enough(&r); loop++) {
@@ -192,6 +198,6 @@ enum eg_status eg_replay_run(struct eg_call *call, char *const *files, size_t fi
         account->refusals = eg_sender_refusals(plan->datagrams);
     }
     eg_progress_stop(r.progress);
-    eg_export_judge_free(r.judge);
+    eg_exporters_reset(&r.known);
     return status;
 }

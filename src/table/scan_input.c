@@ -148,6 +148,8 @@ static egi_parts parts_fed(const struct eg_scan_request *request, egi_parts want
 static enum eg_status extracts_open(struct egi_input *input, const struct egi_known *known,
                                     struct eg_error *err) {
     const struct eg_scan_request *request = input->request;
+    bool twice = !input->plan.live && input->plan.key[0]; /* what has no key is a pipe */
+    input->again = (struct eg_again){egi_again_read, input};
     for (uint32_t i = 0; i < request->part_count; i++) {
         struct eg_extract_options options = {
             .columns = part_columns(&request->parts[i]),
@@ -158,6 +160,7 @@ static enum eg_status extracts_open(struct egi_input *input, const struct egi_kn
             .metering = request->metering,
             .state = &input->states[i],
             .live = input->plan.live,
+            .again = twice ? &input->again : NULL,
         };
         if (!has(input->fed, i)) continue;
         if (holds(input, i)) egi_state_find(input, known, i);
@@ -227,6 +230,7 @@ void egi_input_free(struct egi_input *input) {
     struct egi_scratch scratch = {0};
     struct egi_batches nothing = {0};
     struct egi_counts counts = {0};
+    input->closing = true;
     for (struct egi_unit *unit = input->pending, *next; unit; unit = next) {
         next = unit->next;
         unit->placed = unit->muted = true; /* its rows have no taker: only its memory matters */

@@ -47,6 +47,8 @@ struct egi_input {
     egi_parts wanted; /* whose rows and counts are given out */
     egi_parts fed;    /* these, and those that claim frames before them */
     const char *name;
+    struct eg_again again; /* for the extracts, where it can be read again */
+    bool closing;          /* units are joined only to free them */
     struct eg_source *source;
     struct eg_plan plan;
     struct eg_extract *extracts[EG_SCAN_PARTS_MAX];
@@ -139,6 +141,10 @@ enum eg_status egi_unit_finish(struct egi_unit *, struct egi_scratch *, struct e
                                struct egi_counts *, struct eg_error *);
 /* The counts of a finished unit become the input's, in order, and it is freed. With the lock. */
 void egi_unit_settle(struct egi_unit *);
+/* The `read` of an input's `again` (in again.c); `of` is the input. */
+enum eg_status
+egi_again_read(void *of, enum eg_status (*take)(void *to, struct eg_batch *, struct eg_error *),
+               void *to, struct eg_error *);
 /* Runs join(NULL) of every part. Without the lock, once, behind the last unit. */
 enum eg_status egi_input_drain(struct egi_input *, struct egi_scratch *, struct egi_batches *ready,
                                struct egi_counts *, struct eg_error *);

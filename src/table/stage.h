@@ -171,7 +171,17 @@ struct eg_metering {
     uint32_t payload_bytes;    /* first bytes of payload kept in `extra` (0: none) */
 };
 
-struct eg_extract_options {
+/* The input once more, from its beginning and in order, apart from the reading that goes on: for an
+ * extract whose rows depend on what comes later. take() gets every raw batch, and NULL where a unit
+ * is over; its failure ends the reading. What could not be read is not there. */
+struct eg_again {
+    enum eg_status (*read)(void *of,
+                           enum eg_status (*take)(void *to, struct eg_batch *, struct eg_error *),
+                           void *to, struct eg_error *);
+    void *of;
+};
+
+struct eg_extract_options {        /* what it points to outlives the extract */
     eg_column_set columns;         /* which columns are asked for */
     const uint16_t *netflow_ports; /* ports known to carry exports */
     uint32_t netflow_port_count;
@@ -181,6 +191,7 @@ struct eg_extract_options {
     const struct eg_metering *metering; /* of the extract `metered`, and whether tunnels are looked
                                            into; NULL: as usual */
     struct eg_extract_state *state;     /* NULL: nobody will ask */
+    const struct eg_again *again;       /* in join() only; NULL: the input cannot be read twice */
     bool live; /* the input has no end: a raw batch without rows says that it is env->now_us() */
     bool remarks_elsewhere; /* another extract counts what is remarkable about the frames */
 };
@@ -231,6 +242,7 @@ struct eg_datagram {
     uint16_t exporter_port, local_port;
     uint8_t transport; /* 17: UDP; 6: a message of a TCP connection; 0: of a file */
     uint64_t at;       /* its place in the order of all input; 0 until it was settled */
+    uint64_t row;      /* that brought (the last of) it, counted from 1 on in its input; likewise */
 };
 
 /* What a decoder says about sequence numbers; the exports extract keeps the account. */

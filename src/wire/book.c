@@ -266,10 +266,11 @@ enum eg_status book_version_add(struct eg_book *book, struct entry *e, uint64_t 
                                 struct eg_template *t, struct eg_fact fact) {
     struct eg_book_version *v = NULL;
     uint32_t bytes = (uint32_t)(sizeof *e + sizeof *v + fact.text.size + (t ? t->bytes : 0));
-    bool room = e->version_count < VERSIONS_MAX &&
+    bool room = !book->full && e->version_count < VERSIONS_MAX &&
                 book->retired_bytes + bytes <= book->limits.retired_bytes;
     if (room) v = eg_calloc(1, sizeof *v + fact.text.size + 1);
     if (!v) {
+        book->full = book->surveys; /* what came later would pass for what comes next */
         eg_template_free(t);
         return room ? EG_E_NOMEM : EG_END;
     }
@@ -279,7 +280,7 @@ enum eg_status book_version_add(struct eg_book *book, struct entry *e, uint64_t 
     v->older = e->newest;
     v->bytes = bytes;
     v->template = t;
-    v->used = !t || e->stream->nests;
+    v->used = !t || e->stream->nests || book->surveys;
     v->number = fact.number;
     v->text_size = (uint32_t)fact.text.size;
     if (fact.text.size) eg_span_copy(fact.text, 0, v->text, fact.text.size);
@@ -402,7 +403,9 @@ enum eg_status eg_book_new(struct eg_book **out, struct eg_error *err) {
     ring_init(&book->retired);
     ring_init(&book->held[0]);
     ring_init(&book->held[1]);
-    ring_init(&book->ripe);
+    ring_init(&book->ripe[0]);
+    ring_init(&book->ripe[1]);
+    ring_init(&book->spilled);
     ring_init(&book->released);
     atomic_init(&book->changes, 0);
     atomic_init(&book->kinds, 0);

@@ -158,7 +158,7 @@ void eg_book_hold(struct eg_book *, const struct eg_book_moment *, uint16_t id,
  * learn(): each is given to release(), but the learner sees it first, since it may be of options.
  * False: there is none. */
 struct eg_released;
-bool eg_book_ripe(struct eg_book *, const struct eg_book_moment *, struct eg_datagram *out);
+bool eg_book_ripe(struct eg_book *, struct eg_datagram *out);
 
 /* ---- what had to wait ---- */
 
@@ -167,11 +167,31 @@ struct eg_released {
     const char *source; /* the decoder's name */
     struct eg_datagram datagram;
     void *memory; /* holds the payload; eg_free it */
+    bool ahead;   /* to be decoded with the book of what comes: its place is one of that book */
 };
 /* Pieces whose template came with the last learn(); false: there is none (any more). */
 bool eg_book_release(struct eg_book *, struct eg_released *);
 /* The input is over: what still waits is counted as template_missing. */
 void eg_book_drain(struct eg_book *, struct eg_tally *);
+
+/* ---- looking ahead: inputs that can be read twice (wire/survey.h) ---- */
+
+/* Makes the book, which nobody uses yet, one of a survey: it begins with what is in force in `from`,
+ * and with its limits and rules; it keeps every version, until it is full; its places are rows of the
+ * input, told by eg_book_row instead of eg_book_next. Unless it `holds`, no data waits in it. */
+EG_MUST_CHECK enum eg_status eg_book_survey(struct eg_book *, struct eg_book *from, bool holds,
+                                            struct eg_error *err);
+bool eg_book_surveys(const struct eg_book *);
+uint64_t eg_book_row(struct eg_book *, uint64_t row);
+/* While it `spills`, what cannot be held any longer is put aside and not counted. `ahead`, of a
+ * survey of the input, knows what comes; NULL: nobody looked. Joining threads only, all of these. */
+void eg_book_look_ahead(struct eg_book *, bool spills, struct eg_book *ahead);
+bool eg_book_spilled(const struct eg_book *);
+/* What was put aside goes to release() where its template comes later, to be decoded as it would be
+ * then; sets of options wait once more; the rest is counted as template_missing. */
+void eg_book_spilled_settle(struct eg_book *, struct eg_tally *);
+/* Records that were decoded ahead become those of the book's own templates. */
+void eg_book_credit(struct eg_book *, struct eg_book *ahead);
 
 /* ---- looking at it, and keeping it ---- */
 

@@ -117,9 +117,12 @@ struct held {
     struct ring of_entry, of_exporter, of_all; /* of_all: ripe, or its class's */
     struct entry *entry;                       /* NULL: ripe */
     struct eg_released piece;
-    int64_t domain;
+    struct eg_book_key key;
+    uint64_t after;       /* where it stood, by the rows of its input */
     uint32_t bytes, cost; /* of the datagram; with what it takes to hold it */
+    uint16_t id;          /* of the template */
     bool trusted;         /* of a known exporter, when it came */
+    bool again;           /* there was no room for it once before */
 };
 
 struct eg_book {
@@ -134,7 +137,13 @@ struct eg_book {
     struct ring pool;
     struct ring retired; /* in the order of their `until` */
     struct ring held[2]; /* of unknown and known exporters */
-    struct ring ripe, released;
+    struct ring ripe[2]; /* of flows, of options */
+    struct ring released, spilled;
+    struct eg_book *ahead; /* what comes; NULL: nobody looked */
+    bool spills;           /* what cannot be held any longer is put aside */
+    struct eg_book_stay kept;
+    bool surveys; /* keeps every version, at places that are rows */
+    bool full;    /* it could not, once */
     uint64_t known_bytes, unknown_bytes, retired_bytes, held_bytes[2];
     uint32_t known_count, template_count;
     bool short_of_stream; /* and not even of it could be noted that it is short of `missed_id` */
@@ -183,10 +192,27 @@ void book_trust(struct eg_book *, struct exporter *);
 /* Frees what stands beyond the limits, `newest` last. */
 void book_enforce(struct eg_book *, const struct eg_book_moment *, struct entry *newest);
 
+/* ---- book_ahead.c ---- */
+
+/* Where a row stands in a survey: 2^32 of them. Sets come behind it, and behind those what waited for
+ * its templates. */
+static inline uint64_t book_row_place(uint64_t row) {
+    return row > UINT32_MAX ? UINT64_MAX << 16 : row << 32;
+}
+
+/* Gives back, holds or counts what nobody holds; takes it. */
+void book_held_settle(struct eg_book *, struct held *, struct eg_tally *);
+
 /* ---- book_hold.c ---- */
 
 void book_held_drop(struct eg_book *, struct held *, struct eg_tally *);
 void book_held_ripen(struct eg_book *, struct entry *);
 void book_held_free_all(struct eg_book *);
+/* Holds it, with what may have to go for it; takes it. */
+void book_held_add(struct eg_book *, const struct eg_book_moment *, struct held *);
+/* Out of all rings: nobody's. */
+void book_held_unlink(struct eg_book *, struct held *);
+void book_held_free(struct held *);
+void book_held_count(const struct held *, enum eg_cause, int64_t time_us, struct eg_tally *);
 
 #endif

@@ -98,7 +98,9 @@ static void define(struct eg_book *book, const struct eg_book_moment *m, struct 
     entry_seen(e, m);
     if (entry_in_force(e)) {
         ring_touch(&x->entries[KEPT_TEMPLATES], &e->recent);
-        if (eg_template_same(e->newest->template, t)) {
+        /* what a survey began with may not have been in force yet */
+        bool began = book->surveys && e->newest->from < book_row_place(1);
+        if (!began && eg_template_same(e->newest->template, t)) {
             eg_template_free(t);
             return;
         }

@@ -3,18 +3,107 @@
 #include "wire/datagrams.h"
 
 #include "base/alloc.h"
-#include "base/hash.h"
 #include "wire/dissect.h"
-#include "wire/fragments.h"
 
-#include <string.h>
+enum { UDP = 17, UDP_HEADER = 8, CUT_LENGTH = 16 /* of what was cut before it told its own */ };
 
-#define KNOWN_MAX 8192u /* exporters that are recognised; a power of two */
-#define DECODERS_MAX 16
+/* ---- one row ---- */
 
-enum { UDP = 17, UDP_HEADER = 8 };
+/* Most frames are told at a glance: Ethernet, IPv4, and then TCP or ICMP. */
+static bool may_hold_udp(uint32_t link_type, struct eg_span frame) {
+    enum { ICMP = 1, TCP = 6 };
+    if (link_type != EG_LINK_ETHERNET || eg_be16(frame, 12) != 0x0800) return true;
+    uint8_t proto = eg_u8(frame, 23);
+    return proto != TCP && proto != ICMP;
+}
 
-/* ---- datagrams ---- */
+static enum eg_row_kind frame_take(uint32_t link_type, struct eg_span frame, uint32_t length,
+                                   int64_t time_us, struct eg_row *out) {
+    struct eg_layers layers;
+    eg_dissect(link_type, frame, length, &layers);
+    if (layers.fragment) {
+        out->fragment = (struct eg_fragment){
+            .src = layers.src,
+            .dst = layers.dst,
+            .id = layers.ip_id,
+            .proto = UDP,
+            .more = layers.more_fragments,
+            .offset = layers.fragment_offset,
+            .length = layers.piece_length,
+            .bytes = layers.piece,
+            .time_us = time_us,
+        };
+        return layers.piece_proto == UDP ? EG_ROW_FRAGMENT : EG_ROW_OTHER;
+    }
+    if (layers.proto != UDP || !(layers.has & EG_HAS_PORTS)) return EG_ROW_OTHER;
+    /* Cut before the UDP length: whatever it was, it was not captured. */
+    out->begun = (layers.has & EG_HAS_PAYLOAD) != 0;
+    if (!out->begun && layers.remarks & EG_REMARK_FRAME_CUT) layers.datagram_length = CUT_LENGTH;
+    out->received = false;
+    out->datagram = (struct eg_datagram){
+        .payload = layers.payload,
+        .length = layers.datagram_length,
+        .time_us = time_us,
+        .exporter = layers.src,
+        .exporter_port = layers.src_port,
+        .local_port = layers.dst_port,
+        .transport = UDP,
+    };
+    return EG_ROW_DATAGRAM;
+}
+
+static int64_t time_of(const struct eg_batch *raw, uint32_t row) {
+    if (!eg_batch_valid(raw, EG_COL(RAW, time_ns), row)) return INT64_MIN;
+    int64_t ns = eg_col_i64(&raw->columns[EG_COL(RAW, time_ns)])[row];
+    return ns / 1000 - (ns % 1000 < 0);
+}
+
+static int64_t number(const struct eg_batch *raw, uint32_t col, uint32_t row, int64_t otherwise) {
+    return eg_batch_valid(raw, col, row) ? eg_col_int(&raw->columns[col], row) : otherwise;
+}
+
+enum eg_row_kind eg_row_take(const struct eg_batch *raw, uint32_t row, struct eg_row *out) {
+    if (!eg_batch_valid(raw, EG_COL(RAW, payload), row)) return EG_ROW_OTHER;
+    struct eg_span bytes = eg_col_view(&raw->columns[EG_COL(RAW, payload)])[row];
+    uint32_t length = (uint32_t)bytes.size;
+    int64_t wire = number(raw, EG_COL(RAW, length), row, 0);
+    if (wire > length && wire <= UINT32_MAX) length = (uint32_t)wire;
+    if (eg_batch_valid(raw, EG_COL(RAW, link_type), row)) {
+        uint32_t link_type = (uint32_t)eg_col_i32(&raw->columns[EG_COL(RAW, link_type)])[row];
+        if (!may_hold_udp(link_type, bytes)) return EG_ROW_OTHER;
+        return frame_take(link_type, bytes, length, time_of(raw, row), out);
+    }
+    if (!eg_batch_valid(raw, EG_COL(RAW, peer), row)) return EG_ROW_OTHER;
+    out->received = out->begun = true;
+    out->datagram = (struct eg_datagram){
+        .payload = bytes,
+        .length = length,
+        .time_us = time_of(raw, row),
+        .exporter = eg_col_addr(&raw->columns[EG_COL(RAW, peer)])[row],
+        .exporter_port = (uint16_t)number(raw, EG_COL(RAW, peer_port), row, 0),
+        .local_port = (uint16_t)number(raw, EG_COL(RAW, local_port), row, 0),
+        .transport = (uint8_t)number(raw, EG_COL(RAW, transport), row, UDP),
+    };
+    return EG_ROW_DATAGRAM;
+}
+
+bool eg_datagram_joined(const struct eg_fragment *last, struct eg_span whole,
+                        struct eg_datagram *out) {
+    uint32_t length = eg_be16(whole, 4);
+    if (whole.size < UDP_HEADER || length < UDP_HEADER || length > whole.size) return false;
+    *out = (struct eg_datagram){
+        .payload = eg_span_sub(whole, UDP_HEADER, length - UDP_HEADER),
+        .length = length - UDP_HEADER,
+        .time_us = last->time_us,
+        .exporter = last->src,
+        .exporter_port = eg_be16(whole, 0),
+        .local_port = eg_be16(whole, 2),
+        .transport = UDP,
+    };
+    return true;
+}
+
+/* ---- all of them ---- */
 
 struct eg_datagrams {
     struct eg_fragments *fragments;
@@ -48,126 +137,19 @@ uint64_t eg_datagrams_lost(struct eg_datagrams *d) {
     return d->lost;
 }
 
-static enum eg_datagram_found fragment_take(struct eg_datagrams *d, const struct eg_layers *layers,
-                                            struct eg_datagram *out) {
-    struct eg_fragment piece = {
-        .src = layers->src,
-        .dst = layers->dst,
-        .id = layers->ip_id,
-        .proto = layers->piece_proto,
-        .more = layers->more_fragments,
-        .offset = layers->fragment_offset,
-        .length = layers->piece_length,
-        .bytes = layers->piece,
-        .time_us = out->time_us,
-    };
-    struct eg_span whole;
-    if (piece.proto != UDP) return EG_DATAGRAM_NONE;
-    if (!eg_fragments_add(d->fragments, &piece, &whole)) return EG_DATAGRAM_WAIT;
-    uint32_t length = eg_be16(whole, 4);
-    if (whole.size < UDP_HEADER || length < UDP_HEADER || length > whole.size)
-        return EG_DATAGRAM_NONE;
-    out->exporter_port = eg_be16(whole, 0);
-    out->local_port = eg_be16(whole, 2);
-    out->length = length - UDP_HEADER;
-    out->payload = eg_span_sub(whole, UDP_HEADER, out->length);
-    return EG_DATAGRAM_WHOLE;
-}
-
-static enum eg_datagram_found frame_take(struct eg_datagrams *d, int64_t link_type,
-                                         struct eg_span frame, int64_t length,
-                                         struct eg_datagram *out) {
-    struct eg_layers layers;
-    uint32_t wire = length < 0 || length > UINT32_MAX ? UINT32_MAX : (uint32_t)length;
-    eg_dissect((uint32_t)link_type, frame, wire, &layers);
-    out->exporter = layers.src;
-    if (!(layers.has & EG_HAS_SRC)) return EG_DATAGRAM_NONE;
-    if (layers.fragment) return fragment_take(d, &layers, out);
-    if (layers.proto != UDP || !(layers.has & EG_HAS_PORTS) || !(layers.has & EG_HAS_PAYLOAD))
-        return EG_DATAGRAM_NONE;
-    out->exporter_port = layers.src_port;
-    out->local_port = layers.dst_port;
-    out->length = layers.datagram_length;
-    out->payload = layers.payload;
-    return out->payload.size < out->length ? EG_DATAGRAM_CUT : EG_DATAGRAM_WHOLE;
-}
-
-static int64_t number(const struct eg_batch *raw, uint32_t col, uint32_t row, int64_t otherwise) {
-    return eg_batch_valid(raw, col, row) ? eg_col_int(&raw->columns[col], row) : otherwise;
-}
-
 enum eg_datagram_found eg_datagrams_take(struct eg_datagrams *d, const struct eg_batch *raw,
                                          uint32_t row, struct eg_datagram *out) {
-    int64_t time_ns = number(raw, EG_COL(RAW, time_ns), row, INT64_MIN);
-    int64_t link_type = number(raw, EG_COL(RAW, link_type), row, -1);
-    int64_t length = number(raw, EG_COL(RAW, length), row, 0);
-    struct eg_span bytes = eg_col_view(&raw->columns[EG_COL(RAW, payload)])[row];
-    *out = (struct eg_datagram){
-        .time_us = time_ns == INT64_MIN ? INT64_MIN : time_ns / 1000,
-        .transport = UDP,
-    };
-    if (link_type >= 0) return frame_take(d, link_type, bytes, length, out);
-    out->payload = bytes;
-    out->length = (uint32_t)bytes.size;
-    if (eg_batch_valid(raw, EG_COL(RAW, peer), row))
-        out->exporter = eg_col_addr(&raw->columns[EG_COL(RAW, peer)])[row];
-    out->exporter_port = (uint16_t)number(raw, EG_COL(RAW, peer_port), row, 0);
-    out->local_port = (uint16_t)number(raw, EG_COL(RAW, local_port), row, 0);
-    out->transport = (uint8_t)number(raw, EG_COL(RAW, transport), row, UDP);
-    return length > (int64_t)bytes.size ? EG_DATAGRAM_CUT : EG_DATAGRAM_WHOLE;
-}
-
-/* ---- which of them are exports ---- */
-
-struct known {
-    struct eg_addr address;
-    uint16_t port;
-    bool used;
-};
-
-struct eg_export_judge {
-    const struct eg_decoder_type *decoders[DECODERS_MAX];
-    uint32_t decoder_count, known_count;
-    struct known known[KNOWN_MAX];
-};
-
-struct eg_export_judge *eg_export_judge_new(void) {
-    struct eg_export_judge *judge = eg_calloc(1, sizeof *judge);
-    size_t count;
-    const struct eg_stage *stages = eg_registry(&count);
-    for (size_t i = 0; judge && i < count; i++)
-        if (stages[i].kind == EG_STAGE_decoder && stages[i].type &&
-            judge->decoder_count < DECODERS_MAX)
-            judge->decoders[judge->decoder_count++] = stages[i].type;
-    return judge;
-}
-
-void eg_export_judge_free(struct eg_export_judge *judge) { eg_free(judge); }
-
-/* Where the exporter stands, or would. */
-static struct known *known_slot(struct eg_export_judge *judge, const struct eg_datagram *d) {
-    uint64_t hash = eg_hash64(&d->exporter, sizeof d->exporter, d->exporter_port);
-    for (uint32_t slot = (uint32_t)(hash ^ hash >> 32) & (KNOWN_MAX - 1);;
-         slot = (slot + 1) & (KNOWN_MAX - 1)) {
-        struct known *k = &judge->known[slot];
-        if (!k->used || (k->port == d->exporter_port &&
-                         memcmp(&k->address, &d->exporter, sizeof d->exporter) == 0))
-            return k;
+    struct eg_row found;
+    struct eg_span whole;
+    switch (eg_row_take(raw, row, &found)) {
+    case EG_ROW_FRAGMENT:
+        if (!eg_fragments_add(d->fragments, &found.fragment, &whole)) return EG_DATAGRAM_WAIT;
+        return eg_datagram_joined(&found.fragment, whole, out) ? EG_DATAGRAM_WHOLE
+                                                               : EG_DATAGRAM_NONE;
+    case EG_ROW_DATAGRAM:
+        *out = found.datagram;
+        if (!found.begun) return EG_DATAGRAM_NONE;
+        return out->payload.size < out->length ? EG_DATAGRAM_CUT : EG_DATAGRAM_WHOLE;
+    default: return EG_DATAGRAM_NONE;
     }
-}
-
-bool eg_export_judge(struct eg_export_judge *judge, const struct eg_datagram *d) {
-    enum eg_probe best = EG_PROBE_NO;
-    for (uint32_t i = 0; i < judge->decoder_count && best != EG_PROBE_YES; i++) {
-        enum eg_probe answer = judge->decoders[i]->probe(d);
-        if (answer > best) best = answer;
-    }
-    if (best == EG_PROBE_NO) return false;
-    struct known *k = known_slot(judge, d);
-    if (best == EG_PROBE_MAYBE) return k->used;
-    if (!k->used && judge->known_count < KNOWN_MAX / 2) {
-        *k = (struct known){d->exporter, d->exporter_port, true};
-        judge->known_count++;
-    }
-    return true;
 }

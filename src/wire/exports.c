@@ -10,41 +10,44 @@
 #include "base/hash.h"
 #include "table/stage.h"
 #include "wire/book.h"
-#include "wire/dissect.h"
-#include "wire/exporters.h"
-#include "wire/fragments.h"
+#include "wire/datagrams.h"
+#include "wire/probes.h"
 #include "wire/sequence.h"
+#include "wire/survey.h"
 
 #include <string.h>
 
-#define DECODERS_MAX 16
 #define DEFERRED_MAX 65536 /* in a unit; beyond, suspect_overflow */
 #define NONE UINT32_MAX
 
-enum { UDP = 17, UDP_HEADER = 8, HEADER_MIN = 16 /* of the protocols: IPFIX has the shortest */ };
+enum { UDP_HEADER = 8, HEADER_MIN = 16 /* of the protocols: IPFIX has the shortest */ };
 
 /* ---- the extract and its units ---- */
 
 struct decoders {
-    const struct eg_decoder_type *types[DECODERS_MAX];
-    struct eg_decoder *open[DECODERS_MAX];
+    const struct eg_decoder_type *const *types;
+    struct eg_decoder *open[EG_DECODERS_MAX];
     uint32_t count; /* of those that are open */
 };
 
 struct eg_extract {
     const struct eg_env *env;
-    const struct eg_decoder_type *types[DECODERS_MAX];
-    void *options[DECODERS_MAX];
-    uint32_t type_count;
+    struct eg_probes probes;
+    void *options[EG_DECODERS_MAX];
     uint64_t ports[65536 / 64]; /* that are known to carry exports */
     struct eg_book *book;
     struct eg_book *own_book; /* the same, where nobody gave one */
+    struct eg_extract_options as;
+    bool surveys; /* the book is a survey's: nothing is decoded */
     /* the rest belongs to join() */
     struct decoders decoders;
     struct eg_exporters known;
     struct eg_fragments *fragments;
     struct eg_sequences *sequences;
     struct eg_tally *tally; /* of the join that is going on */
+    uint64_t rows, row;     /* of units that are over; of what is being settled, from 1 on */
+    bool surveyed;
+    struct eg_book *ahead; /* what comes, where data had to be put aside; read by finish() too */
 };
 
 /* What waits for join(): a fragment, a whole datagram that may be an export, or one that is. */
@@ -63,6 +66,7 @@ struct work {
     struct eg_datagram datagram;
     uint32_t decoder;
     void *memory; /* of its payload, where no batch holds it */
+    bool ahead;   /* with what comes */
 };
 
 struct noted_run {
@@ -73,8 +77,8 @@ struct noted_run {
 
 struct eg_extract_unit {
     struct eg_extract *x;
-    struct decoders decoders;
-    uint64_t rows; /* seen so far */
+    struct decoders decoders, ahead; /* with the extract's book; with what comes, if need be */
+    uint64_t rows;                   /* seen so far */
     struct eg_exporters known;
     struct deferred *deferred;
     uint32_t deferred_count, deferred_room;
@@ -107,11 +111,11 @@ static void decoders_close(struct decoders *d) {
 }
 
 static enum eg_status decoders_open(struct decoders *d, const struct eg_extract *x,
-                                    struct eg_error *err) {
-    for (d->count = 0; d->count < x->type_count; d->count++) {
+                                    struct eg_book *book, struct eg_error *err) {
+    d->types = x->probes.types;
+    for (d->count = 0; d->count < x->probes.count; d->count++) {
         uint32_t i = d->count;
-        d->types[i] = x->types[i];
-        enum eg_status status = x->types[i]->open(x->env, x->options[i], x->book, &d->open[i], err);
+        enum eg_status status = d->types[i]->open(x->env, x->options[i], book, &d->open[i], err);
         if (status < 0) {
             decoders_close(d);
             return status;
@@ -125,18 +129,6 @@ static bool port_known(const struct eg_extract *x, uint16_t port) {
 }
 
 /* ---- judging a datagram ---- */
-
-static enum eg_probe probe(const struct eg_extract *x, const struct eg_datagram *d,
-                           uint32_t *decoder) {
-    enum eg_probe best = EG_PROBE_NO;
-    for (uint32_t i = 0; i < x->type_count && best != EG_PROBE_YES; i++) {
-        enum eg_probe answer = x->types[i]->probe(d);
-        if (answer <= best) continue;
-        best = answer;
-        *decoder = i;
-    }
-    return best;
-}
 
 static bool learns(const struct eg_decoder_type *type) {
     return type->learn != eg_decoder_learn_nop;
@@ -229,7 +221,7 @@ static void defer(struct eg_extract_unit *u, struct eg_batch *raw, const struct 
 static bool take_datagram(struct eg_extract_unit *u, struct eg_batch *raw,
                           const struct eg_datagram *d, bool certain, struct eg_out *out) {
     uint32_t i = 0;
-    enum eg_probe answer = probe(u->x, d, &i);
+    enum eg_probe answer = eg_probes_ask(&u->x->probes, d, &i);
     if (answer == EG_PROBE_NO) {
         if (certain) count_unknown(d, &out->tally);
         return false;
@@ -246,6 +238,7 @@ static bool take_datagram(struct eg_extract_unit *u, struct eg_batch *raw,
         defer(u, raw, &export, &out->tally);
         return true;
     }
+    if (u->x->surveys) return true;
     struct eg_sequence_note note = {0};
     u->decoders.types[i]->decode(u->decoders.open[i], d, out, &note);
     note_sequence(u, d, &note, &out->tally);
@@ -253,78 +246,20 @@ static bool take_datagram(struct eg_extract_unit *u, struct eg_batch *raw,
     return true;
 }
 
-/* Most frames are told at a glance: Ethernet, IPv4, and then TCP or ICMP. */
-static bool may_hold_udp(uint32_t link_type, struct eg_span frame) {
-    enum { ICMP = 1, TCP = 6 };
-    if (link_type != EG_LINK_ETHERNET || eg_be16(frame, 12) != 0x0800) return true;
-    uint8_t proto = eg_u8(frame, 23);
-    return proto != TCP && proto != ICMP;
-}
-
-static bool take_frame(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t link_type,
-                       struct eg_span frame, uint32_t length, int64_t time_us, struct eg_out *out) {
-    if (!may_hold_udp(link_type, frame)) return false;
-    struct eg_layers layers;
-    eg_dissect(link_type, frame, length, &layers);
-    if (layers.fragment) {
-        if (layers.piece_proto != UDP) return false;
-        struct deferred piece = {.kind = FRAGMENT};
-        piece.fragment = (struct eg_fragment){layers.src,
-                                              layers.dst,
-                                              layers.ip_id,
-                                              UDP,
-                                              layers.more_fragments,
-                                              layers.fragment_offset,
-                                              layers.piece_length,
-                                              layers.piece,
-                                              time_us};
+static bool take_row(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t row,
+                     struct eg_out *out) {
+    struct eg_row found;
+    switch (eg_row_take(raw, row, &found)) {
+    case EG_ROW_FRAGMENT: {
+        struct deferred piece = {.kind = FRAGMENT, .fragment = found.fragment};
         defer(u, raw, &piece, &out->tally);
         return false;
     }
-    if (layers.proto != UDP || !(layers.has & EG_HAS_PORTS)) return false;
-    /* Cut before the UDP length: whatever it was, it was not captured. */
-    bool cut = !(layers.has & EG_HAS_PAYLOAD) && (layers.remarks & EG_REMARK_FRAME_CUT);
-    if (cut) layers.datagram_length = HEADER_MIN;
-    struct eg_datagram d = {layers.payload,  layers.datagram_length, time_us, layers.src,
-                            layers.src_port, layers.dst_port,        UDP,     0};
-    return take_datagram(u, raw, &d, port_known(u->x, d.local_port), out);
-}
-
-static int64_t time_of(const struct eg_batch *raw, uint32_t row) {
-    if (!eg_batch_valid(raw, EG_COL(RAW, time_ns), row)) return INT64_MIN;
-    int64_t ns = eg_col_i64(&raw->columns[EG_COL(RAW, time_ns)])[row];
-    return ns / 1000 - (ns % 1000 < 0);
-}
-
-static uint16_t port_of(const struct eg_batch *raw, uint32_t col, uint32_t row) {
-    return eg_batch_valid(raw, col, row) ? (uint16_t)eg_col_int(&raw->columns[col], row) : 0;
-}
-
-static bool take_row(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t row,
-                     struct eg_out *out) {
-    if (!eg_batch_valid(raw, EG_COL(RAW, payload), row)) return false;
-    struct eg_span bytes = eg_col_view(&raw->columns[EG_COL(RAW, payload)])[row];
-    uint32_t length = (uint32_t)bytes.size;
-    if (eg_batch_valid(raw, EG_COL(RAW, length), row)) {
-        int64_t wire = eg_col_i64(&raw->columns[EG_COL(RAW, length)])[row];
-        if (wire > length && wire <= UINT32_MAX) length = (uint32_t)wire;
+    case EG_ROW_DATAGRAM: /* one that was received came to where exports are expected */
+        return take_datagram(u, raw, &found.datagram,
+                             found.received || port_known(u->x, found.datagram.local_port), out);
+    default: return false;
     }
-    if (eg_batch_valid(raw, EG_COL(RAW, link_type), row)) {
-        uint32_t link_type = (uint32_t)eg_col_i32(&raw->columns[EG_COL(RAW, link_type)])[row];
-        return take_frame(u, raw, link_type, bytes, length, time_of(raw, row), out);
-    }
-    if (!eg_batch_valid(raw, EG_COL(RAW, peer), row)) return false;
-    struct eg_datagram d = {bytes,
-                            length,
-                            time_of(raw, row),
-                            eg_col_addr(&raw->columns[EG_COL(RAW, peer)])[row],
-                            port_of(raw, EG_COL(RAW, peer_port), row),
-                            port_of(raw, EG_COL(RAW, local_port), row),
-                            UDP,
-                            0};
-    if (eg_batch_valid(raw, EG_COL(RAW, transport), row))
-        d.transport = (uint8_t)eg_col_int(&raw->columns[EG_COL(RAW, transport)], row);
-    return take_datagram(u, raw, &d, true, out); /* received where exports are expected */
 }
 
 static enum eg_status exports_feed(struct eg_extract_unit *u, struct eg_batch *raw,
@@ -337,25 +272,41 @@ static enum eg_status exports_feed(struct eg_extract_unit *u, struct eg_batch *r
 
 /* ---- joining ---- */
 
-static void work_add(struct eg_extract_unit *u, uint32_t decoder, const struct eg_datagram *d,
-                     void *memory, struct eg_tally *tally) {
+static void work_add(struct eg_extract_unit *u, const struct work *work, struct eg_tally *tally) {
+    const struct eg_datagram *d = &work->datagram;
+    if (u->x->surveys) {
+        eg_free(work->memory);
+        return;
+    }
     if (!reserve((void **)&u->work, u->work_count, &u->work_room, sizeof *u->work)) {
         struct eg_blame blame = {"export", &d->exporter, -1};
         eg_tally_add(tally, EG_CAUSE_no_memory, &blame, d->time_us, 1, 1, d->length);
-        eg_free(memory);
+        eg_free(work->memory);
         return;
     }
-    u->work[u->work_count++] = (struct work){*d, decoder, memory};
+    u->work[u->work_count++] = *work;
 }
 
-/* What had to wait for what was learned just now. */
+/* The first data that cannot be held makes the extract look ahead. */
+static void look_ahead(struct eg_extract *x) {
+    if (!x->surveyed && x->as.again) x->ahead = eg_survey(x->env, &x->as, x->book);
+    x->surveyed = true;
+    eg_book_look_ahead(x->book, true, x->ahead); /* which puts aside all that waits */
+}
+
+/* What had to wait for what was learned just now, or cannot be held any longer. */
 static void work_release(struct eg_extract *x, struct eg_extract_unit *u, struct eg_tally *tally) {
+    if (eg_book_spilled(x->book)) {
+        if (!x->surveys) look_ahead(x);
+        eg_book_spilled_settle(x->book, tally);
+    }
     struct eg_released piece;
     while (eg_book_release(x->book, &piece)) {
         uint32_t i = 0;
-        while (i < x->type_count && strcmp(x->types[i]->name, piece.source) != 0) i++;
-        EG_ASSERT(i < x->type_count);
-        work_add(u, i, &piece.datagram, piece.memory, tally);
+        while (i < x->probes.count && strcmp(x->probes.types[i]->name, piece.source) != 0) i++;
+        EG_ASSERT(i < x->probes.count);
+        struct work work = {piece.datagram, i, piece.memory, piece.ahead};
+        work_add(u, &work, tally);
     }
 }
 
@@ -364,13 +315,22 @@ static void work_release(struct eg_extract *x, struct eg_extract_unit *u, struct
 static void settle_export(struct eg_extract *x, struct eg_extract_unit *u, uint32_t decoder,
                           struct eg_datagram *d, void *memory, struct eg_out *out) {
     struct eg_sequence_note note = {0};
-    d->at = eg_book_next(x->book);
-    if (learns(x->types[decoder])) {
-        x->types[decoder]->learn(x->decoders.open[decoder], d, &note, &out->tally);
-        work_add(u, decoder, d, memory, &out->tally);
+    if (x->surveys && x->row > UINT32_MAX) { /* beyond its places */
+        eg_free(memory);
+        return;
+    }
+    d->row = x->row;
+    d->at = x->surveys ? eg_book_row(x->book, x->row) : eg_book_next(x->book);
+    const struct eg_decoder_type *type = x->probes.types[decoder];
+    if (learns(type)) {
+        type->learn(x->decoders.open[decoder], d, &note, &out->tally);
+        struct work work = {*d, decoder, memory, false};
+        work_add(u, &work, &out->tally);
         work_release(x, u, &out->tally);
+    } else if (x->surveys) {
+        eg_free(memory);
     } else {
-        x->types[decoder]->decode(x->decoders.open[decoder], d, out, &note);
+        type->decode(x->decoders.open[decoder], d, out, &note);
         eg_free(memory);
     }
     out->datagrams++;
@@ -383,43 +343,33 @@ static void settle_export(struct eg_extract *x, struct eg_extract_unit *u, uint3
 static void settle_datagram(struct eg_extract *x, struct eg_extract_unit *u, struct eg_datagram *d,
                             void *memory, struct eg_out *out) {
     bool on_port = port_known(x, d->local_port);
-    bool certain = on_port || eg_exporters_has(&x->known, &d->exporter, d->exporter_port);
     uint32_t i = 0;
-    enum eg_probe answer = probe(x, d, &i);
-    if (answer == EG_PROBE_NO && on_port) count_unknown(d, &out->tally);
-    if (answer == EG_PROBE_MAYBE && !certain && x->known.short_of_memory) {
-        struct eg_blame blame = {"export", &d->exporter, -1};
-        eg_tally_add(&out->tally, EG_CAUSE_no_memory, &blame, d->time_us, 1, 1, d->length);
-    }
-    if (answer == EG_PROBE_NO || (answer == EG_PROBE_MAYBE && !certain)) {
+    enum eg_probe answer = eg_probes_ask(&x->probes, d, &i);
+    if (!eg_probes_believe(answer, d, on_port, &x->known)) {
+        if (answer == EG_PROBE_NO && on_port) count_unknown(d, &out->tally);
+        if (answer == EG_PROBE_MAYBE && x->known.short_of_memory) {
+            struct eg_blame blame = {"export", &d->exporter, -1};
+            eg_tally_add(&out->tally, EG_CAUSE_no_memory, &blame, d->time_us, 1, 1, d->length);
+        }
         eg_free(memory);
         return;
     }
-    if (answer == EG_PROBE_YES) eg_exporters_add(&x->known, &d->exporter, d->exporter_port, 0);
     settle_export(x, u, i, d, memory, out);
 }
 
 static void settle_fragment(struct eg_extract *x, struct eg_extract_unit *u,
                             const struct eg_fragment *piece, struct eg_out *out) {
     struct eg_span whole;
-    if (!eg_fragments_add(x->fragments, piece, &whole) || whole.size < UDP_HEADER) return;
-    uint32_t length = eg_be16(whole, 4);
-    if (length < UDP_HEADER || length > whole.size) return;
-    void *memory = eg_malloc(length); /* it is decoded when the fragments have moved on */
+    struct eg_datagram d;
+    if (!eg_fragments_add(x->fragments, piece, &whole) || !eg_datagram_joined(piece, whole, &d))
+        return;
+    void *memory = eg_malloc(d.length + 1); /* it is decoded when the fragments have moved on */
     if (!memory) {
         out->tally.lost++;
         return;
     }
-    eg_span_copy(whole, 0, memory, length);
-    struct eg_datagram d = {eg_span(memory, length),
-                            length - UDP_HEADER,
-                            piece->time_us,
-                            piece->src,
-                            eg_be16(whole, 0),
-                            eg_be16(whole, 2),
-                            UDP,
-                            0};
-    d.payload = eg_span_sub(d.payload, UDP_HEADER, length - UDP_HEADER);
+    eg_span_copy(d.payload, 0, memory, d.length);
+    d.payload = eg_span(memory, d.length);
     settle_datagram(x, u, &d, memory, out);
 }
 
@@ -441,6 +391,7 @@ static void fragments_lost(void *to, const struct eg_fragments_lost *lost) {
 static void unit_free(struct eg_extract_unit *u) {
     eg_book_leave(u->x->book, &u->stay);
     decoders_close(&u->decoders);
+    decoders_close(&u->ahead);
     eg_exporters_reset(&u->known);
     for (uint32_t i = 0; i < u->kept_count; i++) eg_batch_unref(u->kept[i]);
     for (uint32_t i = 0; i < u->work_count; i++) eg_free(u->work[i].memory);
@@ -474,14 +425,17 @@ static void unit_settle(struct eg_extract *x, struct eg_extract_unit *u, struct 
                              u->known.items[exporter].port, 0);
         for (; run < u->run_count && u->runs[run].at < until; run++)
             eg_sequences_feed(x->sequences, &u->runs[run].run, &out->tally);
+        x->row = x->rows + until + 1;
         if (item) settle_item(x, u, item, out);
     }
+    x->rows += u->rows;
 }
 
 static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit *u,
                                    struct eg_out *out, struct eg_error *err) {
     (void)err;
     x->tally = &out->tally;
+    if (!x->surveys) eg_book_look_ahead(x->book, x->as.again != NULL, x->ahead);
     if (u) {
         eg_book_enter(x->book, &u->stay);
         unit_settle(x, u, out);
@@ -490,47 +444,46 @@ static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit 
     eg_fragments_drain(x->fragments);
     eg_sequences_drain(x->sequences, &out->tally);
     eg_book_drain(x->book, &out->tally);
+    if (x->ahead) eg_book_credit(x->book, x->ahead);
+    eg_book_look_ahead(x->book, false, NULL);
     return EG_OK;
 }
 
 static enum eg_status exports_finish(struct eg_extract_unit *u, struct eg_out *out,
                                      struct eg_error *err) {
-    (void)err;
-    for (uint32_t i = 0; i < u->work_count; i++) {
+    enum eg_status status = EG_OK;
+    for (uint32_t i = 0; i < u->work_count && status >= 0; i++) {
         const struct work *w = &u->work[i];
         struct eg_sequence_note note = {0};
-        u->decoders.types[w->decoder]->decode(u->decoders.open[w->decoder], &w->datagram, out,
-                                              &note);
+        struct decoders *with = w->ahead ? &u->ahead : &u->decoders;
+        if (!with->count) status = decoders_open(with, u->x, u->x->ahead, err);
+        if (status >= 0)
+            with->types[w->decoder]->decode(with->open[w->decoder], &w->datagram, out, &note);
     }
     unit_free(u);
-    return EG_OK;
+    return status;
 }
 
 /* ---- opening and closing ---- */
 
 static void exports_close(struct eg_extract *x) {
     decoders_close(&x->decoders);
-    for (uint32_t i = 0; i < x->type_count; i++) {
-        if (x->options[i]) eg_options_reset(x->types[i]->options, x->options[i]);
+    for (uint32_t i = 0; i < x->probes.count; i++) {
+        if (x->options[i]) eg_options_reset(x->probes.types[i]->options, x->options[i]);
         eg_free(x->options[i]);
     }
     eg_exporters_reset(&x->known);
+    eg_book_free(x->ahead);
     eg_book_free(x->own_book);
     eg_fragments_free(x->fragments);
     eg_sequences_free(x->sequences);
     eg_free(x);
 }
 
-/* The decoders of the registry, with their options as preset. */
-static enum eg_status find_types(struct eg_extract *x, struct eg_error *err) {
-    size_t count;
-    const struct eg_stage *stages = eg_registry(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (stages[i].kind != EG_STAGE_decoder || !stages[i].type) continue;
-        EG_ASSERT(x->type_count < DECODERS_MAX);
-        const struct eg_decoder_type *type = stages[i].type;
-        uint32_t k = x->type_count++;
-        x->types[k] = type;
+/* The decoders' options, as preset. */
+static enum eg_status preset_options(struct eg_extract *x, struct eg_error *err) {
+    for (uint32_t k = 0; k < x->probes.count; k++) {
+        const struct eg_decoder_type *type = x->probes.types[k];
         if (!type->options_size) continue;
         x->options[k] = eg_calloc(1, type->options_size);
         if (!x->options[k])
@@ -546,16 +499,19 @@ static enum eg_status exports_open(const struct eg_env *env,
     struct eg_extract *x = eg_calloc(1, sizeof *x);
     if (!x) return eg_fail(err, EG_E_NOMEM, "no memory to look for exports");
     x->env = env;
+    x->probes = eg_probes_all();
     for (uint32_t i = 0; i < options->netflow_port_count; i++)
         x->ports[options->netflow_ports[i] >> 6] |= UINT64_C(1) << (options->netflow_ports[i] & 63);
     x->book = options->book;
+    x->as = *options;
     if (!x->book && eg_book_new(&x->own_book, err) == EG_OK) x->book = x->own_book;
+    x->surveys = x->book && eg_book_surveys(x->book);
     x->fragments = eg_fragments_new(fragments_lost, x);
     x->sequences = eg_sequences_new();
     enum eg_status status = x->fragments && x->sequences && x->book
-                                ? find_types(x, err)
+                                ? preset_options(x, err)
                                 : eg_fail(err, EG_E_NOMEM, "no memory to look for exports");
-    if (status >= 0) status = decoders_open(&x->decoders, x, err);
+    if (status >= 0) status = decoders_open(&x->decoders, x, x->book, err);
     if (status < 0) {
         exports_close(x);
         return status;
@@ -570,7 +526,7 @@ static enum eg_status exports_begin(struct eg_extract *x, uint64_t unit,
     struct eg_extract_unit *u = eg_calloc(1, sizeof *u);
     if (!u) return eg_fail(err, EG_E_NOMEM, "no memory to look for exports");
     u->x = x;
-    enum eg_status status = decoders_open(&u->decoders, x, err);
+    enum eg_status status = decoders_open(&u->decoders, x, x->book, err);
     if (status < 0) {
         eg_free(u);
         return status;

@@ -110,7 +110,7 @@ static void hold(const struct eg_message *m, struct eg_book *book, const struct 
 /* What stands in a datagram that was sent on its own: no learning of it, but for options. */
 static void learn_ripe(const struct eg_message *m, struct eg_book *book, struct eg_book_moment *b) {
     struct eg_datagram d;
-    while (eg_book_ripe(book, b, &d)) {
+    while (eg_book_ripe(book, &d)) {
         struct eg_message piece = *m;
         piece.datagram = &d;
         piece.body = eg_span_from(d.payload, m->header_size);
@@ -120,10 +120,9 @@ static void learn_ripe(const struct eg_message *m, struct eg_book *book, struct 
         if (!eg_message_set(&piece, &at, &set)) continue;
         struct eg_book_moment then = moment_of(&piece, book, set.offset, b->tally);
         const struct eg_template *t = eg_book_use(book, &then, set.id);
-        if (!t)
-            count(b, EG_CAUSE_template_missing, 1, 0, (int64_t)d.payload.size);
-        else if (t->options)
-            eg_options_learn(t, set.contents, book, &then);
+        enum eg_cause cause = t ? EG_CAUSE_template_awaited : EG_CAUSE_template_missing;
+        count(b, cause, 1, 0, (int64_t)d.payload.size);
+        if (t && t->options) eg_options_learn(t, set.contents, book, &then);
     }
 }
 

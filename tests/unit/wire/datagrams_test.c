@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Datagrams out of raw rows: whole ones, fragments in any order, cut ones, other packets, rows that
- * are datagrams already; and which of them are exports. */
+ * are datagrams already. */
 #include "wire/datagrams.h"
 
 #include "table/address.h"
@@ -19,7 +19,8 @@ static struct eg_datagrams *datagrams;
 static int setup(void **state) {
     (void)state;
     datagrams = eg_datagrams_new();
-    return eg_builder_new(&rows, eg_table_get(EG_TABLE_RAW), EG_TABLE_RAW, 16, EG_COLUMNS_ALL, NULL);
+    return eg_builder_new(&rows, eg_table_get(EG_TABLE_RAW), EG_TABLE_RAW, 16, EG_COLUMNS_ALL,
+                          NULL);
 }
 static int teardown(void **state) {
     (void)state;
@@ -143,8 +144,12 @@ static void rows_that_are_datagrams(void **state) {
     eg_builder_row(rows, 1);
     eg_put_int(rows, EG_COL(RAW, length), 50);
     eg_put_view(rows, EG_COL(RAW, payload), eg_span("bytes", 5));
+    eg_put_addr(rows, EG_COL(RAW, peer), &peer);
     eg_put_int(rows, EG_COL(RAW, transport), 0);
     eg_builder_row(rows, 1);
+    eg_put_int(rows, EG_COL(RAW, length), 5);
+    eg_put_view(rows, EG_COL(RAW, payload), eg_span("bytes", 5));
+    eg_builder_row(rows, 1); /* neither a frame nor from anybody */
     assert_int_equal(eg_builder_seal(rows, &batch, NULL), EG_OK);
     assert_int_equal(eg_datagrams_take(datagrams, batch, 0, &d), EG_DATAGRAM_WHOLE);
     assert_int_equal(d.time_us, INT64_MIN);
@@ -152,47 +157,8 @@ static void rows_that_are_datagrams(void **state) {
     assert_true(d.exporter_port == 1234 && d.local_port == 2055 && d.payload.size == 5);
     assert_int_equal(eg_datagrams_take(datagrams, batch, 1, &d), EG_DATAGRAM_CUT);
     assert_int_equal(d.transport, 0);
+    assert_int_equal(eg_datagrams_take(datagrams, batch, 2, &d), EG_DATAGRAM_NONE);
     eg_batch_unref(batch);
-}
-
-/* Sure of itself on any port; what only may be an export is one where sure ones came from. */
-static void judged(void **state) {
-    (void)state;
-    struct eg_export_judge *judge = eg_export_judge_new();
-    struct bytes good = make_v5((struct v5){.count = 3, .uptime = 100000, .seconds = BASE_SECONDS}, 1);
-    struct eg_datagram d = {.payload = eg_span(good.at, good.size),
-                            .length = good.size,
-                            .time_us = BASE_US,
-                            .exporter = eg_addr_v4(0xc0000201),
-                            .exporter_port = 50000,
-                            .local_port = 1};
-    struct eg_datagram other = d, maybe = d;
-    other.payload = eg_span("no export, whatever it may be: just some bytes", 46);
-    maybe.payload = eg_span_sub(d.payload, 0, good.size - 10); /* its last record is cut */
-    maybe.length = good.size - 10;
-    assert_false(eg_export_judge(judge, &other));
-    assert_false(eg_export_judge(judge, &maybe));
-    assert_true(eg_export_judge(judge, &d));
-    assert_true(eg_export_judge(judge, &maybe));
-    assert_false(eg_export_judge(judge, &other));
-    maybe.exporter_port++; /* somebody else */
-    assert_false(eg_export_judge(judge, &maybe));
-    eg_export_judge_free(judge);
-}
-
-/* More exporters than are remembered: the sure ones are still told. */
-static void bounded(void **state) {
-    (void)state;
-    struct eg_export_judge *judge = eg_export_judge_new();
-    struct bytes good = make_v5((struct v5){.count = 3, .uptime = 100000, .seconds = BASE_SECONDS}, 1);
-    for (uint32_t i = 0; i < 20000; i++) {
-        struct eg_datagram d = {.payload = eg_span(good.at, good.size),
-                                .length = good.size,
-                                .time_us = BASE_US,
-                                .exporter = eg_addr_v4(i)};
-        assert_true(eg_export_judge(judge, &d));
-    }
-    eg_export_judge_free(judge);
 }
 
 static void without_memory(void **state) {
@@ -203,18 +169,14 @@ static void without_memory(void **state) {
         assert_true(torture_off());
         assert_null(none);
     }
-    torture_fail_after(0);
-    struct eg_export_judge *judge = eg_export_judge_new();
-    assert_true(torture_off());
-    assert_null(judge);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(whole_ones),  TEST(fragments), TEST(other_packets), TEST(rows_that_are_datagrams),
-        TEST(judged), TEST(bounded),   TEST(without_memory),
+        TEST(whole_ones),     TEST(fragments), TEST(other_packets), TEST(rows_that_are_datagrams),
+        TEST(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,7 @@ struct result {
     uint32_t row_count, room;
     struct eg_tally tally;
     uint64_t datagrams, claimed;
+    uint32_t surveys; /* how often the input was read once more, in two rounds */
     bool failed;
 };
 
@@ -230,17 +231,46 @@ struct run_how {
     uint32_t capacity, batch; /* rows of an output and of a raw batch */
     uint16_t port;            /* known to carry exports; 0: none */
     bool backwards;           /* units are fed and finished last first, as parallel workers may */
+    struct eg_book *book;     /* NULL: the extract's own */
+    bool twice;               /* the frames can be read again */
 };
 
 extern const struct eg_extract_type eg_extract_exports;
+
+/* The frames once more, in one batch a unit. */
+struct frames_again {
+    const struct frames *frames;
+    const struct run_how *how;
+    uint32_t reads;
+};
+static inline enum eg_status
+frames_read(void *of, enum eg_status (*take)(void *to, struct eg_batch *, struct eg_error *),
+            void *to, struct eg_error *err) {
+    struct frames_again *again = of;
+    enum eg_status status = EG_OK;
+    again->reads++;
+    for (uint32_t u = 0; u < again->how->units && status >= 0; u++) {
+        uint32_t from = again->how->cuts[u], n = again->how->cuts[u + 1] - from;
+        struct eg_batch *raw = n ? make_raw(&again->frames->at[from], n) : NULL;
+        if (n && !raw) return eg_fail(err, EG_E_NOMEM, "no memory");
+        if (n) status = take(to, raw, err);
+        eg_batch_unref(raw);
+        if (status >= 0) status = take(to, NULL, err);
+    }
+    return status;
+}
 
 /* Runs all frames through the extract. An error ends it early (only in tests of memory). */
 static inline enum eg_status run_frames(const struct frames *frames, struct run_how how,
                                         struct result *r) {
     struct eg_env env = eg_env_plain;
+    struct frames_again frames_again = {frames, &how, 0};
+    struct eg_again again = {frames_read, &frames_again};
     struct eg_extract_options options = {.columns = EG_COLUMNS_ALL,
                                          .netflow_ports = &how.port,
-                                         .netflow_port_count = how.port ? 1 : 0};
+                                         .netflow_port_count = how.port ? 1 : 0,
+                                         .book = how.book,
+                                         .again = how.twice ? &again : NULL};
     *r = (struct result){0};
     struct eg_extract *x = NULL;
     enum eg_status status = eg_extract_exports.open(&env, &options, &x, NULL);
@@ -284,6 +314,7 @@ static inline enum eg_status run_frames(const struct frames *frames, struct run_
     if (out.rows) result_take(r, &out);
     eg_extract_exports.close(x);
     free(units);
+    r->surveys = frames_again.reads / 2;
     if (r->rows) qsort(r->rows, r->row_count, sizeof *r->rows, text_order);
     return status;
 }
@@ -291,7 +322,8 @@ static inline enum eg_status run_frames(const struct frames *frames, struct run_
 static inline struct run_how whole(const struct frames *frames, uint32_t cuts[2], uint16_t port) {
     cuts[0] = 0;
     cuts[1] = frames->count;
-    return (struct run_how){cuts, 1, EG_BATCH_ROWS, EG_BATCH_ROWS, port, false};
+    return (struct run_how){
+        .cuts = cuts, .units = 1, .capacity = EG_BATCH_ROWS, .batch = EG_BATCH_ROWS, .port = port};
 }
 
 static inline int64_t records_of(const struct result *r, enum eg_cause cause) {

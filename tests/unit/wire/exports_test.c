@@ -317,7 +317,12 @@ static void cuts_change_nothing(void **state) {
                         cuts[j] = cuts[j + 1];
                         cuts[j + 1] = t;
                     }
-            struct run_how how = {cuts, units, capacities[k], 1 + chance(50), port, chance(2)};
+            struct run_how how = {.cuts = cuts,
+                                  .units = units,
+                                  .capacity = capacities[k],
+                                  .batch = 1 + chance(50),
+                                  .port = port,
+                                  .backwards = chance(2)};
             struct result many;
             assert_int_equal(run_frames(&f, how, &many), EG_OK);
             same(&one, &many, round);
@@ -372,7 +377,8 @@ static void memory_may_run_out_anywhere(void **state) {
     for (; failed; n++) {
         struct result r;
         torture_fail_after(n);
-        enum eg_status status = run_frames(&f, (struct run_how){cuts, 2, 7, 16, 9995, false}, &r);
+        struct run_how how = {.cuts = cuts, .units = 2, .capacity = 7, .batch = 16, .port = 9995};
+        enum eg_status status = run_frames(&f, how, &r);
         failed = torture_off();
         assert_true(status == EG_OK || status == EG_E_NOMEM);
         if (!failed) assert_int_equal(status, EG_OK);
