@@ -71,8 +71,20 @@ static uint64_t kept_rows(const struct eg_pump_account *a, const struct eg_tally
     return kept;
 }
 
+static void tell_captures(const struct eg_keep_account *c) {
+    char n1[40], n2[40], n3[40];
+    if (c->linked)
+        fprintf(stderr, "  %-9s %12s pointed to where they are\n", "captures",
+                grouped(c->linked, n1, sizeof n1));
+    if (c->copied)
+        fprintf(stderr, "  %-9s %12s copied, %s bytes in %s\n", c->linked ? "" : "captures",
+                grouped(c->copied, n1, sizeof n1), grouped(c->bytes, n2, sizeof n2),
+                grouped(c->stored, n3, sizeof n3));
+}
+
 static void tell_text(const struct eg_call *call, const struct eg_pump_account *a,
-                      const struct eg_tally *all, bool whole) {
+                      const struct eg_tally *all, const struct eg_keep_account *captures,
+                      bool whole) {
     char n1[40], n2[40], n3[40];
     if (call->common->quiet) return;
     fprintf(stderr, "ingest: %s %s", grouped(a->inputs, n1, sizeof n1),
@@ -96,6 +108,7 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
         eg_time_text(a->last_us, last);
         fprintf(stderr, "  %-9s %s to %s\n", "from", first, last);
     }
+    if (captures) tell_captures(captures);
     if (!whole) return; /* what was lost is not known before the end */
     tell_causes(all, true, "lost");
     tell_causes(all, false, "noted");
@@ -133,7 +146,8 @@ static void json_troubles(const struct eg_pump_account *a, bool errors, struct e
     eg_strbuf_char(to, ']');
 }
 
-static void tell_json(const struct eg_pump_account *a, const struct eg_tally *all) {
+static void tell_json(const struct eg_pump_account *a, const struct eg_tally *all,
+                      const struct eg_keep_account *captures) {
     struct eg_strbuf to = {0};
     eg_strbuf_printf(&to, "{\"inputs\":%llu,\"inputs_known\":%llu,\"inputs_failed\":%llu,",
                      (unsigned long long)a->inputs, (unsigned long long)a->inputs_known,
@@ -152,6 +166,11 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
         eg_time_text(a->last_us, last);
         eg_strbuf_printf(&to, "\"from\":\"%s\",\"to\":\"%s\",", first, last);
     }
+    if (captures)
+        eg_strbuf_printf(
+            &to, "\"captures\":{\"linked\":%llu,\"copied\":%llu,\"bytes\":%llu,\"stored\":%llu},",
+            (unsigned long long)captures->linked, (unsigned long long)captures->copied,
+            (unsigned long long)captures->bytes, (unsigned long long)captures->stored);
     eg_strbuf_text(&to, "\"lost\":");
     json_causes(all, true, &to);
     eg_strbuf_text(&to, ",\"noted\":");
@@ -166,7 +185,9 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
 }
 
 enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_account *given,
-                             const struct eg_tally *quarantined, bool json, enum eg_status status) {
+                             const struct eg_tally *quarantined,
+                             const struct eg_keep_account *captures, bool json,
+                             enum eg_status status) {
     struct eg_pump_account account = *given, *a = &account;
     for (enum eg_table_id table = EG_TABLE_FLOWS; table <= EG_TABLE_PACKETS; table++)
         account.kept[table] = kept_rows(given, quarantined, table);
@@ -184,9 +205,9 @@ enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_ac
     }
     /* a run that failed before it read anything has no account to give */
     if (json)
-        tell_json(a, &all);
+        tell_json(a, &all, captures);
     else if (status >= 0 || a->seen.frames)
-        tell_text(call, a, &all, status >= 0);
+        tell_text(call, a, &all, captures, status >= 0);
     eg_tally_reset(&all);
     return trouble ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
 }

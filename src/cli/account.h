@@ -4,12 +4,15 @@
 #define EG_CLI_ACCOUNT_H
 
 #include "cli/verb.h"
+#include "store/capture_keeper.h"
 #include "table/pump.h"
 
 /* Prints it (to standard error, or as JSON to standard output) and answers the exit code that the
- * troubles call for. `quarantined` may be NULL. `status` is how the run ended. */
+ * troubles call for. `quarantined` and `captures` may be NULL. `status` is how the run ended. */
 enum eg_exit eg_account_tell(const struct eg_call *, const struct eg_pump_account *,
-                             const struct eg_tally *quarantined, bool json, enum eg_status status);
+                             const struct eg_tally *quarantined,
+                             const struct eg_keep_account *captures, bool json,
+                             enum eg_status status);
 
 /* The counters of a run that goes on: what was seen, and what was counted by the last flush. */
 void eg_account_counters(const struct eg_call *, const struct eg_pump_account *so_far);

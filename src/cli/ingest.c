@@ -34,6 +34,15 @@ static const struct eg_option options[] = {
      .choices = "auto|flows|packets|both",
      .help = "Which tables to fill: auto keeps the flows of exports, and the packets that carried "
              "none; both keeps the packets that carried exports too."},
+    {.name = "keep",
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct eg_ingest_options, keep),
+     .preset = "auto",
+     .choices = "auto|link|copy|none",
+     .help =
+         "What becomes of a capture whose packets are kept: link points to it where it is, copy "
+         "puts a copy into the dataset, none keeps the index alone. auto links plain files, and "
+         "copies what comes compressed, through a pipe, or does not stay (--after)."},
     {.name = "netflow-port",
      .type = EG_OPT_LIST,
      .offset = offsetof(struct eg_ingest_options, netflow_port),
@@ -232,7 +241,8 @@ static enum eg_exit ingest(struct eg_ingest *in) {
     eg_progress_stop(in->progress);
     eg_ingest_upkeep_stop(upkeep, call);
     enum eg_exit code =
-        eg_account_tell(call, &in->account, &in->quarantined, in->options->json, status);
+        eg_account_tell(call, &in->account, &in->quarantined, in->dataset ? &in->captures : NULL,
+                        in->options->json, status);
     /* a reader that had enough of standard output is no failure */
     bool reader_left = status == EG_E_CANCELLED && !eg_env_cancelled(&call->env);
     if (status < 0 && !reader_left) code = eg_complain(call, &err);

@@ -9,6 +9,7 @@
 #include "cli/ports.h"
 #include "cli/progress.h"
 #include "cli/sinks.h"
+#include "store/capture_keeper.h"
 
 #include <pthread.h>
 
@@ -17,6 +18,7 @@ struct eg_ingest_options {
     struct eg_text_list to;
     const char *record;
     const char *tables;
+    const char *keep;
     struct eg_text_list netflow_port;
     const char *format;
     bool json;
@@ -64,6 +66,7 @@ struct eg_ingest {
     pthread_mutex_t lock;
     struct eg_pump_account account;             /* (lock) of all runs so far */
     struct eg_tally quarantined;                /* (lock) */
+    struct eg_keep_account captures;            /* (lock) */
     struct eg_ingest_shown shown[EG_SINKS_MAX]; /* (lock) of the groups' present runs */
     struct eg_error error;                      /* (lock) the first that ended a group */
 };
@@ -93,6 +96,11 @@ void eg_ingest_account(struct eg_ingest_run *, const struct eg_pump_account *);
 bool eg_ingest_may_pass(enum eg_status);
 /* Waits, less long when it is told to end meanwhile. */
 void eg_ingest_wait(const struct eg_env *, int64_t us);
+
+/* What becomes of the captures of a group: --keep, or what suits it. `link` with files that do not stay
+ * is EG_E_USAGE. */
+EG_MUST_CHECK enum eg_status eg_ingest_keep(const struct eg_ingest *, const struct eg_group *,
+                                            struct eg_keep_rule *, struct eg_error *err);
 
 /* The group's book: sampling rates the user knows better (--sampling), the same read again, and what
  * was learned, kept in the dataset from run to run (`kept`: the digest of what was kept last). */

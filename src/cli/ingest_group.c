@@ -7,6 +7,7 @@
 #include "cli/ingest.h"
 #include "cli/signals.h"
 #include "sink/pcap.h"
+#include "source/file.h"
 #include "store/dataset_sink.h"
 #include "wire/book.h"
 
@@ -137,7 +138,11 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
     struct eg_ingest *in = run->in;
     const struct eg_ingest_options *o = in->options;
     struct eg_sinks sinks;
+    struct eg_keep_rule keep;
+    EG_TRY(eg_ingest_keep(in, run->group, &keep, err));
     enum eg_status status = eg_sinks_open(&sinks, &run->env, in->dataset, &in->to, o->format, err);
+    bool keeps = sinks.dataset && run->group->source == &eg_source_file;
+    if (status >= 0 && keeps) status = eg_dataset_sink_keep(sinks.dataset, &keep, err);
     struct eg_pump_request request = {
         .scan = {.source = run->group->source,
                  .source_options = run->group->source_options,
@@ -148,7 +153,9 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
                  .book = run->book,
                  .keep_going = count > 1 || run->group->kind == EG_GROUP_DIRECTORY,
                  .claim_source = sinks.dataset ? eg_dataset_sink_claim : NULL,
-                 .claim_to = sinks.dataset},
+                 .claim_to = sinks.dataset,
+                 .keep_source = keeps ? eg_dataset_sink_take : NULL,
+                 .keep_to = sinks.dataset},
         .sinks = sinks.items,
         .sink_count = sinks.count,
         .threads = (uint32_t)o->threads,
@@ -168,7 +175,15 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
         if (sinks.items[i].type == &eg_sink_pcap)
             eg_tally_merge(&account->tally, eg_pcap_sink_tally(sinks.items[i].sink));
     pthread_mutex_lock(&in->lock);
-    if (sinks.dataset) eg_tally_merge(&in->quarantined, eg_dataset_sink_tally(sinks.dataset));
+    if (sinks.dataset) {
+        struct eg_keep_account kept;
+        eg_tally_merge(&in->quarantined, eg_dataset_sink_tally(sinks.dataset));
+        eg_dataset_sink_kept(sinks.dataset, &kept);
+        in->captures.linked += kept.linked;
+        in->captures.copied += kept.copied;
+        in->captures.bytes += kept.bytes;
+        in->captures.stored += kept.stored;
+    }
     pthread_mutex_unlock(&in->lock);
     eg_sinks_close(&sinks);
     return status;

@@ -2,13 +2,17 @@
  * The `file` source: captures in files and on standard input (pcap and pcapng, plain or compressed),
  * and files of IPFIX messages (RFC 5655), as raw batches. A plain pcap file is read in units (units.h), everything else as a stream
  * (stream.h). docs/internals/reading.md is the page to read with it. */
+#include "source/file.h"
+
 #include "base/alloc.h"
 #include "source/identity.h"
 #include "source/stream.h"
 #include "source/units.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DIGEST_CHUNK (1u << 20)
 #define NG_KNOWN_LEAST EG_KEY_BYTES /* shorter ones are a section header and an interface */
@@ -31,6 +35,12 @@ struct eg_source {
     bool known_cut;
     uint64_t known_end, known_cut_bytes;
     int64_t known_cut_us;
+    char known_digest[33]; /* of what stands before known_end */
+    char lock[40];
+    struct eg_file_tee tee; /* NULL functions: nobody keeps it */
+    pthread_mutex_t lock_counts;
+    uint64_t packets; /* (lock_counts) given out so far, with these times */
+    int64_t first_us, last_us;
     /* for position(), of units: the digest of everything before `hashed` */
     struct eg_hasher *hasher;
     uint64_t hashed;
@@ -42,10 +52,14 @@ static enum eg_status file_open(const struct eg_env *env, const char *uri, const
     struct eg_source *source = eg_calloc(1, sizeof *source);
     if (!source) return eg_fail(err, EG_E_NOMEM, "no memory to open %.200s", uri);
     source->env = env;
+    source->first_us = INT64_MAX;
+    source->last_us = INT64_MIN;
+    pthread_mutex_init(&source->lock_counts, NULL);
     enum eg_status status = eg_input_open(&source->input, env, uri, err);
     if (status == EG_OK) status = eg_stream_new(&source->stream, &source->input, err);
     if (status < 0) {
         eg_input_reset(&source->input);
+        pthread_mutex_destroy(&source->lock_counts);
         eg_free(source);
         return status;
     }
@@ -57,6 +71,8 @@ static enum eg_status file_open(const struct eg_env *env, const char *uri, const
 }
 
 static void file_close(struct eg_source *source) {
+    if (source->tee.closed) source->tee.closed(source->tee.to);
+    pthread_mutex_destroy(&source->lock_counts);
     eg_units_free(source->units);
     eg_stream_free(source->stream);
     eg_input_reset(&source->input);
@@ -104,6 +120,7 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
                 plan->rest = identity.rest_size > 0;
             }
             source->known_end = identity.offset;
+            memcpy(source->known_digest, identity.like->digest, sizeof source->known_digest);
             source->known_cut = identity.like->cut;
             source->known_cut_bytes = identity.like->cut_bytes;
             source->known_cut_us = identity.like->cut_us;
@@ -126,6 +143,7 @@ static enum eg_status file_plan(struct eg_source *source, const struct eg_positi
     if (source->input.identified) {
         eg_identity_key(plan.key, source_head(source), UINT64_MAX);
         EG_TRY(eg_identity_lock(plan.lock, &source->input, source_head(source), err));
+        memcpy(source->lock, plan.lock, sizeof source->lock);
         if (known_count) EG_TRY(known_find(source, known, known_count, &plan, err));
     }
     bool units = source->input.regular && source->input.packing == EG_PACKING_NONE &&
@@ -142,6 +160,68 @@ static enum eg_status file_plan(struct eg_source *source, const struct eg_positi
     }
     *out = plan;
     return EG_OK;
+}
+
+/* ---- what is kept of it ---- */
+
+enum eg_status eg_file_facts(struct eg_source *source, struct eg_file_facts *out,
+                             struct eg_error *err) {
+    struct stat about = {0};
+    *out = (struct eg_file_facts){.name = source->input.name,
+                                  .regular = source->input.identified,
+                                  .packing = source->input.packing,
+                                  .ending = ".pcap",
+                                  .first_us = INT64_MIN,
+                                  .link_type = -1,
+                                  .size = source->input.size,
+                                  .known = source->known_end};
+    memcpy(out->head, source->lock, sizeof out->head);
+    memcpy(out->known_digest, source->known_digest, sizeof out->known_digest);
+    if (source->input.regular && fstat(source->input.fd, &about) == 0)
+        out->changed_ns = about.st_mtim.tv_sec * INT64_C(1000000000) + about.st_mtim.tv_nsec;
+    if (source->units) {
+        uint8_t record[24];
+        size_t got;
+        const struct eg_pcap *pcap = eg_units_pcap(source->units);
+        EG_TRY(eg_input_pread(&source->input, record, sizeof record, EG_PCAP_HEAD, &got, err));
+        out->first_us = eg_pcap_time_us(pcap, eg_span(record, got));
+        out->link_type = pcap->link_type;
+        return EG_OK;
+    }
+    enum eg_capture_format format = eg_stream_format(source->stream);
+    out->messages = format == EG_CAPTURE_IPFIX;
+    if (format == EG_CAPTURE_PCAPNG) out->ending = ".pcapng";
+    return eg_stream_first(source->stream, &out->first_us, &out->link_type, err);
+}
+
+enum eg_status eg_file_pass_on(struct eg_source *source, const struct eg_file_tee *tee,
+                               struct eg_error *err) {
+    struct eg_stream_tee stream = {tee->bytes, tee->to};
+    if (source->stream) EG_TRY(eg_stream_pass_on(source->stream, &stream, err));
+    source->tee = *tee;
+    return EG_OK;
+}
+
+/* Units come from several threads at once. */
+static void batch_count(struct eg_source *source, const struct eg_batch *batch) {
+    const struct eg_column *times = &batch->columns[EG_COL(RAW, time_ns)];
+    const uint32_t type = EG_COL(RAW, link_type);
+    int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
+    if (!batch->columns[type].values) return; /* messages, not packets */
+    for (uint32_t row = 0; times->values && row < batch->rows; row++) {
+        if (times->valid && !eg_bit(times->valid, row)) continue;
+        int64_t time_ns = eg_col_i64(times)[row];
+        if (time_ns < first_ns) first_ns = time_ns;
+        if (time_ns > last_ns) last_ns = time_ns;
+    }
+    pthread_mutex_lock(&source->lock_counts);
+    source->packets += batch->rows;
+    if (first_ns <= last_ns) {
+        int64_t first_us = first_ns / 1000 - (first_ns % 1000 < 0), last_us = last_ns / 1000;
+        if (first_us < source->first_us) source->first_us = first_us;
+        if (last_us > source->last_us) source->last_us = last_us;
+    }
+    pthread_mutex_unlock(&source->lock_counts);
 }
 
 /* ---- reading ---- */
@@ -164,13 +244,14 @@ static enum eg_status file_next(struct eg_source *source, uint64_t unit, struct 
                                           : eg_stream_next(source->stream, out, tally, err);
     if (status != EG_OK) return status;
     (*out)->unit = unit;
+    if (source->tee.reached) batch_count(source, *out);
     cut_heal(source, *out, tally);
     return EG_OK;
 }
 
 /* ---- position ---- */
 
-/* Hashes the file from where the last call ended up to `offset`. */
+/* Hashes the file from where the last call ended up to `offset`, and passes it on. */
 static enum eg_status digest_reach(struct eg_source *source, uint64_t offset,
                                    struct eg_error *err) {
     if (!source->hasher) source->hasher = eg_hasher_new();
@@ -187,6 +268,8 @@ static enum eg_status digest_reach(struct eg_source *source, uint64_t offset,
             status =
                 eg_fail(err, EG_E_IO, "%s became shorter while it was read", source->input.name);
         if (status == EG_OK) eg_hasher_add(source->hasher, chunk, got);
+        if (status == EG_OK && source->tee.bytes)
+            source->tee.bytes(source->tee.to, source->hashed, chunk, got);
         source->hashed += got;
     }
     eg_free(chunk);
@@ -214,7 +297,13 @@ static enum eg_status file_position(struct eg_source *source, uint64_t last,
     }
     snprintf(position.name, sizeof position.name, "%s", source->input.name);
     *out = position;
-    return EG_OK;
+    if (!source->tee.reached) return EG_OK;
+    struct eg_file_reach reach = {.offset = position.offset,
+                                  .packets = source->packets,
+                                  .first_us = source->first_us,
+                                  .last_us = source->last_us};
+    eg_digest_text(digest, reach.digest);
+    return source->tee.reached(source->tee.to, &reach, err);
 }
 
 const struct eg_source_type eg_source_file = {

@@ -39,11 +39,12 @@ struct eg_stream {
     int32_t *names; /* interface -> index in the builder's dictionary; -1 unnamed, -2 new */
     uint32_t names_room, names_section;
     /* what is vouched for */
-    struct eg_hasher *hasher;        /* NULL where there is no identity */
+    struct eg_hasher *hasher;        /* NULL where there is no identity and no tee */
     size_t hashed;                   /* in the buffer: bytes before it are in the hasher */
     uint64_t whole;                  /* end of the whole records so far */
     bool skipping;                   /* a long block behind `whole` */
     struct eg_digest skipped_digest; /* of everything before it */
+    struct eg_stream_tee tee;        /* NULL: none */
 };
 
 /* ---- bytes ---- */
@@ -52,9 +53,12 @@ static struct eg_span stream_rest(const struct eg_stream *s) {
     return eg_span(s->buffer->bytes + s->at, s->end - s->at);
 }
 
+/* What was used up goes into the digest, and to whoever keeps it. */
 static void stream_hash(struct eg_stream *s) {
-    if (s->hasher && s->at > s->hashed)
-        eg_hasher_add(s->hasher, s->buffer->bytes + s->hashed, s->at - s->hashed);
+    const uint8_t *from = s->buffer->bytes + s->hashed;
+    size_t size = s->at - s->hashed;
+    if (s->hasher && size) eg_hasher_add(s->hasher, from, size);
+    if (s->tee.bytes && size) s->tee.bytes(s->tee.to, s->base + s->hashed, from, size);
     s->hashed = s->at;
 }
 
@@ -200,6 +204,55 @@ enum eg_status eg_stream_start(struct eg_stream *s, uint64_t resume, struct eg_e
     }
     if (s->format == EG_CAPTURE_PCAP) s->at = EG_PCAP_HEAD < s->end ? EG_PCAP_HEAD : s->end;
     s->whole = s->at;
+    return EG_OK;
+}
+
+enum eg_status eg_stream_pass_on(struct eg_stream *s, const struct eg_stream_tee *tee,
+                                 struct eg_error *err) {
+    if (!s->hasher && !(s->hasher = eg_hasher_new()))
+        return eg_fail(err, EG_E_NOMEM, "no memory to read %s", s->input->name);
+    s->tee = *tee;
+    return EG_OK;
+}
+
+/* The first frame in what stands in the buffer, which is filled for it. */
+static enum eg_record first_find(const struct eg_stream *s, struct eg_pcapng *ng, size_t *at,
+                                 struct eg_frame *frame, struct eg_record_note *note) {
+    struct eg_tally nothing = {0};
+    enum eg_record record;
+    do {
+        struct eg_span have = eg_span_from(stream_rest(s), *at);
+        record = s->format == EG_CAPTURE_PCAP ? eg_pcap_record(&s->pcap, have, frame, note, NULL)
+                                              : eg_pcapng_block(ng, have, frame, note, &nothing);
+        if (record == EG_RECORD_OTHER && note->size > have.size) record = EG_RECORD_DAMAGED;
+        if (record == EG_RECORD_OTHER) *at += (size_t)note->size;
+    } while (record == EG_RECORD_OTHER);
+    eg_tally_reset(&nothing);
+    return record;
+}
+
+enum eg_status eg_stream_first(struct eg_stream *s, int64_t *time_us, int32_t *link_type,
+                               struct eg_error *err) {
+    struct eg_pcapng ng = {0};
+    struct eg_frame frame;
+    struct eg_record_note note = {0};
+    enum eg_record record;
+    enum eg_status status = EG_OK;
+    size_t at = 0, had;
+    *time_us = INT64_MIN;
+    *link_type = s->format == EG_CAPTURE_PCAP ? s->pcap.link_type : -1;
+    if (s->format != EG_CAPTURE_PCAP && s->format != EG_CAPTURE_PCAPNG) return EG_OK;
+    do {
+        had = s->end - s->at;
+        record = first_find(s, &ng, &at, &frame, &note);
+        uint64_t want = at + note.size;
+        if (record != EG_RECORD_MORE || want > BUFFER_BYTES - EG_STREAM_HEAD) break;
+        status = stream_fill(s, (size_t)want, err);
+    } while (status >= 0 && s->end - s->at > had);
+    eg_pcapng_reset(&ng);
+    if (status < 0 || record != EG_RECORD_FRAME) return status;
+    if (frame.time_ns != EG_FRAME_NO_TIME) *time_us = frame.time_ns / 1000;
+    *link_type = frame.link_type;
     return EG_OK;
 }
 

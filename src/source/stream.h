@@ -32,6 +32,19 @@ struct eg_span eg_stream_head(const struct eg_stream *);
 EG_MUST_CHECK enum eg_status eg_stream_start(struct eg_stream *, uint64_t resume,
                                              struct eg_error *err);
 
+/* Who gets the uncompressed bytes as they are used up. Before eg_stream_start has been followed by
+ * eg_stream_next. */
+struct eg_stream_tee {
+    void (*bytes)(void *to, uint64_t offset, const void *, size_t);
+    void *to;
+};
+EG_MUST_CHECK enum eg_status eg_stream_pass_on(struct eg_stream *, const struct eg_stream_tee *,
+                                               struct eg_error *err);
+/* The time and the link type of the first frame, if it stands in what is read at once; else
+ * INT64_MIN and -1. After eg_stream_start, before eg_stream_next. */
+EG_MUST_CHECK enum eg_status eg_stream_first(struct eg_stream *, int64_t *time_us,
+                                             int32_t *link_type, struct eg_error *err);
+
 /* As a source's next(). Errors: EG_E_CUT as the last answer of a capture that ends early or is
  * damaged (err->position: where). */
 EG_MUST_CHECK enum eg_status eg_stream_next(struct eg_stream *, struct eg_batch **out,

@@ -109,6 +109,7 @@ void eg_units_free(struct eg_units *u) {
 }
 
 uint64_t eg_units_count(const struct eg_units *u) { return u->count; }
+const struct eg_pcap *eg_units_pcap(const struct eg_units *u) { return &u->pcap; }
 
 /* ---- loading and walking ---- */
 

@@ -17,6 +17,7 @@ EG_MUST_CHECK enum eg_status eg_units_new(struct eg_units **out, const struct eg
                                           struct eg_error *err);
 void eg_units_free(struct eg_units *); /* NULL is fine */
 uint64_t eg_units_count(const struct eg_units *);
+const struct eg_pcap *eg_units_pcap(const struct eg_units *);
 
 /* As a source's next(). Errors: EG_E_CUT as the last answer of the unit in which the file ends early
  * or is damaged (err->position: where); the units behind it are empty. */

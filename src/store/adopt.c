@@ -120,7 +120,7 @@ static enum eg_status write_record(struct eg_dataset *ds, const struct eg_journa
     return status;
 }
 
-/* The positions that expiry wrote down once more. One that is damaged says nothing. */
+/* The positions and captures that expiry wrote down once more. One that is damaged says nothing. */
 static enum eg_status read_positions(const struct search *s, struct eg_journal *to,
                                      struct eg_error *err) {
     struct eg_journal kept = {0};
@@ -133,6 +133,8 @@ static enum eg_status read_positions(const struct search *s, struct eg_journal *
         if (eg_index_find(&s->known->mark_index, mark->identity) == EG_INDEX_NONE)
             status = eg_journal_add_mark(to, mark->position, mark->session, mark->commit, err);
     }
+    for (size_t i = 0; status >= 0 && i < kept.capture_count; i++)
+        status = eg_journal_add_capture(to, &kept.captures[i], err);
     eg_journal_reset(&kept);
     eg_free(path);
     return status;
@@ -151,7 +153,7 @@ static enum eg_status adopt(struct search *s, struct eg_strays *out, struct eg_e
             snprintf(out->first_broken, sizeof out->first_broken, "%s", s->found.names[i]);
         status = EG_OK; /* one file that is not Parquet costs that file */
     }
-    if (status >= 0 && (record.file_count || record.mark_count))
+    if (status >= 0 && (record.file_count || record.mark_count || record.capture_count))
         status = write_record(s->ds, &record, err);
     if (status >= 0) out->adopted = record.file_count;
     eg_journal_reset(&record);

@@ -25,7 +25,11 @@ static const char schema_sql[] =
     "create index if not exists files_by_time on files (in_table, start_us, end_us);"
     "create table if not exists positions (session text, in_table text, key text, name text,"
     " digest text, offset integer, commit_number integer,"
-    " primary key (session, in_table, key, name)) without rowid;";
+    " primary key (session, in_table, key, name)) without rowid;"
+    "create table if not exists captures (name text primary key, place text not null, keep text,"
+    " seekable integer, bytes integer, stored integer, changed_ns integer, packets integer,"
+    " first_us integer, last_us integer, link_type integer, digest text, at_us integer)"
+    " without rowid;";
 
 const char *eg_catalog_state_name(enum eg_catalog_state state) {
     switch (state) {
@@ -115,8 +119,7 @@ static void standing_reset(struct standing *s) { eg_names_reset(&s->commits); }
 static enum eg_status standing_read(struct standing *s, const char *root, struct eg_error *err) {
     *s = (struct standing){0};
     char *commits = eg_path_join(root, EG_LAYOUT_COMMITS);
-    enum eg_status status =
-        commits ? eg_names_read(&s->commits, commits, err) : no_memory(err);
+    enum eg_status status = commits ? eg_names_read(&s->commits, commits, err) : no_memory(err);
     if (status >= 0) status = eg_journal_snapshot(root, s->snapshot, err);
     eg_free(commits);
     return status;
@@ -195,20 +198,30 @@ static enum eg_status visit_files(sqlite3 *db, enum eg_table_id table,
     return status;
 }
 
+/* Opens the catalog to be read, and says whether it is fresh; *db may be NULL. */
+static enum eg_status fresh_open(const char *root, sqlite3 **db, enum eg_catalog_state *found,
+                                 struct eg_error *err) {
+    struct standing now;
+    struct eg_error own = {0};
+    bool same_base;
+    *db = NULL;
+    *found = EG_CATALOG_MISSING;
+    enum eg_status status = standing_read(&now, root, err);
+    if (status >= 0) {
+        enum eg_status opened = open_catalog(root, SQLITE_OPEN_READONLY, db, &own);
+        if (opened >= 0) opened = compare(*db, now.snapshot, &now.commits, found, &same_base, &own);
+        if (opened < 0 && opened != EG_E_NOENT) *found = EG_CATALOG_DAMAGED;
+    }
+    standing_reset(&now);
+    return status;
+}
+
 enum eg_status eg_catalog_files(const char *root, enum eg_table_id table,
                                 const struct eg_catalog_visit *visit, enum eg_catalog_state *state,
                                 struct eg_error *err) {
-    enum eg_catalog_state found = EG_CATALOG_MISSING;
-    struct standing now;
-    bool same_base;
-    sqlite3 *db = NULL;
-    enum eg_status status = standing_read(&now, root, err);
-    if (status >= 0) {
-        struct eg_error own = {0};
-        enum eg_status opened = open_catalog(root, SQLITE_OPEN_READONLY, &db, &own);
-        if (opened >= 0) opened = compare(db, now.snapshot, &now.commits, &found, &same_base, &own);
-        if (opened < 0 && opened != EG_E_NOENT) found = EG_CATALOG_DAMAGED;
-    }
+    enum eg_catalog_state found;
+    sqlite3 *db;
+    enum eg_status status = fresh_open(root, &db, &found, err);
     if (status >= 0) {
         status = found == EG_CATALOG_FRESH ? EG_OK : EG_END;
         if (status == EG_OK && visit) status = visit_files(db, table, visit, err);
@@ -219,7 +232,64 @@ enum eg_status eg_catalog_files(const char *root, enum eg_table_id table,
     }
     if (state) *state = found;
     sqlite3_close(db);
-    standing_reset(&now);
+    return status;
+}
+
+static enum eg_status visit_captures(sqlite3 *db, const struct eg_catalog_captures *visit,
+                                     struct eg_error *err) {
+    sqlite3_stmt *statement = NULL;
+    EG_TRY(prepare(db,
+                   "select name, place, keep, seekable, bytes, stored, changed_ns, packets,"
+                   " first_us, last_us, link_type, digest, at_us from captures where"
+                   " (?1 is null or name = ?1) and"
+                   " (first_us > last_us or (first_us <= ?3 and last_us >= ?2)) order by name",
+                   &statement, err));
+    if (visit->name) sqlite3_bind_text(statement, 1, visit->name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, visit->from_us);
+    sqlite3_bind_int64(statement, 3, visit->to_us);
+    enum eg_status status = EG_OK;
+    int code = SQLITE_DONE;
+    while (status >= 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *keep = (const char *)sqlite3_column_text(statement, 2);
+        const char *digest = (const char *)sqlite3_column_text(statement, 11);
+        struct eg_journal_capture c = {
+            .name = (char *)(uintptr_t)sqlite3_column_text(statement, 0),
+            .place = (char *)(uintptr_t)sqlite3_column_text(statement, 1),
+            .copy = keep && strcmp(keep, "copy") == 0,
+            .seekable = sqlite3_column_int(statement, 3),
+            .bytes = (uint64_t)sqlite3_column_int64(statement, 4),
+            .stored = (uint64_t)sqlite3_column_int64(statement, 5),
+            .changed_ns = sqlite3_column_int64(statement, 6),
+            .packets = (uint64_t)sqlite3_column_int64(statement, 7),
+            .first_us = sqlite3_column_int64(statement, 8),
+            .last_us = sqlite3_column_int64(statement, 9),
+            .link_type = sqlite3_column_int(statement, 10),
+            .at_us = sqlite3_column_int64(statement, 12),
+        };
+        snprintf(c.digest, sizeof c.digest, "%s", digest ? digest : "");
+        status = c.name && c.place && keep && digest ? visit->capture(visit->to, &c, err)
+                                                     : no_memory(err);
+    }
+    if (status >= 0 && code != SQLITE_DONE) status = fail_sqlite(db, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+enum eg_status eg_catalog_captures(const char *root, const struct eg_catalog_captures *visit,
+                                   struct eg_error *err) {
+    enum eg_catalog_state found;
+    sqlite3 *db;
+    struct eg_error own = {0};
+    enum eg_status status = fresh_open(root, &db, &found, err);
+    if (status >= 0 && found == EG_CATALOG_FRESH) {
+        status = visit_captures(db, visit, &own);
+        if (status < 0 && err) *err = own;
+        /* one of an older version has no such table */
+        if (status == EG_E_FORMAT || status == EG_E_IO) status = EG_END;
+    } else if (status >= 0) {
+        status = EG_END;
+    }
+    sqlite3_close(db);
     return status;
 }
 
@@ -276,6 +346,40 @@ static enum eg_status put_marks(sqlite3 *db, const struct eg_journal *journal,
     return status;
 }
 
+static void bind_capture(sqlite3_stmt *statement, const struct eg_journal_capture *c) {
+    const int64_t numbers[] = {(int64_t)c->bytes,   (int64_t)c->stored, c->changed_ns,
+                               (int64_t)c->packets, c->first_us,        c->last_us,
+                               c->link_type};
+    sqlite3_bind_text(statement, 1, c->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, c->place, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, c->copy ? "copy" : "link", -1, SQLITE_STATIC);
+    sqlite3_bind_int(statement, 4, c->seekable);
+    for (int i = 0; i < 7; i++) sqlite3_bind_int64(statement, 5 + i, numbers[i]);
+    sqlite3_bind_text(statement, 12, c->digest, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 13, c->at_us);
+}
+
+static enum eg_status put_captures(sqlite3 *db, const struct eg_journal *journal,
+                                   struct eg_error *err) {
+    sqlite3_stmt *put = NULL, *drop = NULL;
+    EG_TRY(prepare(db,
+                   "insert or replace into captures values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &put, err));
+    enum eg_status status = prepare(db, "delete from captures where name = ?", &drop, err);
+    for (size_t i = 0; status >= 0 && i < journal->capture_count; i++) {
+        const struct eg_journal_capture *c = &journal->captures[i];
+        sqlite3_stmt *statement = c->gone ? drop : put;
+        if (c->gone)
+            sqlite3_bind_text(statement, 1, c->name, -1, SQLITE_STATIC);
+        else
+            bind_capture(statement, c);
+        status = step_once(db, statement, err);
+    }
+    sqlite3_finalize(put);
+    sqlite3_finalize(drop);
+    return status;
+}
+
 static enum eg_status put_commits(sqlite3 *db, const struct eg_journal *journal,
                                   struct eg_error *err) {
     sqlite3_stmt *statement = NULL;
@@ -329,8 +433,12 @@ static enum eg_status drop_gone(sqlite3 *db, const struct eg_journal *journal,
 static enum eg_status write_all(sqlite3 *db, const struct eg_journal *journal, const char *why,
                                 const struct eg_env *env, struct eg_error *err) {
     EG_TRY(run(db, schema_sql, err));
-    EG_TRY(run(db, "delete from commits; delete from files; delete from positions", err));
+    EG_TRY(run(db,
+               "delete from commits; delete from files; delete from positions;"
+               " delete from captures",
+               err));
     EG_TRY(put_files(db, journal, err));
+    EG_TRY(put_captures(db, journal, err));
     EG_TRY(put_marks(db, journal, err));
     EG_TRY(put_commits(db, journal, err));
     if (why) {
@@ -366,6 +474,8 @@ static enum eg_status bring_up(sqlite3 *db, const char *root, const struct eg_jo
     if (state != EG_CATALOG_FRESH && same_base) {
         status = put_new_files(db, journal, err);
         if (status >= 0) status = drop_gone(db, journal, err);
+        if (status >= 0) status = run(db, schema_sql, err); /* one of an older version has no … */
+        if (status >= 0) status = put_captures(db, journal, err); /* … table of captures */
         if (status >= 0) status = put_marks(db, journal, err);
         if (status >= 0) status = put_commits(db, journal, err);
     } else if (state != EG_CATALOG_FRESH) {

@@ -29,6 +29,15 @@ struct eg_catalog_visit {
 EG_MUST_CHECK enum eg_status eg_catalog_files(const char *root, enum eg_table_id,
                                               const struct eg_catalog_visit *,
                                               enum eg_catalog_state *state, struct eg_error *err);
+/* The same for the registered captures: those of that name (NULL: any), with packets in the range. */
+struct eg_catalog_captures {
+    const char *name;
+    int64_t from_us, to_us;
+    enum eg_status (*capture)(void *to, const struct eg_journal_capture *, struct eg_error *);
+    void *to;
+};
+EG_MUST_CHECK enum eg_status
+eg_catalog_captures(const char *root, const struct eg_catalog_captures *, struct eg_error *err);
 /* Why and when the catalog was last made anew ("" when it never was). */
 EG_MUST_CHECK enum eg_status eg_catalog_remade(const char *root, struct eg_strbuf *to,
                                                struct eg_error *err);

@@ -3,7 +3,7 @@
  *
  *   1 the data files are finished as _NAME.parquet.tmp and fsynced; so are their directories
  *   2 the intent, which names them and the positions they reach, is made durable: the decision
- *   3 _NAME.parquet.tmp -> NAME.parquet, for each
+ *   3 copies of captures get their names; then _NAME.parquet.tmp -> NAME.parquet, for each
  *   4 their directories are fsynced
  *   5 SESSION-N.intent -> SESSION-N.done, and its directory is fsynced
  *
@@ -71,7 +71,45 @@ static enum eg_status sync_directories(const char *root, const struct eg_journal
     return EG_OK;
 }
 
+/* The same for copies of captures, which are few. */
+static enum eg_status sync_captures(const char *root, const struct eg_journal *journal,
+                                    struct eg_error *err) {
+    for (size_t i = 0; i < journal->capture_count; i++) {
+        const struct eg_journal_capture *capture = &journal->captures[i];
+        if (!capture->copy || capture->gone) continue;
+        char *directory = directory_of(root, capture->place);
+        if (!directory) return no_memory(err);
+        enum eg_status status = eg_dir_sync(directory, err);
+        eg_free(directory);
+        if (status < 0 && status != EG_E_NOENT) return status;
+    }
+    return EG_OK;
+}
+
 /* ---- the second half: steps 3 to 5 ---- */
+
+/* A copy of a capture gets its name with its first commit; later ones find it there. */
+static enum eg_status name_capture(const char *root, const char *commit,
+                                   const struct eg_journal_capture *capture, size_t *lost,
+                                   struct eg_error *err) {
+    char session[EG_SESSION_TEXT];
+    struct eg_strbuf tmp = {0}, from = {0};
+    if (!capture->copy || capture->gone) return EG_OK;
+    snprintf(session, sizeof session, "%s", commit);
+    eg_layout_capture_tmp(capture->place, session, &tmp);
+    eg_strbuf_printf(&from, "%s/%s", root, tmp.failed ? "" : tmp.text);
+    char *to = eg_path_join(root, capture->place);
+    enum eg_status status =
+        tmp.failed || from.failed || !to ? no_memory(err) : eg_file_rename(from.text, to, err);
+    if (status == EG_E_NOENT) {
+        status = EG_OK;
+        if (access(to, F_OK) != 0) ++*lost;
+    }
+    eg_strbuf_reset(&tmp);
+    eg_strbuf_reset(&from);
+    eg_free(to);
+    return status;
+}
 
 static enum eg_status rename_file(const char *root, const char *relative, size_t *lost,
                                   struct eg_error *err) {
@@ -107,6 +145,9 @@ static enum eg_status mark_done(const char *root, const char *commit, struct eg_
 enum eg_status eg_roll_forward(const char *root, const char *commit,
                                const struct eg_journal *journal, size_t *lost,
                                struct eg_error *err) {
+    for (size_t i = 0; i < journal->capture_count; i++)
+        EG_TRY(name_capture(root, commit, &journal->captures[i], lost, err));
+    EG_TRY(sync_captures(root, journal, err));
     for (size_t i = 0; i < journal->file_count; i++)
         EG_TRY(rename_file(root, journal->files[i].path, lost, err));
     EG_TRY(sync_directories(root, journal, err));
@@ -196,6 +237,12 @@ enum eg_status eg_commit_file_done(struct eg_commit *commit, const char *tmp_pat
     return eg_fail(err, EG_E_USAGE, "%s does not belong to this commit", tmp_path);
 }
 
+enum eg_status eg_commit_capture(struct eg_commit *commit, const struct eg_journal_capture *capture,
+                                 struct eg_error *err) {
+    EG_ASSERT(!commit->decided);
+    return eg_journal_add_capture(&commit->journal, capture, err);
+}
+
 /* Step 2. Once the rename may have reached the disk, the outcome is for recovery to tell. */
 static enum eg_status decide(struct eg_commit *commit, struct eg_error *err) {
     struct eg_dataset *ds = commit->ds;
@@ -241,6 +288,7 @@ enum eg_status eg_commit_finish(struct eg_commit *commit, const struct eg_positi
             return eg_fail(err, EG_E_USAGE, "%s was not finished", commit->files[i].tmp);
     for (size_t i = 0; i < count; i++)
         EG_TRY(eg_journal_add_mark(&commit->journal, &positions[i], ds->session, ds->commits, err));
+    EG_TRY(sync_captures(ds->path, &commit->journal, err));
     EG_TRY(sync_directories(ds->path, &commit->journal, err));
     size_t lost = 0;
     enum eg_status status = decide(commit, err);

@@ -76,6 +76,11 @@ EG_MUST_CHECK enum eg_status eg_commit_file(struct eg_commit *, enum eg_table_id
 EG_MUST_CHECK enum eg_status eg_commit_file_done(struct eg_commit *, const char *tmp_path,
                                                  uint64_t rows, int64_t start_us, int64_t end_us,
                                                  struct eg_error *err);
+/* A capture that the rows of this commit point into, as registered (captures.h). Of a copy everything
+ * up to its extent is durable, under its name or, the first time, as eg_layout_capture_tmp has it. */
+struct eg_journal_capture;
+EG_MUST_CHECK enum eg_status
+eg_commit_capture(struct eg_commit *, const struct eg_journal_capture *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_commit_finish(struct eg_commit *, const struct eg_position *,
                                               size_t count, struct eg_error *err);
 void eg_commit_free(struct eg_commit *); /* not finished: its .tmp files are removed */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "engine/engine.h"
+#include "store/capture_keeper.h"
 #include "store/dataset.h"
 #include "store/journal.h"
 #include "store/split.h"
@@ -28,6 +29,7 @@ struct partition {
 struct eg_sink {
     const struct eg_env *env;
     struct eg_dataset *dataset;
+    struct eg_keeper *keeper;     /* of the captures that are read; NULL: they are not kept */
     struct eg_parquet_crew *crew; /* made by the first flush that has rows */
     struct partition *partitions;
     uint32_t partition_count, partition_room;
@@ -218,7 +220,9 @@ static enum eg_status jobs_write(struct eg_sink *sink, struct eg_commit *commit,
 
 static enum eg_status write_partitions(struct eg_sink *sink, struct eg_commit *commit,
                                        const struct eg_position *positions, size_t count,
-                                       struct eg_error *err) {
+                                       const struct eg_journal *captures, struct eg_error *err) {
+    for (size_t i = 0; i < captures->capture_count; i++)
+        EG_TRY(eg_commit_capture(commit, &captures->captures[i], err));
     if (sink->partition_count == 0) return EG_OK;
     qsort(sink->partitions, sink->partition_count, sizeof *sink->partitions, by_table_and_hour);
     /* The positions of many inputs are long: one file of the commit carries them, the others only
@@ -226,8 +230,9 @@ static enum eg_status write_partitions(struct eg_sink *sink, struct eg_commit *c
     struct eg_strbuf whole = {0}, brief = {0};
     struct eg_parquet_job *jobs = eg_calloc(sink->partition_count, sizeof *jobs);
     enum eg_status status = jobs ? jobs_make(sink, commit, jobs, err) : no_memory(err);
-    if (status >= 0) status = eg_journal_note(eg_commit_id(commit), positions, count, &whole, err);
-    if (status >= 0) status = eg_journal_note(eg_commit_id(commit), NULL, 0, &brief, err);
+    if (status >= 0)
+        status = eg_journal_note(eg_commit_id(commit), positions, count, captures, &whole, err);
+    if (status >= 0) status = eg_journal_note(eg_commit_id(commit), NULL, 0, NULL, &brief, err);
     for (uint32_t i = 0; jobs && i < sink->partition_count; i++)
         jobs[i].note = i == 0 ? whole.text : brief.text;
     if (status >= 0) status = jobs_write(sink, commit, jobs, err);
@@ -256,13 +261,19 @@ static enum eg_status sink_flush(struct eg_sink *sink, const struct eg_position 
     struct eg_error own = {0};
     if (!err) err = &own;
     EG_TRY(write_quarantine(sink, err));
-    if (sink->partition_count == 0 && count == 0) return EG_OK;
+    struct eg_journal captures = {0};
     struct eg_commit *commit = NULL;
-    enum eg_status status = eg_commit_begin(&commit, sink->dataset, err);
-    if (status >= 0) status = write_partitions(sink, commit, positions, count, err);
+    enum eg_status status = EG_OK;
+    if (sink->keeper) status = eg_keeper_lines(sink->keeper, &captures, err);
+    if (status >= 0 && sink->partition_count == 0 && count == 0 && captures.capture_count == 0)
+        return EG_OK;
+    if (status >= 0) status = eg_commit_begin(&commit, sink->dataset, err);
+    if (status >= 0) status = write_partitions(sink, commit, positions, count, &captures, err);
     if (status >= 0) status = eg_commit_finish(commit, positions, count, err);
     eg_commit_free(commit);
+    eg_journal_reset(&captures);
     if (status >= 0) {
+        if (sink->keeper) eg_keeper_committed(sink->keeper);
         drop_rows(sink);
         return EG_OK;
     }
@@ -284,6 +295,7 @@ static void sink_close(struct eg_sink *sink) {
     eg_tally_reset(&sink->new_quarantine);
     eg_tally_reset(&sink->quarantine);
     eg_parquet_crew_free(sink->crew);
+    eg_keeper_free(sink->keeper);
     eg_dataset_close(sink->dataset);
     eg_free(sink);
 }
@@ -294,6 +306,23 @@ enum eg_status eg_dataset_sink_claim(void *of, const char *key, const char *lock
     struct eg_sink *sink = of;
     EG_TRY(eg_dataset_lock_source(sink->dataset, key, lock, name, err));
     return eg_dataset_news(sink->dataset, news, news_count, err);
+}
+
+enum eg_status eg_dataset_sink_keep(struct eg_sink *sink, const struct eg_keep_rule *rule,
+                                    struct eg_error *err) {
+    EG_ASSERT(!sink->keeper);
+    return eg_keeper_new(&sink->keeper, sink->dataset, rule, err);
+}
+
+enum eg_status eg_dataset_sink_take(void *of, struct eg_source *source, char *file, size_t room,
+                                    struct eg_error *err) {
+    struct eg_sink *sink = of;
+    return sink->keeper ? eg_keeper_take(sink->keeper, source, file, room, err) : EG_OK;
+}
+
+void eg_dataset_sink_kept(const struct eg_sink *sink, struct eg_keep_account *out) {
+    *out = (struct eg_keep_account){0};
+    if (sink->keeper) eg_keeper_account(sink->keeper, out);
 }
 
 void eg_dataset_sink_release(void *of) {

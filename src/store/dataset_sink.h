@@ -4,6 +4,7 @@
 #ifndef EG_STORE_DATASET_SINK_H
 #define EG_STORE_DATASET_SINK_H
 
+#include "store/capture_keeper.h"
 #include "table/stage.h"
 
 extern const struct eg_sink_type eg_sink_dataset;
@@ -14,6 +15,14 @@ extern const struct eg_sink_type eg_sink_dataset;
 EG_MUST_CHECK enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *lock,
                                                    const char *name, struct eg_position **news,
                                                    size_t *news_count, struct eg_error *err);
+/* From here on the captures that are read are kept by that rule; asked for once. */
+EG_MUST_CHECK enum eg_status eg_dataset_sink_keep(struct eg_sink *, const struct eg_keep_rule *,
+                                                  struct eg_error *err);
+/* For eg_scan_request.keep_source, with the open sink as `keep_to`; the source is `file`. */
+EG_MUST_CHECK enum eg_status eg_dataset_sink_take(void *sink, struct eg_source *, char *file,
+                                                  size_t room, struct eg_error *err);
+/* What was kept since it was opened. */
+void eg_dataset_sink_kept(const struct eg_sink *, struct eg_keep_account *out);
 /* Between two runs of the pump: gives the locks of all sources back, and drops what a run that failed
  * has written and not flushed. */
 void eg_dataset_sink_release(void *sink);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The journal in memory: files and positions, each once. Its text stands in journal_text.c. */
+ * The journal in memory: files, captures and positions, each once. Its text stands in journal_text.c. */
 #include "store/journal.h"
 
 #include "base/alloc.h"
@@ -19,6 +19,15 @@ static enum eg_status no_memory(struct eg_error *err) {
     return eg_fail(err, EG_E_NOMEM, "no memory for the journal of the dataset");
 }
 
+static void forget_captures(struct eg_journal *journal) {
+    for (size_t i = 0; i < journal->capture_count; i++) {
+        eg_free(journal->captures[i].name);
+        eg_free(journal->captures[i].place);
+    }
+    journal->capture_count = 0;
+    eg_index_reset(&journal->capture_index);
+}
+
 void eg_journal_reset(struct eg_journal *journal) {
     for (size_t i = 0; i < journal->file_count; i++) eg_free(journal->files[i].path);
     for (size_t i = 0; i < journal->mark_count; i++) {
@@ -27,7 +36,9 @@ void eg_journal_reset(struct eg_journal *journal) {
     }
     for (size_t i = 0; i < journal->done_count; i++) eg_free(journal->done[i]);
     for (size_t i = 0; i < journal->gone_count; i++) eg_free(journal->gone[i].path);
+    forget_captures(journal);
     eg_names_reset(&journal->damaged);
+    eg_free(journal->captures);
     eg_free(journal->files);
     eg_free(journal->gone);
     eg_free(journal->marks);
@@ -105,6 +116,59 @@ enum eg_status eg_journal_add_file(struct eg_journal *journal, const struct eg_j
     *added = *file;
     added->path = path;
     return EG_OK;
+}
+
+/* Whether a registration is later than another of the same name. */
+static bool capture_later(const struct eg_journal_capture *a, const struct eg_journal_capture *b) {
+    if (a->at_us != b->at_us) return a->at_us > b->at_us;
+    if (a->gone != b->gone) return a->gone;
+    if (a->bytes != b->bytes) return a->bytes > b->bytes;
+    return strcmp(a->digest, b->digest) > 0;
+}
+
+static enum eg_status capture_change(struct eg_journal_capture *to,
+                                     const struct eg_journal_capture *from, struct eg_error *err) {
+    char *name = to->name, *place = eg_strdup(from->place);
+    if (!place) return no_memory(err);
+    eg_free(to->place);
+    *to = *from;
+    to->name = name;
+    to->place = place;
+    return EG_OK;
+}
+
+enum eg_status eg_journal_add_capture(struct eg_journal *journal,
+                                      const struct eg_journal_capture *capture,
+                                      struct eg_error *err) {
+    uint32_t at = eg_index_find(&journal->capture_index, capture->name);
+    if (at != EG_INDEX_NONE) {
+        struct eg_journal_capture *known = &journal->captures[at];
+        if (capture_later(capture, known)) return capture_change(known, capture, err);
+        if (!capture_later(known, capture) && known->folds < capture->folds)
+            known->folds = capture->folds;
+        return EG_OK;
+    }
+    if (!more_room(&journal->captures, journal->capture_count, &journal->capture_room,
+                   sizeof *journal->captures))
+        return no_memory(err);
+    struct eg_journal_capture *added = &journal->captures[journal->capture_count];
+    *added = *capture;
+    added->name = eg_strdup(capture->name);
+    added->place = eg_strdup(capture->place);
+    if (!added->name || !added->place ||
+        !eg_index_put(&journal->capture_index, added->name, (uint32_t)journal->capture_count)) {
+        eg_free(added->name);
+        eg_free(added->place);
+        return no_memory(err);
+    }
+    journal->capture_count++;
+    return EG_OK;
+}
+
+const struct eg_journal_capture *eg_journal_capture(const struct eg_journal *journal,
+                                                    const char *name) {
+    uint32_t at = eg_index_find(&journal->capture_index, name);
+    return at == EG_INDEX_NONE || journal->captures[at].gone ? NULL : &journal->captures[at];
 }
 
 enum eg_status eg_journal_add_mark(struct eg_journal *journal, const struct eg_position *position,
@@ -223,6 +287,7 @@ enum eg_status eg_journal_snapshot(const char *root, char digest[33], struct eg_
 /* The snapshot is another than before: what it says no more was folded away, and must not be kept
  * here. Positions stay: they are never taken back. */
 static void forget_files(struct eg_journal *journal) {
+    forget_captures(journal);
     for (size_t i = 0; i < journal->file_count; i++) eg_free(journal->files[i].path);
     for (size_t i = 0; i < journal->gone_count; i++) eg_free(journal->gone[i].path);
     for (size_t i = 0; i < journal->done_count; i++) eg_free(journal->done[i]);

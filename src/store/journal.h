@@ -7,9 +7,10 @@
  *
  *   SESSION-000001.swap     an hour is being exchanged or taken away (swap.h); then .done, too
  *
- * Each is JSON, one object a line: a head, one line a file, one a file that is gone, one a position,
- * and last the XXH3 digest of the lines before it. Reading them in any order, or one twice, gives
- * the same journal: a file that is gone stays so, whoever names it. */
+ * Each is JSON, one object a line: a head, one line a file, one a file that is gone, one a capture,
+ * one a position, and last the XXH3 digest of the lines before it. Reading them in any order, or one
+ * twice, gives the same journal: a file that is gone stays so, whoever names it; of a capture the
+ * latest line counts. */
 #ifndef EG_STORE_JOURNAL_H
 #define EG_STORE_JOURNAL_H
 
@@ -42,6 +43,23 @@ struct eg_journal_gone {
     uint32_t folds; /* snapshots it has been in */
 };
 
+/* A capture that rows of `packets` point into, as it was registered (captures.h). */
+struct eg_journal_capture {
+    char *name;      /* as the rows have it */
+    char *place;     /* of a copy: relative to the dataset; of a link: absolute */
+    bool copy, gone; /* gone: it is not registered any more; remembered as a file that is gone is */
+    bool seekable;
+    uint64_t bytes;     /* uncompressed, that were ingested */
+    uint64_t stored;    /* of a copy: bytes of the file that hold them; of a link: its size … */
+    int64_t changed_ns; /* … and its time of change, as they were seen */
+    uint64_t packets;
+    int64_t first_us, last_us; /* first > last: none */
+    int32_t link_type;
+    char digest[33];
+    int64_t at_us; /* when this was registered */
+    uint32_t folds;
+};
+
 struct eg_journal {
     struct eg_journal_file *files;
     size_t file_count, file_room;
@@ -49,7 +67,9 @@ struct eg_journal {
     size_t mark_count, mark_room;
     struct eg_journal_gone *gone;
     size_t gone_count, gone_room;
-    struct eg_index file_index, mark_index, done_index, gone_index;
+    struct eg_journal_capture *captures;
+    size_t capture_count, capture_room;
+    struct eg_index file_index, mark_index, done_index, gone_index, capture_index;
     char **done; /* ids of the .done files read */
     size_t done_count, done_room;
     char snapshot[33];       /* digest of the snapshot read; "": none */
@@ -67,6 +87,12 @@ EG_MUST_CHECK enum eg_status eg_journal_add_gone(struct eg_journal *, const char
 EG_MUST_CHECK enum eg_status eg_journal_add_mark(struct eg_journal *, const struct eg_position *,
                                                  const char *session, uint32_t commit,
                                                  struct eg_error *err);
+/* The latest line of a name counts: by time, then by extent, then by digest. Errors: EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_journal_add_capture(struct eg_journal *,
+                                                    const struct eg_journal_capture *,
+                                                    struct eg_error *err);
+/* The capture of that name that is registered; NULL: none is. Borrowed until the journal changes. */
+const struct eg_journal_capture *eg_journal_capture(const struct eg_journal *, const char *name);
 
 /* The journal as text, as it stands in a file; `commit` is the id, or "snapshot". */
 EG_MUST_CHECK enum eg_status eg_journal_text(const struct eg_journal *, const char *commit,
@@ -95,14 +121,16 @@ EG_MUST_CHECK enum eg_status eg_journal_snapshot(const char *root, char digest[3
 struct json_t; /* jansson's */
 /* The position in a JSON object of the journal or a note. False: it is none. */
 bool eg_journal_position(struct json_t *object, struct eg_position *out);
-/* A commit's position in words any reader of the file alone can use: the Parquet metadata. */
+/* A commit's positions and captures in words any reader of the file alone can use: the Parquet
+ * metadata. `of` (may be NULL) is what the commit adds; only its captures are looked at. */
 EG_MUST_CHECK enum eg_status eg_journal_note(const char *commit, const struct eg_position *,
-                                             size_t count, struct eg_strbuf *to,
-                                             struct eg_error *err);
-/* The note of a file made of others': the commit that made it, and the positions of theirs. */
+                                             size_t count, const struct eg_journal *of,
+                                             struct eg_strbuf *to, struct eg_error *err);
+/* The note of a file made of others': the commit that made it, and the positions and captures of
+ * theirs. */
 EG_MUST_CHECK enum eg_status eg_journal_note_merged(const char *commit, const struct eg_journal *of,
                                                     struct eg_strbuf *to, struct eg_error *err);
-/* Adds the positions of either kind of note, each under the commit that it came with. A note that is
+/* Adds the positions and captures of either kind of note, each under the commit that it came with. A note that is
  * not ours says nothing. Errors: EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status eg_journal_read_note(struct eg_journal *, struct eg_span note,
                                                   struct eg_error *err);

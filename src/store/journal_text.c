@@ -4,6 +4,7 @@
  *   {"commit":"SESSION-000001","format":1,"program":"0.1.0","time_us":…}
  *   {"file":"flows/date=…/part-….parquet","table":"flows","rows":…,"bytes":…,"start_us":…,"end_us":…}
  *   {"gone":"flows/date=…/part-….parquet","folds":0}
+ *   {"capture":"captures/2026-01-02/x-1a2b3c4d.pcap","keep":"copy","bytes":…,"digest":"…",…}
  *   {"key":"…","digest":"…","offset":…,"table":"flows","name":"…","session":"…","commit":1}
  *   (with "cut" and "cut_us", and "state", behind the offset where there are any)
  *   {"xxh3":"…"}
@@ -46,6 +47,42 @@ static void add_position(struct eg_strbuf *to, const struct eg_position *p) {
     add_text(to, "name", p->name);
 }
 
+/* Without its end: whoever writes it may have more to say. */
+static void add_capture(struct eg_strbuf *to, const struct eg_journal_capture *c) {
+    eg_strbuf_char(to, '{');
+    add_text(to, "capture", c->name);
+    eg_strbuf_printf(to, ",\"keep\":\"%s\",\"at_us\":%" PRId64, c->copy ? "copy" : "link",
+                     c->at_us);
+    if (c->gone) {
+        eg_strbuf_text(to, ",\"gone\":true");
+        return;
+    }
+    if (strcmp(c->name, c->place) != 0) {
+        eg_strbuf_char(to, ',');
+        add_text(to, "place", c->place);
+    }
+    if (c->seekable) eg_strbuf_text(to, ",\"seekable\":true");
+    eg_strbuf_printf(to,
+                     ",\"bytes\":%" PRIu64 ",\"stored\":%" PRIu64 ",\"changed_ns\":%" PRId64
+                     ",\"packets\":%" PRIu64 ",\"link_type\":%d",
+                     c->bytes, c->stored, c->changed_ns, c->packets, (int)c->link_type);
+    if (c->first_us <= c->last_us)
+        eg_strbuf_printf(to, ",\"first_us\":%" PRId64 ",\"last_us\":%" PRId64, c->first_us,
+                         c->last_us);
+    eg_strbuf_char(to, ',');
+    add_text(to, "digest", c->digest);
+}
+
+static void add_captures(struct eg_strbuf *to, const struct eg_journal *journal, bool fold) {
+    for (size_t i = 0; i < journal->capture_count; i++) {
+        const struct eg_journal_capture *c = &journal->captures[i];
+        if (fold && c->gone && c->folds >= FOLDS_MAX) continue;
+        add_capture(to, c);
+        if (c->gone) eg_strbuf_printf(to, ",\"folds\":%u", c->folds + fold);
+        eg_strbuf_text(to, "}\n");
+    }
+}
+
 static void add_digest(struct eg_strbuf *to) {
     char digest[33];
     if (to->failed) return;
@@ -76,6 +113,7 @@ enum eg_status eg_journal_text(const struct eg_journal *journal, const char *com
         add_text(to, "gone", journal->gone[i].path);
         eg_strbuf_printf(to, ",\"folds\":%u}\n", folds + fold);
     }
+    add_captures(to, journal, fold);
     for (size_t i = 0; i < journal->mark_count; i++) {
         const struct eg_journal_mark *mark = &journal->marks[i];
         add_position(to, mark->position);
@@ -86,8 +124,22 @@ enum eg_status eg_journal_text(const struct eg_journal *journal, const char *com
                       : EG_OK;
 }
 
+/* ,"captures":[…]; nothing where there are none. */
+static void note_captures(struct eg_strbuf *to, const struct eg_journal *of) {
+    bool any = false;
+    for (size_t i = 0; of && i < of->capture_count; i++) {
+        if (of->captures[i].gone) continue;
+        eg_strbuf_text(to, any ? "," : ",\"captures\":[");
+        add_capture(to, &of->captures[i]);
+        eg_strbuf_char(to, '}');
+        any = true;
+    }
+    if (any) eg_strbuf_char(to, ']');
+}
+
 enum eg_status eg_journal_note(const char *commit, const struct eg_position *positions,
-                               size_t count, struct eg_strbuf *to, struct eg_error *err) {
+                               size_t count, const struct eg_journal *of, struct eg_strbuf *to,
+                               struct eg_error *err) {
     eg_strbuf_printf(to, "{\"commit\":\"%s\",\"program\":\"%s\",\"positions\":[", commit,
                      eg_version());
     for (size_t i = 0; i < count; i++) {
@@ -95,7 +147,9 @@ enum eg_status eg_journal_note(const char *commit, const struct eg_position *pos
         add_position(to, &positions[i]);
         eg_strbuf_char(to, '}');
     }
-    eg_strbuf_text(to, "]}");
+    eg_strbuf_char(to, ']');
+    note_captures(to, of);
+    eg_strbuf_char(to, '}');
     return to->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a note") : EG_OK;
 }
 
@@ -111,7 +165,9 @@ enum eg_status eg_journal_note_merged(const char *commit, const struct eg_journa
         add_position(to, of->marks[i].position);
         eg_strbuf_text(to, "}]}");
     }
-    eg_strbuf_text(to, "]}");
+    eg_strbuf_char(to, ']');
+    note_captures(to, of);
+    eg_strbuf_char(to, '}');
     return to->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a note") : EG_OK;
 }
 
@@ -188,6 +244,49 @@ static enum eg_status parse_mark(struct eg_journal *journal, json_t *line, struc
     return eg_journal_add_mark(journal, &position, session, (uint32_t)commit, err);
 }
 
+static bool capture_facts(json_t *line, struct eg_journal_capture *c) {
+    int64_t bytes, stored, packets, link_type;
+    if (!get_i64(line, "bytes", &bytes) || !get_i64(line, "stored", &stored) ||
+        !get_i64(line, "packets", &packets) || !get_i64(line, "link_type", &link_type) ||
+        !get_i64(line, "changed_ns", &c->changed_ns) ||
+        !copy_text(line, "digest", c->digest, sizeof c->digest))
+        return false;
+    c->bytes = (uint64_t)bytes;
+    c->stored = (uint64_t)stored;
+    c->packets = (uint64_t)packets;
+    c->link_type = (int32_t)link_type;
+    c->seekable = json_is_true(json_object_get(line, "seekable"));
+    if (!get_i64(line, "first_us", &c->first_us) || !get_i64(line, "last_us", &c->last_us)) {
+        c->first_us = INT64_MAX;
+        c->last_us = INT64_MIN;
+    }
+    return true;
+}
+
+/* A copy's place is renamed, appended to and removed: it must stand below captures/. */
+static bool capture_place_fits(const struct eg_journal_capture *c) {
+    if (!c->copy) return c->place[0] == '/';
+    return strncmp(c->place, EG_LAYOUT_CAPTURES "/", sizeof EG_LAYOUT_CAPTURES) == 0 &&
+           !strstr(c->place, "..");
+}
+
+static enum eg_status parse_capture(struct eg_journal *journal, json_t *line,
+                                    struct eg_error *err) {
+    struct eg_journal_capture c = {0};
+    int64_t folds;
+    const char *keep = json_string_value(json_object_get(line, "keep"));
+    const char *place = json_string_value(json_object_get(line, "place"));
+    c.name = (char *)(uintptr_t)json_string_value(json_object_get(line, "capture"));
+    c.place = place ? (char *)(uintptr_t)place : c.name;
+    c.gone = json_is_true(json_object_get(line, "gone"));
+    if (!c.name || !keep || !get_i64(line, "at_us", &c.at_us)) return bad(err, "a capture's line");
+    c.copy = strcmp(keep, "copy") == 0;
+    if (get_i64(line, "folds", &folds)) c.folds = (uint32_t)folds;
+    if (!c.gone && (!capture_place_fits(&c) || !capture_facts(line, &c)))
+        return bad(err, "a capture's line");
+    return eg_journal_add_capture(journal, &c, err);
+}
+
 /* As with a file, the path must not lead out of the dataset. */
 static enum eg_status parse_gone(struct eg_journal *journal, json_t *line, struct eg_error *err) {
     const char *path = json_string_value(json_object_get(line, "gone"));
@@ -206,6 +305,11 @@ static enum eg_status read_commit(struct eg_journal *to, json_t *json, struct eg
     sscanf(commit + EG_SESSION_TEXT, "%u", &number);
     size_t i;
     json_t *entry;
+    json_array_foreach(json_object_get(json, "captures"), i, entry) {
+        struct eg_error ignored; /* what is not ours says nothing */
+        if (parse_capture(to, entry, &ignored) == EG_E_NOMEM)
+            return eg_fail(err, EG_E_NOMEM, "no memory for the journal of the dataset");
+    }
     json_array_foreach(json_object_get(json, "positions"), i, entry) {
         struct eg_position position = {0};
         if (eg_journal_position(entry, &position))
@@ -240,6 +344,8 @@ static enum eg_status parse_line(struct eg_journal *journal, const char *text, s
                          (int)format, JOURNAL_FORMAT);
     else if (!head && json_object_get(line, "file"))
         status = parse_file(journal, line, err);
+    else if (!head && json_object_get(line, "capture"))
+        status = parse_capture(journal, line, err);
     else if (!head && json_object_get(line, "gone"))
         status = parse_gone(journal, line, err);
     else if (!head && json_object_get(line, "key"))

@@ -73,6 +73,23 @@ bool eg_layout_commit_of(const char *name, char commit[EG_COMMIT_TEXT],
     return true;
 }
 
+void eg_layout_capture_tmp(const char *place, const char *session, struct eg_strbuf *to) {
+    const char *slash = strrchr(place, '/');
+    size_t directory = slash ? (size_t)(slash - place) + 1 : 0;
+    eg_strbuf_add(to, place, directory);
+    eg_strbuf_printf(to, "_%s.%s.tmp", place + directory, session);
+}
+
+bool eg_layout_capture_session(const char *name, char session[EG_SESSION_TEXT]) {
+    size_t size = strlen(name), end = EG_SESSION_TEXT - 1 + 4;
+    if (name[0] != '_' || size < end + 3 || !eg_layout_ends(name, ".tmp")) return false;
+    const char *id = name + size - end;
+    if (id[-1] != '.' || span_of(id, "0123456789abcdef") != EG_SESSION_TEXT - 1) return false;
+    memcpy(session, id, EG_SESSION_TEXT - 1);
+    session[EG_SESSION_TEXT - 1] = 0;
+    return true;
+}
+
 bool eg_layout_ends(const char *name, const char *suffix) {
     size_t size = strlen(name), end = strlen(suffix);
     return size >= end && strcmp(name + size - end, suffix) == 0;
@@ -220,5 +237,24 @@ enum eg_status eg_layout_walk(const char *root, enum eg_table_id table,
     }
     eg_strbuf_reset(&top);
     if (days.count) eg_names_reset(&days);
+    return status < 0 ? status : EG_OK;
+}
+
+enum eg_status eg_layout_walk_captures(const char *root, const struct eg_layout_walk *walk,
+                                       struct eg_error *err) {
+    struct eg_names days;
+    char *path = eg_path_join(root, EG_LAYOUT_CAPTURES);
+    if (!path) return eg_fail(err, EG_E_NOMEM, "no memory to list %s", root);
+    enum eg_status status = eg_names_read(&days, path, err);
+    eg_free(path);
+    struct eg_strbuf day = {0};
+    for (size_t i = 0; status >= 0 && i < days.count; i++) {
+        eg_strbuf_clear(&day);
+        eg_strbuf_printf(&day, EG_LAYOUT_CAPTURES "/%s", days.names[i]);
+        status = day.failed ? eg_fail(err, EG_E_NOMEM, "no memory to list %s", root)
+                            : walk_files(root, day.text, INT64_MIN, walk, err);
+    }
+    eg_strbuf_reset(&day);
+    eg_names_reset(&days);
     return status < 0 ? status : EG_OK;
 }

@@ -9,6 +9,7 @@
 #define EG_SESSION_TEXT 17 /* 16 hex digits and a NUL: one writer, from its open to its close */
 #define EG_COMMIT_TEXT 32  /* SESSION-000001 */
 
+#define EG_LAYOUT_CAPTURES "captures" /* capture files kept as copies */
 #define EG_LAYOUT_OWN "_earlgrey"
 #define EG_LAYOUT_COMMITS EG_LAYOUT_OWN "/commits"
 #define EG_LAYOUT_LOCKS EG_LAYOUT_OWN "/locks"
@@ -41,6 +42,10 @@ void eg_layout_aside(const char *commit, struct eg_strbuf *to);
  * end keeps it out of globs for *.parquet (DuckDB's match hidden names), the underscore out of
  * readers that take every file of a directory but hidden ones (Arrow, Spark, Hive). */
 void eg_layout_tmp(const char *part, struct eg_strbuf *to);
+/* Where a copy of a capture stands until its first commit: "captures/D/x.pcap" ->
+ * "captures/D/_x.pcap.SESSION.tmp"; and the session of such a name (false: it is none). */
+void eg_layout_capture_tmp(const char *place, const char *session, struct eg_strbuf *to);
+bool eg_layout_capture_session(const char *name, char session[EG_SESSION_TEXT]);
 /* The commit a part, an intent or their .tmp belongs to: what stands before and behind its id.
  * False: the name is not of that shape. `session` is the id's first part. */
 bool eg_layout_commit_of(const char *name, char commit[EG_COMMIT_TEXT],
@@ -59,6 +64,10 @@ struct eg_layout_walk {
 };
 EG_MUST_CHECK enum eg_status eg_layout_walk(const char *root, enum eg_table_id,
                                             const struct eg_layout_walk *, struct eg_error *err);
+
+/* The same for what stands in captures/DAY/: `relative` begins with "captures/", hour_us is INT64_MIN. */
+EG_MUST_CHECK enum eg_status
+eg_layout_walk_captures(const char *root, const struct eg_layout_walk *, struct eg_error *err);
 
 /* The names in a directory, sorted; "." and ".." left out. A missing directory has none. */
 struct eg_names {

@@ -181,6 +181,24 @@ static enum eg_status see_file(void *to, const char *relative, const char *name,
     return EG_OK;
 }
 
+/* A copy of a capture that no commit gave its name. Intents of its session that are damaged keep it. */
+static enum eg_status see_capture(void *to, const char *relative, const char *name, int64_t hour_us,
+                                  struct eg_error *err) {
+    (void)hour_us;
+    struct settling *s = to;
+    char session[EG_SESSION_TEXT];
+    if (!eg_layout_capture_session(name, session) || is_alive(s, session)) return EG_OK;
+    for (size_t i = 0; i < s->damaged.count; i++)
+        if (strncmp(s->damaged.names[i], session, EG_SESSION_TEXT - 1) == 0) return EG_OK;
+    s->found->temporary++;
+    if (s->mode == EG_SETTLE_LOOK) return EG_OK;
+    char *path = eg_path_join(s->root, relative);
+    if (!path) return no_memory(err);
+    unlink(path);
+    eg_free(path);
+    return EG_OK;
+}
+
 static enum eg_status see_partitions(struct settling *s, struct eg_error *err) {
     for (int table = 0; table < EG_TABLE_RAW; table++) {
         struct eg_layout_walk walk = {see_file, s, INT64_MAX, false};
@@ -188,7 +206,8 @@ static enum eg_status see_partitions(struct settling *s, struct eg_error *err) {
         walk.quarantine = true;
         EG_TRY(eg_layout_walk(s->root, (enum eg_table_id)table, &walk, err));
     }
-    return EG_OK;
+    struct eg_layout_walk captures = {see_capture, s, INT64_MAX, false};
+    return eg_layout_walk_captures(s->root, &captures, err);
 }
 
 static bool is_spared(void *to, const char *session) { return is_alive(to, session); }

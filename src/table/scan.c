@@ -273,6 +273,7 @@ static void input_next(struct eg_scan *scan) {
     enum eg_status status = pass_open(scan, &input, &state, &err);
     if (status == EG_OK && scan->request.claim_source && input->plan.key[0] && scan->pass == 1)
         status = input_claim(scan, &input, &state, &refused, &err);
+    if (status == EG_OK) status = egi_input_begin(input, &scan->known, &refused, &err);
     pthread_mutex_lock(&scan->lock);
     scan->reading = false;
     pthread_cond_broadcast(&scan->changed);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FILE_NAME_MAX 4096 /* of what rows call an input */
+
 /* ---- batches and scratch ---- */
 
 bool egi_batches_push(struct egi_batches *queue, struct eg_batch *batch) {
@@ -155,7 +157,9 @@ static enum eg_status extracts_open(struct egi_input *input, const struct egi_kn
             .columns = part_columns(&request->parts[i]),
             .netflow_ports = request->netflow_ports,
             .netflow_port_count = request->netflow_port_count,
-            .input_name = input->plan.live ? NULL : input->name,
+            .input_name = input->plan.live ? NULL
+                          : input->file    ? input->file
+                                           : input->name,
             .book = request->book,
             .metering = request->metering,
             .state = &input->states[i],
@@ -196,7 +200,6 @@ enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *env,
     atomic_init(&input->failed_at, UINT64_MAX);
     enum eg_status status = input_plan(input, known, err);
     *state = input->plan.state;
-    if (status == EG_OK) status = extracts_open(input, known, err);
     if (status < 0) {
         egi_input_free(input);
         return status;
@@ -205,6 +208,31 @@ enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *env,
     input->exhausted = input->plan.units == 0;
     *out = input;
     return status;
+}
+
+/* Whether rows of `packets` are asked of it, which say where each frame stands. */
+static bool gives_packets(const struct egi_input *input) {
+    for (uint32_t i = 0; i < input->request->part_count; i++)
+        if (has(input->wanted, i) && input->request->parts[i].extract->table == EG_TABLE_PACKETS)
+            return true;
+    return false;
+}
+
+enum eg_status egi_input_begin(struct egi_input *input, const struct egi_known *known,
+                               bool *refused, struct eg_error *err) {
+    const struct eg_scan_request *request = input->request;
+    *refused = false;
+    if (request->keep_source && !input->plan.live && gives_packets(input)) {
+        char file[FILE_NAME_MAX];
+        snprintf(file, sizeof file, "%s", input->name);
+        enum eg_status status =
+            request->keep_source(request->keep_to, input->source, file, sizeof file, err);
+        *refused = status < 0;
+        if (status < 0) return status;
+        input->file = eg_strdup(file);
+        if (!input->file) return eg_fail(err, EG_E_NOMEM, "%s: no memory", input->name);
+    }
+    return extracts_open(input, known, err);
 }
 
 bool egi_input_holds(const struct egi_input *input) {
@@ -248,6 +276,7 @@ void egi_input_free(struct egi_input *input) {
     for (uint32_t i = 0; i < input->request->part_count; i++)
         if (input->extracts[i]) input->request->parts[i].extract->close(input->extracts[i]);
     if (input->source) input->request->source->close(input->source);
+    eg_free(input->file);
     eg_tally_reset(&input->tally);
     eg_tally_reset(&input->end_tally);
     eg_free(input);

@@ -49,6 +49,7 @@ struct egi_input {
     const char *name;
     struct eg_again again; /* for the extracts, where it can be read again */
     bool closing;          /* units are joined only to free them */
+    char *file;            /* what rows call it; NULL: by its name */
     struct eg_source *source;
     struct eg_plan plan;
     struct eg_extract *extracts[EG_SCAN_PARTS_MAX];
@@ -96,12 +97,16 @@ enum eg_status egi_plan_for(struct eg_source *, const struct eg_scan_request *,
  * this input (planned) is taken up, into its state: the latest that is of this input. */
 void egi_state_find(struct egi_input *, const struct egi_known *, uint32_t part);
 
-/* Opens the source, plans it, and opens the extracts. EG_END: all of it is known already (*out is
- * there all the same, for its plan). `state` is set on every answer. */
+/* Opens the source and plans it. EG_END: all of it is known already (*out is there all the same, for
+ * its plan). `state` is set on every answer. */
 enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *,
                               const struct eg_scan_request *, const struct egi_known *,
                               size_t index, const struct egi_pass *, enum eg_plan_state *state,
                               struct eg_error *);
+/* Asks who keeps it, and opens the extracts: before its first unit. `refused`: it is the keeper that
+ * failed. */
+enum eg_status egi_input_begin(struct egi_input *, const struct egi_known *, bool *refused,
+                               struct eg_error *);
 /* The position of what a part has given out, the input having been read up to `reached`; see
  * eg_scan_mark. While no worker is inside a call. */
 bool egi_input_mark(const struct egi_input *, uint32_t part, const struct eg_position *reached,

@@ -113,7 +113,7 @@ static void notes(void **state) {
     struct eg_journal of = {0}, back = {0};
     struct eg_strbuf text = {0}, whole = {0};
     struct eg_position p = position_at("k", 100), q = position_at("q", 7);
-    must(eg_journal_note(SESSION "-000004", &q, 1, &text, ERR));
+    must(eg_journal_note(SESSION "-000004", &q, 1, NULL, &text, ERR));
     must(eg_journal_read_note(&of, eg_span(text.text, text.size), ERR));
     must(eg_journal_add_mark(&of, &p, "cccccccccccccccc", 1234567, ERR));
     must(eg_journal_note_merged("dddddddddddddddd-000001", &of, &whole, ERR));

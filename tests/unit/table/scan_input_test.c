@@ -17,8 +17,14 @@ static enum eg_status open_input(struct egi_input **out, const struct eg_scan_re
                                  enum eg_plan_state *planned, struct eg_error *err) {
     struct egi_known known;
     EG_TRY(egi_known_init(&known, request, request->known, request->known_count, err));
+    bool refused;
     enum eg_status status =
         egi_input_open(out, &env, request, &known, 0, &(struct egi_pass){.parts = 3}, planned, err);
+    if (status == EG_OK) status = egi_input_begin(*out, &known, &refused, err);
+    if (status < 0 && *out) {
+        egi_input_free(*out);
+        *out = NULL;
+    }
     egi_known_reset(&known);
     return status;
 }

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Keeping captures while they are read. A copy is appended to and never written over: what a
+ * commit registered of it stays as it is, and what a killed run wrote behind that is cut off by the next
+ * one that goes on with it. */
+#include "store/capture_keeper.h"
+
+#include "base/alloc.h"
+#include "base/durable.h"
+#include "base/hash.h"
+#include "base/timetext.h"
+#include "source/file.h"
+#include "source/seekable.h"
+#include "store/dataset_own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STEM_MAX 120 /* bytes of a copy's name that are the original's */
+#define TRIES 1000   /* for a name that is free */
+
+/* One capture that is being read, or was since the last commit. */
+struct kept {
+    struct eg_keeper *keeper;
+    struct eg_journal_capture line; /* name and place are ours */
+    struct kept *next;
+    /* of a copy */
+    int fd;     /* -1: closed, or a link */
+    char *path; /* where it stands now: as .tmp until its first commit */
+    bool named;
+    uint64_t skip;                     /* bytes that were in it before */
+    uint64_t written;                  /* stored bytes */
+    struct eg_seekable_writer *writer; /* NULL: as it comes */
+    struct eg_error trouble;           /* the first */
+    bool reached, over; /* reached: since the last commit; over: the source is closed */
+    bool counted;       /* in the account … */
+    uint64_t told_bytes, told_stored; /* … with so much */
+};
+
+struct eg_keeper {
+    struct eg_dataset *ds;
+    struct eg_keep_rule rule;
+    struct kept *list;
+    uint64_t names; /* given to what has no identity */
+    struct eg_keep_account account;
+};
+
+static enum eg_status no_memory(struct eg_error *err) {
+    return eg_fail(err, EG_E_NOMEM, "no memory to keep a capture");
+}
+
+enum eg_status eg_keeper_new(struct eg_keeper **out, struct eg_dataset *ds,
+                             const struct eg_keep_rule *rule, struct eg_error *err) {
+    struct eg_keeper *keeper = eg_calloc(1, sizeof *keeper);
+    if (!keeper) return no_memory(err);
+    keeper->ds = ds;
+    keeper->rule = *rule;
+    *out = keeper;
+    return EG_OK;
+}
+
+void eg_keeper_account(const struct eg_keeper *keeper, struct eg_keep_account *out) {
+    *out = keeper->account;
+}
+
+/* ---- the copy's bytes ---- */
+
+static void kept_close(struct kept *kept) {
+    if (kept->fd >= 0) close(kept->fd);
+    kept->fd = -1;
+    eg_seekable_writer_free(kept->writer);
+    kept->writer = NULL;
+}
+
+/* Directories that only this copy needed go with it. */
+static void copy_remove(struct kept *kept) {
+    size_t root = strlen(kept->keeper->ds->path);
+    unlink(kept->path);
+    for (char *slash; (slash = strrchr(kept->path, '/')) && (size_t)(slash - kept->path) > root;) {
+        *slash = 0;
+        if (rmdir(kept->path) != 0) break;
+    }
+}
+
+static void kept_free(struct kept *kept) {
+    kept_close(kept);
+    /* once the commit may be decided, the file is for recovery to name */
+    if (kept->path && !kept->named && !kept->keeper->ds->unsettled) copy_remove(kept);
+    eg_free(kept->path);
+    eg_free(kept->line.name);
+    eg_free(kept->line.place);
+    eg_free(kept);
+}
+
+void eg_keeper_free(struct eg_keeper *keeper) {
+    if (!keeper) return;
+    for (struct kept *kept = keeper->list, *next; kept; kept = next) {
+        next = kept->next;
+        kept_free(kept);
+    }
+    eg_free(keeper);
+}
+
+static enum eg_status copy_put(void *to, const void *bytes, size_t size, struct eg_error *err) {
+    struct kept *kept = to;
+    const uint8_t *from = bytes;
+    for (size_t done = 0; done < size;) {
+        ssize_t count = write(kept->fd, from + done, size - done);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return eg_fail_errno(err, errno, "cannot write %s", kept->path);
+        done += (size_t)count;
+    }
+    kept->written += size;
+    return EG_OK;
+}
+
+static void trouble_note(struct kept *kept, enum eg_status status, const struct eg_error *err) {
+    if (status >= 0 || kept->trouble.status < 0) return;
+    kept->trouble = *err;
+    kept->trouble.status = status;
+}
+
+static void on_bytes(void *to, uint64_t offset, const void *bytes, size_t size) {
+    struct kept *kept = to;
+    struct eg_error err = {0};
+    if (kept->fd < 0 || kept->trouble.status < 0 || offset + size <= kept->skip) return;
+    size_t known = offset < kept->skip ? (size_t)(kept->skip - offset) : 0;
+    const uint8_t *from = (const uint8_t *)bytes + known;
+    enum eg_status status = kept->writer ? eg_seekable_write(kept->writer, from, size - known, &err)
+                                         : copy_put(kept, from, size - known, &err);
+    trouble_note(kept, status, &err);
+}
+
+/* Everything given so far is in the file, on disk; the line says how it was seen there. */
+static enum eg_status copy_settle(struct kept *kept, struct eg_error *err) {
+    struct stat about;
+    if (kept->fd < 0 || kept->trouble.status < 0) return EG_OK;
+    if (kept->writer) EG_TRY(eg_seekable_table(kept->writer, err));
+    if (fsync(kept->fd) != 0 || fstat(kept->fd, &about) != 0)
+        return eg_fail_errno(err, errno, "cannot make %s durable", kept->path);
+    kept->line.stored = (uint64_t)about.st_size;
+    kept->line.changed_ns = about.st_mtim.tv_sec * INT64_C(1000000000) + about.st_mtim.tv_nsec;
+    return EG_OK;
+}
+
+static enum eg_status on_reached(void *to, const struct eg_file_reach *reach,
+                                 struct eg_error *err) {
+    struct kept *kept = to;
+    if (kept->trouble.status < 0) {
+        if (err) *err = kept->trouble;
+        return kept->trouble.status;
+    }
+    kept->line.bytes = reach->offset;
+    kept->line.packets = reach->packets;
+    kept->line.first_us = reach->first_us;
+    kept->line.last_us = reach->last_us;
+    memcpy(kept->line.digest, reach->digest, sizeof kept->line.digest);
+    kept->reached = true;
+    return EG_OK;
+}
+
+/* Many inputs wait for one commit: their descriptors need not. */
+static void on_closed(void *to) {
+    struct kept *kept = to;
+    struct eg_error err = {0};
+    if (kept->reached) trouble_note(kept, copy_settle(kept, &err), &err);
+    kept_close(kept);
+    kept->over = true;
+}
+
+/* ---- names ---- */
+
+/* What stands behind the last slash, without the ending of a packed file, in characters that need no
+ * quoting. */
+static void stem_make(char stem[STEM_MAX], const char *name) {
+    static const char *const packed[] = {".gz", ".zst", ".lz4", ".xz"};
+    const char *slash = strrchr(name, '/');
+    snprintf(stem, STEM_MAX, "%s", slash ? slash + 1 : name);
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++)
+        if (eg_layout_ends(stem, packed[i]) && strlen(stem) > strlen(packed[i])) {
+            stem[strlen(stem) - strlen(packed[i])] = 0;
+            break;
+        }
+    for (char *c = stem; *c; c++) {
+        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                     (*c >= '0' && *c <= '9') || strchr("-+=@", *c) ||
+                     (c != stem && strchr("._", *c));
+        if (!plain) *c = '-';
+    }
+    if (!stem[0]) snprintf(stem, STEM_MAX, "capture");
+}
+
+/* "captures/2026-01-02/STEM-1a2b3c4d.pcap[.zst]" */
+static void place_make(struct eg_strbuf *to, const struct eg_file_facts *facts, const char *stem,
+                       uint64_t mark, bool packed) {
+    const char *dot = strrchr(stem, '.');
+    bool ending = dot && dot != stem && strlen(dot) <= 9;
+    eg_strbuf_text(to, EG_LAYOUT_CAPTURES "/");
+    if (eg_layout_has_hour(facts->first_us)) {
+        struct eg_civil day = eg_time_civil(facts->first_us);
+        eg_strbuf_printf(to, "%04d-%02d-%02d/", (int)day.year, day.month, day.day);
+    } else {
+        eg_strbuf_text(to, "undated/");
+    }
+    eg_strbuf_printf(to, "%.*s-%08x", ending ? (int)(dot - stem) : STEM_MAX, stem,
+                     (unsigned)(mark & UINT32_MAX));
+    eg_strbuf_text(to, ending ? dot : facts->ending);
+    if (packed) eg_strbuf_text(to, ".zst");
+}
+
+static bool name_taken(const struct eg_keeper *keeper, const char *name) {
+    if (eg_journal_capture(&keeper->ds->journal, name)) return true;
+    for (const struct kept *kept = keeper->list; kept; kept = kept->next)
+        if (kept->line.name && strcmp(kept->line.name, name) == 0) return true;
+    return false;
+}
+
+static enum eg_status copy_name(struct eg_keeper *keeper, struct kept *kept,
+                                const struct eg_file_facts *facts, bool packed,
+                                struct eg_error *err) {
+    char stem[STEM_MAX];
+    stem_make(stem, facts->name);
+    /* what has no identity gets a name that nobody else can have */
+    uint64_t seed = eg_hash64(facts->head, strlen(facts->head), 0);
+    if (!facts->head[0])
+        seed = eg_hash64(keeper->ds->session, strlen(keeper->ds->session), ++keeper->names);
+    for (uint64_t i = 0; i < TRIES; i++) {
+        struct eg_strbuf place = {0};
+        place_make(&place, facts, stem, i ? eg_hash64(&i, sizeof i, seed) : seed, packed);
+        char *path = place.failed ? NULL : eg_path_join(keeper->ds->path, place.text);
+        bool free = path && !name_taken(keeper, place.text) &&
+                    faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+        bool failed = !path;
+        eg_free(path);
+        if (failed || free) {
+            kept->line.place = eg_strbuf_take(&place);
+            kept->line.name = kept->line.place ? eg_strdup(kept->line.place) : NULL;
+            return kept->line.name ? EG_OK : no_memory(err);
+        }
+        eg_strbuf_reset(&place);
+    }
+    return eg_fail(err, EG_E_USAGE, "no name is left for a copy of %s", facts->name);
+}
+
+/* ---- taking a capture ---- */
+
+/* The registered capture that holds exactly what is known of the input. */
+static const struct eg_journal_capture *known_find(const struct eg_keeper *keeper,
+                                                   const struct eg_file_facts *facts, bool copy,
+                                                   const char *place) {
+    const struct eg_journal *journal = &keeper->ds->journal;
+    for (size_t i = 0; facts->known && i < journal->capture_count; i++) {
+        const struct eg_journal_capture *c = &journal->captures[i];
+        if (!c->gone && c->bytes == facts->known && c->copy == copy &&
+            strcmp(c->digest, facts->known_digest) == 0 && (copy || strcmp(c->place, place) == 0))
+            return c;
+    }
+    return NULL;
+}
+
+static enum eg_status link_take(struct eg_keeper *keeper, struct kept *kept,
+                                const struct eg_file_facts *facts, struct eg_error *err) {
+    char *place = realpath(facts->name, NULL);
+    if (!place) return eg_fail_errno(err, errno, "cannot find the place of %s", facts->name);
+    const struct eg_journal_capture *known = known_find(keeper, facts, false, place);
+    struct eg_strbuf name = {0};
+    eg_strbuf_text(&name, known ? known->name : place);
+    /* what stood there before may have been another capture: its rows must not find this one */
+    for (int64_t mark = facts->changed_ns; !known && !name.failed && name_taken(keeper, name.text);
+         mark++) {
+        eg_strbuf_clear(&name);
+        eg_strbuf_printf(&name, "%s#%08x", place,
+                         (unsigned)eg_hash64(&mark, sizeof mark, facts->size));
+    }
+    kept->line.place = eg_strdup(place);
+    kept->line.name = eg_strbuf_take(&name);
+    free(place);
+    if (!kept->line.place || !kept->line.name) return no_memory(err);
+    kept->line.stored = facts->size;
+    kept->line.changed_ns = facts->changed_ns;
+    int fd = facts->packing == EG_PACKING_ZSTD ? open(kept->line.place, O_RDONLY | O_CLOEXEC) : -1;
+    struct eg_seekable *seekable = NULL;
+    kept->line.seekable =
+        fd >= 0 && eg_seekable_open(&seekable, fd, kept->line.place, false, NULL) == EG_OK;
+    eg_seekable_close(seekable);
+    if (fd >= 0) close(fd);
+    return EG_OK;
+}
+
+static enum eg_status writer_make(struct kept *kept, struct eg_error *err) {
+    struct eg_seekable_out out = {copy_put, kept};
+    return eg_seekable_writer_new(&kept->writer, &out, err);
+}
+
+/* Opens a copy that was registered, to go on behind what was. EG_END: that cannot be done. */
+static enum eg_status copy_resume(struct eg_keeper *keeper, struct kept *kept,
+                                  const struct eg_journal_capture *known, struct eg_error *err) {
+    struct stat about;
+    struct eg_seekable *held = NULL;
+    uint64_t keep = known->seekable ? known->stored : known->bytes;
+    kept->path = eg_path_join(keeper->ds->path, known->place);
+    kept->line.name = eg_strdup(known->name);
+    kept->line.place = eg_strdup(known->place);
+    kept->line.seekable = known->seekable;
+    kept->named = true;
+    if (!kept->path || !kept->line.name || !kept->line.place) return no_memory(err);
+    kept->fd = open(kept->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (kept->fd < 0 && errno == ENOENT) return EG_END;
+    if (kept->fd < 0 || fstat(kept->fd, &about) != 0)
+        return eg_fail_errno(err, errno, "cannot open %s", kept->path);
+    if (!S_ISREG(about.st_mode) || (uint64_t)about.st_size < keep) return EG_END;
+    if (ftruncate(kept->fd, (off_t)keep) != 0 || lseek(kept->fd, 0, SEEK_END) < 0)
+        return eg_fail_errno(err, errno, "cannot write %s", kept->path);
+    kept->skip = kept->told_bytes = known->bytes;
+    kept->told_stored = known->stored;
+    if (!known->seekable) return EG_OK;
+    enum eg_status status = eg_seekable_open(&held, kept->fd, kept->path, true, err);
+    if (status == EG_OK && eg_seekable_bytes(held) != known->bytes) status = EG_END;
+    if (status == EG_OK) status = writer_make(kept, err);
+    if (status == EG_OK) status = eg_seekable_writer_resume(kept->writer, held, err);
+    eg_seekable_close(held);
+    return status;
+}
+
+static enum eg_status copy_create(struct eg_keeper *keeper, struct kept *kept,
+                                  const struct eg_file_facts *facts, struct eg_error *err) {
+    bool packed = facts->packing != EG_PACKING_NONE;
+    EG_TRY(copy_name(keeper, kept, facts, packed, err));
+    kept->line.seekable = packed;
+    struct eg_strbuf tmp = {0}, path = {0};
+    eg_layout_capture_tmp(kept->line.place, keeper->ds->session, &tmp);
+    eg_strbuf_printf(&path, "%s/%s", keeper->ds->path, tmp.failed ? "" : tmp.text);
+    kept->path = tmp.failed ? NULL : eg_strbuf_take(&path);
+    eg_strbuf_reset(&tmp);
+    eg_strbuf_reset(&path);
+    if (!kept->path) return no_memory(err);
+    char *slash = strrchr(kept->path, '/');
+    *slash = 0;
+    enum eg_status status = eg_dir_make(kept->path, err);
+    *slash = '/';
+    if (status < 0) return status;
+    kept->fd = open(kept->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (kept->fd < 0) return eg_fail_errno(err, errno, "cannot create %s", kept->path);
+    return packed ? writer_make(kept, err) : EG_OK;
+}
+
+static void copy_forget(struct kept *kept) {
+    kept_close(kept);
+    eg_free(kept->path);
+    eg_free(kept->line.name);
+    eg_free(kept->line.place);
+    kept->path = kept->line.name = kept->line.place = NULL;
+    kept->named = kept->line.seekable = false;
+    kept->skip = kept->told_bytes = kept->told_stored = 0;
+}
+
+static enum eg_status copy_take(struct eg_keeper *keeper, struct kept *kept,
+                                const struct eg_file_facts *facts, struct eg_error *err) {
+    EG_TRY(eg_dataset_ready(keeper->ds, err));
+    const struct eg_journal_capture *known = known_find(keeper, facts, true, NULL);
+    kept->line.copy = true;
+    if (known) {
+        enum eg_status status = copy_resume(keeper, kept, known, err);
+        if (status != EG_END) return status;
+        copy_forget(kept);
+    }
+    return copy_create(keeper, kept, facts, err);
+}
+
+enum eg_status eg_keeper_take(struct eg_keeper *keeper, struct eg_source *source, char *file,
+                              size_t room, struct eg_error *err) {
+    struct eg_file_facts facts;
+    if (!keeper->rule.choose && keeper->rule.keep == EG_KEEP_NONE) return EG_OK;
+    EG_TRY(eg_file_facts(source, &facts, err));
+    if (facts.messages) return EG_OK; /* it holds no packets */
+    enum eg_keep keep = keeper->rule.keep;
+    if (keeper->rule.choose)
+        keep = facts.regular && facts.packing == EG_PACKING_NONE ? EG_KEEP_LINK : EG_KEEP_COPY;
+    if (keep == EG_KEEP_LINK && !facts.regular)
+        return eg_fail(err, EG_E_USAGE,
+                       "%s cannot be pointed to, since it can be read only once: --keep copy keeps "
+                       "it, --keep none does without",
+                       facts.name);
+    struct kept *kept = eg_calloc(1, sizeof *kept);
+    if (!kept) return no_memory(err);
+    kept->keeper = keeper;
+    kept->fd = -1;
+    kept->line.link_type = facts.link_type;
+    kept->line.first_us = INT64_MAX;
+    kept->line.last_us = INT64_MIN;
+    struct eg_file_tee tee = {on_bytes, on_reached, on_closed, kept};
+    enum eg_status status = keep == EG_KEEP_LINK ? link_take(keeper, kept, &facts, err)
+                                                 : copy_take(keeper, kept, &facts, err);
+    if (status >= 0 && strlen(kept->line.name) >= sizeof((struct eg_capture *)0)->name)
+        status = eg_fail(err, EG_E_USAGE, "%s: its path is too long to be kept", facts.name);
+    if (status >= 0) status = eg_file_pass_on(source, &tee, err);
+    if (status < 0) {
+        kept_free(kept);
+        return status;
+    }
+    kept->next = keeper->list;
+    keeper->list = kept;
+    snprintf(file, room, "%s", kept->line.name);
+    return EG_OK;
+}
+
+/* ---- commits ---- */
+
+enum eg_status eg_keeper_lines(struct eg_keeper *keeper, struct eg_journal *lines,
+                               struct eg_error *err) {
+    struct eg_dataset *ds = keeper->ds;
+    for (struct kept *kept = keeper->list; kept; kept = kept->next) {
+        if (!kept->reached || !kept->line.packets) continue;
+        EG_TRY(copy_settle(kept, err));
+        if (kept->trouble.status < 0) {
+            if (err) *err = kept->trouble;
+            return kept->trouble.status;
+        }
+        kept->line.at_us = ds->env->now_us(ds->env->clock);
+        EG_TRY(eg_journal_add_capture(lines, &kept->line, err));
+    }
+    return EG_OK;
+}
+
+static void account_add(struct eg_keeper *keeper, struct kept *kept) {
+    struct eg_keep_account *to = &keeper->account;
+    if (!kept->counted) *(kept->line.copy ? &to->copied : &to->linked) += 1;
+    kept->counted = true;
+    if (!kept->line.copy) return;
+    to->bytes += kept->line.bytes - kept->told_bytes;
+    to->stored += kept->line.stored - kept->told_stored;
+    kept->told_bytes = kept->line.bytes;
+    kept->told_stored = kept->line.stored;
+}
+
+void eg_keeper_committed(struct eg_keeper *keeper) {
+    for (struct kept **at = &keeper->list, *kept; (kept = *at);) {
+        if (kept->reached && kept->line.packets) {
+            account_add(keeper, kept);
+            kept->named = true;
+        }
+        kept->reached = false;
+        if (!kept->over) {
+            at = &kept->next;
+            continue;
+        }
+        *at = kept->next;
+        kept_free(kept);
+    }
+}

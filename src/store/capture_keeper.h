@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Who keeps captures while they are ingested: points to them or copies them as their bytes go by, and
+ * has their lines ready for the commit that makes their packets visible (captures.h;
+ * docs/internals/packet-store.md). One thread at a time. */
+#ifndef EG_STORE_CAPTURE_KEEPER_H
+#define EG_STORE_CAPTURE_KEEPER_H
+
+#include "store/captures.h"
+#include "store/journal.h"
+
+struct eg_source;
+struct eg_keeper;
+
+/* What is to become of what is read. */
+struct eg_keep_rule {
+    bool choose; /* a plain file is pointed to, what comes compressed or through a pipe is copied */
+    enum eg_keep keep; /* else this */
+};
+
+/* The dataset outlives it. */
+EG_MUST_CHECK enum eg_status eg_keeper_new(struct eg_keeper **out, struct eg_dataset *,
+                                           const struct eg_keep_rule *, struct eg_error *err);
+/* Copies that no commit has named are removed. NULL is fine. */
+void eg_keeper_free(struct eg_keeper *);
+
+/* For eg_scan_request.keep_source; the source is of the type `file`. */
+EG_MUST_CHECK enum eg_status eg_keeper_take(struct eg_keeper *, struct eg_source *, char *file,
+                                            size_t room, struct eg_error *err);
+/* Makes durable what was reached since the last commit, and adds a line for each capture to `lines`. */
+EG_MUST_CHECK enum eg_status eg_keeper_lines(struct eg_keeper *, struct eg_journal *lines,
+                                             struct eg_error *err);
+/* Those lines were committed. */
+void eg_keeper_committed(struct eg_keeper *);
+
+/* What was done so far, each capture once. */
+struct eg_keep_account {
+    uint64_t linked, copied;
+    uint64_t bytes, stored; /* of the copies: what they hold, and what they take */
+};
+void eg_keeper_account(const struct eg_keeper *, struct eg_keep_account *out);
+
+#endif
