@@ -410,6 +410,14 @@ enum eg_status eg_keeper_take(struct eg_keeper *keeper, struct eg_source *source
 
 /* ---- commits ---- */
 
+/* Now, but in any case later than what is registered under that name: a clock may be set back. */
+static int64_t line_time(const struct eg_dataset *ds, const char *name) {
+    int64_t now_us = ds->env->now_us(ds->env->clock);
+    uint32_t at = eg_index_find(&ds->journal.capture_index, name);
+    int64_t last_us = at == EG_INDEX_NONE ? INT64_MIN : ds->journal.captures[at].at_us;
+    return now_us > last_us ? now_us : last_us + 1;
+}
+
 enum eg_status eg_keeper_lines(struct eg_keeper *keeper, struct eg_journal *lines,
                                struct eg_error *err) {
     struct eg_dataset *ds = keeper->ds;
@@ -420,7 +428,7 @@ enum eg_status eg_keeper_lines(struct eg_keeper *keeper, struct eg_journal *line
             if (err) *err = kept->trouble;
             return kept->trouble.status;
         }
-        kept->line.at_us = ds->env->now_us(ds->env->clock);
+        kept->line.at_us = line_time(ds, kept->line.name);
         EG_TRY(eg_journal_add_capture(lines, &kept->line, err));
     }
     return EG_OK;
