@@ -188,7 +188,7 @@ static void killed_anywhere(void **state) {
         char path[256];
         snprintf(path, sizeof path, "%s/a", (const char *)*state);
         capture_write(path, &m, m.size, packed);
-        for (useconds_t wait = 0; wait < 60000; wait += 1500) {
+        for (useconds_t wait = 0; wait < 60000; wait += 5000) {
             const char *root = path_of(*state, "d");
             pid_t child = fork();
             if (child == 0) child_ingest(root, path);
@@ -216,7 +216,7 @@ static void no_memory(void **state) {
     const char *path = file;
     struct made m = capture_of(5, 9);
     capture_write(path, &m, m.size, true);
-    for (long n = 0; n < 3000; n += 1 + n / 40) {
+    for (long n = 0; n < 3000; n += 1 + n / 20) {
         const char *root = path_of(*state, "d");
         struct kept_case how = {.rule = {.keep = EG_KEEP_COPY}};
         torture_fail_after(n);
