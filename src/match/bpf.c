@@ -17,6 +17,7 @@
 
 #define FILE_HEAD_SIZE 24
 #define LINK_ETHERNET 1
+#define LINKS_KNOWN 300 /* LINKTYPE numbers that are given out */
 
 struct program {
     int32_t link_type;
@@ -109,15 +110,12 @@ enum eg_truth eg_bpf_ask(struct eg_bpf *bpf, const struct eg_frame *frame, const
 /* Ethernet's answer, and where that is no, whether another link type's is yes: what asks for 802.11
  * frames means nothing on Ethernet. A name that cannot be found will not be found again. */
 static enum eg_status check(struct eg_bpf *bpf, struct eg_error *err) {
-    static const int32_t others[] = {127 /* radiotap */, 101 /* raw */,    276 /* SLL2 */,
-                                     9 /* PPP */,        104 /* C-HDLC */, 117 /* PFLOG */,
-                                     139 /* MTP2 */,     123 /* SunATM */, 178 /* Juniper */};
     const struct program *ethernet = add(bpf, LINK_ETHERNET);
     if (!ethernet) return eg_fail(err, EG_E_NOMEM, "no memory for a bpf filter");
     if (ethernet->good) return EG_OK;
     bool name = strncmp(ethernet->why, "unknown ", 8) == 0;
-    for (size_t i = 0; i < sizeof others / sizeof *others && !name; i++) {
-        struct program other = {.link_type = others[i]};
+    for (int32_t link = 0; link < LINKS_KNOWN && !name; link++) {
+        struct program other = {.link_type = link};
         compile(&other, bpf->text);
         if (!other.good) continue;
         pcap_freecode(&other.code);

@@ -151,16 +151,33 @@ static bool chain(struct eg_stellar_run *run, const struct eg_stellar_node *node
     return true;
 }
 
-static bool items(struct eg_stellar_run *run, const struct eg_stellar_node *node,
-                  struct eg_stellar_value *out) {
-    bool map = node->op == EG_STELLAR_OP_MAP;
+static bool list(struct eg_stellar_run *run, const struct eg_stellar_node *node,
+                 struct eg_stellar_value *out) {
     struct eg_stellar_value *made = eg_stellar_get(run, node->count + 1, sizeof *made);
     if (!made) return false;
     for (uint32_t i = 0; i < node->count; i++)
         if (!eg_stellar_eval(run, node->kids[i], &made[i])) return false;
-    *out = (struct eg_stellar_value){.kind = map ? EG_VALUE_MAP : EG_VALUE_LIST,
-                                     .count = map ? node->count / 2 : node->count,
-                                     .items = made};
+    *out = (struct eg_stellar_value){.kind = EG_VALUE_LIST, .count = node->count, .items = made};
+    return true;
+}
+
+/* Of a key that is said twice the later value counts. */
+static bool map(struct eg_stellar_run *run, const struct eg_stellar_node *node,
+                struct eg_stellar_value *out) {
+    struct eg_stellar_value *made = eg_stellar_get(run, node->count + 1, sizeof *made);
+    uint32_t count = 0;
+    if (!made) return false;
+    for (uint32_t i = 0; i < node->count; i += 2) {
+        struct eg_stellar_value key;
+        uint32_t k = 0;
+        if (!eg_stellar_eval(run, node->kids[i], &key)) return false;
+        while (k < count && !eg_stellar_equal(run, &made[2 * k], &key)) k++;
+        if (run->failed) return false;
+        made[2 * k] = key;
+        if (!eg_stellar_eval(run, node->kids[i + 1], &made[2 * k + 1])) return false;
+        if (k == count) count++;
+    }
+    *out = (struct eg_stellar_value){.kind = EG_VALUE_MAP, .count = count, .items = made};
     return true;
 }
 
@@ -241,8 +258,8 @@ static bool eval(struct eg_stellar_run *run, const struct eg_stellar_node *node,
         if (!eg_stellar_eval(run, node->kids[0], &left)) return false;
         *out = eg_stellar_bool(left.kind != EG_VALUE_NULL);
         return true;
-    case EG_STELLAR_OP_LIST:
-    case EG_STELLAR_OP_MAP: return items(run, node, out);
+    case EG_STELLAR_OP_LIST: return list(run, node, out);
+    case EG_STELLAR_OP_MAP: return map(run, node, out);
     case EG_STELLAR_OP_CHAIN: return chain(run, node, out);
     case EG_STELLAR_OP_NOT:
         if (!truth(run, node->kids[0], &holds)) return false;

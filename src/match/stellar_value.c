@@ -34,7 +34,7 @@ static bool span_equal(struct eg_span a, struct eg_span b) {
 static const struct eg_stellar_value *map_find(struct eg_stellar_run *run,
                                                const struct eg_stellar_value *map,
                                                const struct eg_stellar_value *key) {
-    for (uint32_t i = map->count; i-- > 0;) /* what is said last counts */
+    for (uint32_t i = 0; i < map->count; i++)
         if (eg_stellar_equal(run, &map->items[2 * i], key)) return &map->items[2 * i + 1];
     return NULL;
 }
@@ -178,18 +178,29 @@ bool eg_stellar_arithmetic(struct eg_stellar_run *run, uint8_t sign,
 
 /* ---- writing ---- */
 
+/* As Java writes it: with a point, and a power of ten where it is not between 0.001 and 10^7. */
 static void real_write(double value, struct eg_strbuf *to) {
     char text[40];
     if (isnan(value) || isinf(value)) {
         eg_strbuf_text(to, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
         return;
     }
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
+    int digits = 1, power = 0;
+    for (; digits <= 17; digits++) { /* as few as tell it from its neighbours */
+        snprintf(text, sizeof text, "%.*e", digits - 1, value);
         if (strtod(text, NULL) == value) break;
     }
-    eg_strbuf_text(to, text);
-    if (!strpbrk(text, ".e")) eg_strbuf_text(to, ".0");
+    const char *e = strchr(text, 'e');
+    if (e) power = (int)strtol(e + 1, NULL, 10);
+    if (power >= -3 && power < 7) {
+        int behind = digits - 1 - power;
+        snprintf(text, sizeof text, "%.*f", behind > 1 ? behind : 1, value);
+        eg_strbuf_text(to, text);
+        return;
+    }
+    snprintf(text, sizeof text, "%.*e", digits > 2 ? digits - 1 : 1, value);
+    eg_strbuf_add(to, text, strcspn(text, "e"));
+    eg_strbuf_printf(to, "E%d", power);
 }
 
 static void text_write(struct eg_span text, bool plain, struct eg_strbuf *to) {
