@@ -146,6 +146,7 @@ static enum eg_status set_up(struct eg_engine *engine, const struct eg_engine_op
     EG_TRY(eg_register_scans(engine, err));
     EG_TRY(eg_register_addresses(engine, err));
     EG_TRY(eg_register_identities(engine, err));
+    EG_TRY(eg_register_mapping(engine, err));
     EG_TRY(eg_register_words(engine, err));
     EG_TRY(eg_register_macros(engine, err));
     return engine->allow.any ? EG_OK : confine(engine, err);
@@ -162,6 +163,7 @@ enum eg_status eg_engine_open(struct eg_engine **out, const struct eg_env *env,
     engine->threads = options->threads;
     engine->locks = options->locked;
     engine->codes = eg_address_codes_new();
+    engine->mapping = options->mapping;
     bool made = engine->codes && pthread_mutex_init(&engine->mutex, NULL) == 0;
     engine->mutex_made = made;
     if (made) made = pthread_cond_init(&engine->wake, NULL) == 0;

@@ -75,6 +75,7 @@ struct eg_engine {
     uint32_t threads;
     struct eg_allow allow;
     struct eg_address_codes *codes;
+    struct eg_address_map *mapping; /* of mapped_ip() and mapped_mac(); borrowed */
     struct eg_result *open_result;
 
     pthread_mutex_t mutex; /* guards what follows */
@@ -117,6 +118,7 @@ EG_MUST_CHECK enum eg_status eg_register_scans(struct eg_engine *, struct eg_err
 EG_MUST_CHECK enum eg_status eg_register_losses(struct eg_engine *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_register_addresses(struct eg_engine *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_register_identities(struct eg_engine *, struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_register_mapping(struct eg_engine *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_register_words(struct eg_engine *, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_register_macros(struct eg_engine *, struct eg_error *err);
 

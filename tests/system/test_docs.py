@@ -116,6 +116,14 @@ def test_deduplication_page(tmp_path):
     assert told[3].stdout.splitlines()[1].split("\t")[1:] == ["20210", "60", "20"]
 
 
+def test_anonymize_page(tmp_path, packets):
+    (tmp_path / "capture.pcap").write_bytes(packets[0].read_bytes())
+    told = [run_line(tmp_path, command) for command in shell_lines("anonymize.md")]
+    assert len(told) == 6
+    assert len(told[-1].stdout.splitlines()) == 4
+    assert (tmp_path / "shared.pcap").stat().st_size > 1000
+
+
 def test_collecting_page(tmp_path):
     """Each block is a story of its own: something in the background, an answer, an orderly end."""
     (tmp_path / "exports.pcap").write_bytes(v5_capture.capture(hours=3))

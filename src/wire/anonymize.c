@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Rewriting a frame along its trail of headers: first all addresses, then, from the innermost header
+ * outwards, the checksums that cover what was changed, then the cut.
+ *
+ * The frame as it was stands beside the one being changed: it is what is looked at, and what the
+ * checksums are compared with. */
+#include "wire/anonymize.h"
+
+#include "table/address.h"
+#include "wire/capture.h"
+#include "wire/checksum.h"
+#include "wire/dissect.h"
+#include "wire/dns_addresses.h"
+
+#include <string.h>
+
+enum {
+    LINK_80211 = 105,
+    LINK_RADIOTAP = 127,
+    ARP_MAC_SIZES = 0x0604, /* hardware and protocol address lengths of Ethernet and IPv4 */
+    QUOTES_MAX = 2,         /* a quote in a quote is none */
+};
+
+struct change {
+    const struct eg_anonymizer *by;
+    struct eg_span before;
+    uint8_t *after; /* as many bytes */
+};
+
+/* ---- putting ---- */
+
+static void put(const struct change *c, size_t at, const void *bytes, size_t size) {
+    if (eg_span_has(c->before, at, size)) memcpy(c->after + at, bytes, size);
+}
+
+static void put16(const struct change *c, size_t at, uint16_t value) {
+    uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+    put(c, at, bytes, 2);
+}
+
+static void v4_put(const struct change *c, size_t at) {
+    struct eg_addr addr = {.bytes = {[10] = 0xff, [11] = 0xff}};
+    if (!eg_span_copy(c->before, at, addr.bytes + 12, 4)) return;
+    addr = eg_address_map_ip(c->by->map, addr);
+    put(c, at, addr.bytes + 12, 4);
+}
+
+static void v6_put(const struct change *c, size_t at) {
+    struct eg_addr addr;
+    if (!eg_span_copy(c->before, at, addr.bytes, 16)) return;
+    addr = eg_address_map_ip(c->by->map, addr);
+    put(c, at, addr.bytes, 16);
+}
+
+static void mac_put(const struct change *c, size_t at) {
+    if (!eg_span_has(c->before, at, 6)) return;
+    uint64_t mac = (uint64_t)eg_be16(c->before, at) << 32 | eg_be32(c->before, at + 2);
+    mac = eg_address_map_mac(c->by->map, mac);
+    put16(c, at, (uint16_t)(mac >> 32));
+    put16(c, at + 2, (uint16_t)(mac >> 16));
+    put16(c, at + 4, (uint16_t)mac);
+}
+
+/* A piece of a frame that the capture cut inside an address would show its beginning. */
+static void blank(const struct change *c, size_t at, size_t size) {
+    struct eg_span piece = eg_span_sub(c->before, at, size);
+    if (piece.size) memset(c->after + at, 0, piece.size);
+}
+
+static void addresses_put(const struct change *c, size_t at, size_t width, size_t count) {
+    for (size_t i = 0; i < count; i++, at += width) {
+        if (!eg_span_has(c->before, at, width)) {
+            blank(c, at, width * (count - i));
+            return;
+        }
+        if (width == 4)
+            v4_put(c, at);
+        else if (width == 6)
+            mac_put(c, at);
+        else
+            v6_put(c, at);
+    }
+}
+
+/* ---- headers ---- */
+
+static void link_map(const struct change *c, uint32_t link_type, uint32_t at, uint32_t size) {
+    switch (link_type) {
+    case EG_LINK_SLL: addresses_put(c, at + 6, 6, 1); break;
+    case EG_LINK_SLL2: addresses_put(c, at + 12, 6, 1); break;
+    case LINK_80211: addresses_put(c, at + 4, 6, 3); break;
+    case LINK_RADIOTAP: {
+        uint32_t radio = eg_u16(c->before, at + 2, false);
+        addresses_put(c, at + radio + 4, 6, 3);
+        if (size > radio + 30) addresses_put(c, at + radio + 24, 6, 1);
+        break;
+    }
+    default: break;
+    }
+}
+
+/* Do we know of every address in a link header of this type? */
+static bool link_known(uint32_t link_type) {
+    enum { SLIP = 8, CISCO_HDLC = 104, FRAME_RELAY = 107 };
+    switch (link_type) {
+    case EG_LINK_NULL:
+    case EG_LINK_LOOP:
+    case EG_LINK_ETHERNET:
+    case EG_LINK_PPP:
+    case EG_LINK_PPP_HDLC:
+    case EG_LINK_RAW_BSD:
+    case EG_LINK_RAW_OPENBSD:
+    case EG_LINK_RAW:
+    case EG_LINK_IPV4:
+    case EG_LINK_IPV6:
+    case EG_LINK_MPLS:
+    case EG_LINK_SLL:
+    case EG_LINK_SLL2:
+    case LINK_80211:
+    case LINK_RADIOTAP:
+    case SLIP:
+    case CISCO_HDLC:
+    case FRAME_RELAY: return true;
+    default: return false;
+    }
+}
+
+static void arp_map(const struct change *c, uint32_t at) {
+    if (eg_be16(c->before, at + 4) != ARP_MAC_SIZES || eg_be16(c->before, at + 2) != 0x0800) {
+        blank(c, at + 8, SIZE_MAX);
+        return;
+    }
+    addresses_put(c, at + 8, 6, 1);
+    addresses_put(c, at + 14, 4, 1);
+    addresses_put(c, at + 18, 6, 1);
+    addresses_put(c, at + 24, 4, 1);
+}
+
+/* IPv4 options that hold addresses: record route, loose and strict source route, time stamps. */
+static void ipv4_options_map(const struct change *c, uint32_t at, uint32_t end) {
+    enum { END = 0, NOP = 1, RECORD_ROUTE = 7, TIME = 68, LOOSE = 131, STRICT = 137 };
+    while (at < end) {
+        uint8_t option = eg_u8(c->before, at), size = eg_u8(c->before, at + 1);
+        if (option == END) return;
+        if (option == NOP) {
+            at++;
+            continue;
+        }
+        if (size < 2 || size > end - at) {
+            blank(c, at, end - at);
+            return;
+        }
+        if (option == RECORD_ROUTE || option == LOOSE || option == STRICT)
+            for (uint32_t k = at + 3; k + 4 <= at + size; k += 4) v4_put(c, k);
+        else if (option == TIME && (eg_u8(c->before, at + 3) & 15))
+            for (uint32_t k = at + 4; k + 8 <= at + size; k += 8) v4_put(c, k);
+        at += size;
+    }
+}
+
+static void ipv6_extension_map(const struct change *c, uint8_t number, uint32_t at, uint32_t size) {
+    enum { ROUTING = 43, DESTINATION = 60, HOME_ADDRESS = 201 };
+    if (number == ROUTING) { /* types 0, 2 and 4 keep 16-byte addresses from the ninth byte on */
+        for (uint32_t k = at + 8; k + 16 <= at + size; k += 16) v6_put(c, k);
+        return;
+    }
+    if (number != DESTINATION) return;
+    for (uint32_t k = at + 2; k < at + size;) {
+        uint8_t option = eg_u8(c->before, k), length = eg_u8(c->before, k + 1);
+        if (option == HOME_ADDRESS && length == 16) v6_put(c, k + 2);
+        k += option == 0 ? 1u : 2u + length;
+    }
+}
+
+/* ---- ICMP ---- */
+
+static void headers_map(const struct change *c, uint32_t link_type, uint32_t at,
+                        const struct eg_trail *trail, unsigned quotes);
+
+static void checksums_fix(const struct change *c, uint32_t base, const struct eg_trail *trail);
+
+/* The packet that an error quotes: an IP packet, cut anywhere. Its own checksums come first, since
+ * those around it cover them. */
+static void quote_map(const struct change *c, uint32_t at, unsigned quotes) {
+    if (quotes == QUOTES_MAX) {
+        blank(c, at, SIZE_MAX);
+        return;
+    }
+    struct eg_span quote = eg_span_from(c->before, at);
+    struct eg_layers layers;
+    struct eg_trail trail;
+    uint32_t wire = (uint32_t)quote.size;
+    eg_dissect_as(EG_VIEW_INNERMOST, EG_LINK_RAW, quote, wire, &trail, &layers);
+    headers_map(c, EG_LINK_RAW, at, &trail, quotes + 1);
+    checksums_fix(c, at, &trail);
+    if (!trail.count) blank(c, at, SIZE_MAX);
+}
+
+static void icmp_map(const struct change *c, uint32_t at, unsigned quotes) {
+    enum { UNREACHABLE = 3, QUENCH = 4, REDIRECT = 5, ADVERTISEMENT = 9, EXCEEDED = 11, BAD = 12 };
+    switch (eg_u8(c->before, at)) {
+    case REDIRECT: v4_put(c, at + 4); __attribute__((fallthrough));
+    case UNREACHABLE:
+    case QUENCH:
+    case EXCEEDED:
+    case BAD: quote_map(c, at + 8, quotes); break;
+    case ADVERTISEMENT:
+        for (uint32_t i = 0, k = at + 8; i < eg_u8(c->before, at + 4); i++, k += 8) v4_put(c, k);
+        break;
+    default: break;
+    }
+}
+
+/* Options of neighbour discovery (RFC 4861 section 4.6, RFC 8106). */
+static void nd_options_map(const struct change *c, uint32_t at, unsigned quotes) {
+    enum { SOURCE_MAC = 1, TARGET_MAC = 2, PREFIX = 3, REDIRECTED = 4, SERVERS = 25 };
+    for (;;) {
+        uint32_t size = eg_u8(c->before, at + 1) * 8u;
+        if (!size || !eg_span_has(c->before, at, size)) {
+            blank(c, at, SIZE_MAX);
+            return;
+        }
+        switch (eg_u8(c->before, at)) {
+        case SOURCE_MAC:
+        case TARGET_MAC: mac_put(c, at + 2); break;
+        case PREFIX: v6_put(c, at + 16); break;
+        case REDIRECTED: quote_map(c, at + 8, quotes); break;
+        case SERVERS: addresses_put(c, at + 8, 16, (size - 8) / 16); break;
+        default: break;
+        }
+        at += size;
+    }
+}
+
+/* Records of a multicast listener report (RFC 3810 section 5.2). */
+static void listener_records_map(const struct change *c, uint32_t at) {
+    uint32_t count = eg_be16(c->before, at + 6), k = at + 8;
+    for (uint32_t i = 0; i < count && eg_span_has(c->before, k, 20); i++) {
+        uint32_t sources = eg_be16(c->before, k + 2);
+        addresses_put(c, k + 4, 16, 1u + sources);
+        k += 20 + 16 * sources + 4u * eg_u8(c->before, k + 1);
+    }
+}
+
+static void icmpv6_map(const struct change *c, uint32_t at, unsigned quotes) {
+    enum {
+        QUERY = 130,
+        LISTENER = 131,
+        LEAVER = 132,
+        ROUTER_SOLICITATION = 133,
+        ROUTER = 134,
+        SOLICITATION = 135,
+        NEIGHBOUR = 136,
+        REDIRECT = 137,
+        REPORT = 143
+    };
+    uint8_t type = eg_u8(c->before, at);
+    switch (type) {
+    case 1:
+    case 2:
+    case 3:
+    case 4: quote_map(c, at + 8, quotes); break;
+    case QUERY:
+        v6_put(c, at + 8);
+        addresses_put(c, at + 28, 16, eg_be16(c->before, at + 26));
+        break;
+    case LISTENER:
+    case LEAVER: addresses_put(c, at + 8, 16, 1); break;
+    case ROUTER_SOLICITATION: nd_options_map(c, at + 8, quotes); break;
+    case ROUTER: nd_options_map(c, at + 16, quotes); break;
+    case SOLICITATION:
+    case NEIGHBOUR:
+        addresses_put(c, at + 8, 16, 1);
+        nd_options_map(c, at + 24, quotes);
+        break;
+    case REDIRECT:
+        addresses_put(c, at + 8, 16, 2);
+        nd_options_map(c, at + 40, quotes);
+        break;
+    case REPORT: listener_records_map(c, at); break;
+    default: break;
+    }
+}
+
+/* ---- DNS ---- */
+
+struct dns_message {
+    const struct change *c;
+    uint32_t at;
+};
+
+/* The part of an address that a client subnet option tells; its family is 1 or 2. */
+static void prefix_put(const struct change *c, const struct eg_dns_found *what, uint32_t at) {
+    struct eg_addr addr = {{0}};
+    bool v4 = what->detail == 1;
+    if ((what->detail != 1 && what->detail != 2) || what->size > (v4 ? 4u : 16u)) {
+        blank(c, at, what->size);
+        return;
+    }
+    if (v4) addr.bytes[10] = addr.bytes[11] = 0xff;
+    uint8_t *part = addr.bytes + (v4 ? 12 : 0);
+    if (!eg_span_copy(c->before, at, part, what->size)) return;
+    addr = eg_address_map_ip(c->by->map, addr);
+    put(c, at, part, what->size);
+}
+
+static void dns_found(void *to, const struct eg_dns_found *what) {
+    struct dns_message *m = to;
+    uint32_t at = m->at + what->offset;
+    switch (what->place) {
+    case EG_DNS_V4: v4_put(m->c, at); break;
+    case EG_DNS_V6: v6_put(m->c, at); break;
+    case EG_DNS_PREFIX: prefix_put(m->c, what, at); break;
+    case EG_DNS_NIBBLE:
+    case EG_DNS_LABEL: /* digits would change in number: the name keeps its shape only */
+        for (uint32_t i = 0; i < what->size; i++) put(m->c, at + i, "x", 1);
+        break;
+    }
+}
+
+static bool dns_port(uint16_t port) { return port == 53 || port == 5353 || port == 5355; }
+
+static void transport_map(const struct change *c, uint32_t at, uint32_t header) {
+    if (!dns_port(eg_be16(c->before, at)) && !dns_port(eg_be16(c->before, at + 2))) return;
+    struct dns_message m = {c, at + header};
+    eg_dns_addresses(eg_span_from(c->before, m.at), dns_found, &m);
+}
+
+/* ---- along the trail ---- */
+
+static void headers_map(const struct change *c, uint32_t link_type, uint32_t base,
+                        const struct eg_trail *trail, unsigned quotes) {
+    for (uint32_t i = 0; i < trail->count; i++) {
+        uint32_t at = base + trail->at[i].offset, size = trail->at[i].size;
+        switch ((enum eg_header)trail->at[i].header) {
+        case EG_HEADER_ETHERNET: addresses_put(c, at, 6, 2); break;
+        case EG_HEADER_LINK: link_map(c, link_type, at, size); break;
+        case EG_HEADER_ARP: arp_map(c, at); break;
+        case EG_HEADER_IPV4:
+            addresses_put(c, at + 12, 4, 2);
+            ipv4_options_map(c, at + 20, at + size);
+            break;
+        case EG_HEADER_IPV6: addresses_put(c, at + 8, 16, 2); break;
+        case EG_HEADER_IPV6_MORE: ipv6_extension_map(c, trail->at[i].detail, at, size); break;
+        case EG_HEADER_ICMP: icmp_map(c, at, quotes); break;
+        case EG_HEADER_ICMPV6: icmpv6_map(c, at, quotes); break;
+        case EG_HEADER_UDP: transport_map(c, at, 8); break;
+        case EG_HEADER_TCP: transport_map(c, at, size + 2); break; /* a length stands first */
+        case EG_HEADER_VLAN:
+        case EG_HEADER_MPLS:
+        case EG_HEADER_SCTP:
+        case EG_HEADER_TUNNEL:
+        case EG_HEADER_PAYLOAD: break;
+        }
+    }
+}
+
+/* ---- checksums ---- */
+
+static struct eg_span after_of(const struct change *c) { return eg_span(c->after, c->before.size); }
+
+static void range_changed(const struct change *c, struct eg_sum_change *sum, size_t at,
+                          size_t size) {
+    eg_sum_changed(sum, eg_span_sub(c->before, at, size), eg_span_sub(after_of(c), at, size));
+}
+
+/* What a transport checksum covers: the addresses of the IP header before it, and all up to the end
+ * of that packet. */
+static void transport_fix(const struct change *c, uint32_t base, const struct eg_trail *trail,
+                          uint32_t i, uint32_t field, bool pseudo) {
+    uint32_t ip = i;
+    while (ip && trail->at[ip].header != EG_HEADER_IPV4 && trail->at[ip].header != EG_HEADER_IPV6)
+        ip--;
+    bool v4 = trail->at[ip].header == EG_HEADER_IPV4;
+    if (!v4 && trail->at[ip].header != EG_HEADER_IPV6) return;
+    size_t head = base + trail->at[ip].offset, at = base + trail->at[i].offset;
+    size_t length = v4 ? eg_be16(c->before, head + 2) : 40u + eg_be16(c->before, head + 4);
+    if (length <= at - head)
+        length = SIZE_MAX - head; /* segments that were cut by the card later */
+    struct eg_sum_change sum = {0};
+    if (pseudo) range_changed(c, &sum, head + (v4 ? 12 : 8), v4 ? 8 : 32);
+    range_changed(c, &sum, at, head + length - at);
+    uint16_t was = eg_be16(c->before, at + field);
+    bool udp = trail->at[i].header == EG_HEADER_UDP;
+    if (udp && !was) return; /* there is none */
+    uint16_t is = eg_sum_apply(&sum, was);
+    if (eg_span_has(c->before, at + field, 2)) put16(c, at + field, udp && !is ? 0xffff : is);
+}
+
+/* From the innermost header outwards: what an outer one covers is right then. */
+static void checksums_fix(const struct change *c, uint32_t base, const struct eg_trail *trail) {
+    for (uint32_t i = trail->count; i-- > 0;) {
+        size_t at = base + trail->at[i].offset;
+        struct eg_sum_change sum = {0};
+        switch ((enum eg_header)trail->at[i].header) {
+        case EG_HEADER_IPV4:
+            range_changed(c, &sum, at, trail->at[i].size);
+            put16(c, at + 10, eg_sum_apply(&sum, eg_be16(c->before, at + 10)));
+            break;
+        case EG_HEADER_TCP: transport_fix(c, base, trail, i, 16, true); break;
+        case EG_HEADER_UDP: transport_fix(c, base, trail, i, 6, true); break;
+        case EG_HEADER_ICMP: transport_fix(c, base, trail, i, 2, false); break;
+        case EG_HEADER_ICMPV6: transport_fix(c, base, trail, i, 2, true); break;
+        case EG_HEADER_TUNNEL:
+            if (trail->at[i].detail == EG_TUNNEL_GRE && eg_u8(c->before, at) & 0x80) {
+                range_changed(c, &sum, at, SIZE_MAX - at);
+                put16(c, at + 4, eg_sum_apply(&sum, eg_be16(c->before, at + 4)));
+            }
+            break;
+        default: break;
+        }
+    }
+}
+
+/* ---- the cut ---- */
+
+/* What may stay of a frame: headers that were understood; of payload, what stands behind a transport
+ * header, where it is kept; of ICMP errors and neighbour discovery the mapped message. */
+static uint32_t what_stays(const struct change *c, const struct eg_trail *trail,
+                           const struct eg_layers *layers) {
+    if (!trail->count) return 0;
+    uint32_t size = (uint32_t)c->before.size, behind = 0;
+    uint8_t last = trail->at[0].header;
+    for (uint32_t i = 0; i < trail->count; i++) {
+        if (trail->at[i].header == EG_HEADER_PAYLOAD) break;
+        last = trail->at[i].header;
+        behind = trail->at[i].offset + trail->at[i].size;
+    }
+    uint32_t at = behind;
+    switch ((enum eg_header)last) {
+    case EG_HEADER_ICMP:
+    case EG_HEADER_ICMPV6: {
+        for (uint32_t i = 0; i < trail->count; i++)
+            if (trail->at[i].header == last) at = trail->at[i].offset;
+        uint8_t type = eg_u8(c->before, at);
+        bool echo = last == EG_HEADER_ICMP ? type == 0 || type == 8 : type == 128 || type == 129;
+        if (!echo || c->by->keep_payload) return size;
+        return at + 8 < size ? at + 8 : size;
+    }
+    case EG_HEADER_ARP: return behind < size ? behind : size;
+    case EG_HEADER_TCP:
+    case EG_HEADER_UDP:
+    case EG_HEADER_SCTP: return c->by->keep_payload ? size : behind;
+    default: {
+        enum { TCP = 6, UDP = 17, ESP = 50, SCTP = 132 };
+        bool piece = layers->fragment && (layers->piece_proto == TCP || layers->piece_proto == UDP ||
+                                          layers->piece_proto == SCTP);
+        bool opaque = layers->has & EG_HAS_PROTO && layers->proto == ESP;
+        return c->by->keep_payload && (piece || opaque) ? size : behind;
+    }
+    }
+}
+
+uint32_t eg_anonymize(const struct eg_anonymizer *by, uint32_t link_type, uint8_t *frame,
+                      uint32_t size, uint32_t wire_length, struct eg_tally *tally) {
+    if (!link_known(link_type)) {
+        eg_tally_add(tally, EG_CAUSE_link_type_unsupported, NULL, INT64_MIN, 0, 1, size);
+        return 0;
+    }
+    if (size > EG_FRAME_BYTES_MAX) size = EG_FRAME_BYTES_MAX;
+    memcpy(by->before, frame, size);
+    struct change c = {by, eg_span(by->before, size), frame};
+    struct eg_layers layers;
+    struct eg_trail trail;
+    eg_dissect_as(EG_VIEW_INNERMOST, link_type, c.before, wire_length, &trail, &layers);
+    headers_map(&c, link_type, 0, &trail, 0);
+    checksums_fix(&c, 0, &trail);
+    return what_stays(&c, &trail, &layers);
+}
