@@ -349,6 +349,7 @@ static void headers_map(const struct change *c, uint32_t link_type, uint32_t bas
         case EG_HEADER_VLAN:
         case EG_HEADER_MPLS:
         case EG_HEADER_SCTP:
+        case EG_HEADER_DCCP:
         case EG_HEADER_TUNNEL:
         case EG_HEADER_PAYLOAD: break;
         }
@@ -362,6 +363,21 @@ static struct eg_span after_of(const struct change *c) { return eg_span(c->after
 static void range_changed(const struct change *c, struct eg_sum_change *sum, size_t at,
                           size_t size) {
     eg_sum_changed(sum, eg_span_sub(c->before, at, size), eg_span_sub(after_of(c), at, size));
+}
+
+/* The destination that counts for checksums: with a routing header that is not at its end yet, the
+ * last one on the way (RFC 8200 section 8.1, RFC 8754 section 2). */
+static size_t final_destination(const struct change *c, uint32_t base, const struct eg_trail *trail,
+                                uint32_t ip, uint32_t transport) {
+    enum { ROUTING = 43, SEGMENTS = 4 };
+    size_t found = base + trail->at[ip].offset + 24;
+    for (uint32_t i = ip + 1; i < transport; i++) {
+        if (trail->at[i].header != EG_HEADER_IPV6_MORE || trail->at[i].detail != ROUTING) continue;
+        size_t at = base + trail->at[i].offset, size = trail->at[i].size;
+        if (size < 24 || !eg_u8(c->before, at + 3)) continue;
+        found = eg_u8(c->before, at + 2) == SEGMENTS ? at + 8 : at + size - 16;
+    }
+    return found;
 }
 
 /* What a transport checksum covers: the addresses of the IP header before it, and all up to the end
@@ -378,7 +394,11 @@ static void transport_fix(const struct change *c, uint32_t base, const struct eg
     if (length <= at - head)
         length = SIZE_MAX - head; /* segments that were cut by the card later */
     struct eg_sum_change sum = {0};
-    if (pseudo) range_changed(c, &sum, head + (v4 ? 12 : 8), v4 ? 8 : 32);
+    if (pseudo && v4) range_changed(c, &sum, head + 12, 8);
+    if (pseudo && !v4) {
+        range_changed(c, &sum, head + 8, 16);
+        range_changed(c, &sum, final_destination(c, base, trail, ip, i), 16);
+    }
     range_changed(c, &sum, at, head + length - at);
     uint16_t was = eg_be16(c->before, at + field);
     bool udp = trail->at[i].header == EG_HEADER_UDP;
@@ -440,11 +460,13 @@ static uint32_t what_stays(const struct change *c, const struct eg_trail *trail,
     case EG_HEADER_ARP: return behind < size ? behind : size;
     case EG_HEADER_TCP:
     case EG_HEADER_UDP:
+    case EG_HEADER_DCCP:
     case EG_HEADER_SCTP: return c->by->keep_payload ? size : behind;
     default: {
         enum { TCP = 6, UDP = 17, ESP = 50, SCTP = 132 };
-        bool piece = layers->fragment && (layers->piece_proto == TCP || layers->piece_proto == UDP ||
-                                          layers->piece_proto == SCTP);
+        bool piece =
+            layers->fragment && (layers->piece_proto == TCP || layers->piece_proto == UDP ||
+                                 layers->piece_proto == SCTP);
         bool opaque = layers->has & EG_HAS_PROTO && layers->proto == ESP;
         return c->by->keep_payload && (piece || opaque) ? size : behind;
     }
