@@ -31,6 +31,10 @@ struct eg_digest eg_hasher_digest(const struct eg_hasher *hasher) {
     return (struct eg_digest){hash.high64, hash.low64};
 }
 
+void eg_hasher_copy(struct eg_hasher *to, const struct eg_hasher *from) {
+    XXH3_copyState((XXH3_state_t *)(void *)to, (const XXH3_state_t *)(const void *)from);
+}
+
 void eg_hasher_free(struct eg_hasher *hasher) { XXH3_freeState((XXH3_state_t *)(void *)hasher); }
 
 void eg_digest_text(struct eg_digest digest, char text[33]) {

@@ -19,6 +19,7 @@ struct eg_digest eg_hash128(const void *bytes, size_t size);
 struct eg_hasher *eg_hasher_new(void); /* NULL: no memory */
 void eg_hasher_add(struct eg_hasher *, const void *bytes, size_t size);
 struct eg_digest eg_hasher_digest(const struct eg_hasher *); /* of all so far; may go on after it */
+void eg_hasher_copy(struct eg_hasher *to, const struct eg_hasher *from); /* `to` goes on as `from` */
 void eg_hasher_free(struct eg_hasher *);
 
 /* 32 lower-case hex digits and a NUL; and back (false: not 32 hex digits). */

@@ -147,6 +147,7 @@ static const char *format_name(const uint8_t *magic, size_t size) {
     case 0x34cdb2a1: return "modified pcap, microseconds, little-endian";
     case 0x0a0d0d0a:
         return eg_be32(s, 8) == 0x1a2b3c4d ? "pcapng, big-endian" : "pcapng, little-endian";
+    case 0x53455106: return "Hadoop sequence file";
     default: return eg_message_file_is(s) ? "IPFIX messages" : "not a capture";
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The `file` source: captures in files and on standard input (pcap and pcapng, plain or compressed),
- * and files of IPFIX messages (RFC 5655), as raw batches. A plain pcap file is read in units (units.h), everything else as a stream
+ * The `file` source: captures in files and on standard input (pcap, pcapng and Hadoop sequence files,
+ * plain or compressed), and files of IPFIX messages (RFC 5655), as raw batches. A plain pcap file is read in units (units.h), everything else as a stream
  * (stream.h). docs/internals/reading.md is the page to read with it. */
 #include "source/file.h"
 
@@ -86,6 +86,23 @@ static struct eg_span source_head(const struct eg_source *source) {
     return eg_span(source->head, source->head_size);
 }
 
+/* Whether something may follow that is not told yet. What stands behind a place inside a block, or
+ * at something damaged, is only known by reading the file: unless it is no longer than it was. */
+static bool sequence_follows(const struct eg_source *source, const struct eg_identity *identity,
+                             struct eg_span rest) {
+    const struct eg_seqfile *file = eg_stream_seqfile(source->stream);
+    struct eg_seqfile_record record;
+    struct eg_record_note note;
+    bool found;
+    uint64_t cut = identity->like->cut ? identity->like->cut_bytes : 0;
+    if (rest.size == (cut < EG_IDENTITY_REST ? cut : EG_IDENTITY_REST)) return false;
+    if (file->layout == EG_SEQFILE_BLOCKS) return true;
+    enum eg_record next = eg_seqfile_next(file, rest, &record, &note);
+    if (next != EG_RECORD_DAMAGED) return next == EG_RECORD_FRAME || next == EG_RECORD_OTHER;
+    (void)eg_seqfile_mark_find(file, rest, 1, &found);
+    return found;
+}
+
 /* Whether a whole record follows what is known. */
 static bool record_follows(const struct eg_source *source, const struct eg_identity *identity) {
     if (identity->followed) return true;
@@ -96,6 +113,8 @@ static bool record_follows(const struct eg_source *source, const struct eg_ident
     struct eg_record_note note;
     if (eg_stream_format(source->stream) == EG_CAPTURE_IPFIX)
         return eg_message_file_next(rest, &frame, &note) == EG_RECORD_FRAME;
+    if (eg_stream_format(source->stream) == EG_CAPTURE_SEQUENCE)
+        return sequence_follows(source, identity, rest);
     return eg_pcap_record(eg_stream_pcap(source->stream), rest, &frame, &note, NULL) ==
            EG_RECORD_FRAME;
 }
@@ -104,7 +123,8 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
                                  size_t known_count, struct eg_plan *plan, struct eg_error *err) {
     static const uint64_t least[] = {[EG_CAPTURE_PCAP] = EG_PCAP_HEAD + 1,
                                      [EG_CAPTURE_PCAPNG] = NG_KNOWN_LEAST,
-                                     [EG_CAPTURE_IPFIX] = 1};
+                                     [EG_CAPTURE_IPFIX] = 1,
+                                     [EG_CAPTURE_SEQUENCE] = EG_KEY_BYTES};
     EG_TRY(eg_input_rewind(&source->input, err));
     struct eg_identity identity;
     enum eg_status status =
@@ -309,8 +329,8 @@ static enum eg_status file_position(struct eg_source *source, uint64_t last,
 const struct eg_source_type eg_source_file = {
     .abi = EG_STAGE_ABI,
     .name = "file",
-    .help = "captures (pcap, pcapng) and files of IPFIX messages, plain or compressed, or standard "
-            "input",
+    .help = "captures (pcap, pcapng, Hadoop sequence files) and files of IPFIX messages, plain or "
+            "compressed, or standard input",
     .options = file_options,
     .options_size = sizeof(struct file_options),
     .open = file_open,

@@ -21,7 +21,6 @@ static const struct look looks[] = {
     {"LZIP", 4, "lzip; expand it first"},
     {"PAR1", 4, "Parquet"},
     {"SQLite format 3", 15, "SQLite"},
-    {"SEQ\x06", 4, "a Hadoop sequence file"},
     {"ARROW1", 6, "Arrow"},
     {"\x7f"
      "ELF",
@@ -68,8 +67,8 @@ enum eg_status eg_refuse(struct eg_error *err, const char *name, enum eg_packing
     else
         status = eg_fail(
             err, EG_E_FORMAT,
-            "%s is not a capture: %s%s begins with %s%s%s%s; pcap, pcapng and files of IPFIX "
-            "messages can be read, plain or in gzip, zstd, lz4 or xz",
+            "%s is not a capture: %s%s begins with %s%s%s%s; pcap, pcapng, sequence files and files "
+            "of IPFIX messages can be read, plain or in gzip, zstd, lz4 or xz",
             name, packed ? "inside its " : "it", packed ? eg_packing_name(packing) : "", bytes,
             look ? " (" : "", look ? look : "", look ? ")" : "");
     if (err) err->position = 0;

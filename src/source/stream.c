@@ -45,6 +45,12 @@ struct eg_stream {
     bool skipping;                   /* a long block behind `whole` */
     struct eg_digest skipped_digest; /* of everything before it */
     struct eg_stream_tee tee;        /* NULL: none */
+    /* of a sequence file */
+    struct eg_seqfile seqfile;
+    struct eg_seqfile_reader *records;
+    bool inside;              /* of a block, or of something damaged */
+    struct eg_hasher *before; /* inside: of everything before it … */
+    struct eg_hasher *behind; /* … and of what of it was told */
 };
 
 /* ---- bytes ---- */
@@ -106,6 +112,32 @@ static enum eg_status stream_fill(struct eg_stream *s, size_t want, struct eg_er
 
 /* ---- opening ---- */
 
+/* What a header that is read so says; a file that ends inside it cannot be read, either. */
+static enum eg_status head_told(struct eg_stream *s, enum eg_status status, struct eg_error *err) {
+    if (status == EG_OK || status == EG_E_NOMEM) return status;
+    eg_error_prefix(err, "%s cannot be read", s->input->name);
+    if (err) err->status = EG_E_FORMAT;
+    return EG_E_FORMAT;
+}
+
+static enum eg_status seqfile_open(struct eg_stream *s, struct eg_error *err) {
+    enum eg_status status = EG_E_CUT;
+    s->format = EG_CAPTURE_SEQUENCE;
+    for (size_t want = EG_STREAM_HEAD, had = 0; status == EG_E_CUT; want *= 2) {
+        EG_TRY(stream_fill(s, want < EG_SEQFILE_HEAD_MAX ? want : EG_SEQFILE_HEAD_MAX, err));
+        status = eg_seqfile_open(&s->seqfile, stream_rest(s), err);
+        if (s->end - s->at == had) break; /* there is no more */
+        had = s->end - s->at;
+    }
+    if (status == EG_OK) status = eg_seqfile_reader_new(&s->records, &s->seqfile, err);
+    if (status < 0) return head_told(s, status, err);
+    if (!s->hasher) return EG_OK;
+    s->before = eg_hasher_new();
+    s->behind = eg_hasher_new();
+    if (s->before && s->behind) return EG_OK;
+    return eg_fail(err, EG_E_NOMEM, "no memory to read %s", s->input->name);
+}
+
 static enum eg_status head_read(struct eg_stream *s, struct eg_error *err) {
     EG_TRY(stream_fill(s, EG_STREAM_HEAD, err));
     struct eg_span head = stream_rest(s);
@@ -116,17 +148,14 @@ static enum eg_status head_read(struct eg_stream *s, struct eg_error *err) {
     if (head.size == 0 && s->trouble.status != EG_OK)
         return eg_fail(err, EG_E_FORMAT, "%s cannot be read: %s", s->input->name,
                        s->trouble.message);
+    if (eg_seqfile_is(head)) return seqfile_open(s, err);
     s->format = EG_CAPTURE_PCAPNG;
     if (eg_pcapng_is(head)) return EG_OK;
     s->format = EG_CAPTURE_IPFIX;
     if (!eg_pcap_is(head) && eg_message_file_is(head)) return EG_OK;
     if (!eg_pcap_is(head)) return eg_refuse(err, s->input->name, s->input->packing, head);
     s->format = EG_CAPTURE_PCAP;
-    enum eg_status status = eg_pcap_open(&s->pcap, head, err);
-    if (status == EG_OK) return EG_OK;
-    eg_error_prefix(err, "%s cannot be read", s->input->name);
-    if (err) err->status = EG_E_FORMAT;
-    return EG_E_FORMAT;
+    return head_told(s, eg_pcap_open(&s->pcap, head, err), err);
 }
 
 /* The first section header must be whole and sound before anything is promised. */
@@ -183,6 +212,9 @@ void eg_stream_free(struct eg_stream *s) {
     eg_buffer_unref(s->buffer);
     eg_pool_close(s->pool);
     eg_hasher_free(s->hasher);
+    eg_hasher_free(s->before);
+    eg_hasher_free(s->behind);
+    eg_seqfile_reader_free(s->records);
     eg_pcapng_reset(&s->ng);
     eg_free(s->names);
     eg_free(s);
@@ -190,19 +222,27 @@ void eg_stream_free(struct eg_stream *s) {
 
 enum eg_capture_format eg_stream_format(const struct eg_stream *s) { return s->format; }
 const struct eg_pcap *eg_stream_pcap(const struct eg_stream *s) { return &s->pcap; }
+const struct eg_seqfile *eg_stream_seqfile(const struct eg_stream *s) { return &s->seqfile; }
+void eg_stream_watch(struct eg_stream *s, eg_seqfile_bad bad, void *to) {
+    if (s->records) eg_seqfile_reader_watch(s->records, bad, to);
+}
 struct eg_span eg_stream_head(const struct eg_stream *s) {
+    if (s->format == EG_CAPTURE_SEQUENCE) return eg_span(s->seqfile.mark, sizeof s->seqfile.mark);
     return stream_rest(s);
 }
 
 enum eg_status eg_stream_start(struct eg_stream *s, uint64_t resume, struct eg_error *err) {
+    size_t head = s->format == EG_CAPTURE_PCAP       ? EG_PCAP_HEAD
+                  : s->format == EG_CAPTURE_SEQUENCE ? s->seqfile.head_size
+                                                     : 0;
     s->resume = resume;
     if (s->input->regular) {
         EG_TRY(eg_input_rewind(s->input, err));
         s->at = s->end = 0;
         s->trouble.status = EG_OK;
-        EG_TRY(stream_fill(s, EG_PCAP_HEAD, err));
+        EG_TRY(stream_fill(s, head ? head : EG_STREAM_HEAD, err));
     }
-    if (s->format == EG_CAPTURE_PCAP) s->at = EG_PCAP_HEAD < s->end ? EG_PCAP_HEAD : s->end;
+    s->at = head < s->end ? head : s->end;
     s->whole = s->at;
     return EG_OK;
 }
@@ -262,6 +302,13 @@ void eg_stream_end(struct eg_stream *s, uint64_t *offset, struct eg_digest *dige
     *offset = s->whole;
     *digest = s->skipped_digest;
     if (s->skipping || !s->hasher) return;
+    if (s->inside) {
+        struct eg_span within = eg_seqfile_reader_within(s->records);
+        eg_hasher_copy(s->behind, s->before);
+        eg_hasher_add(s->behind, within.at, within.size);
+        *digest = eg_hasher_digest(s->behind);
+        return;
+    }
     stream_hash(s);
     *digest = eg_hasher_digest(s->hasher);
 }
@@ -279,7 +326,9 @@ static enum eg_status stream_over(struct eg_stream *s, enum eg_record record,
     s->over = true;
     struct eg_span rest = stream_rest(s);
     bool packed = s->trouble.status != EG_OK;
-    if (record == EG_RECORD_MORE && rest.size == 0 && !packed && !s->skipping) return EG_END;
+    if (record == EG_RECORD_MORE && rest.size == 0 && !packed && !s->skipping && !s->inside)
+        return EG_END;
+    if (s->inside) rest.size = (size_t)(s->base + s->end - s->whole);
     if (record == EG_RECORD_DAMAGED || !packed) {
         int64_t time_us = s->format == EG_CAPTURE_PCAP && record == EG_RECORD_MORE
                               ? eg_pcap_time_us(&s->pcap, rest)
@@ -413,6 +462,25 @@ static enum eg_record message_step(struct eg_stream *s, struct eg_record_note *n
     return record;
 }
 
+static enum eg_record sequence_step(struct eg_stream *s, struct eg_record_note *note,
+                                    struct eg_tally *tally) {
+    struct eg_seqfile_step step;
+    enum eg_record record = eg_seqfile_reader_step(s->records, stream_rest(s), s->base + s->at,
+                                                   s->builder, &step, note, tally);
+    if (step.inside && !s->inside && s->hasher) {
+        stream_hash(s);
+        eg_hasher_copy(s->before, s->hasher);
+    }
+    s->inside = step.inside;
+    s->viewed = s->viewed || step.viewed;
+    s->batch_bytes += step.kept;
+    s->at += step.took;
+    s->whole = step.whole;
+    const char *lost = eg_seqfile_reader_lost(s->records);
+    if (record == EG_RECORD_MORE && lost) note->why = lost;
+    return record;
+}
+
 /* ---- batches ---- */
 
 static enum eg_status batch_seal(struct eg_stream *s, struct eg_batch **out, struct eg_error *err) {
@@ -420,6 +488,7 @@ static enum eg_status batch_seal(struct eg_stream *s, struct eg_batch **out, str
     EG_TRY(eg_builder_seal(s->builder, out, err));
     s->batch_bytes = 0;
     s->viewed = false;
+    if (s->records) eg_seqfile_reader_sealed(s->records);
     const struct eg_dict *dict = s->builder->dicts[EG_COL(RAW, interface)];
     if (!dict || dict->count < NAMES_MAX) return EG_OK;
     struct eg_builder *fresh;
@@ -450,6 +519,8 @@ enum eg_status eg_stream_next(struct eg_stream *s, struct eg_batch **out, struct
             record = pcap_step(s, &note, tally);
         else if (s->format == EG_CAPTURE_IPFIX)
             record = message_step(s, &note);
+        else if (s->format == EG_CAPTURE_SEQUENCE)
+            record = sequence_step(s, &note, tally);
         else
             EG_TRY(pcapng_step(s, &record, &note, tally, err));
         if (record == EG_RECORD_NO_MEMORY || s->builder->failed)
@@ -460,8 +531,9 @@ enum eg_status eg_stream_next(struct eg_stream *s, struct eg_batch **out, struct
             EG_TRY(stream_fill(s, (size_t)note.size, err));
             stuck = s->end - s->at < note.size;
         }
-        if (!stuck) continue;
+        if (!stuck || (s->records && eg_seqfile_reader_over(s->records, stream_rest(s)))) continue;
         if (s->builder->rows) return batch_seal(s, out, err);
+        if (s->records && note.why) record = EG_RECORD_DAMAGED; /* no mark follows it */
         return stream_over(s, record, &note, tally, err);
     }
 }

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A capture read from its beginning to its end, batch by batch: everything that cannot be cut into
- * units (pcapng, compressed files, pipes), and files of IPFIX messages. */
+ * units (pcapng, compressed files, pipes), sequence files, and files of IPFIX messages. */
 #ifndef EG_SOURCE_STREAM_H
 #define EG_SOURCE_STREAM_H
 
 #include "base/hash.h"
 #include "source/input.h"
+#include "source/seqfile.h"
 #include "wire/message_file.h"
 #include "wire/pcap.h"
 #include "wire/pcapng.h"
 
 struct eg_stream;
 
-enum eg_capture_format { EG_CAPTURE_PCAP, EG_CAPTURE_PCAPNG, EG_CAPTURE_IPFIX };
+enum eg_capture_format {
+    EG_CAPTURE_PCAP,
+    EG_CAPTURE_PCAPNG,
+    EG_CAPTURE_IPFIX,
+    EG_CAPTURE_SEQUENCE,
+};
 
 /* Begins at the beginning of `input`, which must outlive this, and reads its head. Errors:
  * EG_E_FORMAT for what is not a capture, EG_E_NOMEM, EG_E_IO, EG_E_CANCELLED. */
@@ -22,8 +28,12 @@ void eg_stream_free(struct eg_stream *); /* NULL is fine */
 
 enum eg_capture_format eg_stream_format(const struct eg_stream *);
 const struct eg_pcap *eg_stream_pcap(const struct eg_stream *);
-/* The first uncompressed bytes, at least EG_STREAM_HEAD of them where there are so many. Only
- * before eg_stream_start. */
+const struct eg_seqfile *eg_stream_seqfile(const struct eg_stream *);
+/* Tells of the records of a sequence file that hold no packet. */
+void eg_stream_watch(struct eg_stream *, eg_seqfile_bad, void *to);
+/* What it is known by: the first uncompressed bytes, at least EG_STREAM_HEAD of them where there are
+ * so many; of a sequence file, whose first bytes are those of all others, its mark. Only before
+ * eg_stream_start. */
 struct eg_span eg_stream_head(const struct eg_stream *);
 #define EG_STREAM_HEAD 64u
 

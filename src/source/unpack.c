@@ -3,6 +3,7 @@
 #include "source/unpack.h"
 
 #include "base/alloc.h"
+#include "source/block_unpack.h"
 
 #include <limits.h>
 #include <lz4frame.h>
@@ -20,6 +21,7 @@ struct eg_unpack {
     ZSTD_DStream *zstd;
     LZ4F_dctx *lz4;
     lzma_stream xz;
+    struct eg_block_unpack *blocks;
 };
 
 enum eg_packing eg_packing_of(struct eg_span head) {
@@ -40,18 +42,29 @@ const char *eg_packing_name(enum eg_packing packing) {
     case EG_PACKING_ZSTD: return "zstd";
     case EG_PACKING_LZ4: return "lz4";
     case EG_PACKING_XZ: return "xz";
+    case EG_PACKING_ZLIB: return "zlib";
+    case EG_PACKING_LZ4_BLOCKS: return "lz4";
+    case EG_PACKING_SNAPPY_BLOCKS: return "snappy";
     }
     return "none";
 }
 
 enum eg_status eg_unpack_again(struct eg_unpack *u, struct eg_error *err) {
     bool ready = false;
+    int window = u->packing == EG_PACKING_GZIP ? 15 + 16 : 15;
     switch (u->packing) {
     case EG_PACKING_NONE: break;
     case EG_PACKING_GZIP:
+    case EG_PACKING_ZLIB:
         ready =
-            u->gzip_open ? inflateReset(&u->gzip) == Z_OK : inflateInit2(&u->gzip, 15 + 16) == Z_OK;
+            u->gzip_open ? inflateReset(&u->gzip) == Z_OK : inflateInit2(&u->gzip, window) == Z_OK;
         u->gzip_open = ready || u->gzip_open;
+        break;
+    case EG_PACKING_LZ4_BLOCKS:
+    case EG_PACKING_SNAPPY_BLOCKS:
+        if (!u->blocks) u->blocks = eg_block_unpack_new(u->packing == EG_PACKING_SNAPPY_BLOCKS);
+        if (u->blocks) eg_block_unpack_begin(u->blocks);
+        ready = u->blocks;
         break;
     case EG_PACKING_ZSTD:
         if (!u->zstd) u->zstd = ZSTD_createDStream();
@@ -88,6 +101,7 @@ void eg_unpack_free(struct eg_unpack *u) {
     ZSTD_freeDStream(u->zstd);
     if (u->lz4) LZ4F_freeDecompressionContext(u->lz4);
     lzma_end(&u->xz);
+    eg_block_unpack_free(u->blocks);
     eg_free(u);
 }
 
@@ -170,10 +184,14 @@ enum eg_status eg_unpack_step(struct eg_unpack *u, struct eg_span from, size_t *
                               size_t room, size_t *gave, struct eg_error *err) {
     *took = *gave = 0;
     switch (u->packing) {
-    case EG_PACKING_GZIP: return step_gzip(u, from, took, to, room, gave, err);
+    case EG_PACKING_GZIP:
+    case EG_PACKING_ZLIB: return step_gzip(u, from, took, to, room, gave, err);
     case EG_PACKING_ZSTD: return step_zstd(u, from, took, to, room, gave, err);
     case EG_PACKING_LZ4: return step_lz4(u, from, took, to, room, gave, err);
     case EG_PACKING_XZ: return step_xz(u, from, took, to, room, gave, err);
+    case EG_PACKING_LZ4_BLOCKS:
+    case EG_PACKING_SNAPPY_BLOCKS:
+        return eg_block_unpack_step(u->blocks, from, took, to, room, gave, err);
     case EG_PACKING_NONE: break;
     }
     return damaged(err, u->packing, "not compressed");

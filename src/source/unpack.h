@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Decompression step by step: gzip (RFC 1952), zstd (RFC 8878), lz4 frames, xz. Members or frames
- * that follow each other are one stream, as the formats' own tools have it. */
+ * Decompression step by step: gzip (RFC 1952), zstd (RFC 8878), lz4 frames, xz; zlib (RFC 1950) and
+ * Hadoop's block codecs. Members or frames that follow each other are one stream, as the formats'
+ * own tools have it. */
 #ifndef EG_SOURCE_UNPACK_H
 #define EG_SOURCE_UNPACK_H
 
@@ -12,7 +13,11 @@ enum eg_packing {
     EG_PACKING_GZIP,
     EG_PACKING_ZSTD,
     EG_PACKING_LZ4,
-    EG_PACKING_XZ
+    EG_PACKING_XZ,
+    /* inside sequence files only; never told by first bytes */
+    EG_PACKING_ZLIB,
+    EG_PACKING_LZ4_BLOCKS, /* block_unpack.h */
+    EG_PACKING_SNAPPY_BLOCKS,
 };
 
 /* By the first bytes (6 are enough). */
@@ -30,7 +35,7 @@ void eg_unpack_free(struct eg_unpack *); /* NULL is fine */
 EG_MUST_CHECK enum eg_status eg_unpack_step(struct eg_unpack *, struct eg_span from, size_t *took,
                                             void *to, size_t room, size_t *gave,
                                             struct eg_error *err);
-/* After EG_END: makes ready for another member. */
+/* Makes ready for another member: after EG_END, or anywhere to begin anew. */
 EG_MUST_CHECK enum eg_status eg_unpack_again(struct eg_unpack *, struct eg_error *err);
 
 #endif

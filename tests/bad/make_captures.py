@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the captures Bnn-*.pcap and Bnn-*.pcapng whose record layer is bad, and what must come of
+"""Makes the captures Bnn-*.pcap, .pcapng and .seq whose record layer is bad, and what must come of
 them (expected_captures.json): rows, counters, and where reading stopped (-1: it did not).
 
 Expected values are written down here by hand, beside the input, not computed by the program under
@@ -141,6 +141,168 @@ case("B38-sections-of-both-orders.pcapng",
      FIRST + packet(1, ">") + SECOND + packet(2000, "<") + FIRST + packet(3, ">"),
      [(1, SIZE, AT), (2, SIZE, AT + BLOCK + len(SECOND)),
       (3, SIZE, AT + 2 * BLOCK + len(SECOND) + len(FIRST))])
+
+
+# ---- sequence files ----
+
+MARK = b"sixteen bytes..."
+ESCAPE = b"\xff\xff\xff\xff" + MARK
+
+
+def number(value):
+    """A number of variable length, as Hadoop writes it."""
+    if -112 <= value <= 127:
+        return struct.pack("b", value)
+    size = (value.bit_length() + 7) // 8
+    return struct.pack("b", -112 - size) + value.to_bytes(size, "big")
+
+
+def word(text):
+    return number(len(text)) + text.encode()
+
+
+def seqfile(codec=None, blocks=False):
+    hadoop = "org.apache.hadoop.io."
+    return (b"SEQ\6" + word(hadoop + "LongWritable") + word(hadoop + "BytesWritable")
+            + bytes([codec is not None, blocks])
+            + (word(hadoop + "compress." + codec) if codec else b"") + bytes(4) + MARK)
+
+
+def nanoseconds(seconds):
+    return struct.pack(">q", seconds * 10**9 + 7000)
+
+
+def value(seconds, pcap=None, size=None):
+    pcap = head() + record(seconds) if pcap is None else pcap
+    return struct.pack(">I", len(pcap) if size is None else size) + pcap
+
+
+def entry(seconds, stored=None, length=None, key=8):
+    stored = value(seconds) if stored is None else stored
+    return (struct.pack(">II", 8 + len(stored) if length is None else length, key)
+            + nanoseconds(seconds) + stored)
+
+
+def block_of(*seconds, count=None, sizes=None, pieces=(), padding=b""):
+    """`pieces`: stored in place of those of that number, with the length they claim."""
+    values = [value(second) for second in seconds]
+    plain = [number(8) * len(seconds), b"".join(map(nanoseconds, seconds)),
+             b"".join(number(len(v)) for v in values) if sizes is None else sizes,
+             b"".join(values)]
+    stored = [zlib.compress(piece) for piece in plain]
+    told = [number(len(piece)) for piece in stored]
+    for place, (length, piece) in dict(pieces).items():
+        told[place], stored[place] = length, stored[place] if piece is None else piece
+    return (ESCAPE + number(len(seconds) if count is None else count)
+            + b"".join(a + b for a, b in zip(told, stored)) + padding)
+
+
+SEQ = seqfile()
+AT_SEQ = len(SEQ)
+ENTRY = len(entry(1))
+GOOD = [(n * 1000000 + 7, SIZE, AT_SEQ + (n - 1) * ENTRY) for n in (1, 2, 3)]
+THREE_ENTRIES = entry(1) + entry(2) + entry(3)
+BEHIND = AT_SEQ + 3 * ENTRY  # of a mark that follows the three
+GO_ON = ESCAPE + entry(4)
+FOURTH = (4000007, SIZE, BEHIND + 20)
+
+for name, bad in (("0", 0), ("7", 7), ("below-0", 2**32 - 2), ("2147483647", 2**31 - 1),
+                  ("beyond-its-value", ENTRY), ("short-of-its-value", ENTRY - 12)):
+    case(f"B61-record-length-{name}.seq",
+         SEQ + entry(1) + entry(2, length=bad) + entry(3) + GO_ON, [GOOD[0], FOURTH],
+         {"capture_damaged": (1, 0, 2 * ENTRY)})
+for bad in (0, 4, 9, 2**31, 2**32 - 1):
+    case(f"B61-key-length-{bad}.seq", SEQ + entry(1) + entry(2, key=bad) + entry(3) + GO_ON,
+         [GOOD[0], FOURTH], {"capture_damaged": (1, 0, 2 * ENTRY)})
+for bad in (0, 2**31, 2**32 - 1):
+    case(f"B61-value-length-{bad}.seq",
+         SEQ + entry(1) + entry(2, value(2, size=bad)) + entry(3) + GO_ON, [GOOD[0], FOURTH],
+         {"capture_damaged": (1, 0, 2 * ENTRY)})
+case("B61-damaged-without-a-mark.seq", SEQ + entry(1) + entry(2, length=5) + entry(3), GOOD[:1],
+     {"capture_damaged": (1, 0, 2 * ENTRY)}, AT_SEQ + ENTRY)
+case("B61-cut-in-a-record.seq", SEQ + THREE_ENTRIES[:-1], GOOD[:2],
+     {"capture_cut": (1, 1, ENTRY - 1)}, AT_SEQ + 2 * ENTRY)
+case("B61-cut-in-a-mark.seq", SEQ + THREE_ENTRIES + ESCAPE[:-1], GOOD,
+     {"capture_cut": (1, 1, 19)}, BEHIND)
+case("B61-cut-behind-a-record.seq", SEQ + THREE_ENTRIES, GOOD)
+case("B61-mark-of-another-file.seq", SEQ + THREE_ENTRIES + b"\xff" * 4 + MARK[::-1] + entry(9) + GO_ON,
+     GOOD + [(4000007, SIZE, BEHIND + 20 + ENTRY + 20)], {"capture_damaged": (1, 0, 20 + ENTRY)})
+case("B61-marks-and-nothing-else.seq", SEQ + 5 * ESCAPE, [])
+QUOTE = MACS + b"\x88\xb5" + ESCAPE + entry(9)
+CASES["B61-marks-inside-a-packet.seq"] = (
+    SEQ + entry(1, value(1, head() + record(1, len(QUOTE), len(QUOTE), frame=QUOTE))),
+    {"rows": [{"time": "1000007", "length": str(len(QUOTE)), "captured": str(len(QUOTE)),
+               "offset": str(AT_SEQ)}], "counters": {}, "stopped": -1})
+for name, pcap in (("empty", b""), ("header-cut", head()[:-1]), ("packet-cut", head() + record(2)[:-1]),
+                   ("version", b"\xd4\xc3\xb2\xa1\7" + head()[5:] + record(2)),
+                   ("two-packets", head() + record(2) + record(2)),
+                   ("captured-4-GiB", head() + record(2, captured=2**32 - 1))):
+    case(f"B61-value-{name}.seq", SEQ + entry(1) + entry(2, value(2, pcap)) + entry(3),
+         [GOOD[0], (3000007, SIZE, AT_SEQ + ENTRY + 20 + len(pcap))],
+         {"capture_damaged": (1, 1, len(pcap))})
+case("B61-key-is-another-time.seq",
+     SEQ + entry(1) + struct.pack(">IIq", 8 + len(value(2)), 8, 2000007) + value(2) + entry(3), GOOD,
+     {"key_differs": (1, 1, SIZE)})
+
+RECORDS = seqfile("DefaultCodec")
+PACKED = [entry(n, zlib.compress(value(n))) for n in (1, 2, 3)]
+
+
+def packed_case(name, second, rows, counters, stopped=-1):
+    first, third = PACKED[0], PACKED[2]
+    at = len(RECORDS)
+    places = [at, None, at + len(first) + len(second)]
+    behind = at + len(first) + len(second) + len(third) + 20
+    where = {1: places[0], 3: places[2], 4: behind}
+    case(f"B62-{name}.seq", RECORDS + first + second + third + ESCAPE + entry(4, zlib.compress(value(4))),
+         [(n * 1000000 + 7, SIZE, where[n]) for n in rows], counters, stopped)
+
+
+JUNK = b"\x78\x9c" + b"\xee" * 50
+BOMB = zlib.compress(struct.pack(">I", 2**26) + bytes(2**20))
+packed_case("value-that-is-no-zlib", entry(2, JUNK), (1, 3, 4), {"capture_damaged": (1, 1, len(JUNK))})
+packed_case("value-that-expands-to-too-much", entry(2, BOMB), (1, 3, 4),
+            {"capture_damaged": (1, 1, len(BOMB))})
+packed_case("value-that-ends-early", entry(2, zlib.compress(value(2)[:-5])), (1, 3, 4),
+            {"capture_damaged": (1, 1, len(value(2)) - 5)})
+packed_case("record-longer-than-it-is", entry(2, zlib.compress(value(2)), length=8 + 200), (1, 4),
+            {"capture_damaged": (1, 0, len(PACKED[1]) + len(PACKED[2]))})
+packed_case("record-longer-than-the-file", entry(2, zlib.compress(value(2)), length=250000), (1, 4),
+            {"capture_damaged": (1, 0, len(PACKED[1]) + len(PACKED[2]))})
+
+BLOCKS = seqfile("DefaultCodec", True)
+LEAD = block_of(1, 2)
+AT_BLOCKS = len(BLOCKS)
+
+
+def block_case(name, bad, counted, rows=2, more=()):
+    """Two good records, a bad block, a good record behind it."""
+    at = AT_BLOCKS + len(LEAD)
+    case(f"B63-{name}.seq", BLOCKS + LEAD + bad + block_of(9),
+         [(1000007, SIZE, AT_BLOCKS), (2000007, SIZE, AT_BLOCKS + 1)]
+         + [(n * 1000000 + 7, SIZE, at + place) for place, n in enumerate(more)]
+         + [(9000007, SIZE, at + len(bad))],
+         {"capture_damaged": (1, counted, len(bad) - len(more))})
+
+
+for bad in (-1, 2**20 + 1, 2**31 - 1, 2**40):
+    block_case(f"count-{bad}", block_of(3, 4, count=bad), 0)
+block_case("count-too-large", block_of(3, 4, count=3), 0)
+block_case("count-too-small", block_of(3, 4, count=1), 0)
+for piece in range(4):
+    block_case(f"piece-{piece}-of-2-GiB", block_of(3, 4, pieces={piece: (number(2**31), None)}), 0 if piece < 3 else 2)
+    block_case(f"piece-{piece}-that-is-no-zlib", block_of(3, 4, pieces={piece: (number(len(JUNK)), JUNK)}),
+               0 if piece < 3 else 2)
+block_case("piece-2-too-long", block_of(3, 4, pieces={2: (number(100), None)}), 0)
+for bad in (3, 2**19, 2**31 - 1, -5):
+    block_case(f"value-size-{bad}", block_of(3, 4, sizes=number(len(value(3))) + number(bad)), 1, more=(3,))
+case("B63-cut-in-a-block.seq", BLOCKS + LEAD + block_of(3, 4)[:60],
+     [(1000007, SIZE, AT_BLOCKS), (2000007, SIZE, AT_BLOCKS + 1)],
+     {"capture_cut": (1, 1, 60)}, AT_BLOCKS + len(LEAD))
+case("B63-block-without-a-mark.seq", BLOCKS + LEAD + block_of(3)[20:] + block_of(9),
+     [(1000007, SIZE, AT_BLOCKS), (2000007, SIZE, AT_BLOCKS + 1),
+      (9000007, SIZE, AT_BLOCKS + len(LEAD) + len(block_of(3)) - 20)],
+     {"capture_damaged": (1, 0, len(block_of(3)) - 20)})
 
 
 def main():

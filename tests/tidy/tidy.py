@@ -128,7 +128,7 @@ def file_rules(tidy):
     """Licence lines, machine paths, words that promise later work."""
     here = pathlib.Path(__file__).resolve()
     for path in tracked():
-        if path.suffix in (".pcap", ".pcapng", ".bin", ".gz", ".zst", ".lz4", ".xz", ".parquet", ".png"):
+        if path.suffix in (".pcap", ".pcapng", ".seq", ".bin", ".gz", ".zst", ".lz4", ".xz", ".parquet", ".png"):
             continue
         if "fuzz/seeds" in str(path):
             continue

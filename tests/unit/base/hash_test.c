@@ -60,12 +60,26 @@ static void sha1_of_the_standard(void **state) {
     assert_string_equal(text, "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
 }
 
+static void a_copy_goes_on_by_itself(void **state) {
+    (void)state;
+    struct eg_hasher *a = eg_hasher_new(), *b = eg_hasher_new();
+    eg_hasher_add(b, "something else", 14);
+    eg_hasher_add(a, "one ", 4);
+    eg_hasher_copy(b, a);
+    eg_hasher_add(b, "two", 3);
+    struct eg_digest one = eg_hasher_digest(a), two = eg_hasher_digest(b);
+    struct eg_digest one_whole = eg_hash128("one ", 4), two_whole = eg_hash128("one two", 7);
+    assert_memory_equal(&one, &one_whole, sizeof one);
+    assert_memory_equal(&two, &two_whole, sizeof two);
+    eg_hasher_free(a);
+    eg_hasher_free(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(running_equals_at_once),
-        cmocka_unit_test(text_and_back),
-        cmocka_unit_test(seeds_change_the_hash),
-        cmocka_unit_test(sha1_of_the_standard),
+        cmocka_unit_test(running_equals_at_once),   cmocka_unit_test(text_and_back),
+        cmocka_unit_test(seeds_change_the_hash),    cmocka_unit_test(sha1_of_the_standard),
+        cmocka_unit_test(a_copy_goes_on_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,7 +167,7 @@ static void refuses_what_is_no_capture(void **state) {
         const char *text;
     } cases[] = {
         {"", 0, "capture is empty"},
-        {"PK\3\4abcdefgh", 12, "is not a capture: it begins with 50 4b 03 04 (zip); pcap, pcapng and"},
+        {"PK\3\4abcdefgh", 12, "is not a capture: it begins with 50 4b 03 04 (zip); pcap, pcapng, sequence files and"},
         {"PAR1....", 8, "(Parquet)"},
         {"hello\n", 6, "68 65 6c 6c (text)"},
         {"\1", 1, "it begins with 01;"},
