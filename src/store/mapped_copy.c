@@ -125,7 +125,7 @@ static enum eg_status copy(struct copying *c, struct eg_error *err) {
     EG_TRY(target_check(c, err));
     EG_TRY(eg_engine_open(&c->engine, c->env, &wanted, err));
     EG_TRY(eg_commit_begin(&c->commit, c->to, err));
-    EG_TRY(eg_journal_note(eg_commit_id(c->commit), NULL, 0, &c->note, err));
+    EG_TRY(eg_journal_note(eg_commit_id(c->commit), NULL, 0, NULL, &c->note, err));
     enum eg_status status = files_list(c, &list, err);
     if (status >= 0) status = files_copy(c, &list, err);
     for (size_t i = 0; i < TABLES; i++) eg_dataset_files_free(list.files[i], list.counts[i]);
