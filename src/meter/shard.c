@@ -172,7 +172,8 @@ static void state_add(const struct eg_shard *shard, struct eg_flow *flow,
         if (down != answer) flow->state |= EG_FLOW_OPENER_DOWN;
     }
     const uint8_t both = EG_FLOW_FIN_UP | EG_FLOW_FIN_DOWN;
-    if (s->flags & FIN) flow->state |= shard->how->one_way ? both : (uint8_t)(1 << s->way);
+    const uint8_t ended = shard->how->one_way ? both : (uint8_t)(1 << s->way);
+    if (s->flags & FIN) flow->state |= ended;
     if (s->flags & RST || (flow->state & both) == both) flow->state |= EG_FLOW_CLOSED;
 }
 
