@@ -249,8 +249,7 @@ struct rest {
 
 static void rest_keep(const struct eg_shard *shard, const struct eg_flow *flow, bool opener,
                       struct rest *rest) {
-    const uint8_t fresh = EG_FLOW_FIRST_DOWN | EG_FLOW_CLOSED;
-    rest->state = flow->state & (uint8_t)~fresh;
+    rest->state = flow->state & (uint8_t)~EG_FLOW_FIRST_DOWN;
     if (opener && !(flow->state & EG_FLOW_OPENER_KNOWN))
         rest->state |=
             EG_FLOW_OPENER_KNOWN | (flow->state & EG_FLOW_FIRST_DOWN ? EG_FLOW_OPENER_DOWN : 0);
@@ -284,11 +283,12 @@ static void clock_move(struct eg_shard *shard, int64_t time_us) {
 
 /* Ends a flow that the packet does not go on with, or finds no room in; true: its conversation goes
  * on, and `rest` is what there is to know of it. */
-static bool part(struct eg_shard *shard, uint32_t number, int reason, struct rest *rest,
-                 struct eg_out *out) {
-    bool goes_on = reason != EG_END_SEEN;
+static bool part(struct eg_shard *shard, uint32_t number, int reason, const struct eg_sighting *s,
+                 struct rest *rest, struct eg_out *out) {
+    struct eg_flow *flow = eg_flow_at(&shard->cache, number);
+    bool goes_on = !opens_another(flow, s);
     bool opener = reason != EG_END_IDLE && !shard->how->one_way;
-    if (goes_on) rest_keep(shard, eg_flow_at(&shard->cache, number), opener, rest);
+    if (goes_on) rest_keep(shard, flow, opener, rest);
     give(shard, number, reason ? (enum eg_end_reason)reason : EG_END_RESOURCES, out);
     return goes_on;
 }
@@ -297,13 +297,11 @@ static void take(struct eg_shard *shard, const struct eg_sightings *chunk,
                  const struct eg_sighting *s, struct eg_out *out) {
     struct rest rest;
     bool goes_on = false;
-    clock_move(shard, s->time_us);
-    expire(shard, POPS_EACH, out);
     uint32_t number = eg_flow_find(&shard->cache, s->hash, &s->key);
     if (number != EG_NONE) {
         int reason = parts(shard, eg_flow_at(&shard->cache, number), s);
         if (!reason && add(shard, number, chunk, s)) return;
-        goes_on = part(shard, number, reason, &rest, out);
+        goes_on = part(shard, number, reason, s, &rest, out);
     }
     number = begin(shard, s, out);
     if (number == EG_NONE) {
@@ -325,7 +323,9 @@ void eg_shard_run(struct eg_shard *shard, const struct eg_sightings *chunk, stru
             eg_flow_prefetch_slot(&shard->cache, chunk->items[i + SLOT_AHEAD].hash);
         if (i + FLOW_AHEAD < chunk->count)
             eg_flow_prefetch(&shard->cache, chunk->items[i + FLOW_AHEAD].hash);
+        clock_move(shard, chunk->items[i].time_us);
         take(shard, chunk, &chunk->items[i], out);
+        expire(shard, POPS_EACH, out);
     }
 }
 
