@@ -71,7 +71,8 @@ static void expire(struct eg_shard *shard, uint32_t most, struct eg_out *out) {
             if (oldest == EG_NONE) break;
             struct eg_flow *flow = eg_flow_at(&shard->cache, oldest);
             if (!is_over(shard->clock_us, flow->touched_us, after[i])) break;
-            if (flow->last_us == EG_NO_TIME || is_over(shard->clock_us, flow->last_us, after[i])) {
+            if (flow->last_us == EG_NO_TIME ||
+                is_over(shard->clock_us, flow->last_us, after[i] - EG_SLACK_US)) {
                 give(shard, oldest, EG_END_IDLE, out);
                 continue;
             }
@@ -205,12 +206,21 @@ static void analyse(struct eg_shard *shard, struct eg_flow *flow, const struct e
     eg_tcp_talk_add(eg_pool_at(&shard->cache.talks, flow->talk), flow->base, s);
 }
 
+/* The flow is not idle. Its place in the list is renewed once a second, which is exact enough. */
+static void touch(struct eg_shard *shard, uint32_t number, struct eg_flow *flow, bool was_closed) {
+    bool closed = flow->state & EG_FLOW_CLOSED, listed = flow->touched_us != EG_NO_TIME;
+    if (listed && closed == was_closed && shard->clock_us - flow->touched_us < EG_TOUCH_US) return;
+    flow->touched_us = shard->clock_us;
+    eg_flow_touch(&shard->cache, closed ? EG_FLOWS_CLOSED : EG_FLOWS_LIVE, number);
+}
+
 /* Adds the packet; false: the other direction found no room. */
 static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightings *chunk,
                 const struct eg_sighting *s) {
     struct eg_flow *flow = eg_flow_at(&shard->cache, number);
     struct eg_flow_way *way = way_of(shard, flow, s);
     if (!way) return false;
+    bool closed = flow->state & EG_FLOW_CLOSED;
     way_add(way, s);
     state_add(shard, flow, s);
     if (s->extras) keep_extras(shard, way, chunk, s);
@@ -220,9 +230,7 @@ static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightin
             flow->start_us = s->time_us;
         flow->last_us = s->time_us;
     }
-    flow->touched_us = shard->clock_us;
-    eg_flow_touch(&shard->cache, flow->state & EG_FLOW_CLOSED ? EG_FLOWS_CLOSED : EG_FLOWS_LIVE,
-                  number);
+    touch(shard, number, flow, closed);
     return true;
 }
 
@@ -232,7 +240,7 @@ static uint32_t begin(struct eg_shard *shard, const struct eg_sighting *s, struc
     while ((number = eg_flow_add(&shard->cache, s->hash, &s->key)) == EG_NONE)
         if (!make_room(shard, out)) return EG_NONE;
     struct eg_flow *flow = eg_flow_at(&shard->cache, number);
-    flow->start_us = flow->last_us = EG_NO_TIME;
+    flow->start_us = flow->last_us = flow->touched_us = EG_NO_TIME;
     if (s->way == EG_WAY_DOWN) flow->state = EG_FLOW_FIRST_DOWN;
     way_begin(&flow->first);
     return number;
@@ -312,17 +320,18 @@ static void take(struct eg_shard *shard, const struct eg_sightings *chunk,
     (void)add(shard, number, chunk, s); /* its first direction needs no room */
 }
 
-#define SLOT_AHEAD 12
-#define FLOW_AHEAD 6
+enum { SLOT_AHEAD = 24, FLOW_AHEAD = 16, REST_AHEAD = 8 }; /* packets */
 
 void eg_shard_run(struct eg_shard *shard, const struct eg_sightings *chunk, struct eg_out *out) {
-    for (uint32_t i = 0; i < chunk->count && i < SLOT_AHEAD; i++)
-        eg_flow_prefetch_slot(&shard->cache, chunk->items[i].hash);
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        if (i + SLOT_AHEAD < chunk->count)
-            eg_flow_prefetch_slot(&shard->cache, chunk->items[i + SLOT_AHEAD].hash);
-        if (i + FLOW_AHEAD < chunk->count)
-            eg_flow_prefetch(&shard->cache, chunk->items[i + FLOW_AHEAD].hash);
+    uint32_t likely[EG_SIGHTINGS_CHUNK];
+    for (uint32_t step = 0; step < chunk->count + SLOT_AHEAD; step++) {
+        uint32_t i = step - SLOT_AHEAD;
+        uint32_t flow = i + FLOW_AHEAD, rest = i + REST_AHEAD;
+        if (step < chunk->count) eg_flow_prefetch_slot(&shard->cache, chunk->items[step].hash);
+        if (flow < chunk->count)
+            likely[flow] = eg_flow_prefetch(&shard->cache, chunk->items[flow].hash);
+        if (rest < chunk->count) eg_flow_prefetch_rest(&shard->cache, likely[rest]);
+        if (i >= chunk->count) continue; /* below 0, that is */
         clock_move(shard, chunk->items[i].time_us);
         take(shard, chunk, &chunk->items[i], out);
         expire(shard, POPS_EACH, out);
