@@ -320,7 +320,7 @@ static void take(struct eg_shard *shard, const struct eg_sightings *chunk,
     (void)add(shard, number, chunk, s); /* its first direction needs no room */
 }
 
-enum { SLOT_AHEAD = 24, FLOW_AHEAD = 16, REST_AHEAD = 8 }; /* packets */
+enum { SLOT_AHEAD = 20, FLOW_AHEAD = 12, REST_AHEAD = 4 }; /* packets */
 
 void eg_shard_run(struct eg_shard *shard, const struct eg_sightings *chunk, struct eg_out *out) {
     uint32_t likely[EG_SIGHTINGS_CHUNK];
