@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * XXH3 and SHA-1 behind our own names. */
+ * XXH3, SHA-1 and SHA-256 behind our own names. */
 #include "base/hash.h"
 
+#include "base/alloc.h"
+
 #include <nettle/sha1.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
@@ -53,6 +56,28 @@ int eg_digest_parse(struct eg_digest *out, const char *text) {
     *out = (struct eg_digest){high, low};
     return 1;
 }
+
+struct eg_sha256 {
+    struct sha256_ctx ctx;
+};
+
+struct eg_sha256 *eg_sha256_new(void) {
+    struct eg_sha256 *sha = eg_malloc(sizeof *sha);
+    if (sha) sha256_init(&sha->ctx);
+    return sha;
+}
+
+void eg_sha256_add(struct eg_sha256 *sha, const void *bytes, size_t size) {
+    sha256_update(&sha->ctx, size, bytes);
+}
+
+void eg_sha256_text(struct eg_sha256 *sha, char text[65]) {
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_digest(&sha->ctx, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+void eg_sha256_free(struct eg_sha256 *sha) { eg_free(sha); }
 
 void eg_sha1(const void *bytes, size_t size, uint8_t digest[20]) {
     struct sha1_ctx ctx;

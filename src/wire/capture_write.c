@@ -17,6 +17,7 @@ enum {
     OPTION_RESOLUTION = 9,
     OPTION_PROGRAM = 4,
 };
+#define PCAP_MAGIC_US 0xa1b2c3d4u
 #define PCAP_MAGIC_NS 0xa1b23c4du
 #define NG_MAGIC 0x1a2b3c4du
 #define SECOND_NS INT64_C(1000000000)
@@ -49,9 +50,9 @@ static uint32_t length_of(const struct eg_frame *frame) {
 
 /* ---- pcap ---- */
 
-void eg_write_pcap_head(struct eg_strbuf *to, int32_t link_type) {
+static void pcap_head(struct eg_strbuf *to, int32_t link_type, uint32_t magic) {
     uint8_t head[PCAP_HEAD] = {0};
-    put32(head, PCAP_MAGIC_NS);
+    put32(head, magic);
     put16(head + 4, 2); /* version 2.4 */
     put16(head + 6, 4);
     put32(head + 16, EG_FRAME_BYTES_MAX);
@@ -59,17 +60,44 @@ void eg_write_pcap_head(struct eg_strbuf *to, int32_t link_type) {
     eg_strbuf_add(to, head, sizeof head);
 }
 
-void eg_write_pcap_record(struct eg_strbuf *to, const struct eg_frame *frame) {
+static void pcap_record(struct eg_strbuf *to, const struct eg_frame *frame, uint32_t tick_ns) {
     struct eg_span payload = payload_of(frame);
     int64_t time_ns = frame->time_ns < 0 ? 0 : frame->time_ns;
     int64_t seconds = time_ns / SECOND_NS;
     uint8_t head[PCAP_RECORD];
     put32(head, seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds);
-    put32(head + 4, (uint32_t)(time_ns % SECOND_NS));
+    put32(head + 4, (uint32_t)(time_ns % SECOND_NS) / tick_ns);
     put32(head + 8, (uint32_t)payload.size);
     put32(head + 12, length_of(frame));
     eg_strbuf_add(to, head, sizeof head);
     eg_strbuf_add(to, payload.at, payload.size);
+}
+
+void eg_write_pcap_head(struct eg_strbuf *to, int32_t link_type) {
+    pcap_head(to, link_type, PCAP_MAGIC_NS);
+}
+void eg_write_pcap_record(struct eg_strbuf *to, const struct eg_frame *frame) {
+    pcap_record(to, frame, 1);
+}
+void eg_write_pcap_head_us(struct eg_strbuf *to, int32_t link_type) {
+    pcap_head(to, link_type, PCAP_MAGIC_US);
+}
+void eg_write_pcap_record_us(struct eg_strbuf *to, const struct eg_frame *frame) {
+    pcap_record(to, frame, 1000);
+}
+
+size_t eg_write_pcap_refine(void *bytes, size_t size, bool head) {
+    struct eg_span have = eg_span(bytes, size);
+    size_t at = head ? PCAP_HEAD : 0;
+    if (have.size < at) return 0;
+    if (head) put32(bytes, PCAP_MAGIC_NS);
+    while (eg_span_has(have, at, PCAP_RECORD)) {
+        uint32_t captured = eg_le32(have, at + 8);
+        if (!eg_span_has(have, at + PCAP_RECORD, captured)) break;
+        put32((uint8_t *)bytes + at + 4, eg_le32(have, at + 4) * 1000);
+        at += PCAP_RECORD + captured;
+    }
+    return at;
 }
 
 /* ---- pcapng ---- */

@@ -15,6 +15,12 @@ void eg_write_pcap_head(struct eg_strbuf *to, int32_t link_type);
 /* A frame's time must not be EG_FRAME_NO_TIME; one that the format cannot hold becomes the nearest
  * that it can. Payloads are cut at EG_FRAME_BYTES_MAX. */
 void eg_write_pcap_record(struct eg_strbuf *to, const struct eg_frame *);
+/* The same in microseconds, what is below one left out. */
+void eg_write_pcap_head_us(struct eg_strbuf *to, int32_t link_type);
+void eg_write_pcap_record_us(struct eg_strbuf *to, const struct eg_frame *);
+/* Makes whole records in microseconds, and the file header before them where `head`, such in
+ * nanoseconds, in place. Answers how many bytes that were; what is left is no whole record. */
+size_t eg_write_pcap_refine(void *bytes, size_t size, bool head);
 void eg_write_pcapng_head(struct eg_strbuf *to, const char *program);
 /* Interfaces are numbered from 0 in the order in which they are written. `name` may be empty. */
 void eg_write_pcapng_interface(struct eg_strbuf *to, int32_t link_type, struct eg_span name);

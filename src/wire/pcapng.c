@@ -204,6 +204,10 @@ static bool holds_packet(uint32_t type) {
     return type == BLOCK_PACKET || type == BLOCK_PACKET_SIMPLE || type == BLOCK_PACKET_OLD;
 }
 
+bool eg_pcapng_holds_packet(const struct eg_pcapng *ng, struct eg_span have) {
+    return have.size >= 12 && holds_packet(eg_u32(have, 0, ng->big));
+}
+
 /* Behind a block too long to be looked at whole. */
 static enum eg_record trailer_read(struct eg_pcapng *ng, struct eg_span have,
                                    struct eg_record_note *note) {

@@ -35,6 +35,8 @@ void eg_pcapng_reset(struct eg_pcapng *);
  * (blocks skipped, packets that cannot be kept) go to the tally. */
 enum eg_record eg_pcapng_block(struct eg_pcapng *, struct eg_span have, struct eg_frame *frame,
                                struct eg_record_note *, struct eg_tally *tally);
+/* Whether the block that begins here is one that holds a packet, in the section's byte order. */
+bool eg_pcapng_holds_packet(const struct eg_pcapng *, struct eg_span have);
 /* Whether a whole block can stand at the beginning of `have`, in either byte order; `more`: there
  * are further bytes behind `have`. */
 bool eg_pcapng_block_follows(struct eg_span have, bool more);

@@ -75,11 +75,29 @@ static void a_copy_goes_on_by_itself(void **state) {
     eg_hasher_free(b);
 }
 
+/* FIPS 180-4's examples; all of it counts however it is cut */
+static void sha256_of_the_standard(void **state) {
+    (void)state;
+    const char *text = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    char digest[65];
+    struct eg_sha256 *sha = eg_sha256_new();
+    eg_sha256_text(sha, digest);
+    assert_string_equal(digest, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    for (size_t cut = 0; cut <= strlen(text); cut++) {
+        eg_sha256_add(sha, text, cut);
+        eg_sha256_add(sha, text + cut, strlen(text) - cut);
+        eg_sha256_text(sha, digest);
+        assert_string_equal(digest,
+                            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    }
+    eg_sha256_free(sha);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(running_equals_at_once),   cmocka_unit_test(text_and_back),
         cmocka_unit_test(seeds_change_the_hash),    cmocka_unit_test(sha1_of_the_standard),
-        cmocka_unit_test(a_copy_goes_on_by_itself),
+        cmocka_unit_test(a_copy_goes_on_by_itself), cmocka_unit_test(sha256_of_the_standard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
