@@ -13,6 +13,7 @@
 
 #define PACKED_BYTES (256u << 10)
 #define MAGIC_BYTES 6u
+#define LOOK_BYTES 4096u /* of a file, to tell its packing: it may be read at places */
 #define POLL_MS 100
 
 /* ---- names ---- */
@@ -132,6 +133,7 @@ static enum eg_status descriptor_open(struct eg_input *in, const char *uri, stru
 static enum eg_status packing_find(struct eg_input *in, struct eg_error *err) {
     in->packed = eg_malloc(PACKED_BYTES);
     if (!in->packed) return eg_fail(err, EG_E_NOMEM, "no memory to read %s", in->name);
+    if (in->regular) EG_TRY(stored_read(in, in->packed, LOOK_BYTES, &in->packed_end, err));
     EG_TRY(packed_fill(in, MAGIC_BYTES, err));
     if (in->packed_end == 0) return eg_fail(err, EG_E_FORMAT, "%s is empty", in->name);
     in->packing = eg_packing_of(packed_span(in));
