@@ -66,6 +66,15 @@ struct eg_top_request {
     bool raw;          /* counters as reported; else scaled by the sampling rate */
     int64_t window_us; /* the largest of each window of this width, by start; 0: of all */
 };
+/* Packets: of a dataset's index, or of captures that are read. */
+struct eg_packets_request {
+    struct eg_origin origin; /* its filter is about packets */
+    const char *condition;   /* of SQL, besides the filter; NULL: none */
+    const char *places;      /* a relation with file and "offset": these, whatever the rest says */
+    bool both;               /* also where the filter holds with source and destination exchanged */
+    bool outermost;          /* what is tunnelled is selected, whatever its addresses are */
+    int64_t limit;           /* 0: all */
+};
 struct eg_trend_request {
     struct eg_origin origin;
     const char *host; /* address or CIDR: in and out are seen from there; NULL: total */
@@ -84,6 +93,20 @@ EG_MUST_CHECK enum eg_status eg_sql_top(const struct eg_top_request *, struct eg
 EG_MUST_CHECK enum eg_status eg_sql_flows(const struct eg_origin *, const char *fields,
                                           int64_t limit, const char *order, bool raw,
                                           struct eg_strbuf *sql, struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_sql_packets(const struct eg_packets_request *, const char *fields,
+                                            struct eg_strbuf *sql, struct eg_error *err);
+/* Of flows as `flow_packets` wants them: the columns they are found by. */
+#define EG_FLOW_KEY_FIELDS "src_ip,dst_ip,src_port,dst_port,proto,start_time,end_time,source"
+/* The condition on rows of `packets` that they belong to one of the flows that `flows`, a query with
+ * those columns, gives: the same addresses, ports and protocol (`both`: or exchanged), within the flow's
+ * times (a second more each way where an exporter's clock tells them); later fragments too, where the
+ * first one is there. */
+EG_MUST_CHECK enum eg_status eg_sql_flow_packets(const struct eg_origin *packets, const char *flows,
+                                                 bool both, struct eg_strbuf *sql,
+                                                 struct eg_error *err);
+/* Where they are: time, time_ns, file, "offset", captured, interface, in the order of time. */
+EG_MUST_CHECK enum eg_status eg_sql_packet_places(const struct eg_packets_request *,
+                                                  struct eg_strbuf *sql, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_sql_trend(const struct eg_trend_request *, struct eg_strbuf *sql,
                                           struct eg_error *err);
 /* What a trend would take, asked before it: `span` (µs from the first to the last packet) and `parts`
@@ -120,6 +143,9 @@ EG_MUST_CHECK enum eg_status eg_capture_look(const struct eg_env *, const struct
 EG_MUST_CHECK enum eg_status eg_sql_relation(const struct eg_origin *, enum eg_table_id,
                                              int64_t from_us, int64_t to_us, struct eg_strbuf *sql,
                                              struct eg_error *err);
+/* The packets of the origin's files, or captures; neither filter nor times are applied to rows. */
+EG_MUST_CHECK enum eg_status eg_sql_packet_relation(const struct eg_origin *, struct eg_strbuf *sql,
+                                                    struct eg_error *err);
 /* "(SELECT …)": the rows of `flows` the origin names, its filter, source and times applied. */
 EG_MUST_CHECK enum eg_status eg_sql_rows(const struct eg_origin *, struct eg_strbuf *sql,
                                          struct eg_error *err);

@@ -27,6 +27,12 @@ static const struct eg_derived all[] = {
      {"scaled_packets", EG_TYPE_I64, "packets", "packets is null", "",
       "packets times sampling_rate: an estimate of what passed."},
      SCALED("packets")},
+    {EG_TABLE_FLOWS,
+     {"flow_id", EG_TYPE_TEXT, "", "never", "",
+      "32 hex digits that name the record: `packets --flow` finds its packets by them."},
+     "flow_id(start_time, end_time, received_time, src_ip, dst_ip, src_port, dst_port, proto, "
+     "packets, bytes, tcp_flags, icmp_type, icmp_code, vlan, in_if, out_if, tunnel_id, exporter, "
+     "domain, sequence, source)"},
     {EG_TABLE_PACKETS,
      {"protocol", EG_TYPE_TEXT, "", "proto is null", "", "The name of proto: tcp, udp, …"},
      "protocol_name(proto)"},

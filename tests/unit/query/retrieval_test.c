@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Packets by an index: in the order of time over several captures, just their bytes; a capture that was
+ * changed or went away is told. */
+#include "few_packets.h"
+
+#define EACH 100u
+static char one[] = "/tmp/earlgrey-retr1-XXXXXX", two[] = "/tmp/earlgrey-retr2-XXXXXX";
+static const char *const paths[] = {one, two};
+
+static int setup(void **state) {
+    (void)state;
+    struct few_packet packets[2][EACH];
+    for (uint32_t i = 0; i < EACH; i++)
+        for (uint32_t k = 0; k < 2; k++)
+            packets[k][i] = (struct few_packet){2000 * i + 1000 * k, (uint8_t)(1 + k), 9, 1000,
+                                                (uint16_t)(i % 10),  (uint16_t)i,      0, 20};
+    memcpy(one, "/tmp/earlgrey-retr1-XXXXXX", sizeof one);
+    memcpy(two, "/tmp/earlgrey-retr2-XXXXXX", sizeof two);
+    few_capture(one, packets[0], EACH);
+    few_capture(two, packets[1], EACH);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    unlink(one);
+    unlink(two);
+    return 0;
+}
+
+static enum eg_status retrieve(const struct eg_packets_request *request, struct few_found *found,
+                               uint64_t count_max, struct eg_retrieved *account,
+                               struct eg_error *err) {
+    struct eg_engine *engine;
+    struct eg_engine_options options = {0};
+    assert_int_equal(eg_engine_open(&engine, &eg_env_plain, &options, err), EG_OK);
+    assert_int_equal(eg_engine_run(engine, EG_SQL_MACROS, err), EG_OK);
+    struct eg_retrieval how = {
+        .packets = request, .count_max = count_max, .put = few_put, .put_to = found};
+    enum eg_status status = eg_retrieve(engine, &eg_env_plain, &how, account, err);
+    eg_engine_close(engine);
+    return status;
+}
+
+static void merged_in_time(void **state) {
+    (void)state;
+    struct eg_filter *filter;
+    struct eg_packets_request request = few_request(paths, 2, &filter, "dst port 3");
+    struct few_found found = {.paths = paths};
+    struct eg_retrieved account = {0};
+    struct eg_strbuf want = {0};
+    struct eg_error err;
+    for (uint32_t i = 3; i < EACH; i += 10)
+        for (uint32_t k = 0; k < 2; k++)
+            eg_strbuf_printf(&want, "%u %u %u 62\n", k, 24 + i * 78, 2000 * i + 1000 * k);
+    if (retrieve(&request, &found, 0, &account, &err) < 0) fail_msg("%s", err.message);
+    assert_string_equal(found.text.text, want.text);
+    assert_int_equal(account.rows, 20);
+    assert_int_equal(account.frames, 20);
+    assert_int_equal(account.found, 20);
+    assert_int_equal(account.capture_count, 2);
+    assert_int_equal(account.captures[0].found, 10);
+    assert_int_equal(account.bytes, account.captures[0].bytes + account.captures[1].bytes);
+    eg_retrieved_reset(&account);
+    eg_strbuf_clear(&found.text);
+    eg_filter_free(filter);
+
+    request = few_request(paths, 2, &filter, NULL);
+    assert_int_equal(retrieve(&request, &found, 3, &account, &err), EG_OK);
+    assert_string_equal(found.text.text, "0 24 0 62\n1 24 1000 62\n0 102 2000 62\n");
+    eg_retrieved_reset(&account);
+    eg_strbuf_clear(&found.text);
+    found.enough = found.count + 1; /* who puts has enough */
+    assert_int_equal(retrieve(&request, &found, 0, &account, &err), EG_OK);
+    assert_string_equal(found.text.text, "0 24 0 62\n");
+    eg_retrieved_reset(&account);
+    eg_strbuf_reset(&found.text);
+    eg_strbuf_reset(&want);
+}
+
+/* An index by itself, as a dataset keeps it, of a capture that is not that one any more. */
+static void expect_failure(const char *rows, enum eg_status status, const char *text) {
+    struct eg_filter *filter;
+    struct eg_packets_request request = few_request(paths, 2, &filter, NULL);
+    struct few_found found = {.paths = paths};
+    struct eg_retrieved account = {0};
+    struct eg_error err;
+    request.condition = rows;
+    assert_int_equal(retrieve(&request, &found, 0, &account, &err), status);
+    if (!strstr(err.message, text)) fail_msg("%s: not in %s", text, err.message);
+    eg_retrieved_reset(&account);
+    eg_strbuf_reset(&found.text);
+}
+
+static void interrupted(void **state) {
+    (void)state;
+    struct eg_filter *filter;
+    struct eg_packets_request request = few_request(paths, 2, &filter, NULL);
+    expect_failure("no_such_column", EG_E_USAGE, "no_such_column");
+    const char *const gone[] = {one, "/nowhere/x.pcap"};
+    request.origin.captures = gone;
+    struct few_found found = {.paths = gone};
+    struct eg_retrieved account = {0};
+    struct eg_error err;
+    assert_int_equal(retrieve(&request, &found, 0, &account, &err), EG_E_NOENT);
+    assert_non_null(strstr(err.message, "/nowhere/x.pcap"));
+    eg_retrieved_reset(&account);
+    eg_strbuf_reset(&found.text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(merged_in_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(interrupted, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
