@@ -427,7 +427,7 @@ enum eg_status eg_report_engine(struct eg_report *report, const char *before, bo
 #define TRIES 5
 
 /* An hour of the dataset is exchanged in one step: a list made before it names files that are gone. */
-static enum eg_exit failed(struct eg_report *report, const struct eg_error *err, uint64_t rows) {
+enum eg_exit eg_report_failed(struct eg_report *report, const struct eg_error *err, uint64_t rows) {
     report->again =
         err->status == EG_E_NOENT && report->origin.dataset && !rows && report->tries < TRIES;
     return report->again ? EG_EXIT_FAILED : eg_complain(report->call, err);
@@ -440,26 +440,30 @@ bool eg_report_again(struct eg_report *report) {
     return again;
 }
 
+enum eg_exit eg_report_run_in(struct eg_report *report, struct eg_engine *engine, const char *sql) {
+    struct eg_error err;
+    uint64_t rows = 0;
+    struct eg_progress *progress = eg_progress_start(report->call, engine);
+    enum eg_status status = write_answer(report, engine, sql, &rows, &err);
+    eg_progress_stop(progress);
+    if (status < 0) return eg_report_failed(report, &err, rows);
+    enum eg_exit code = EG_EXIT_DONE;
+    if (tell_losses(report, engine))
+        code = EG_EXIT_PARTIAL;
+    else if (rows == 0 && report->options->exit_status)
+        code = EG_EXIT_EMPTY;
+    tell_repeated(report, engine);
+    if (rows == 0 && eg_terminal()) eg_note(report->call, "no rows");
+    return code;
+}
+
 enum eg_exit eg_report_run(struct eg_report *report, const char *before, const char *sql,
                            bool locked) {
     struct eg_engine *engine = NULL;
     struct eg_error err;
-    uint64_t rows = 0;
     enum eg_status status = eg_report_engine(report, before, locked, &engine, &err);
-    if (status >= 0) {
-        struct eg_progress *progress = eg_progress_start(report->call, engine);
-        status = write_answer(report, engine, sql, &rows, &err);
-        eg_progress_stop(progress);
-    }
-    enum eg_exit code = EG_EXIT_DONE;
-    if (status < 0)
-        code = failed(report, &err, rows);
-    else if (tell_losses(report, engine))
-        code = EG_EXIT_PARTIAL;
-    else if (rows == 0 && report->options->exit_status)
-        code = EG_EXIT_EMPTY;
-    if (status >= 0) tell_repeated(report, engine);
-    if (status >= 0 && rows == 0 && eg_terminal()) eg_note(report->call, "no rows");
+    enum eg_exit code =
+        status < 0 ? eg_report_failed(report, &err, 0) : eg_report_run_in(report, engine, sql);
     eg_engine_close(engine);
     return code;
 }
@@ -471,5 +475,5 @@ enum eg_exit eg_report_numbers(struct eg_report *report, const char *sql, int64_
     enum eg_status status = eg_report_engine(report, EG_SQL_MACROS, false, &engine, &err);
     if (status >= 0) status = numbers(engine, sql, out, count, &err);
     eg_engine_close(engine);
-    return status < 0 ? failed(report, &err, 0) : EG_EXIT_DONE;
+    return status < 0 ? eg_report_failed(report, &err, 0) : EG_EXIT_DONE;
 }

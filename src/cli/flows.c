@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `earlgrey flows`: flow records. */
-#include "cli/report.h"
+#include "cli/packets.h"
 
 struct flows_options {
     struct eg_report_options report;
     int64_t number;
-    const char *sort;
+    const char *sort, *receipt;
+    bool packets, both, force;
 };
 
 static const struct eg_option options[] = {
@@ -36,6 +37,23 @@ static const struct eg_option options[] = {
      .type = EG_OPT_FLAG,
      .offset = EG_REPORT_AT(struct flows_options, raw),
      .help = "Counters as reported, not scaled by the sampling rate."},
+    {.name = "packets",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct flows_options, packets),
+     .help = "Their packets instead, as a capture (-w), or as rows."},
+    {.name = "both",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct flows_options, both),
+     .help = "With --packets: both directions."},
+    {.name = "force",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct flows_options, force),
+     .help = "With --packets: writes over a capture that exists."},
+    {.name = "receipt",
+     .type = EG_OPT_TEXT,
+     .offset = offsetof(struct flows_options, receipt),
+     .value_name = "FILE",
+     .help = "With --packets: says in this file, as JSON, what was asked, read and written."},
     EG_REPORT_OUTPUT_OPTIONS(struct flows_options),
     EG_OPTION_END,
 };
@@ -47,6 +65,8 @@ static const char *const examples[] = {
     "The twenty largest web flows of a capture.",
     "earlgrey flows -d data -t 2026-01-02,2026-01-03 --fields all -o parquet -w day.parquet",
     "A day of flows as one Parquet file.",
+    "earlgrey flows -d data 'host 10.1.2.3' -s -bytes -n 1 --packets --both -w largest.pcap",
+    "The packets of a host's largest flow, both directions.",
     NULL};
 
 static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
@@ -57,9 +77,49 @@ static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
     return status < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
 }
 
+/* The packets of the flows that were asked for. */
+static enum eg_exit packets_of(struct eg_report *report, const struct flows_options *o) {
+    struct eg_strbuf sql = {0}, condition = {0};
+    struct eg_error err;
+    struct eg_origin flows = report->origin, packets = flows;
+    size_t count = 0;
+    packets.filter = NULL;
+    packets.from_us =
+        INT64_MIN; /* a flow overlaps the time that was asked for; all of it is meant */
+    packets.to_us = INT64_MAX;
+    bool rows = eg_packets_rows_wanted(&o->report);
+    struct eg_packets_ask ask = {
+        .path = rows ? NULL : o->report.write, .replace = o->force, .receipt = o->receipt};
+    enum eg_exit code = EG_EXIT_DONE;
+    if (eg_sql_flows(&flows, EG_FLOW_KEY_FIELDS, o->number, o->sort, true, &sql, &err) < 0)
+        code = eg_complain(report->call, &err);
+    if (code == EG_EXIT_DONE)
+        code = eg_packets_of_flows(report, sql.text, o->both, &packets, &condition, &count);
+    ask.condition = count ? condition.text : "FALSE";
+    report->origin = packets;
+    if (code == EG_EXIT_DONE) code = eg_packets_run(report, &ask);
+    report->origin = flows;
+    eg_strbuf_reset(&sql);
+    eg_strbuf_reset(&condition);
+    return code;
+}
+
 static enum eg_exit run(struct eg_call *call) {
     const struct flows_options *o = call->options;
-    return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
+    if (!o->packets && (o->both || o->force || o->receipt))
+        return eg_complain_usage(call, "--%s goes with --packets",
+                                 o->both    ? "both"
+                                 : o->force ? "force"
+                                            : "receipt");
+    if (!o->packets) return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
+    struct eg_report report;
+    enum eg_exit opened = eg_report_open(&report, call, &o->report, EG_TABLE_FLOWS), code = opened;
+    if (opened == EG_EXIT_DONE) {
+        do code = packets_of(&report, o);
+        while (eg_report_again(&report));
+    }
+    eg_report_close(&report);
+    return code;
 }
 
 const struct eg_verb eg_verb_flows = {

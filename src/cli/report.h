@@ -165,6 +165,8 @@ enum eg_exit eg_report_times(struct eg_report *);
 /* Runs the query and writes the answer. `before`: statements to run first (views); `locked`: a
  * user's SQL. */
 enum eg_exit eg_report_run(struct eg_report *, const char *before, const char *sql, bool locked);
+/* The same in an engine that is open. */
+enum eg_exit eg_report_run_in(struct eg_report *, struct eg_engine *, const char *sql);
 /* The first row of a query as whole numbers; a null is 0. For questions asked before the question. */
 enum eg_exit eg_report_numbers(struct eg_report *, const char *sql, int64_t *out, uint32_t count);
 /* The engine of a report: set up as its options say, `before` run, then locked if that is asked for. */
@@ -173,6 +175,8 @@ EG_MUST_CHECK enum eg_status eg_report_engine(struct eg_report *, const char *be
 /* What -o, --json and the ending of -w ask for, and how it is dressed. */
 enum eg_format eg_report_format(const struct eg_report_options *);
 struct eg_encode_style eg_report_style(const struct eg_report *, enum eg_format);
+/* After a failed question that gave so many rows: complains, unless it is to be asked anew. */
+enum eg_exit eg_report_failed(struct eg_report *, const struct eg_error *, uint64_t rows);
 /* After a question: whether files that it was about went away (compacted, expired) before there was
  * any answer. Then nothing was complained of, and it is to be asked anew: of the files there are now. */
 bool eg_report_again(struct eg_report *);

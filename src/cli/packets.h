@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What `packets` in all its forms, and `flows --packets`, come down to: which packets, and where to. */
+#ifndef EG_CLI_PACKETS_H
+#define EG_CLI_PACKETS_H
+
+#include "cli/report.h"
+#include "query/retrieval.h"
+#include "sink/packet_file.h"
+
+/* What is asked of the bytes of a frame, and how captures are written; NULL and 0: nothing. */
+struct eg_packets_ask {
+    const char *bpf, *bytes, *bytes_on, *stellar;
+    const char *condition; /* SQL on the rows of `packets`, made of flows */
+    const char *flow;      /* for the receipt: the flow that was asked for */
+    bool both, outermost;
+    int64_t count;
+    /* of the capture */
+    const char *path;   /* NULL: rows */
+    const char *format; /* "pcap", "pcapng"; NULL: as the path ends */
+    int64_t records;
+    bool replace;
+    const char *receipt; /* a path, or "-" */
+};
+
+/* One job, from the questions to what was written. */
+struct eg_packets_job {
+    struct eg_report *report;
+    const struct eg_packets_ask *ask;
+    struct eg_frame_test *tests[3];
+    size_t test_count;
+    struct eg_packets_request request;
+    struct eg_retrieved account;
+    struct eg_packet_file *file;
+    struct eg_progress *progress;
+    int64_t began_us, ended_us;
+};
+
+/* Runs what is asked for of a report that is open; tells of its own failures. */
+enum eg_exit eg_packets_run(struct eg_report *, const struct eg_packets_ask *);
+
+/* Whether -w, -o and --json mean rows; else -w is a capture. */
+bool eg_packets_rows_wanted(const struct eg_report_options *);
+
+/* Writes the receipt of a job that is done. */
+enum eg_exit eg_packets_receipt(const struct eg_packets_job *);
+
+/* The condition that packets belong to the flows that `flows` (SQL, with EG_FLOW_KEY_FIELDS) gives out of
+ * the report's origin; `packets` gets the times that they lie in. *count: how many flows, 0 where there
+ * are none; as many as EG_FLOWS_FEW: at least so many. */
+#define EG_FLOWS_FEW 65
+enum eg_exit eg_packets_of_flows(struct eg_report *, const char *flows, bool both,
+                                 struct eg_origin *packets, struct eg_strbuf *condition,
+                                 size_t *count);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From flows to their packets. A few flows are asked for first, so that the index is asked by values that
+ * statistics and Bloom filters know; of many, the engine joins them. */
+#include "cli/packets.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { AT_SRC_IP, AT_DST_IP, AT_SRC_PORT, AT_DST_PORT, AT_PROTO, AT_START, AT_END, AT_SOURCE };
+
+#define MARGIN_US 1000000 /* of what an exporter's clock says */
+
+/* Flows on their way into SQL. */
+struct few {
+    struct eg_strbuf rows;      /* "(…), (…)" */
+    struct eg_strbuf addresses; /* "'…', '…'" */
+    bool nameless;              /* one has no addresses */
+    int64_t from_us, to_us;
+    size_t count;
+};
+
+static void text_or_null(const struct eg_batch *batch, uint32_t col, uint32_t row,
+                         struct eg_strbuf *to) {
+    struct eg_strbuf text = {0};
+    if (eg_batch_valid(batch, col, row)) {
+        struct eg_span value = eg_col_text(&batch->columns[col], row);
+        eg_strbuf_add(&text, value.at, value.size);
+        eg_sql_quote(text.text ? text.text : "", to);
+    } else {
+        eg_strbuf_text(to, "CAST(NULL AS VARCHAR)");
+    }
+    eg_strbuf_reset(&text);
+}
+
+static void number_or_null(const struct eg_batch *batch, uint32_t col, uint32_t row,
+                           const char *type, struct eg_strbuf *to) {
+    if (eg_batch_valid(batch, col, row))
+        eg_strbuf_printf(to, "CAST(%lld AS %s)", (long long)eg_col_int(&batch->columns[col], row),
+                         type);
+    else
+        eg_strbuf_printf(to, "CAST(NULL AS %s)", type);
+}
+
+static void few_add(struct few *f, const struct eg_batch *batch, uint32_t row) {
+    int64_t start = eg_batch_valid(batch, AT_START, row)
+                        ? eg_col_int(&batch->columns[AT_START], row)
+                        : INT64_MIN;
+    int64_t end =
+        eg_batch_valid(batch, AT_END, row) ? eg_col_int(&batch->columns[AT_END], row) : start;
+    if (start == INT64_MIN) return; /* nobody knows when it was */
+    eg_strbuf_text(&f->rows, f->count++ ? ", (" : "(");
+    for (uint32_t col = AT_SRC_IP; col <= AT_DST_IP; col++) {
+        text_or_null(batch, col, row, &f->rows);
+        eg_strbuf_text(&f->rows, ", ");
+        f->nameless = f->nameless || !eg_batch_valid(batch, col, row);
+        if (f->addresses.size) eg_strbuf_text(&f->addresses, ", ");
+        text_or_null(batch, col, row, &f->addresses);
+    }
+    number_or_null(batch, AT_SRC_PORT, row, "INTEGER", &f->rows);
+    eg_strbuf_text(&f->rows, ", ");
+    number_or_null(batch, AT_DST_PORT, row, "INTEGER", &f->rows);
+    eg_strbuf_text(&f->rows, ", ");
+    number_or_null(batch, AT_PROTO, row, "SMALLINT", &f->rows);
+    eg_strbuf_printf(&f->rows, ", make_timestamptz(%lld), make_timestamptz(%lld), ",
+                     (long long)start, (long long)(end > start ? end : start));
+    text_or_null(batch, AT_SOURCE, row, &f->rows);
+    eg_strbuf_char(&f->rows, ')');
+    if (start < f->from_us) f->from_us = start;
+    if (start > f->to_us) f->to_us = start;
+    if (end > f->to_us) f->to_us = end;
+}
+
+static enum eg_status few_ask(struct eg_report *report, const char *flows, struct few *f,
+                              struct eg_error *err) {
+    struct eg_engine *engine = NULL;
+    struct eg_result *result = NULL;
+    struct eg_strbuf sql = {0};
+    eg_strbuf_printf(&sql, "SELECT " EG_FLOW_KEY_FIELDS " FROM (");
+    eg_strbuf_text(&sql, flows);
+    eg_strbuf_printf(&sql, ") AS few_ LIMIT %d", EG_FLOWS_FEW);
+    enum eg_status status = sql.failed
+                                ? eg_fail(err, EG_E_NOMEM, "no memory for a query")
+                                : eg_report_engine(report, EG_SQL_MACROS, false, &engine, err);
+    if (status >= 0) status = eg_engine_query(engine, sql.text, &result, err);
+    while (status >= 0) {
+        struct eg_batch *batch;
+        status = eg_result_next(result, &batch, err);
+        if (status != EG_OK) break;
+        for (uint32_t row = 0; row < batch->rows; row++) few_add(f, batch, row);
+        eg_batch_unref(batch);
+    }
+    eg_result_free(result);
+    eg_engine_close(engine);
+    eg_strbuf_reset(&sql);
+    if (status >= 0 && (f->rows.failed || f->addresses.failed))
+        status = eg_fail(err, EG_E_NOMEM, "no memory for a query");
+    return status < 0 ? status : EG_OK;
+}
+
+/* The flows by their values, and what narrows the index down to them. */
+static enum eg_status few_condition(const struct few *f, bool both, struct eg_origin *packets,
+                                    struct eg_strbuf *condition, struct eg_error *err) {
+    struct eg_strbuf values = {0};
+    eg_strbuf_text(&values, "SELECT * FROM (VALUES ");
+    eg_strbuf_text(&values, f->rows.text);
+    eg_strbuf_text(&values, ") AS v_(src_ip, dst_ip, src_port, dst_port, proto, start_time, "
+                            "end_time, source)");
+    if (f->from_us - MARGIN_US > packets->from_us) packets->from_us = f->from_us - MARGIN_US;
+    if (f->to_us + MARGIN_US < packets->to_us) packets->to_us = f->to_us + MARGIN_US;
+    if (!f->nameless)
+        eg_strbuf_printf(condition, "p_.src_ip IN (%s) AND p_.dst_ip IN (%s) AND (",
+                         f->addresses.text, f->addresses.text);
+    else
+        eg_strbuf_char(condition, '(');
+    enum eg_status status = values.failed
+                                ? eg_fail(err, EG_E_NOMEM, "no memory for a query")
+                                : eg_sql_flow_packets(packets, values.text, both, condition, err);
+    eg_strbuf_char(condition, ')');
+    eg_strbuf_reset(&values);
+    return status;
+}
+
+enum eg_exit eg_packets_of_flows(struct eg_report *report, const char *flows, bool both,
+                                 struct eg_origin *packets, struct eg_strbuf *condition,
+                                 size_t *count) {
+    struct few f = {.from_us = INT64_MAX, .to_us = INT64_MIN};
+    struct eg_error err;
+    enum eg_status status = few_ask(report, flows, &f, &err);
+    *count = f.count;
+    if (status >= 0 && f.count == EG_FLOWS_FEW)
+        status = eg_sql_flow_packets(packets, flows, both, condition, &err);
+    else if (status >= 0 && f.count)
+        status = few_condition(&f, both, packets, condition, &err);
+    eg_strbuf_reset(&f.rows);
+    eg_strbuf_reset(&f.addresses);
+    return status < 0 ? eg_report_failed(report, &err, 0) : EG_EXIT_DONE;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Retrieving packets: compiles what is asked of the frames, looks packets up or reads captures through,
+ * and writes captures or rows. */
+#include "cli/packets.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define INSERT_BYTES (64u << 10) /* of a statement that notes places */
+
+bool eg_packets_rows_wanted(const struct eg_report_options *o) {
+    if (!o->write || o->json || o->output) return true;
+    if (strcmp(o->write, "-") == 0) return false;
+    enum eg_format format = eg_report_format(o);
+    const char *dot = strrchr(o->write, '.');
+    bool told = dot && (strcmp(dot, ".tsv") == 0 || format != EG_FORMAT_TSV);
+    return told && format != EG_FORMAT_TABLE;
+}
+
+/* ---- questions about frames ---- */
+
+static enum eg_exit test_add(struct eg_packets_job *job, const char *text, enum eg_status status,
+                             struct eg_error *err) {
+    if (status >= 0) {
+        job->test_count++;
+        return EG_EXIT_DONE;
+    }
+    struct eg_strbuf caret = {0};
+    int64_t position = err->position;
+    enum eg_exit code = eg_complain(job->report->call, err);
+    if (position >= 0 && position <= (int64_t)strlen(text)) {
+        eg_filter_caret(text, position, &caret);
+        if (caret.text) fputs(caret.text, stderr);
+    }
+    eg_strbuf_reset(&caret);
+    return code;
+}
+
+static enum eg_exit tests_make(struct eg_packets_job *job) {
+    const struct eg_packets_ask *ask = job->ask;
+    struct eg_error err;
+    enum eg_match_on on = EG_MATCH_FRAME;
+    enum eg_exit code = EG_EXIT_DONE;
+    if (ask->bytes_on && !eg_match_on_parse(&on, ask->bytes_on))
+        return eg_complain_usage(job->report->call, "--bytes-on takes frame, payload or stored");
+    struct eg_frame_test **at = job->tests;
+    if (ask->bpf)
+        code =
+            test_add(job, ask->bpf, eg_frame_test_bpf(&at[job->test_count], ask->bpf, &err), &err);
+    if (ask->bytes && code == EG_EXIT_DONE)
+        code = test_add(job, ask->bytes,
+                        eg_frame_test_bytes(&at[job->test_count], ask->bytes, on, &err), &err);
+    if (ask->stellar && code == EG_EXIT_DONE)
+        code = test_add(job, ask->stellar,
+                        eg_frame_test_stellar(&at[job->test_count], ask->stellar, on, &err), &err);
+    return code;
+}
+
+/* What a test could not answer, and why. */
+static void tests_tell(const struct eg_packets_job *job) {
+    for (size_t i = 0; i < job->test_count; i++) {
+        struct eg_strbuf why = {0};
+        uint64_t count = eg_frame_test_unanswered(job->tests[i], &why);
+        if (count)
+            eg_note(job->report->call, "earlgrey: %llu packets were left out: %s",
+                    (unsigned long long)count, why.text ? why.text : "no answer");
+        eg_strbuf_reset(&why);
+    }
+}
+
+/* ---- retrieving ---- */
+
+static void progress_draw(void *to, const struct eg_scan_progress *seen) {
+    struct eg_packets_job *job = to;
+    eg_progress_draw(job->progress, seen);
+    if (job->file && strcmp(job->ask->path, "-") == 0)
+        (void)!eg_packet_file_flush(job->file, NULL); /* the next packet tells what is wrong */
+}
+
+/* All packets to `put`: looked up where there is an index or a condition that only SQL can answer. */
+static enum eg_status retrieve(struct eg_packets_job *job,
+                               enum eg_status (*put)(void *, const struct eg_found *,
+                                                     struct eg_error *),
+                               void *put_to, struct eg_error *err) {
+    const struct eg_env *env = &job->report->call->env;
+    bool indexed = job->request.origin.dataset || job->request.condition;
+    struct eg_retrieval how = {
+        .packets = &job->request,
+        .tests = job->tests,
+        .test_count = job->test_count,
+        .count_max = (uint64_t)job->ask->count,
+        .threads = (uint32_t)job->report->options->threads,
+        .put = put,
+        .put_to = put_to,
+        .progress = progress_draw,
+        .progress_to = job,
+    };
+    job->progress = eg_progress_manual(job->report->call);
+    struct eg_engine *engine = NULL;
+    enum eg_status status = EG_OK;
+    if (indexed) status = eg_report_engine(job->report, EG_SQL_MACROS, false, &engine, err);
+    if (status >= 0)
+        status = indexed ? eg_retrieve(engine, env, &how, &job->account, err)
+                         : eg_retrieve_scan(env, &how, &job->account, err);
+    eg_engine_close(engine);
+    eg_progress_stop(job->progress);
+    job->progress = NULL;
+    return status;
+}
+
+/* ---- captures ---- */
+
+static enum eg_status file_put(void *to, const struct eg_found *found, struct eg_error *err) {
+    return eg_packet_file_put(to, &found->frame, found->interface, err);
+}
+
+static enum eg_capture_format format_of(const struct eg_packets_ask *ask) {
+    const char *dot = strrchr(ask->path, '.');
+    if (ask->format) return strcmp(ask->format, "pcapng") == 0 ? EG_WRITE_PCAPNG : EG_WRITE_PCAP;
+    return dot && strcmp(dot, ".pcapng") == 0 ? EG_WRITE_PCAPNG : EG_WRITE_PCAP;
+}
+
+static void summary(const struct eg_packets_job *job) {
+    struct eg_packet_file_account wrote = eg_packet_file_account(job->file);
+    size_t files;
+    (void)eg_packet_file_written(job->file, &files);
+    if (wrote.timeless)
+        eg_note(job->report->call, "earlgrey: %llu packets without a time stand at 1970",
+                (unsigned long long)wrote.timeless);
+    char into[64] = "";
+    if (files != 1) snprintf(into, sizeof into, " in %zu files", files);
+    eg_note(job->report->call, "earlgrey: %llu packets%s, %.1f MB of captures read",
+            (unsigned long long)wrote.packets, into, (double)job->account.bytes / 1e6);
+}
+
+static enum eg_exit capture_write(struct eg_packets_job *job) {
+    const struct eg_packets_ask *ask = job->ask;
+    struct eg_error err;
+    bool stream = strcmp(ask->path, "-") == 0;
+    if (stream && eg_terminal())
+        return eg_complain_usage(job->report->call,
+                                 "a capture is not for a terminal: name a file, or pipe it on");
+    struct eg_packet_file_options options = {
+        .path = ask->path,
+        .format = format_of(ask),
+        .records_max = (uint64_t)ask->records,
+        .replace = ask->replace,
+        .nanoseconds = stream,
+        .digest = ask->receipt != NULL,
+    };
+    enum eg_status status = eg_packet_file_open(&job->file, &options, &err);
+    if (status >= 0) status = retrieve(job, file_put, job->file, &err);
+    if (status >= 0) status = eg_packet_file_finish(job->file, &err);
+    job->ended_us = job->report->call->env.now_us(job->report->call->env.clock);
+    if (status < 0) return eg_report_failed(job->report, &err, job->account.frames);
+    tests_tell(job);
+    summary(job);
+    enum eg_exit code = ask->receipt ? eg_packets_receipt(job) : EG_EXIT_DONE;
+    if (code == EG_EXIT_DONE && job->account.trouble[0]) {
+        fprintf(stderr, "earlgrey: packets: %s\n", job->account.trouble);
+        code = EG_EXIT_PARTIAL;
+    }
+    if (code == EG_EXIT_DONE && job->report->options->exit_status && !job->account.found)
+        code = EG_EXIT_EMPTY;
+    return code;
+}
+
+/* ---- rows ---- */
+
+struct noted {
+    struct eg_engine *engine;
+    struct eg_strbuf sql;
+};
+
+static enum eg_status noted_flush(struct noted *n, struct eg_error *err) {
+    if (n->sql.failed) return eg_fail(err, EG_E_NOMEM, "no memory for the places of packets");
+    if (!n->sql.size) return EG_OK;
+    enum eg_status status = eg_engine_run(n->engine, n->sql.text, err);
+    eg_strbuf_clear(&n->sql);
+    return status;
+}
+
+static enum eg_status place_note(void *to, const struct eg_found *found, struct eg_error *err) {
+    struct noted *n = to;
+    eg_strbuf_text(&n->sql, n->sql.size ? ", (" : "INSERT INTO places_ VALUES (");
+    eg_sql_quote(found->file, &n->sql);
+    eg_strbuf_printf(&n->sql, ", %llu)", (unsigned long long)found->offset);
+    return n->sql.size < INSERT_BYTES && !n->sql.failed ? EG_OK : noted_flush(n, err);
+}
+
+/* Packets whose bytes must be looked at, as rows: found first, then asked for by their places. */
+static enum eg_exit rows_of_places(struct eg_packets_job *job) {
+    struct noted noted = {0};
+    struct eg_error err;
+    struct eg_strbuf sql = {0};
+    enum eg_status status = eg_report_engine(
+        job->report, EG_SQL_MACROS "CREATE TEMP TABLE places_ (file VARCHAR, \"offset\" BIGINT);",
+        false, &noted.engine, &err);
+    if (status >= 0) status = retrieve(job, place_note, &noted, &err);
+    if (status >= 0) status = noted_flush(&noted, &err);
+    tests_tell(job);
+    job->request.places = "places_";
+    if (status >= 0)
+        status = eg_sql_packets(&job->request, job->report->options->fields, &sql, &err);
+    enum eg_exit code = status < 0 ? eg_report_failed(job->report, &err, job->account.frames)
+                                   : eg_report_run_in(job->report, noted.engine, sql.text);
+    eg_engine_close(noted.engine);
+    eg_strbuf_reset(&noted.sql);
+    eg_strbuf_reset(&sql);
+    return code;
+}
+
+static enum eg_exit rows_write(struct eg_packets_job *job) {
+    bool look = job->test_count || (job->request.outermost && job->request.origin.filter &&
+                                    !eg_filter_is_all(job->request.origin.filter));
+    if (look && !job->report->options->explain) return rows_of_places(job);
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    enum eg_exit code;
+    if (eg_sql_packets(&job->request, job->report->options->fields, &sql, &err) < 0)
+        code = eg_complain(job->report->call, &err);
+    else if (job->report->options->explain)
+        code = eg_report_explain(job->report, sql.text);
+    else
+        code = eg_report_run(job->report, EG_SQL_MACROS, sql.text, false);
+    eg_strbuf_reset(&sql);
+    return code;
+}
+
+enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_ask *ask) {
+    struct eg_packets_job job = {
+        .report = report,
+        .ask = ask,
+        .began_us = report->call->env.now_us(report->call->env.clock),
+        .request = {.origin = report->origin,
+                    .condition = ask->condition,
+                    .both = ask->both,
+                    .outermost = ask->outermost},
+    };
+    enum eg_exit code = tests_make(&job);
+    bool look = job.test_count || ask->outermost;
+    if (!look || !ask->path) job.request.limit = ask->count;
+    if (look && job.request.origin.dataset) job.request.limit = 0;
+    if (code == EG_EXIT_DONE)
+        code = ask->path && !report->options->explain ? capture_write(&job) : rows_write(&job);
+    for (size_t i = 0; i < job.test_count; i++) eg_frame_test_free(job.tests[i]);
+    eg_packet_file_free(job.file);
+    eg_retrieved_reset(&job.account);
+    return code;
+}

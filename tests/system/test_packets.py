@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Retrieval: what is found, byte for byte, is what tcpdump or a look at every frame selects; receipts,
+files, pipes, bad usage."""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import signal
+import struct
+import subprocess
+import time
+
+import pytest
+from conftest import EARLGREY
+from packet_reader import pcap, read, tcpdump
+
+SEED = 20261121
+
+
+@pytest.fixture(scope="module", name="corpus")
+def _corpus(shared):
+    """{path: packets} of the captures that tcpdump opens and that have what every packet needs: a time. Link
+    types that libpcap maps, or times it takes as they are, would only tell of libpcap."""
+    found, seen = {}, set()
+    for path in sorted((shared / "packets").resolve().rglob("*")):
+        if path.suffix not in (".pcap", ".pcapng", ".cap", ".trace", ".pcapnano") or path.stat().st_size > 1 << 20:
+            continue
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        packets = tcpdump(path) if digest not in seen else None # a dataset takes a copy for what it is
+        seen.add(digest)
+        if packets and all(p.time_ns > 0 and p.length >= len(p.data) for p in packets):
+            found[path] = packets
+    assert len(found) > 200
+    return found
+
+
+@pytest.fixture(scope="module", name="agreeing")
+def _agreeing(corpus, tmp_path_factory):
+    """Of those, the ones of which both readers take the same packets in full: the rest end in damage that
+    libpcap answers with nothing, or hold records of which libpcap keeps less."""
+    home = tmp_path_factory.mktemp("agreeing")
+    found = {}
+    for path, packets in corpus.items():
+        out = home / "out.pcapng"
+        done = subprocess.run([EARLGREY, "packets", "-q", "-r", path, "-w", out, "--force"], capture_output=True, text=True, check=False)
+        if done.returncode in (0, 3) and [p._replace(link=0) for p in read(out)] == [p._replace(link=0) for p in packets]:
+            found[path] = packets
+    assert len(found) >= 0.95 * len(corpus), sorted(set(corpus) - set(found))
+    return found
+
+
+def ingested(home, captures):
+    """{path: number of rows} of a dataset of these captures."""
+    subprocess.run([EARLGREY, "ingest", "-q", "-d", home, *captures], check=True, capture_output=True)
+    text = subprocess.run([EARLGREY, "sql", "-q", "-d", home, "-o", "tsv", "--no-header",
+                           "select file, count(*) from packets group by 1"], check=True, capture_output=True, text=True).stdout
+    return {pathlib.Path(line.split("\t")[0]): int(line.split("\t")[1]) for line in text.splitlines()}
+
+
+@pytest.fixture(scope="module", name="kept")
+def _kept(agreeing, tmp_path_factory):
+    """(dataset, {path: packets}): those captures indexed; all but the ones that begin as another does, which is
+    then taken for its earlier state, and those of a year that nothing was captured in."""
+    home = tmp_path_factory.mktemp("kept")
+    counts = ingested(home / "first", agreeing)
+    whole = {path: packets for path, packets in agreeing.items() if counts.get(path) == len(packets)}
+    assert len(whole) >= 0.9 * len(agreeing), sorted(set(agreeing) - set(whole))
+    assert ingested(home / "data", whole) == {path: len(packets) for path, packets in whole.items()}
+    return home / "data", whole
+
+
+def written(earlgrey, *words):
+    """The packets of a capture made with these words."""
+    out = earlgrey.home / "found.pcapng"
+    earlgrey.ok("packets", "-q", *words, "-w", out, "--force")
+    return read(out)
+
+
+def in_time(packets):
+    return sorted(packets, key=lambda p: (p.time_ns, p.length, p.data))
+
+
+def bare(packets):
+    """Without the link type, which libpcap renumbers for a few."""
+    return [p._replace(link=0) for p in packets]
+
+
+def expressions(rng, packets):
+    """A BPF expression about something that is in these packets."""
+    packet = rng.choice(packets).data
+    some = packet[26:30] if len(packet) > 34 and packet[12:14] == b"\x08\0" else bytes([10, 0, 0, rng.randrange(256)])
+    host = ".".join(map(str, some))
+    port = int.from_bytes(packet[34:36], "big") if len(packet) > 36 else 53
+    at = rng.randrange(max(1, len(packet)))
+    return rng.choice([
+        f"host {host}", f"src host {host}", f"dst net {host.rsplit('.', 2)[0]}", f"port {port}", f"udp port {port}",
+        f"src host {host} and src port {port}", "tcp", "udp", "icmp or icmp6", "not ip", "ip proto 17 and not port 53",
+        f"greater {rng.randrange(40, 200)}", f"less {rng.randrange(40, 200)}", f"link[{at}] = {packet[at] if packet else 0}",
+        f"len & 3 = {rng.randrange(4)}", "ip6", f"ip[8] > {rng.randrange(30, 200)}", "tcp[tcpflags] & tcp-syn != 0",
+    ])
+
+
+def test_random_bpf_is_what_tcpdump_selects(earlgrey, kept):
+    """100 questions of one capture each, read and indexed."""
+    indexed, agreeing = kept
+    rng = random.Random(SEED)
+    asked = 0
+    while asked < 100:
+        path = rng.choice(list(agreeing))
+        expression = expressions(rng, agreeing[path])
+        want = tcpdump(path, expression)
+        if want is None:
+            continue
+        asked += 1
+        assert bare(written(earlgrey, "-r", path, "--bpf", expression)) == bare(want), (path, expression)
+        got = written(earlgrey, "-d", indexed, "--bpf", expression, f'file = "{path}"')
+        assert in_time(bare(got)) == in_time(bare(want)), (path, expression)
+        assert [p.time_ns for p in got] == sorted(p.time_ns for p in want)
+
+
+def test_random_bytes_and_times_over_all_captures(earlgrey, kept):
+    """100 questions of all captures at once, by time and by bytes: held against a look at every frame."""
+    indexed, agreeing = kept
+    rng = random.Random(SEED + 1)
+    everything = [p for packets in agreeing.values() for p in packets]
+    for _ in range(100):
+        packet = rng.choice(everything)
+        at = rng.randrange(max(1, len(packet.data)))
+        piece = packet.data[at:at + rng.choice((1, 2, 3, 6, 12))]
+        want = [p for p in everything if piece in p.data]
+        words = ["--bytes", piece.hex()] if piece else []
+        if rng.random() < 0.6:
+            low = packet.time_ns // 1000 - rng.randrange(10**7)
+            high = low + rng.randrange(10**8)
+            words += ["-t", f"{stamp(low)},{stamp(high)}"]
+            want = [p for p in want if low <= p.time_ns // 1000 <= high]
+        got = written(earlgrey, "-d", indexed, *words)
+        assert in_time(bare(got)) == in_time(bare(want)), words
+        assert [p.time_ns for p in got] == sorted(p.time_ns for p in want)
+        if len(words) > 2 or rng.random() < 0.1:
+            assert in_time(bare(written(earlgrey, "-r", *agreeing, *words))) == in_time(bare(want)), words
+
+
+def stamp(time_us):
+    whole, part = divmod(time_us, 10**6)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{part:06d}Z"
+
+
+# Where Debian's libpcap 1.10.3 answers otherwise than the version that made apply.json.
+OLDER_LIBPCAP = json.loads((pathlib.Path(__file__).parent / "older_libpcap.json").read_text(encoding="utf-8"))
+
+
+def test_filters_of_libpcap(earlgrey, shared):
+    """Its 116 filters with the answers of its developers' version."""
+    folder = shared / "packets" / "libpcap-filter"
+    cases = json.loads((folder / "apply.json").read_text(encoding="utf-8"))
+    assert len(cases) == 116
+    agreed = 0
+    for case in cases:
+        done = earlgrey.run("packets", "-q", "-r", folder / case["savefile"], "--bpf", case["expr"], "-o", "tsv",
+                            "--fields", "offset", "--no-header")
+        mine = None if done.returncode else [int(line) for line in done.stdout.split()]
+        places = [int(line) for line in earlgrey.ok("packets", "-q", "-r", folder / case["savefile"], "--fields", "offset",
+                                                     "--no-header", "-o", "tsv").split()]
+        same = mine is not None and [place in mine for place in places] == case["match"]
+        assert same != (case["name"] in OLDER_LIBPCAP), (case["name"], done.stderr)
+        agreed += same
+    assert agreed == 116 - len(OLDER_LIBPCAP) and agreed >= 74
+
+
+def plain(packets):
+    """No tunnels, no VLANs, IP or not: Ethernet frames of IPv4 and IPv6 whose payload is no IP packet."""
+    return all(p.link == 1 and len(p.data) > 40 and p.data[12:14] in (b"\x08\0", b"\x86\xdd", b"\x08\x06") and
+               (p.data[12:14] != b"\x08\0" or p.data[23] in (1, 6, 17)) and
+               (p.data[12:14] != b"\x86\xdd" or p.data[20] in (6, 17, 58)) and
+               not {3784, 4789, 4790, 6081, 2152, 3544, 1701, 6635, 5246, 5247} & ports(p.data) for p in packets)
+
+
+def ports(data):
+    at = 14 + (data[14] & 15) * 4 if data[12:14] == b"\x08\0" else 54
+    return set(struct.unpack(">HH", data[at:at + 4])) if len(data) >= at + 4 else set()
+
+
+def unfragmented(packet):
+    data = packet.data
+    return not (data[12:14] == b"\x08\0" and int.from_bytes(data[20:22], "big") & 0x3fff)
+
+
+def test_flow_filter_and_bpf_select_the_same(earlgrey, agreeing):
+    """The property, on captures without tunnels and VLANs, of packets in one piece."""
+    rng = random.Random(SEED + 2)
+    captures = [path for path, packets in agreeing.items() if plain(packets)]
+    assert len(captures) >= 20
+    for _ in range(60):
+        path = rng.choice(captures)
+        data = rng.choice(agreeing[path]).data
+        v4 = data[12:14] == b"\x08\0"
+        host = ".".join(map(str, data[26:30])) if v4 else "10.0.0.1"
+        at = 14 + (data[14] & 15) * 4 if v4 else 54
+        port = int.from_bytes(data[at:at + 2], "big") or 53
+        expression = rng.choice([
+            f"host {host}", f"src host {host}", f"tcp and port {port}", f"src port {port}", "udp", "icmp", "proto 6",
+            f"host {host} and not port {port}", f"net {host}/24", f"tcp and (src port {port} or dst port {port})"])
+        bpf = expression.replace("proto 6", "ip proto 6 or ip6 proto 6").replace("port", "port")
+        if "port" in expression:
+            bpf = f"(tcp or udp) and ({bpf})" if "not" not in expression else bpf
+        if "net " in bpf:
+            bpf = f"net {host.rsplit('.', 1)[0]}.0/24"
+        if not v4 and "host" in expression or "net " in expression and not v4:
+            continue
+        want = [p for p in tcpdump(path, bpf) if unfragmented(p)]
+        if "host" in expression or "net " in expression: # BPF's hosts are ARP's, too
+            want = [p for p in want if p.data[12:14] != b"\x08\x06"]
+        got = [p for p in written(earlgrey, "-r", path, "--outermost", expression) if unfragmented(p)]
+        assert bare(got) == bare(want), (path, expression, bpf)
+
+
+# ---- from flows ----
+
+def test_packets_of_a_flow(earlgrey, packets):
+    path, _truth = packets
+    earlgrey.ok("ingest", "-q", path, "-d", "data")
+    flow = earlgrey.rows("flows", "-d", "data", "proto tcp", "-s", "-packets", "-n", "1", "--fields",
+                         "flow_id,src_ip,dst_ip,src_port,dst_port,packets")[0]
+    way = f"src host {flow['src_ip']} and dst host {flow['dst_ip']} and src port {flow['src_port']} and dst port {flow['dst_port']}"
+    back = f"src host {flow['dst_ip']} and dst host {flow['src_ip']} and src port {flow['dst_port']} and dst port {flow['src_port']}"
+    one, both = tcpdump(path, way), tcpdump(path, f"({way}) or ({back})")
+    got = written(earlgrey, "-d", "data", "--flow", flow["flow_id"])
+    assert in_time(got) == in_time(one)[:len(got)] and len(got) == flow["packets"]
+    got = written(earlgrey, "-d", "data", "--flow", flow["flow_id"], "--both")
+    assert set(in_time(one)[:flow["packets"]]) <= set(got) <= set(both)
+    earlgrey.ok("flows", "-q", "-d", "data", "proto tcp", "-s", "-packets", "-n", "1", "--packets", "-w", "flow.pcap")
+    assert read(earlgrey.home / "flow.pcap") == written(earlgrey, "-d", "data", "--flow", flow["flow_id"])
+    earlgrey.ok("flows", "-q", "-d", "data", "proto udp", "--packets", "-w", "udp.pcap")
+    assert in_time(read(earlgrey.home / "udp.pcap")) == in_time(tcpdump(path, "udp"))
+    assert earlgrey.run("packets", "-d", "data", "--flow", "0" * 32).returncode == 1
+    assert "there is no flow 0000" in earlgrey.run("packets", "-d", "data", "--flow", "0" * 32).stderr
+    assert earlgrey.run("packets", "-d", "data", "--flow", "xyz").returncode == 2
+
+
+# ---- what is written ----
+
+def test_receipt(earlgrey, packets):
+    path, truth = packets
+    earlgrey.ok("ingest", "-q", path, "-d", "data")
+    earlgrey.ok("packets", "-q", "-d", "data", "udp", "-w", "out.pcap", "--receipt", "receipt.json")
+    receipt = json.loads((earlgrey.home / "receipt.json").read_text())
+    raw = (earlgrey.home / "out.pcap").read_bytes()
+    assert receipt["asked"]["filter"] == "proto = 17" and receipt["asked"]["dataset"].endswith("/data")
+    assert receipt["written"]["files"] == [{"file": "out.pcap", "packets": len(pcap(raw)), "bytes": len(raw),
+                                            "sha256": hashlib.sha256(raw).hexdigest()}]
+    assert receipt["read"]["rows"] == receipt["read"]["packets"] == receipt["written"]["packets"] == len(pcap(raw))
+    assert receipt["read"]["captures"][0]["file"] == str(path)
+    assert 0 < receipt["read"]["bytes"] <= 2 * path.stat().st_size
+    assert receipt["began"] <= receipt["ended"]
+    text = earlgrey.ok("packets", "-q", "-r", path, "-c", "3", "-w", "three.pcap", "--receipt", "-")
+    assert json.loads(text)["written"]["packets"] == 3
+    assert truth["packets"] == len(read(path))
+
+
+def test_bytes_that_are_read_are_few(earlgrey, packets):
+    """One packet out of a capture costs a page or two, not the capture."""
+    path, _truth = packets
+    earlgrey.ok("ingest", "-q", path, "-d", "data")
+    earlgrey.ok("packets", "-q", "-d", "data", "-c", "1", "-w", "one.pcap", "--receipt", "r.json")
+    assert json.loads((earlgrey.home / "r.json").read_text())["read"]["bytes"] <= 16384
+
+
+def test_several_files_and_formats(earlgrey, packets):
+    path, truth = packets
+    whole = read(path)
+    earlgrey.ok("packets", "-q", "-r", path, "--records-per-file", "7000", "-w", "part.pcap")
+    parts = sorted(earlgrey.home.glob("part*"))
+    assert [p.name for p in parts] == ["part+0001.pcap", "part+0002.pcap", "part+0003.pcap"]
+    assert [p for part in parts for p in read(part)] == whole
+    assert len(whole) == truth["packets"]
+    earlgrey.ok("packets", "-q", "-r", path, "-w", "all.pcapng")
+    assert read(earlgrey.home / "all.pcapng") == whole
+    raw = earlgrey.run("packets", "-q", "-r", path, "-w", "-", text=False).stdout
+    assert read(raw) == whole
+    piped = subprocess.run(["tcpdump", "-n", "-r", "-"], input=raw, capture_output=True, check=True)
+    assert len(piped.stdout.splitlines()) == len(whole)
+    assert earlgrey.run("packets", "-q", "-r", "-", "udp", "-w", "-", stdin=path.read_bytes(), text=False).stdout[24:] \
+        == earlgrey.run("packets", "-q", "-r", path, "udp", "-w", "-", text=False).stdout[24:]
+
+
+def capture(magic, link, packets):
+    """A pcap file of (seconds, fraction, bytes)."""
+    raw = struct.pack("<IHHIIII", magic, 2, 4, 0, 0, 65535, link)
+    for seconds, fraction, data in packets:
+        raw += struct.pack("<IIII", seconds, fraction, len(data), len(data)) + data
+    return raw
+
+
+T = 1_700_000_000
+NS = T * 10**9
+
+
+def test_times_and_link_types(earlgrey):
+    (earlgrey.home / "ns.pcap").write_bytes(capture(0xa1b23c4d, 1, [(T, 2000, b"a" * 60), (T + 1, 999999999, b"b" * 60)]))
+    (earlgrey.home / "us.pcap").write_bytes(capture(0xa1b2c3d4, 1, [(T + 2, 5, b"c" * 60)]))
+    (earlgrey.home / "sll.pcap").write_bytes(capture(0xa1b2c3d4, 113, [(T, 7, b"d" * 60)]))
+    earlgrey.ok("packets", "-q", "-r", "us.pcap", "-w", "1.pcap")
+    assert (earlgrey.home / "1.pcap").read_bytes()[:4] == b"\xd4\xc3\xb2\xa1"
+    earlgrey.ok("packets", "-q", "-r", "ns.pcap", "us.pcap", "-w", "2.pcap")
+    assert (earlgrey.home / "2.pcap").read_bytes()[:4] == b"\x4d\x3c\xb2\xa1"
+    assert [p.time_ns for p in read(earlgrey.home / "2.pcap")] == [NS + 2000, NS + 1999999999, NS + 2 * 10**9 + 5000]
+    done = earlgrey.run("packets", "-r", "ns.pcap", "sll.pcap", "-w", "3.pcap")
+    assert done.returncode == 2 and "--format pcapng holds both" in done.stderr and "1 and 113" in done.stderr
+    assert not list(earlgrey.home.glob("3.*"))
+    earlgrey.ok("ingest", "-q", "ns.pcap", "us.pcap", "sll.pcap", "-d", "data")
+    earlgrey.ok("packets", "-q", "-d", "data", "-w", "3.pcapng")
+    assert [(p.time_ns, p.link) for p in read(earlgrey.home / "3.pcapng")] == \
+        [(NS + 2000, 1), (NS + 7000, 113), (NS + 1999999999, 1), (NS + 2 * 10**9 + 5000, 1)]
+
+
+def test_rows_in_every_format(earlgrey, packets):
+    path, _truth = packets
+    want = [p.time_ns // 1000 for p in tcpdump(path, "udp")]
+    assert sorted(r["time"] for r in earlgrey.rows("packets", "-r", path, "udp", "--epoch")) == sorted(want)
+    for words in (["--bpf", "udp"], ["udp"], ["udp", "--outermost"]):
+        text = earlgrey.ok("packets", "-q", "-r", path, *words, "--epoch", "--fields", "time", "-o", "csv", "--no-header")
+        assert sorted(map(int, text.split())) == sorted(want), words
+    for form in ("table", "wide", "tsv", "jsonl", "markdown", "parquet", "arrow"):
+        assert earlgrey.run("packets", "-q", "-r", path, "-c", "5", "--bpf", "tcp", "-o", form, text=False).stdout, form
+    earlgrey.ok("packets", "-q", "-r", path, "-c", "5", "-w", "rows.csv")
+    assert (earlgrey.home / "rows.csv").read_text().count("\n") == 6
+    assert earlgrey.run("packets", "-q", "-r", path, "port 1 and port 2 and port 3", "--exit-status").returncode == 4
+
+
+# ---- trouble ----
+
+def test_nothing_is_written_over(earlgrey, packets):
+    path, _truth = packets
+    (earlgrey.home / "mine.pcap").write_text("mine")
+    done = earlgrey.run("packets", "-r", path, "-w", "mine.pcap")
+    assert (done.returncode, done.stderr) == (2, "earlgrey: packets: mine.pcap exists; --force writes over it\n")
+    assert (earlgrey.home / "mine.pcap").read_text() == "mine"
+    earlgrey.ok("packets", "-q", "-r", path, "-w", "mine.pcap", "--force")
+    assert len(read(earlgrey.home / "mine.pcap")) == len(read(path))
+
+
+@pytest.mark.parametrize("words, told", [
+    (["--bpf", "port 80 and foo"], "bpf filter 'port 80 and foo': unknown port 'foo'"),
+    (["--bytes", "ff*"], "byte pattern"),
+    (["--stellar", "NO_SUCH(1)"], "there is no function NO_SUCH"),
+    (["src_adr = 1"], "src_adr"),
+    (["--format", "pcapng"], "--format is of captures"),
+    (["--receipt", "r.json"], "--receipt is of captures"),
+    (["--fields", "src_prt"], "did you mean 'src_port'?"),
+    (["-w", "/nowhere/out.pcap"], "cannot write /nowhere/out.pcap"),
+    (["-w", "-", "--receipt", "-"], "cannot both go to standard output"),
+    (["-w", "-", "--records-per-file", "3"], "cannot be split"),
+])
+def test_bad_usage(earlgrey, packets, words, told):
+    path, _truth = packets
+    done = earlgrey.run("packets", "-r", path, *words)
+    assert done.returncode == (1 if "/nowhere/out.pcap" in words else 2), done.stderr
+    assert told in done.stderr and not done.stdout
+    assert not list(earlgrey.home.iterdir())
+
+
+def test_a_capture_that_changed_or_went_away(earlgrey, packets):
+    path, _truth = packets
+    mine = earlgrey.home / "mine.pcap"
+    mine.write_bytes(path.read_bytes())
+    earlgrey.ok("ingest", "-q", mine, "-d", "data")
+    raw = bytearray(mine.read_bytes())
+    raw[28] ^= 1 # a time
+    mine.write_bytes(raw)
+    done = earlgrey.run("packets", "-d", "data", "-w", "out.pcap")
+    assert done.returncode == 1 and "changed" in done.stderr and str(mine) in done.stderr
+    mine.unlink()
+    done = earlgrey.run("packets", "-d", "data", "-w", "out.pcap")
+    assert done.returncode == 1 and str(mine) in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not list(earlgrey.home.glob("out*"))
+
+
+def test_interrupted_leaves_nothing(earlgrey, packets):
+    """An end while it reads a pipe that never ends."""
+    path, _truth = packets
+    with subprocess.Popen([EARLGREY, "packets", "-r", "-", "-w", earlgrey.home / "out.pcap"], stdin=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=False) as child:
+        child.stdin.write(path.read_bytes()[:200000])
+        child.stdin.flush()
+        deadline = time.monotonic() + 20
+        while not list(earlgrey.home.glob("out.pcap*")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        told = child.stderr.read()
+        assert child.wait(20) in (1, 130), told
+    assert not list(earlgrey.home.glob("out*"))
+
+
+def test_a_reader_that_leaves(earlgrey, packets):
+    path, _truth = packets
+    with subprocess.Popen([EARLGREY, "packets", "-q", "-r", path, "-w", "-"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env={**os.environ, "HOME": str(earlgrey.home)}) as child:
+        assert len(child.stdout.read(100)) == 100
+        child.stdout.close()
+        assert child.wait(20) == 0 and child.stderr.read() == b""
