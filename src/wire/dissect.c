@@ -171,7 +171,10 @@ static uint32_t step(struct eg_walk *walk, uint32_t next) {
     case EG_NEXT_ARP:
     case EG_NEXT_RARP: return arp(walk);
     case EG_NEXT_LINK: return eg_step_link(walk);
+    case EG_NEXT_WIRELESS:
+    case EG_NEXT_WIRELESS_SWAPPED: return eg_step_wireless(walk, next == EG_NEXT_WIRELESS_SWAPPED);
     case EG_NEXT_LLC: return eg_step_llc(walk);
+    case EG_NEXT_SNAP: return eg_step_snap(walk, 0);
     case EG_NEXT_ETHERNET_BRIDGED: return eg_step_ethernet(walk);
     case EG_NEXT_PPP: return eg_step_ppp(walk);
     default: return eg_step_between(walk, next);
@@ -190,7 +193,7 @@ void eg_dissect_as(enum eg_view view, uint32_t link_type, struct eg_span frame,
     walk.view = view;
     walk.link_type = link_type;
     walk.headers = walk.tunnels = walk.tags = 0;
-    walk.inside = false;
+    walk.inside = walk.padded = false;
     if (trail) trail->count = 0;
     uint32_t next = link_type == EG_LINK_ETHERNET ? ethernet(&walk) : EG_NEXT_LINK;
     for (; next != EG_NEXT_NONE; next = step(&walk, next))

@@ -4,7 +4,7 @@
  * another. docs/internals/dissection.md is the page about it.
  *
  * A frame that ends early or contradicts itself gives what stands before that place, and a remark.
- * Sources: IEEE 802.3, 802.1Q, 802.1ad; RFC 1042, 1661, 3032, 791, 8200, 9293, 768, 792, 4443. */
+ * Sources: the link-layer header types of tcpdump.org; each file names those of its part. */
 #ifndef EG_WIRE_DISSECT_H
 #define EG_WIRE_DISSECT_H
 
@@ -14,17 +14,53 @@
 enum eg_link {
     EG_LINK_NULL = 0,
     EG_LINK_ETHERNET = 1,
+    EG_LINK_TOKEN_RING = 6,
+    EG_LINK_ARCNET_BSD = 7,
+    EG_LINK_SLIP = 8,
     EG_LINK_PPP = 9,
+    EG_LINK_FDDI = 10,
     EG_LINK_RAW_BSD = 12, /* what some writers put for RAW */
     EG_LINK_RAW_OPENBSD = 14,
     EG_LINK_PPP_HDLC = 50,
+    EG_LINK_PPP_ETHER = 51,
+    EG_LINK_ATM_RFC1483 = 100,
     EG_LINK_RAW = 101,
+    EG_LINK_CISCO_HDLC = 104,
+    EG_LINK_WIRELESS = 105,
+    EG_LINK_FRAME_RELAY = 107,
     EG_LINK_LOOP = 108,
+    EG_LINK_ENC = 109,
     EG_LINK_SLL = 113,
+    EG_LINK_PFLOG = 117,
+    EG_LINK_PRISM = 119,
+    EG_LINK_RADIOTAP = 127,
+    EG_LINK_ARCNET_LINUX = 129,
+    EG_LINK_FIREWIRE = 138,   /* IP over IEEE 1394 */
+    EG_LINK_PKTAP_USER = 149, /* what Apple wrote before PKTAP had a number */
+    EG_LINK_AVS = 163,
+    EG_LINK_PPP_PPPD = 166,
+    EG_LINK_JUNIPER_ETHER = 178,
+    EG_LINK_JUNIPER_PPP = 179,
+    EG_LINK_JUNIPER_FRAME_RELAY = 180,
+    EG_LINK_JUNIPER_HDLC = 181,
+    EG_LINK_MFR = 182,
+    EG_LINK_PPI = 192,
+    EG_LINK_PPP_WITH_DIRECTION = 204,
+    EG_LINK_HDLC_WITH_DIRECTION = 205,
+    EG_LINK_FRAME_RELAY_WITH_DIRECTION = 206,
     EG_LINK_MPLS = 219, /* begins with a label */
+    EG_LINK_IPNET = 226,
     EG_LINK_IPV4 = 228,
     EG_LINK_IPV6 = 229,
+    EG_LINK_NFLOG = 239,
+    EG_LINK_NETANALYZER = 240,
+    EG_LINK_IPOIB = 242,
+    EG_LINK_PKTAP = 258,
     EG_LINK_SLL2 = 276,
+    EG_LINK_BRCM = 281,
+    EG_LINK_BRCM_PREPENDED = 282,
+    EG_LINK_DSA = 284,
+    EG_LINK_EDSA = 285,
 };
 bool eg_link_supported(uint32_t link_type);
 

@@ -87,24 +87,29 @@ static uint32_t labels(struct eg_walk *walk) {
 
 /* ---- LLC and PPP ---- */
 
+/* An organisation and its number for the protocol, `at` bytes from the rest on. */
+uint32_t eg_step_snap(struct eg_walk *walk, uint32_t at) {
+    enum { ETHERTYPES = 0, ETHERTYPES_BRIDGED = 0xf8, BRIDGED = 0x0080c2 };
+    struct eg_span s = walk->rest.span;
+    if (!eg_walk_has(walk, at + 5)) return EG_NEXT_NONE;
+    uint32_t organisation = eg_be24(s, at), type = eg_be16(s, at + 3);
+    if (organisation == BRIDGED && (type == 1 || type == 7)) { /* 802.3 */
+        uint32_t padding = walk->link_type == EG_LINK_ATM_RFC1483 ? 2 : 0;
+        return eg_walk_take(walk, at + 5 + padding) ? EG_NEXT_ETHERNET_BRIDGED : EG_NEXT_NONE;
+    }
+    if (organisation != ETHERTYPES && organisation != ETHERTYPES_BRIDGED) return EG_NEXT_NONE;
+    (void)eg_walk_take(walk, at + 5);
+    return type > EG_NEXT_LENGTH_MAX ? type : EG_NEXT_NONE;
+}
+
 /* 802.2: IP stands behind a SNAP header with an EtherType, or behind its own access point. */
 uint32_t eg_step_llc(struct eg_walk *walk) {
-    struct eg_span s = walk->rest.span;
     if (!eg_walk_has(walk, 3)) return EG_NEXT_NONE;
-    uint32_t header = eg_be24(s, 0);
-    if (header == 0x060603) {
-        eg_walk_pass(walk, EG_HEADER_LINK, 0, 3);
-        return EG_NEXT_IPV4;
-    }
-    if (header != 0xaaaa03 || !eg_walk_has(walk, 8)) return EG_NEXT_NONE;
-    uint32_t organisation = eg_be24(s, 3), type = eg_be16(s, 6);
-    if (organisation == 0x0080c2 && (type == 1 || type == 7)) { /* bridged 802.3 */
-        eg_walk_pass(walk, EG_HEADER_LINK, 0, 8);
-        return EG_NEXT_ETHERNET_BRIDGED;
-    }
-    if (organisation != 0x000000 && organisation != 0x0000f8) return EG_NEXT_NONE;
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, 8);
-    return type > EG_NEXT_LENGTH_MAX ? type : EG_NEXT_NONE;
+    uint32_t header = eg_be24(walk->rest.span, 0);
+    if (header == 0xaaaa03) return eg_step_snap(walk, 3);
+    if (header != 0x060603) return EG_NEXT_NONE;
+    (void)eg_walk_take(walk, 3);
+    return EG_NEXT_IPV4;
 }
 
 /* Bridging behind PPP: flags, the kind of frame, and where the flags say so, a LAN's number. */

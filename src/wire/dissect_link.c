@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Link headers by the number that the capture format has for them.
  *
- * Sources: the link-layer header types of tcpdump.org; RFC 1661 and 1662 (PPP), 1547 (Cisco HDLC). */
+ * Source: the link-layer header types of tcpdump.org. */
 #include "wire/dissect_steps.h"
-
-bool eg_link_supported(uint32_t link_type) {
-    switch (link_type) {
-    case EG_LINK_NULL:
-    case EG_LINK_ETHERNET:
-    case EG_LINK_PPP:
-    case EG_LINK_RAW_BSD:
-    case EG_LINK_RAW_OPENBSD:
-    case EG_LINK_PPP_HDLC:
-    case EG_LINK_RAW:
-    case EG_LINK_LOOP:
-    case EG_LINK_SLL:
-    case EG_LINK_MPLS:
-    case EG_LINK_IPV4:
-    case EG_LINK_IPV6:
-    case EG_LINK_SLL2: return true;
-    default: return false;
-    }
-}
 
 /* NULL and LOOP: an address family of the capturing machine, in its own byte order (NULL) or in
  * network byte order (LOOP); some writers put an EtherType into the last two bytes. */
@@ -39,20 +20,6 @@ static uint32_t loopback(struct eg_walk *walk) {
     case 30: return EG_NEXT_IPV6; /* Darwin */
     default: return type == EG_NEXT_IPV4 || type == EG_NEXT_IPV6 ? type : (uint32_t)EG_NEXT_NONE;
     }
-}
-
-/* Unicast or multicast address, control, EtherType. */
-static uint32_t cisco_hdlc(struct eg_walk *walk) {
-    if (!eg_walk_has(walk, 4)) return EG_NEXT_NONE;
-    uint32_t type = eg_be16(walk->rest.span, 2);
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, 4);
-    return type > EG_NEXT_LENGTH_MAX ? type : EG_NEXT_NONE;
-}
-
-/* PPP with or without its HDLC address; some serial lines frame EtherTypes likewise. */
-static uint32_t serial(struct eg_walk *walk) {
-    uint8_t address = eg_u8(walk->rest.span, 0);
-    return address == 0x0f || address == 0x8f ? cisco_hdlc(walk) : eg_step_ppp(walk);
 }
 
 /* The kernel's "cooked" headers: the sender's address, and no receiver's. */
@@ -74,22 +41,85 @@ static uint32_t cooked(struct eg_walk *walk, uint32_t size, size_t type_at, size
     return type > EG_NEXT_LENGTH_MAX ? type : EG_NEXT_NONE;
 }
 
-uint32_t eg_step_link(struct eg_walk *walk) {
-    struct eg_span s = walk->rest.span;
+/* Which file knows a link type; NULL: none. */
+typedef uint32_t (*link_step)(struct eg_walk *);
+
+static uint32_t raw(struct eg_walk *walk) {
     switch (walk->link_type) {
-    case EG_LINK_ETHERNET: return eg_step_ethernet(walk);
-    case EG_LINK_NULL:
-    case EG_LINK_LOOP: return loopback(walk);
-    case EG_LINK_PPP:
-    case EG_LINK_PPP_HDLC: return serial(walk);
-    case EG_LINK_SLL: return cooked(walk, 16, 14, 2, eg_be16(s, 4), 6);
-    case EG_LINK_SLL2: return cooked(walk, 20, 0, 8, eg_u8(s, 11), 12);
-    case EG_LINK_RAW_BSD:
-    case EG_LINK_RAW_OPENBSD:
-    case EG_LINK_RAW: return EG_NEXT_IP_BY_VERSION;
     case EG_LINK_MPLS: return EG_NEXT_MPLS;
     case EG_LINK_IPV4: return EG_NEXT_IPV4;
     case EG_LINK_IPV6: return EG_NEXT_IPV6;
-    default: walk->out->remarks |= EG_REMARK_LINK_TYPE_UNSUPPORTED; return EG_NEXT_NONE;
+    default: return EG_NEXT_IP_BY_VERSION;
     }
+}
+
+static uint32_t cooked_1(struct eg_walk *walk) {
+    return cooked(walk, 16, 14, 2, eg_be16(walk->rest.span, 4), 6);
+}
+static uint32_t cooked_2(struct eg_walk *walk) {
+    return cooked(walk, 20, 0, 8, eg_u8(walk->rest.span, 11), 12);
+}
+
+static link_step step_of(uint32_t link_type) {
+    switch (link_type) {
+    case EG_LINK_ETHERNET: return eg_step_ethernet;
+    case EG_LINK_NULL:
+    case EG_LINK_LOOP: return loopback;
+    case EG_LINK_SLL: return cooked_1;
+    case EG_LINK_SLL2: return cooked_2;
+    case EG_LINK_RAW_BSD:
+    case EG_LINK_RAW_OPENBSD:
+    case EG_LINK_RAW:
+    case EG_LINK_MPLS:
+    case EG_LINK_IPV4:
+    case EG_LINK_IPV6: return raw;
+    case EG_LINK_SLIP:
+    case EG_LINK_PPP:
+    case EG_LINK_PPP_HDLC:
+    case EG_LINK_PPP_ETHER:
+    case EG_LINK_CISCO_HDLC:
+    case EG_LINK_FRAME_RELAY:
+    case EG_LINK_MFR:
+    case EG_LINK_PPP_PPPD:
+    case EG_LINK_PPP_WITH_DIRECTION:
+    case EG_LINK_HDLC_WITH_DIRECTION:
+    case EG_LINK_FRAME_RELAY_WITH_DIRECTION: return eg_step_serial;
+    case EG_LINK_TOKEN_RING:
+    case EG_LINK_FDDI:
+    case EG_LINK_ARCNET_BSD:
+    case EG_LINK_ARCNET_LINUX:
+    case EG_LINK_ATM_RFC1483:
+    case EG_LINK_FIREWIRE:
+    case EG_LINK_IPOIB:
+    case EG_LINK_NETANALYZER:
+    case EG_LINK_BRCM:
+    case EG_LINK_BRCM_PREPENDED:
+    case EG_LINK_DSA:
+    case EG_LINK_EDSA: return eg_step_lan;
+    case EG_LINK_WIRELESS:
+    case EG_LINK_RADIOTAP:
+    case EG_LINK_PRISM:
+    case EG_LINK_AVS: return eg_step_radio;
+    case EG_LINK_ENC:
+    case EG_LINK_PFLOG:
+    case EG_LINK_IPNET:
+    case EG_LINK_NFLOG:
+    case EG_LINK_PPI:
+    case EG_LINK_PKTAP:
+    case EG_LINK_PKTAP_USER:
+    case EG_LINK_JUNIPER_ETHER:
+    case EG_LINK_JUNIPER_PPP:
+    case EG_LINK_JUNIPER_FRAME_RELAY:
+    case EG_LINK_JUNIPER_HDLC: return eg_step_wrapped;
+    default: return NULL;
+    }
+}
+
+bool eg_link_supported(uint32_t link_type) { return step_of(link_type) != NULL; }
+
+uint32_t eg_step_link(struct eg_walk *walk) {
+    link_step step = step_of(walk->link_type);
+    if (step) return step(walk);
+    walk->out->remarks |= EG_REMARK_LINK_TYPE_UNSUPPORTED;
+    return EG_NEXT_NONE;
 }

@@ -40,9 +40,10 @@ enum eg_next {
     EG_NEXT_IP_OR_PPP,      /* likewise, and anything else is something else */
     EG_NEXT_METADATA_GRE,
     EG_NEXT_LLC,
+    EG_NEXT_SNAP,             /* LLC without its first three bytes */
     EG_NEXT_LINK,             /* what walk->link_type says */
     EG_NEXT_WIRELESS,         /* 802.11 */
-    EG_NEXT_WIRELESS_SWAPPED, /* with its first two bytes in the wrong order */
+    EG_NEXT_WIRELESS_SWAPPED, /* perhaps with its first two bytes in the wrong order */
     EG_NEXT_TUNNELS,          /* what follows is a tunnel's header */
     EG_NEXT_GRE,
     EG_NEXT_VXLAN,
@@ -83,6 +84,7 @@ struct eg_walk {
     uint32_t tunnels;   /* entered */
     uint32_t tags;      /* 802.1Q, of the link layer at hand */
     bool inside;        /* a tunnel has just been entered: what link layer comes is another one */
+    bool padded;        /* 802.11 headers have sizes of a multiple of 4 */
     struct eg_layers carrier; /* tunnels: what carries the tunnel entered last */
 };
 
@@ -122,12 +124,24 @@ static inline bool eg_walk_has(const struct eg_walk *walk, uint32_t size) {
         walk->out->remarks |= EG_REMARK_HEADER_BAD;
     return false;
 }
+/* A link layer's header of `size` bytes; false: it is not whole. */
+static inline bool eg_walk_take(struct eg_walk *walk, uint32_t size) {
+    bool whole = eg_walk_has(walk, size);
+    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    return whole;
+}
 static inline uint64_t eg_mac_at(struct eg_span s, size_t offset) {
     return (uint64_t)eg_be16(s, offset) << 32 | eg_be32(s, offset + 2);
 }
 
-/* The header of walk->link_type; dissect_link.c. */
+/* The header of walk->link_type; dissect_link.c. Those of a kind have a file of their own. */
 uint32_t eg_step_link(struct eg_walk *);
+uint32_t eg_step_serial(struct eg_walk *);
+uint32_t eg_step_lan(struct eg_walk *);
+uint32_t eg_step_wrapped(struct eg_walk *);
+uint32_t eg_step_radio(struct eg_walk *);
+/* 802.11; `swapped`: its first two bytes may stand in the wrong order. */
+uint32_t eg_step_wireless(struct eg_walk *, bool swapped);
 uint32_t eg_step_ethernet(struct eg_walk *);
 /* A link layer begins: behind a tunnel, what is known of the one in front of it is forgotten. */
 void eg_walk_link_begins(struct eg_walk *);
@@ -135,6 +149,7 @@ void eg_walk_link_begins(struct eg_walk *);
 /* What stands between link and network; dissect_between.c. EG_NEXT_NONE for what is not known. */
 uint32_t eg_step_between(struct eg_walk *, uint32_t next);
 uint32_t eg_step_llc(struct eg_walk *);
+uint32_t eg_step_snap(struct eg_walk *, uint32_t at);
 uint32_t eg_step_ppp(struct eg_walk *);
 
 uint32_t eg_step_ipv4(struct eg_walk *);

@@ -29,7 +29,9 @@ TUNNELS = {"erspan": "erspan", "gre": "gre", "vxlan": "vxlan", "geneve": "geneve
            "teredo": "teredo", "l2tp": "l2tp", "capwap.data": "capwap"}
 TEXTS = {"src_ip", "dst_ip", "src_mac", "dst_mac", "mpls_labels", "tunnel", "outer_src_ip",
          "outer_dst_ip"}
-LINKS = {0, 1, 9, 12, 14, 50, 101, 108, 113, 228, 229, 276}
+LINKS = {0, 1, 6, 7, 8, 9, 10, 12, 14, 50, 51, 100, 101, 104, 105, 107, 108, 109, 113, 117, 119, 127,
+         129, 138, 149, 163, 166, 178, 179, 180, 181, 182, 192, 204, 205, 206, 219, 226, 228, 229,
+         239, 240, 242, 258, 276, 281, 282, 284, 285}
 
 
 def nth(row, field, index=0):
