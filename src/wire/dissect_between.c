@@ -52,7 +52,9 @@ static uint32_t behind_labels(struct eg_walk *walk) {
         eg_walk_pass(walk, EG_HEADER_LINK, 0, 4);
         return EG_NEXT_ETHERNET_BRIDGED;
     }
-    return frame_at(s, 0) ? EG_NEXT_ETHERNET_BRIDGED : EG_NEXT_NONE;
+    if (frame_at(s, 0)) return EG_NEXT_ETHERNET_BRIDGED;
+    if (s.size < 18 && s.size < walk->rest.wire) walk->out->remarks |= EG_REMARK_FRAME_CUT;
+    return EG_NEXT_NONE;
 }
 
 static uint32_t labels_end(struct eg_walk *walk, struct eg_rest first) {
