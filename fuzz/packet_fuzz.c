@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Frames of any link type, any bytes: taken apart from an exact-size copy; every span must lie in
- * it, no length may exceed the wire, and a second look must say the same. What was found also gets
- * a Community ID, the same from either side.
+ * it, no length may exceed the wire, and a second look must say the same; so from the outside of its
+ * tunnels; the headers noted must follow each other inside it. What was found also gets a Community
+ * ID, the same from either side.
  *
  * Byte 0 chooses the link type, byte 1 how much longer the frame was on the wire. */
 #include "wire/community_id.h"
@@ -12,14 +13,47 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static const uint32_t links[] = {
-    EG_LINK_ETHERNET, EG_LINK_NULL, EG_LINK_PPP,     EG_LINK_PPP_HDLC,
-    EG_LINK_RAW,      EG_LINK_LOOP, EG_LINK_SLL,     EG_LINK_IPV4,
-    EG_LINK_IPV6,     EG_LINK_SLL2, EG_LINK_RAW_BSD, 127 /* not taken apart */,
+    EG_LINK_ETHERNET,     EG_LINK_NULL,          EG_LINK_PPP,         EG_LINK_PPP_HDLC,
+    EG_LINK_RAW,          EG_LINK_LOOP,          EG_LINK_SLL,         EG_LINK_IPV4,
+    EG_LINK_IPV6,         EG_LINK_SLL2,          EG_LINK_RAW_BSD,     147 /* not taken apart */,
+    EG_LINK_TOKEN_RING,   EG_LINK_ARCNET_BSD,    EG_LINK_SLIP,        EG_LINK_FDDI,
+    EG_LINK_PPP_ETHER,    EG_LINK_ATM_RFC1483,   EG_LINK_CISCO_HDLC,  EG_LINK_WIRELESS,
+    EG_LINK_FRAME_RELAY,  EG_LINK_ENC,           EG_LINK_PFLOG,       EG_LINK_PRISM,
+    EG_LINK_RADIOTAP,     EG_LINK_ARCNET_LINUX,  EG_LINK_FIREWIRE,    EG_LINK_AVS,
+    EG_LINK_PPP_PPPD,     EG_LINK_JUNIPER_ETHER, EG_LINK_JUNIPER_PPP, EG_LINK_JUNIPER_FRAME_RELAY,
+    EG_LINK_JUNIPER_HDLC, EG_LINK_MFR,           EG_LINK_PPI,         EG_LINK_PPP_WITH_DIRECTION,
+    EG_LINK_MPLS,         EG_LINK_IPNET,         EG_LINK_NFLOG,       EG_LINK_NETANALYZER,
+    EG_LINK_IPOIB,        EG_LINK_PKTAP,         EG_LINK_BRCM,        EG_LINK_BRCM_PREPENDED,
+    EG_LINK_DSA,          EG_LINK_EDSA,
 };
 
 static void span_check(struct eg_span frame, struct eg_span inside) {
     if (!inside.at && !inside.size) return;
     if (inside.at < frame.at || inside.at + inside.size > frame.at + frame.size) abort();
+}
+
+static void trail_check(struct eg_span frame, const struct eg_trail *trail) {
+    size_t end = 0;
+    if (trail->count > EG_TRAIL_MAX) abort();
+    for (uint32_t i = 0; i < trail->count; i++) {
+        if (trail->at[i].offset < end || !trail->at[i].size) abort();
+        if (!eg_span_has(frame, trail->at[i].offset, trail->at[i].size)) abort();
+        end = trail->at[i].offset + (size_t)trail->at[i].size;
+    }
+}
+
+static void tunnel_check(const struct eg_layers *inner, const struct eg_layers *outer) {
+    const uint32_t ends = EG_HAS_SRC | EG_HAS_DST;
+    if (outer->has & EG_HAS_OUTER) abort();
+    if (!(inner->has & EG_HAS_OUTER)) {
+        if (inner->has != outer->has || inner->tunnel != outer->tunnel) abort();
+        return;
+    }
+    if (!(inner->has & EG_HAS_TUNNEL) || (inner->has & ends) != ends) abort();
+    if (!(outer->has & EG_HAS_TUNNEL) || (outer->has & ends) != ends) abort();
+    if (memcmp(&inner->outer_src, &outer->src, sizeof inner->outer_src) != 0 ||
+        memcmp(&inner->outer_dst, &outer->dst, sizeof inner->outer_dst) != 0)
+        abort();
 }
 
 static void layers_check(struct eg_span frame, uint32_t wire, const struct eg_layers *layers) {
@@ -68,11 +102,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (!copy) return 0;
     if (held) memcpy(copy, bytes + 2, held);
     struct eg_span frame = eg_span(copy, held);
-    struct eg_layers one, two;
+    struct eg_layers one, two, outer;
+    struct eg_trail trail;
     memset(&one, 0x5a, sizeof one);
     memset(&two, 0xa5, sizeof two);
     eg_dissect(link_type, frame, wire, &one);
-    eg_dissect(link_type, frame, wire, &two);
+    eg_dissect_as(EG_VIEW_OUTERMOST, link_type, frame, wire, &trail, &outer);
+    trail_check(frame, &trail);
+    layers_check(frame, wire, &outer);
+    tunnel_check(&one, &outer);
+    eg_dissect_as(EG_VIEW_INNERMOST, link_type, frame, wire, &trail, &two);
+    trail_check(frame, &trail);
     if (memcmp(&one, &two, offsetof(struct eg_layers, mpls)) != 0) abort();
     layers_check(frame, wire, &one);
     community_check(&one);

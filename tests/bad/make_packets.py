@@ -158,6 +158,66 @@ case("B41-payload-length-0",
       (ip6(tcp(b"abc"), 6, length=0), {"proto": 6, "payload_length": 3})],
      {"header_bad": counted(1, 57)})
 
+# ---- B42: tunnels in tunnels: four are entered, and the fifth packet stands for the rest ----
+
+
+def around(kind, number, payload):
+    """`payload` in one more tunnel; the addresses say which."""
+    if kind == "gre":
+        header, proto = struct.pack(">HH", 0, 0x0800), 47
+    elif kind == "ipip":
+        header, proto = b"", 4
+    elif kind == "vxlan":
+        header, proto = struct.pack(">II", 0x08000000, number << 8) + MACS + b"\x08\x00", 17
+        header = struct.pack(">HHHH", 49152, 4789, 0, 0) + header
+    else:
+        header, proto = struct.pack(">HHI", 0x0000, 0x0800, number << 8), 17
+        header = struct.pack(">HHHH", 49152, 6081, 0, 0) + header
+    total = 20 + len(header) + len(payload)
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, total if total < 65536 else 0, 0x1234, 0x4000, 64,
+                       proto, 0, bytes((11, 0, 0, number)), bytes((12, 0, 0, number))
+                       ) + header + payload
+
+
+def nested(kind, depth):
+    packet = ip4(udp())
+    for number in range(depth, 0, -1):
+        packet = around(kind, number, packet)
+    return packet
+
+
+FROM, TO = {"outer_src_ip": "11.0.0.1", "outer_dst_ip": "12.0.0.1"}, {"src_ip": "11.0.0.5"}
+for kind, columns in {"gre": {"proto": 47, "src_port": None}, "ipip": {"proto": 4},
+                      "vxlan": {"proto": 17, "dst_port": 4789, "tunnel_id": 4},
+                      "geneve": {"proto": 17, "dst_port": 6081, "tunnel_id": 4}}.items():
+    deep = [nested(kind, depth) for depth in (1, 4, 5, 200)]
+    inside = {"src_ip": "10.0.0.1", "dst_port": 53, "payload_length": 1, "tunnel": kind}
+    case(f"B42-200-of-{kind}",
+         [(deep[0], FROM | inside), (deep[1], FROM | inside),
+          (deep[2], FROM | TO | columns | {"tunnel": kind}),
+          (deep[3], FROM | TO | columns | {"tunnel": kind})],
+         {"depth_exceeded": counted(2, len(deep[2]) + len(deep[3]))})
+two = around("gre", 1, around("vxlan", 2, ip4(udp())))
+one = around("vxlan", 2, ip4(udp()))
+zeros = around("vxlan", 2, bytes(40))
+empty = around("ipip", 1, b"")
+case("B42-of-every-kind",
+     [(around("gre", 1, around("vxlan", 2, around("ipip", 3, around("geneve", 4, ip4(udp()))))),
+       FROM | {"src_ip": "10.0.0.1", "dst_port": 53, "tunnel": "geneve", "tunnel_id": 4}),
+      (two, FROM | {"src_ip": "11.0.0.2", "tunnel": "gre", "dst_port": 4789}, 52),
+      (two, {"src_ip": "11.0.0.1", "dst_ip": "12.0.0.1", "proto": 47, "tunnel": "gre",
+             "outer_src_ip": None, "src_port": None}, 43),
+      (one, {"src_ip": "11.0.0.2", "tunnel": None, "dst_port": 4789}, 30),
+      (zeros, {"src_ip": "11.0.0.2", "tunnel": "vxlan", "outer_src_ip": None}),
+      (empty, {"src_ip": "11.0.0.1", "tunnel": "ipip", "outer_src_ip": None})],
+     {"frame_cut": counted(3, 2 * len(two) + len(one)),
+      "header_bad": counted(2, len(zeros) + len(empty))})
+case("B42-nothing-left-of-the-packet-outside",
+     [(around("vxlan", 7, ip4(bytes(8), 1)),
+       {"src_port": None, "dst_port": None, "icmp_type": 0, "proto": 1, "tunnel_id": 7}),
+      (ip4(tcp(), 6), {"tunnel": None, "tunnel_id": None, "outer_src_ip": None,
+                       "outer_dst_ip": None, "src_mac": None, "proto": 6})])
+
 # ---- B43: large frames ----
 case("B43-64-kib-and-more",
      [(ip4(tcp(b"abc"), 6, total=0), {"payload_length": 65600 - 40}, None, 65600),

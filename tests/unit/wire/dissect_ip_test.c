@@ -43,6 +43,26 @@ static void test_ipv4_options(void **state) {
 }
 
 /* B39 */
+/* RFC 4302: what is behind it counts, as in IPv6. */
+static void test_ipv4_authentication_header(void **state) {
+    (void)state;
+#define AH(next, length) next length "0000 00000001 00000001 0102030405060708090a0b0c "
+    struct eg_layers got = RAW(IP4("0034", "33") AH("11", "04") UDP("0008"));
+    assert_int_equal(got.remarks, 0);
+    assert_int_equal(got.proto, 17);
+    assert_int_equal(got.dst_port, 53);
+    assert_int_equal(got.ip_header_length, 44);
+    got = RAW(IP4("0034", "33") AH("11", "ff") UDP("0008"));
+    assert_int_equal(got.remarks, EG_REMARK_HEADER_BAD);
+    assert_int_equal(got.proto, 51);
+    got = layers_of(EG_LINK_RAW, IP4("0034", "33") AH("11", "04"), 52);
+    assert_int_equal(got.remarks, EG_REMARK_FRAME_CUT);
+    assert_int_equal(got.proto, 17);
+    got = RAW(IP4("001c", "33") "1104 0000 00000001");
+    assert_int_equal(got.remarks, EG_REMARK_HEADER_BAD);
+    assert_int_equal(got.proto, 51);
+}
+
 static void test_ipv4_lengths_that_lie(void **state) {
     (void)state;
     struct eg_layers got = RAW(IP4("0000", "06") TCP "aabbcc"); /* left to the network card */
@@ -274,6 +294,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ipv4_fields),
         cmocka_unit_test(test_ipv4_options),
+        cmocka_unit_test(test_ipv4_authentication_header),
         cmocka_unit_test(test_ipv4_lengths_that_lie),
         cmocka_unit_test(test_padding_is_no_payload),
         cmocka_unit_test(test_ipv4_fragments),

@@ -62,6 +62,27 @@ static void what_was_not_seen_stays(void **state) {
     free(row);
 }
 
+static void tunnels_have_their_columns(void **state) {
+    (void)state;
+    const uint8_t gre[] = {0x45, 0,    0,  56, 0, 1, 0,  0, 64, 47,   0, 0, 11, 0,  0, 1, 11, 0, 0,
+                           2,    0x20, 0,  8,  0, 0, 0,  0, 5,  0x45, 0, 0, 28, 0,  1, 0, 0,  9, 17,
+                           0,    0,    10, 0,  0, 1, 10, 0, 0,  2,    4, 0, 0,  53, 0, 8, 0,  0};
+    eg_column_set four = EG_SET(FLOWS, tunnel) | EG_SET(FLOWS, tunnel_id) |
+                         EG_SET(FLOWS, outer_src_ip) | EG_SET(FLOWS, outer_dst_ip);
+    struct eg_layers layers;
+    eg_dissect(EG_LINK_IPV4, eg_span(gre, sizeof gre), sizeof gre, &layers);
+    char *row = row_of(&layers, four | EG_SET(FLOWS, src_ip) | EG_SET(FLOWS, dst_port));
+    assert_string_equal(row, "src_ip=00000000000000000000ffff0a000001 dst_port=53 tunnel=gre "
+                             "tunnel_id=5 outer_src_ip=00000000000000000000ffff0b000001 "
+                             "outer_dst_ip=00000000000000000000ffff0b000002 ");
+    free(row);
+    eg_dissect_as(EG_VIEW_OUTERMOST, EG_LINK_IPV4, eg_span(gre, sizeof gre), sizeof gre, NULL,
+                  &layers);
+    row = row_of(&layers, four | EG_SET(FLOWS, src_ip));
+    assert_string_equal(row, "src_ip=00000000000000000000ffff0b000001 tunnel=gre tunnel_id=5 ");
+    free(row);
+}
+
 static void as_many_labels_as_are_kept(void **state) {
     (void)state;
     uint32_t labels[20];
@@ -83,6 +104,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layer_has_its_column),
         cmocka_unit_test(what_was_not_seen_stays),
+        cmocka_unit_test(tunnels_have_their_columns),
         cmocka_unit_test(as_many_labels_as_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

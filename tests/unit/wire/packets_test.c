@@ -81,10 +81,11 @@ struct run {
     struct eg_extract *extract;
 };
 
-static struct run run_of(const struct raw *raw, uint32_t capacity, eg_column_set columns,
-                         uint64_t *claimed, int times) {
+static struct run run_as(const struct raw *raw, uint32_t capacity, eg_column_set columns,
+                         uint64_t *claimed, int times, const struct eg_metering *metering) {
     struct run run = {0};
-    struct eg_extract_options options = {.columns = columns, .input_name = "a.pcap"};
+    struct eg_extract_options options = {
+        .columns = columns, .input_name = "a.pcap", .metering = metering};
     struct eg_extract_unit *unit;
     assert_int_equal(eg_builder_new(&run.out.rows, eg_table_get(EG_TABLE_PACKETS), EG_TABLE_PACKETS,
                                     capacity, columns, NULL),
@@ -98,6 +99,11 @@ static struct run run_of(const struct raw *raw, uint32_t capacity, eg_column_set
     assert_int_equal(eg_extract_packets.join(run.extract, NULL, &run.out, NULL), EG_OK);
     eg_out_seal(&run.out);
     return run;
+}
+
+static struct run run_of(const struct raw *raw, uint32_t capacity, eg_column_set columns,
+                         uint64_t *claimed, int times) {
+    return run_as(raw, capacity, columns, claimed, times, NULL);
 }
 
 static void run_free(struct run *run) {
@@ -282,6 +288,48 @@ static void test_only_the_columns_asked_for(void **state) {
     raw_free(&raw);
 }
 
+#define INSIDE IP4("001d", "11") UDP("0009") "55"
+static const struct given tunnels[] = {
+    {1, 228, INSIDE, 0, NULL},
+    {2, 228, "4500 0039 0001 0000 402f 0000 0b000001 0b000002 2000 0800 00000007" INSIDE, 0, NULL},
+    {3, 228, "4500 0031 0001 0000 4004 0000 0b000003 0b000004" INSIDE, 0, NULL},
+    {4, 228, "4500 0039 0001 0000 402f 0000 0b000001 0b000002 2000 0800 00000009" INSIDE, 0, NULL},
+    {5, 228, "4500 0018 0001 0000 402f 0000 0b000005 0b000006 0000 0000", 0, NULL},
+};
+
+static void test_tunnels(void **state) {
+    (void)state;
+    static const char *const names[] = {NULL, "gre", "ipip", "gre", "gre"};
+    static const int64_t ids[] = {NONE, 7, NONE, 9, NONE}, outer[] = {0, 1, 3, 1, 0};
+    static const int64_t ends[] = {1, 1, 1, 1, 5}, outermost_ends[] = {1, 1, 3, 1, 5};
+    static const struct eg_metering outermost = {.outermost = true};
+    struct raw raw = raw_of(tunnels, 5);
+    for (int view = 0; view < 2; view++) {
+        struct run run = run_as(&raw, 64, EG_COLUMNS_ALL, NULL, 1, view ? &outermost : NULL);
+        assert_int_equal(run.out.ready_count, 1);
+        const struct eg_batch *batch = run.out.ready[0];
+        for (uint32_t row = 0; row < 5; row++) {
+            assert_text(batch, COL(tunnel), row, names[row]);
+            assert_int_equal(value(batch, COL(tunnel_id), row), ids[row]);
+            const struct eg_addr *src = eg_col_addr(&batch->columns[COL(src_ip)]);
+            assert_int_equal(src[row].bytes[15], view ? outermost_ends[row] : ends[row]);
+            bool has = !view && outer[row];
+            assert_int_equal(eg_batch_valid(batch, COL(outer_src_ip), row), has);
+            assert_int_equal(eg_batch_valid(batch, COL(outer_dst_ip), row), has);
+            if (!has) continue;
+            const struct eg_addr *end = eg_col_addr(&batch->columns[COL(outer_dst_ip)]);
+            assert_int_equal(end[row].bytes[15], outer[row] + 1);
+        }
+        assert_int_equal(run.out.tally.count, 0);
+        run_free(&run);
+    }
+    struct run run = run_of(&raw, 64, EG_SET(PACKETS, tunnel), NULL, 1); /* and alone */
+    for (uint32_t row = 0; row < 5; row++)
+        assert_text(run.out.ready[0], COL(tunnel), row, names[row]);
+    run_free(&run);
+    raw_free(&raw);
+}
+
 static void test_memory_that_runs_out(void **state) {
     (void)state;
     struct raw raw = raw_of(mixed, MIXED);
@@ -335,6 +383,7 @@ int main(void) {
         cmocka_unit_test(test_any_capacity_gives_the_same_rows),
         cmocka_unit_test(test_claimed_frames_are_left_out),
         cmocka_unit_test(test_only_the_columns_asked_for),
+        cmocka_unit_test(test_tunnels),
         cmocka_unit_test(test_memory_that_runs_out),
         cmocka_unit_test(test_batch_without_frames),
     };
