@@ -73,8 +73,7 @@ static void test_the_ends_addresses(void **state) {
         "0802 0000 0a0b0c0d0e0f cccccccccccc 010203040506 1000",
         "0803 0000 cccccccccccc dddddddddddd 0a0b0c0d0e0f 1000 010203040506",
         "8000 0000 0a0b0c0d0e0f 010203040506 cccccccccccc 1000",
-        "8801 0000 cccccccccccc eeeeeeeeeeee ffffffffffff 1000 8000 0a0b0c0d0e0f 010203040506 0003"
-        "aaaa03",
+        "8801 0000 cccccccccccc eeeeeeeeeeee ffffffffffff 1000 8000 0a0b0c0d0e0f 010203040506 0000",
     };
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
         struct eg_layers got = layers_of(EG_LINK_WIRELESS, frames[i], 0);
