@@ -99,6 +99,13 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
     fprintf(stderr, "  %-9s %12s flows, %s packets\n", "kept",
             grouped(a->kept[EG_TABLE_FLOWS], n1, sizeof n1),
             grouped(a->kept[EG_TABLE_PACKETS], n3, sizeof n3));
+    if (a->metered && a->metered < a->kept[EG_TABLE_FLOWS])
+        fprintf(stderr, "  %-9s %12s of the flows are of exports, %s are metered from packets\n", "",
+                grouped(a->kept[EG_TABLE_FLOWS] - a->metered, n1, sizeof n1),
+                grouped(a->metered, n2, sizeof n2));
+    else if (a->metered)
+        fprintf(stderr, "  %-9s %12s of the flows are of exports, all are metered from packets\n",
+                "", "none");
     if (a->kept[EG_TABLE_COUNTERS])
         fprintf(stderr, "  %-9s %12s counter samples\n", "",
                 grouped(a->kept[EG_TABLE_COUNTERS], n1, sizeof n1));
@@ -160,6 +167,9 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
                      (unsigned long long)a->kept[EG_TABLE_FLOWS],
                      (unsigned long long)a->kept[EG_TABLE_PACKETS],
                      (unsigned long long)a->kept[EG_TABLE_COUNTERS]);
+    eg_strbuf_printf(&to, "\"flows\":{\"exports\":%llu,\"packet\":%llu},",
+                     (unsigned long long)(a->kept[EG_TABLE_FLOWS] - a->metered),
+                     (unsigned long long)a->metered);
     if (a->first_us <= a->last_us) {
         char first[40], last[40];
         eg_time_text(a->first_us, first);

@@ -31,9 +31,12 @@ static const struct eg_option options[] = {
      .type = EG_OPT_CHOICE,
      .offset = offsetof(struct eg_ingest_options, tables),
      .preset = "auto",
-     .choices = "auto|flows|packets|both",
-     .help = "Which tables to fill: auto keeps the flows of exports, and the packets that carried "
-             "none; both keeps the packets that carried exports too."},
+     .choices = "auto|exports|flows|packets|all",
+     .help = "Which tables to fill. auto: exports become flows, all other packets become both rows "
+             "of packets and flows metered from them. exports: only flows of exports. flows: flows "
+             "of both kinds. packets: only packets, those that carried exports too. all: exports "
+             "become flows, and they are packets, metered ones, too."},
+    EG_METERING_OPTIONS(struct eg_ingest_options, metering),
     {.name = "keep",
      .type = EG_OPT_CHOICE,
      .offset = offsetof(struct eg_ingest_options, keep),
@@ -229,6 +232,7 @@ static enum eg_exit ingest(struct eg_ingest *in) {
         return eg_complain_usage(call, "--once ends where --follow goes on; choose one");
     if (eg_ingest_groups(in, &err) < 0 ||
         eg_ports_read(&in->ports, &in->options->netflow_port, &err) < 0 ||
+        eg_metering_choose(&in->options->metering, &in->metering, &err) < 0 ||
         choose_sinks(in, &err) < 0 ||
         eg_ingest_upkeep_start(&upkeep, call, &in->options->upkeep, in->dataset, &err) < 0)
         return eg_complain(call, &err);
@@ -279,9 +283,10 @@ const struct eg_verb eg_verb_ingest = {
         "SIGHUP "
         "reads the configuration again.\n\n"
         "Reads captures (pcap or pcapng; plain, gzip, zstd, lz4 or xz, told by content; - is "
-        "standard input) and keeps the flow exports in them as the table flows and the other "
-        "packets as the table packets. At the end it accounts for all it saw: what was read, "
-        "decoded, kept, and lost, by cause.\n\n"
+        "standard input) and keeps the flow exports in them as the table flows. The other packets "
+        "become the table packets, and flows as well, metered from them (their column source says "
+        "packet); --idle, --active and those behind them say how. At the end it accounts for all "
+        "it saw: what was read, decoded, kept, and lost, by cause.\n\n"
         "A file that was ingested before adds nothing, under another name too; one that has grown "
         "adds what is new. An interrupted ingest is completed by running it again.",
     .examples = examples,

@@ -6,6 +6,7 @@
 
 #include "base/strbuf.h"
 #include "cli/ingest_upkeep.h"
+#include "cli/metering.h"
 #include "cli/ports.h"
 #include "cli/progress.h"
 #include "cli/sinks.h"
@@ -28,6 +29,7 @@ struct eg_ingest_options {
     int64_t every_us, files_max;
     const char *pattern, *after;
     struct eg_ingest_upkeep upkeep;
+    struct eg_metering_options metering;
     /* listening */
     const char *spool;
     struct eg_text_list sampling;
@@ -59,6 +61,7 @@ struct eg_ingest {
     char *to_items[EG_SINKS_MAX + 1];
     struct eg_strbuf record;
     struct eg_ports ports;
+    struct eg_metering metering;
     struct eg_group groups[EG_SINKS_MAX];
     size_t group_count;
     bool live;                    /* it goes on until it is told to end */

@@ -45,17 +45,26 @@ struct eg_ingest_run {
     } alarmed[ALARM_COUNT];
 };
 
-static void choose_parts(const struct eg_ingest *in, struct eg_scan_request *scan) {
+static void part_add(struct eg_scan_request *scan, const char *name) {
+    const struct eg_extract_type *extract = eg_registry_find(EG_STAGE_extract, name)->type;
+    scan->parts[scan->part_count++] = (struct eg_scan_part){
+        .extract = extract,
+        .columns = EG_COLUMNS_ALL,
+        .also_columns = extract->also == EG_TABLE_COUNT ? 0 : EG_COLUMNS_ALL,
+    };
+}
+
+/* Datagrams that were sent here are not metered: they are no traffic that was seen. */
+static void choose_parts(const struct eg_ingest *in, const struct eg_group *group,
+                         struct eg_scan_request *scan) {
     const char *tables = in->options->tables;
-    const struct eg_stage *exports = eg_registry_find(EG_STAGE_extract, "exports");
-    const struct eg_stage *packets = eg_registry_find(EG_STAGE_extract, "packets");
-    if (strcmp(tables, "packets") != 0)
-        scan->parts[scan->part_count++] = (struct eg_scan_part){
-            .extract = exports->type, .columns = EG_COLUMNS_ALL, .also_columns = EG_COLUMNS_ALL};
-    if (strcmp(tables, "flows") != 0)
-        scan->parts[scan->part_count++] =
-            (struct eg_scan_part){.extract = packets->type, .columns = EG_COLUMNS_ALL};
-    scan->claim = strcmp(tables, "auto") == 0;
+    bool all = strcmp(tables, "all") == 0, both = all || strcmp(tables, "auto") == 0;
+    bool flows = both || strcmp(tables, "flows") == 0;
+    if (flows || strcmp(tables, "exports") == 0) part_add(scan, "exports");
+    if (flows && group->kind != EG_GROUP_LISTEN) part_add(scan, "metered");
+    if (both || strcmp(tables, "packets") == 0) part_add(scan, "packets");
+    scan->claim = !all;
+    scan->metering = &in->metering;
 }
 
 static struct eg_ingest_shown *shown_of(struct eg_ingest_run *run) {
@@ -168,7 +177,7 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
         .flushed = in->live ? flushed : NULL,
         .flushed_to = run,
     };
-    choose_parts(in, &request.scan);
+    choose_parts(in, run->group, &request.scan);
     run->account = account;
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
     for (size_t i = 0; i < sinks.count; i++)

@@ -34,15 +34,16 @@ enum eg_status egi_outlet_init(struct egi_outlet *outlet, const struct eg_env *e
     outlet->format = eg_format_by_name(name);
     if (outlet->format == EG_FORMAT_COUNT)
         return eg_fail(err, EG_E_USAGE, "%s: there is no format '%s'", to->name, name);
-    if (scan->part_count > 1 && outlet->format != EG_FORMAT_JSONL)
-        return eg_fail(err, EG_E_USAGE,
-                       "%s: %s holds one table, and %s and %s were asked for; choose one of them, "
-                       "or jsonl",
-                       to->name, name, eg_table_name(scan->parts[0].extract->table),
-                       eg_table_name(scan->parts[1].extract->table));
     for (uint32_t i = 0; i < scan->part_count; i++) {
         const struct eg_scan_part *part = &scan->parts[i];
-        EG_TRY(encoder_make(outlet, part->extract->table, part->columns, err));
+        enum eg_table_id table = part->extract->table, first = scan->parts[0].extract->table;
+        if (table != first && outlet->format != EG_FORMAT_JSONL)
+            return eg_fail(err, EG_E_USAGE,
+                           "%s: %s holds one table, and %s and %s were asked for; choose one of "
+                           "them, or jsonl",
+                           to->name, name, eg_table_name(first), eg_table_name(table));
+        if (outlet->encoders[table]) continue; /* another part fills it, too */
+        EG_TRY(encoder_make(outlet, table, part->columns, err));
         if (part->also_columns && outlet->format == EG_FORMAT_JSONL)
             EG_TRY(encoder_make(outlet, part->extract->also, part->also_columns, err));
     }

@@ -29,6 +29,7 @@ struct pump_thread {
     pthread_t thread;
     char name[16];
     uint64_t rows[EG_TABLE_COUNT]; /* handed to the sinks in this round */
+    uint64_t metered;              /* of the flows */
     int64_t first_us, last_us;
 };
 
@@ -47,7 +48,7 @@ struct pump {
     /* what stands in the sinks, not flushed */
     struct eg_position *positions;
     size_t position_count, position_room;
-    uint64_t rows[EG_TABLE_COUNT];
+    uint64_t rows[EG_TABLE_COUNT], metered;
     int64_t first_us, last_us;
     bool dirty;
     uint64_t frames_flushed; /* as many had been read at the last flush */
@@ -81,6 +82,15 @@ static void times_note(struct pump_thread *self, const struct eg_batch *batch) {
     }
 }
 
+/* A batch is of one extract, and flows of packets are of no other. */
+static bool metered(const struct eg_batch *batch) {
+    const uint32_t col = EG_COL(FLOWS, source);
+    if (batch->table_id != EG_TABLE_FLOWS || !batch->rows || !eg_batch_valid(batch, col, 0))
+        return false;
+    struct eg_span source = eg_col_text(&batch->columns[col], 0);
+    return source.size == 6 && memcmp(source.at, "packet", 6) == 0;
+}
+
 static enum eg_status batch_deliver(struct pump_thread *self, struct eg_batch *batch,
                                     struct eg_error *err) {
     struct pump *pump = self->pump;
@@ -88,6 +98,7 @@ static enum eg_status batch_deliver(struct pump_thread *self, struct eg_batch *b
         if (pump->request->sinks[i].type->takes != EG_TAKES_RAW)
             EG_TRY(egi_outlet_write(&pump->outlets[i], batch, err));
     self->rows[batch->table_id] += batch->rows;
+    if (metered(batch)) self->metered += batch->rows;
     times_note(self, batch);
     uint64_t bytes = eg_batch_bytes(batch);
     if (atomic_fetch_add(&pump->bytes, bytes) + bytes >= pump->round_bytes)
@@ -185,6 +196,8 @@ static enum eg_status round_read(struct pump *pump, struct eg_error *err) {
             if (t->rows[table]) pump->dirty = true;
             t->rows[table] = 0;
         }
+        pump->metered += t->metered;
+        t->metered = 0;
         if (t->first_us < pump->first_us) pump->first_us = t->first_us;
         if (t->last_us > pump->last_us) pump->last_us = t->last_us;
     }
@@ -286,6 +299,8 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
         account->kept[table] += pump->rows[table];
         pump->rows[table] = 0;
     }
+    account->metered += pump->metered;
+    pump->metered = 0;
     if (pump->first_us < account->first_us) account->first_us = pump->first_us;
     if (pump->last_us > account->last_us) account->last_us = pump->last_us;
     if (pump->request->flushed) {

@@ -49,6 +49,7 @@ struct eg_pump_request {
 struct eg_pump_account {
     struct eg_scan_progress seen;
     uint64_t kept[EG_TABLE_COUNT]; /* rows durable in the first sink */
+    uint64_t metered;              /* of the flows kept: those made of packets */
     uint64_t inputs, inputs_known;
     uint64_t
         inputs_failed;     /* could not be opened or read on; one that is merely cut is not among */

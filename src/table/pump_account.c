@@ -48,6 +48,7 @@ enum eg_status eg_pump_account_merge(struct eg_pump_account *into,
         into->seen.rows[table] += from->seen.rows[table];
         into->kept[table] += from->kept[table];
     }
+    into->metered += from->metered;
     into->inputs += from->inputs;
     into->inputs_known += from->inputs_known;
     into->inputs_failed += from->inputs_failed;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Options of metering as the meter takes them. */
+#include "cli/metering.h"
+
+#include <string.h>
+
+enum eg_status eg_metering_choose(const struct eg_metering_options *options,
+                                  struct eg_metering *out, struct eg_error *err) {
+    *out = (struct eg_metering){
+        .idle_us = options->idle_us,
+        .active_us = options->active_us,
+        .memory_max = (uint64_t)options->memory,
+        .one_way = options->one_way,
+        .outermost = options->outermost,
+        .payload_bytes = (uint32_t)options->payload,
+    };
+    for (size_t i = 0; i < options->key.count; i++) {
+        const char *name = options->key.items[i];
+        if (strcmp(name, "vlan") == 0)
+            out->vlan_key = true;
+        else if (strcmp(name, "tunnel") == 0)
+            out->tunnel_key = true;
+        else
+            return eg_fail(err, EG_E_USAGE, "--flow-key takes vlan and tunnel, not '%.60s'", name);
+    }
+    return EG_OK;
+}
