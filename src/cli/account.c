@@ -64,9 +64,19 @@ static uint64_t kept_rows(const struct eg_pump_account *a, const struct eg_tally
     uint64_t kept = a->kept[table];
     for (uint32_t i = 0; quarantined && i < quarantined->count; i++) {
         const struct eg_tally_entry *e = &quarantined->entries[i];
-        bool packets = strcmp(e->source, "packet") == 0;
-        uint64_t rows = (uint64_t)(packets ? e->packets : e->records);
-        if (packets == (table == EG_TABLE_PACKETS)) kept -= rows < kept ? rows : kept;
+        bool of_packets = strcmp(e->source, "packet") == 0;
+        uint64_t rows = (uint64_t)(table == EG_TABLE_FLOWS ? e->records : e->packets);
+        if (of_packets || table == EG_TABLE_FLOWS) kept -= rows < kept ? rows : kept;
+    }
+    return kept;
+}
+
+static uint64_t kept_metered(const struct eg_pump_account *a, const struct eg_tally *quarantined) {
+    uint64_t kept = a->metered;
+    for (uint32_t i = 0; quarantined && i < quarantined->count; i++) {
+        const struct eg_tally_entry *e = &quarantined->entries[i];
+        uint64_t rows = (uint64_t)e->records;
+        if (strcmp(e->source, "packet") == 0) kept -= rows < kept ? rows : kept;
     }
     return kept;
 }
@@ -201,6 +211,7 @@ enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_ac
     struct eg_pump_account account = *given, *a = &account;
     for (enum eg_table_id table = EG_TABLE_FLOWS; table <= EG_TABLE_PACKETS; table++)
         account.kept[table] = kept_rows(given, quarantined, table);
+    account.metered = kept_metered(given, quarantined);
     struct eg_tally all = {0};
     eg_tally_merge(&all, &a->tally);
     if (quarantined) eg_tally_merge(&all, quarantined);

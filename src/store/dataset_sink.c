@@ -128,6 +128,8 @@ static void count_quarantined(struct eg_sink *sink, const struct eg_batch *batch
             blame.domain = int_or(batch, EG_COL(FLOWS, domain), row, -1);
             packets = int_or(batch, EG_COL(FLOWS, packets), row, 0);
             bytes = int_or(batch, EG_COL(FLOWS, bytes), row, 0);
+            /* of packets: their rows are counted by themselves */
+            if (strcmp(blame.source, "packet") == 0) packets = bytes = 0;
         } else if (batch->table_id == EG_TABLE_PACKETS) {
             bytes = int_or(batch, EG_COL(PACKETS, length), row, 0);
         }
