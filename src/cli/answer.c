@@ -240,6 +240,38 @@ static bool is_loss(struct eg_span cause) {
     return true;
 }
 
+/* The first row of a query as whole numbers; a null is 0. */
+static enum eg_status numbers(struct eg_engine *engine, const char *sql, int64_t *out,
+                              uint32_t count, struct eg_error *err) {
+    struct eg_result *result = NULL;
+    struct eg_batch *batch = NULL;
+    memset(out, 0, count * sizeof *out);
+    enum eg_status status = eg_engine_query(engine, sql, &result, err);
+    if (status >= 0) status = eg_result_next(result, &batch, err);
+    for (uint32_t i = 0; status == EG_OK && i < count; i++)
+        if (eg_batch_valid(batch, i, 0)) out[i] = eg_col_int(&batch->columns[i], 0);
+    eg_batch_unref(batch);
+    eg_result_free(result);
+    return status;
+}
+
+/* Exports answered; how much else was metered. */
+static void tell_metered(struct eg_report *report, struct eg_engine *engine) {
+    struct eg_strbuf kinds = {0}, sql = {0};
+    struct eg_error err;
+    int64_t found[2];
+    kinds_of_export(&report->origin, engine, &kinds);
+    if (eg_sql_sources(&report->origin, false, &sql, &err) >= 0 &&
+        numbers(engine, sql.text, found, 2, &err) >= 0 && found[1])
+        eg_note(
+            report->call,
+            "earlgrey: answered from flow exports%s; the %lld flows metered from packets beside "
+            "them are not in it (--source packet chooses them)",
+            kinds.text ? kinds.text : "", (long long)found[1]);
+    eg_strbuf_reset(&kinds);
+    eg_strbuf_reset(&sql);
+}
+
 /* What a dataset lost in the time asked about, and what it keeps beside the flows. */
 static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
     struct eg_origin origin = report->origin;
@@ -269,11 +301,16 @@ static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
         eg_result_free(result);
     }
     eg_strbuf_reset(&sql);
+    if (report->origin.count == EG_COUNT_EXPORTS) {
+        tell_metered(report, engine);
+        return;
+    }
     struct eg_dataset_file *files = NULL;
     size_t count = 0;
     uint64_t packets = 0;
-    if (origin.from_packets || eg_dataset_files(origin.dataset, EG_TABLE_PACKETS, origin.from_us,
-                                                origin.to_us, &files, &count, &err) < 0)
+    if (origin.from_packets || origin.source || origin.count == EG_COUNT_METERED ||
+        eg_dataset_files(origin.dataset, EG_TABLE_PACKETS, origin.from_us, origin.to_us, &files,
+                         &count, &err) < 0)
         return;
     for (size_t i = 0; i < count; i++) packets += files[i].rows;
     eg_dataset_files_free(files, count);
@@ -313,28 +350,13 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
     if (report->origin.dataset && report->about_flows && !report->call->common->quiet)
         tell_dataset(report, engine);
     struct eg_scan_progress seen = eg_engine_progress(engine);
-    if (report->capture_count && !report->origin.from_packets && seen.datagrams &&
+    if (report->capture_count && report->origin.count == EG_COUNT_EXPORTS && seen.datagrams &&
         seen.frames > seen.datagrams)
         eg_note(report->call,
                 "earlgrey: answered from flow exports; %llu other packets are not in "
                 "it (--source packet chooses them)",
                 (unsigned long long)(seen.frames - seen.datagrams));
     return failed;
-}
-
-/* The first row of a query as whole numbers; a null is 0. */
-static enum eg_status numbers(struct eg_engine *engine, const char *sql, int64_t *out,
-                              uint32_t count, struct eg_error *err) {
-    struct eg_result *result = NULL;
-    struct eg_batch *batch = NULL;
-    memset(out, 0, count * sizeof *out);
-    enum eg_status status = eg_engine_query(engine, sql, &result, err);
-    if (status >= 0) status = eg_result_next(result, &batch, err);
-    for (uint32_t i = 0; status == EG_OK && i < count; i++)
-        if (eg_batch_valid(batch, i, 0)) out[i] = eg_col_int(&batch->columns[i], 0);
-    eg_batch_unref(batch);
-    eg_result_free(result);
-    return status;
 }
 
 #define LOOK_ROWS 200000 /* for flows that several exporters reported: what a look may cost */
@@ -457,14 +479,25 @@ enum eg_exit eg_report_run_in(struct eg_report *report, struct eg_engine *engine
     return code;
 }
 
+/* The engine of our own questions, which serves all of a report's. */
+static enum eg_status own_engine(struct eg_report *report, struct eg_engine **out,
+                                 struct eg_error *err) {
+    if (!report->engine)
+        EG_TRY(eg_report_engine(report, EG_SQL_MACROS, false, &report->engine, err));
+    *out = report->engine;
+    return EG_OK;
+}
+
 enum eg_exit eg_report_run(struct eg_report *report, const char *before, const char *sql,
                            bool locked) {
     struct eg_engine *engine = NULL;
     struct eg_error err;
-    enum eg_status status = eg_report_engine(report, before, locked, &engine, &err);
+    bool own = !locked && before && strcmp(before, EG_SQL_MACROS) == 0;
+    enum eg_status status = own ? own_engine(report, &engine, &err)
+                                : eg_report_engine(report, before, locked, &engine, &err);
     enum eg_exit code =
         status < 0 ? eg_report_failed(report, &err, 0) : eg_report_run_in(report, engine, sql);
-    eg_engine_close(engine);
+    if (!own) eg_engine_close(engine);
     return code;
 }
 
@@ -472,8 +505,7 @@ enum eg_exit eg_report_numbers(struct eg_report *report, const char *sql, int64_
                                uint32_t count) {
     struct eg_engine *engine = NULL;
     struct eg_error err;
-    enum eg_status status = eg_report_engine(report, EG_SQL_MACROS, false, &engine, &err);
+    enum eg_status status = own_engine(report, &engine, &err);
     if (status >= 0) status = numbers(engine, sql, out, count, &err);
-    eg_engine_close(engine);
     return status < 0 ? eg_report_failed(report, &err, 0) : EG_EXIT_DONE;
 }

@@ -12,6 +12,7 @@ struct flows_options {
 static const struct eg_option options[] = {
     EG_REPORT_ORIGIN_OPTIONS(struct flows_options),
     EG_REPORT_DEDUP_OPTION(struct flows_options),
+    EG_METERING_OPTIONS(struct flows_options, report.metering),
     {.name = "number",
      .letter = 'n',
      .type = EG_OPT_INT,
@@ -105,7 +106,8 @@ static enum eg_exit packets_of(struct eg_report *report, const struct flows_opti
 }
 
 static enum eg_exit run(struct eg_call *call) {
-    const struct flows_options *o = call->options;
+    struct flows_options *o = call->options;
+    o->report.records = true;
     if (!o->packets && (o->both || o->force || o->receipt))
         return eg_complain_usage(call, "--%s goes with --packets",
                                  o->both    ? "both"
@@ -127,7 +129,11 @@ const struct eg_verb eg_verb_flows = {
     .summary = "flow records",
     .synopsis = "[FILTER]",
     .description = "Shows the flow records that a filter selects. A flow belongs to the time given "
-                   "with -t when it overlaps it; --match chooses otherwise.",
+                   "with -t when it overlaps it; --match chooses otherwise.\n\n"
+                   "With -r they come straight from captures: the flow exports in them or, where "
+                   "there are none, flows metered from their packets (--source packet meters "
+                   "packets beside exports, too). Of a dataset that holds both, the exports are "
+                   "shown, and the others with --source packet.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct flows_options),

@@ -48,8 +48,9 @@ struct eg_metering_options {
          .min = 1 << 20,                                                                           \
          .max = INT64_C(1) << 40,                                                                  \
          .value_name = "BYTES",                                                                    \
-         .help = "Flows of packets: what their cache may take; beyond that the flow that has been " \
-                 "idle the longest is given out early, and counted (flow_emergency)."},            \
+         .help =                                                                                   \
+             "Flows of packets: what their cache may take; beyond that the flow that has been "    \
+             "idle the longest is given out early, and counted (flow_emergency)."},                \
         {.name = "outermost",                                                                      \
          .type = EG_OPT_FLAG,                                                                      \
          .offset = offsetof(S, field.outermost),                                                   \

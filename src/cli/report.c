@@ -159,7 +159,7 @@ static enum eg_exit look_at_captures(struct eg_report *report) {
         report->captures[i] = report->spool;
     }
     bool asked = report->options->source && strcmp(report->options->source, "packet") == 0;
-    report->origin.from_packets = asked;
+    report->origin.from_packets = asked && !report->options->records;
     enum eg_exit code = check_readable(report);
     if (code != EG_EXIT_DONE || asked || report->options->source || report->options->explain)
         return code;
@@ -167,14 +167,77 @@ static enum eg_exit look_at_captures(struct eg_report *report) {
     struct eg_error err;
     if (eg_capture_look(&report->call->env, &report->origin, &kind, &err) < 0)
         return eg_complain(report->call, &err);
-    if (!kind.has_exports) {
-        report->origin.from_packets = true;
-        if (kind.frames) /* else the query says what is wrong with it */
-            eg_note(report->call,
-                    "earlgrey: %s: no flow exports in it; answered from its packets "
-                    "(bytes are those on the wire)",
-                    report->capture_count == 1 ? report->captures[0] : "captures");
+    report->origin.count = kind.without ? EG_COUNT_ALL : EG_COUNT_EXPORTS;
+    if (kind.with && kind.without)
+        eg_note(report->call,
+                "earlgrey: %zu of %zu captures hold no flow exports: their packets are metered; of "
+                "the others only the exports count (--source packet meters all packets)",
+                kind.without, kind.with + kind.without);
+    if (kind.with) return EG_EXIT_DONE;
+    report->origin.from_packets = !report->options->records;
+    report->origin.count = EG_COUNT_METERED;
+    if (kind.frames) /* else the query says what is wrong with it */
+        eg_note(report->call,
+                "earlgrey: %s: no flow exports in %s; %s (bytes are those on the wire)",
+                report->capture_count == 1 ? report->captures[0] : "captures",
+                report->capture_count == 1 ? "it" : "them",
+                report->options->records ? "these flows are metered from its packets"
+                                         : "answered from its packets");
+    return EG_EXIT_DONE;
+}
+
+/* Whether a table has files in the time asked for. */
+static enum eg_status has_files(const struct eg_report *report, enum eg_table_id table, bool *out,
+                                struct eg_error *err) {
+    struct eg_dataset_file *files = NULL;
+    size_t count = 0;
+    EG_TRY(eg_dataset_files(report->origin.dataset, table, report->origin.from_us,
+                            report->origin.to_us, &files, &count, err));
+    eg_dataset_files_free(files, count);
+    *out = count > 0;
+    return EG_OK;
+}
+
+/* Whose flows a dataset holds, in the time asked for. A file that went away meanwhile is for the
+ * question itself to look for anew: then all count. */
+static enum eg_exit whose_flows(struct eg_report *report, int64_t found[2]) {
+    struct eg_strbuf sql = {0};
+    struct eg_error err;
+    enum eg_exit code = EG_EXIT_DONE;
+    if (eg_sql_sources(&report->origin, true, &sql, &err) < 0)
+        code = eg_complain(report->call, &err);
+    else
+        code = eg_report_numbers(report, sql.text, found, 2);
+    eg_strbuf_reset(&sql);
+    return report->again ? EG_EXIT_DONE : code;
+}
+
+/* Of a dataset that holds flows of exports and packets, which of them answer: exports win. */
+static enum eg_exit choose_rows(struct eg_report *report) {
+    struct eg_origin *origin = &report->origin;
+    struct eg_error err;
+    bool flows, packets, asked = origin->source && strcmp(origin->source, "packet") == 0;
+    int64_t found[2] = {0, 0}; /* exports, metered */
+    if (origin->source && !asked) return EG_EXIT_DONE;
+    if (has_files(report, EG_TABLE_FLOWS, &flows, &err) < 0 ||
+        has_files(report, EG_TABLE_PACKETS, &packets, &err) < 0)
+        return eg_complain(report->call, &err);
+    enum eg_exit code = flows ? whose_flows(report, found) : EG_EXIT_DONE;
+    report->again = false;
+    if (code != EG_EXIT_DONE) return code;
+    if (!asked && found[0]) {
+        origin->count = found[1] ? EG_COUNT_EXPORTS : EG_COUNT_ALL;
+        return EG_EXIT_DONE;
     }
+    /* packets tell when each came, flows what metering has found out */
+    origin->count = found[1] ? EG_COUNT_METERED : EG_COUNT_ALL;
+    origin->from_packets = packets && !(report->options->records && found[1]);
+    if (!asked && (found[1] || packets))
+        eg_note(report->call,
+                "earlgrey: %s: no flow exports in it; %s (bytes are those on the wire)",
+                report->options->dataset,
+                origin->from_packets ? "answered from its packets"
+                                     : "answered from flows metered from packets");
     return EG_EXIT_DONE;
 }
 
@@ -190,32 +253,7 @@ static enum eg_exit open_dataset(struct eg_report *report, bool about_flows) {
                         &report->call->env, &err) < 0)
         return eg_complain(report->call, &err);
     report->origin.source = report->options->source;
-    if (!about_flows) return EG_EXIT_DONE;
-    if (report->options->source && strcmp(report->options->source, "packet") == 0) {
-        report->origin.from_packets = true;
-        return EG_EXIT_DONE;
-    }
-    /* as with a capture: where there are no flows at all, the packets answer */
-    size_t flows = 0, packets = 0;
-    struct eg_dataset_file *files = NULL;
-    if (eg_dataset_files(report->origin.dataset, EG_TABLE_FLOWS, INT64_MIN, INT64_MAX, &files,
-                         &flows, &err) < 0)
-        return eg_complain(report->call, &err);
-    eg_dataset_files_free(files, flows);
-    if (flows || report->options->source) return EG_EXIT_DONE;
-    files = NULL;
-    if (eg_dataset_files(report->origin.dataset, EG_TABLE_PACKETS, INT64_MIN, INT64_MAX, &files,
-                         &packets, &err) < 0)
-        return eg_complain(report->call, &err);
-    eg_dataset_files_free(files, packets);
-    if (packets) {
-        report->origin.from_packets = true;
-        eg_note(report->call,
-                "earlgrey: %s: no flow records in it; answered from its packets "
-                "(bytes are those on the wire)",
-                report->options->dataset);
-    }
-    return EG_EXIT_DONE;
+    return about_flows ? choose_rows(report) : EG_EXIT_DONE;
 }
 
 enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
@@ -231,6 +269,12 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     if (code == EG_EXIT_DONE) code = check_source(report);
     if (code != EG_EXIT_DONE) return code;
     report->origin.source = options->source;
+    if (options->metering.idle_us) {
+        struct eg_error err;
+        if (eg_metering_choose(&options->metering, &report->metering, &err) < 0)
+            return eg_complain(call, &err);
+        report->origin.metering = &report->metering;
+    }
     bool about_flows = report->about_flows = table == EG_TABLE_FLOWS;
     if (report->capture_count)
         return about_flows ? look_at_captures(report) : check_readable(report);
@@ -238,6 +282,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
 }
 
 void eg_report_close(struct eg_report *report) {
+    eg_engine_close(report->engine);
     eg_dataset_close(report->origin.dataset);
     eg_filter_free(report->filter);
     eg_free(report->captures);

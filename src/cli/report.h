@@ -4,6 +4,7 @@
 #ifndef EG_CLI_REPORT_H
 #define EG_CLI_REPORT_H
 
+#include "cli/metering.h"
 #include "cli/ports.h"
 #include "cli/spool.h"
 #include "cli/verb.h"
@@ -26,6 +27,8 @@ struct eg_report_options {
     const char *units;
     int64_t threads;
     const char *memory_limit;
+    struct eg_metering_options metering; /* of the verbs that name them */
+    bool records; /* no option: the verb is about flow records, which packets are metered for */
 };
 
 /* The table entries of the options above, for a struct S whose member `report` they are. */
@@ -143,6 +146,8 @@ struct eg_report {
     struct eg_origin origin;
     struct eg_filter *filter;
     struct eg_ports ports;
+    struct eg_metering metering;
+    struct eg_engine *engine; /* of our own questions; NULL: none was asked yet */
     char **captures;
     size_t capture_count;
     char spool[EG_SPOOL_PATH]; /* the copy of a pipe; at most one capture can be one */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `earlgrey top`: the largest talkers. */
+#include "base/alloc.h"
 #include "cli/report.h"
 
 #include <string.h>
@@ -28,8 +29,8 @@ static const struct eg_option options[] = {
      .type = EG_OPT_CHOICE,
      .offset = offsetof(struct top_options, metric),
      .preset = "bytes",
-     .choices = "bytes|packets|flows",
-     .help = "What to rank by."},
+     .choices = "bytes|packets|flows|retransmissions",
+     .help = "What to rank by; retransmissions are known of flows that are metered from packets."},
     {.name = "number",
      .letter = 'n',
      .type = EG_OPT_INT,
@@ -90,8 +91,20 @@ static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
     return eg_sql_top(&request, sql, &err) < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
 }
 
+/* FIELD/METRIC or -m. */
+static bool about_retransmissions(const struct top_options *o) {
+    bool asked = strcmp(o->metric, "retransmissions") == 0;
+    for (size_t i = 0; i < o->by.count; i++) {
+        const char *slash = strchr(o->by.items[i], '/');
+        if (slash) asked = strcmp(slash, "/retransmissions") == 0;
+    }
+    return asked;
+}
+
 static enum eg_exit run(struct eg_call *call) {
-    const struct top_options *o = call->options;
+    struct top_options *o = call->options;
+    o->report.records = about_retransmissions(o);
+    if (o->report.records && !o->report.source) o->report.source = eg_strdup("packet");
     return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
 }
 

@@ -3,6 +3,7 @@
 #include "engine/scan_call.h"
 
 #include "base/alloc.h"
+#include "engine/exports_look.h"
 #include "wire/book.h"
 
 #include <string.h>
@@ -104,6 +105,62 @@ static enum eg_status read_addresses(struct eg_scan_call *call, duckdb_bind_info
     return status;
 }
 
+static enum eg_status read_source(struct eg_scan_call *call, duckdb_bind_info info,
+                                  struct eg_error *err) {
+    static const char *const names[] = {[EG_FLOWS_AUTO] = "auto",
+                                        [EG_FLOWS_EXPORTS] = "exports",
+                                        [EG_FLOWS_PACKET] = "packet",
+                                        [EG_FLOWS_ALL] = "all"};
+    duckdb_value value = duckdb_bind_get_named_parameter(info, "source");
+    char *text = text_of(value);
+    duckdb_destroy_value(&value);
+    if (!text) return EG_OK;
+    size_t i = 0;
+    while (i < sizeof names / sizeof *names && strcmp(names[i], text) != 0) i++;
+    enum eg_status status = EG_OK;
+    if (i < sizeof names / sizeof *names) call->flows_of = (enum eg_flows_of)i;
+    else status = eg_fail(err, EG_E_USAGE, "source := '%s' is none of auto, exports, packet, all", text);
+    duckdb_free(text);
+    return status;
+}
+
+/* A whole number between 0 and `most`; not given: 0. */
+static enum eg_status read_number(duckdb_bind_info info, const char *name, int64_t most,
+                                  int64_t *out, struct eg_error *err) {
+    duckdb_value value = duckdb_bind_get_named_parameter(info, name);
+    *out = value && !duckdb_is_null_value(value) ? duckdb_get_int64(value) : 0;
+    duckdb_destroy_value(&value);
+    if (*out >= 0 && *out <= most) return EG_OK;
+    return eg_fail(err, EG_E_USAGE, "%s must be a number from 0 to %lld", name, (long long)most);
+}
+
+static bool read_flag(duckdb_bind_info info, const char *name);
+
+static enum eg_status read_metering(struct eg_scan_call *call, duckdb_bind_info info,
+                                    struct eg_error *err) {
+    struct eg_metering *m = &call->metering;
+    int64_t payload;
+    EG_TRY(read_number(info, "idle_us", INT64_C(86400) * 1000000, &m->idle_us, err));
+    EG_TRY(read_number(info, "active_us", INT64_C(86400) * 1000000, &m->active_us, err));
+    EG_TRY(read_number(info, "payload", 1024, &payload, err));
+    m->payload_bytes = (uint32_t)payload;
+    m->one_way = read_flag(info, "one_way");
+    m->outermost = read_flag(info, "outermost");
+    duckdb_value value = duckdb_bind_get_named_parameter(info, "flow_key");
+    char *text = text_of(value);
+    duckdb_destroy_value(&value);
+    enum eg_status status = EG_OK;
+    for (const char *at = text; at && *at && status >= 0;) {
+        size_t size = strcspn(at, ",");
+        if (size == 4 && memcmp(at, "vlan", 4) == 0) m->vlan_key = true;
+        else if (size == 6 && memcmp(at, "tunnel", 6) == 0) m->tunnel_key = true;
+        else if (size) status = eg_fail(err, EG_E_USAGE, "flow_key := '%s' takes vlan, tunnel", text);
+        at += size + (at[size] == ',');
+    }
+    duckdb_free(text);
+    return status;
+}
+
 static bool read_flag(duckdb_bind_info info, const char *name) {
     duckdb_value value = duckdb_bind_get_named_parameter(info, name);
     bool set = value && !duckdb_is_null_value(value) && duckdb_get_bool(value);
@@ -121,7 +178,10 @@ void eg_scan_call_parameters(duckdb_table_function function) {
     } named[] = {
         {"filter", DUCKDB_TYPE_VARCHAR, false},    {"netflow_ports", DUCKDB_TYPE_INTEGER, true},
         {"addresses", DUCKDB_TYPE_VARCHAR, false}, {"keep_going", DUCKDB_TYPE_BOOLEAN, false},
-        {"notes", DUCKDB_TYPE_BOOLEAN, false},
+        {"notes", DUCKDB_TYPE_BOOLEAN, false},     {"source", DUCKDB_TYPE_VARCHAR, false},
+        {"idle_us", DUCKDB_TYPE_BIGINT, false},    {"active_us", DUCKDB_TYPE_BIGINT, false},
+        {"one_way", DUCKDB_TYPE_BOOLEAN, false},   {"outermost", DUCKDB_TYPE_BOOLEAN, false},
+        {"flow_key", DUCKDB_TYPE_VARCHAR, false},  {"payload", DUCKDB_TYPE_BIGINT, false},
     };
     duckdb_logical_type any = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
     duckdb_table_function_add_parameter(function, any); /* a text, or a list of texts */
@@ -154,6 +214,8 @@ struct eg_scan_call *eg_scan_call_bind(duckdb_bind_info info, enum eg_table_id t
     if (status >= 0 && table != EG_TABLE_LOSSES) status = read_filter(call, info, &err);
     if (status >= 0) status = read_ports(call, info, &err);
     if (status >= 0) status = read_addresses(call, info, &err);
+    if (status >= 0) status = read_source(call, info, &err);
+    if (status >= 0) status = read_metering(call, info, &err);
     if (status >= 0) return call;
     eg_engine_blame(engine, &err);
     duckdb_bind_set_error(info, err.message);
@@ -189,7 +251,7 @@ idx_t eg_scan_call_threads(const struct eg_engine *engine) {
 
 static enum eg_status scan_open(struct eg_engine_scan *scan, const struct eg_scan_call *call,
                                 const struct eg_scan_part *parts, uint32_t part_count,
-                                struct eg_error *err) {
+                                const uint32_t *input_parts, struct eg_error *err) {
     const struct eg_stage *stage = eg_registry_find(EG_STAGE_source, "file");
     if (!stage || !stage->type) return eg_fail(err, EG_E_USAGE, "built without capture files");
     const struct eg_source_type *source = stage->type;
@@ -200,13 +262,17 @@ static enum eg_status scan_open(struct eg_engine_scan *scan, const struct eg_sca
         .inputs = (const char *const *)call->paths.paths,
         .input_count = call->paths.count,
         .part_count = part_count,
-        .claim = part_count > 1,
+        .claim = part_count > 1 && !input_parts,
+        .input_parts = input_parts,
+        .metering = &call->metering,
         .netflow_ports = call->ports,
         .netflow_port_count = call->port_count,
         .keep_going = call->keep_going,
     };
     memcpy(request.parts, parts, part_count * sizeof *parts);
-    if (call->filter) request.parts[0].predicate = eg_filter_predicate(call->filter);
+    for (uint32_t i = 0; i < part_count && call->filter; i++)
+        if (parts[i].extract->table == call->table)
+            request.parts[i].predicate = eg_filter_predicate(call->filter);
     void *options = eg_calloc(1, source->options_size ? source->options_size : 1);
     if (!options) return eg_fail(err, EG_E_NOMEM, "no memory to begin reading");
     request.source_options = options;
@@ -217,9 +283,9 @@ static enum eg_status scan_open(struct eg_engine_scan *scan, const struct eg_sca
     return status;
 }
 
-enum eg_status eg_scan_call_open(struct eg_scan_call *call, const struct eg_scan_part *parts,
-                                 uint32_t part_count, struct eg_engine_scan **out,
-                                 struct eg_error *err) {
+static enum eg_status call_open(struct eg_scan_call *call, const struct eg_scan_part *parts,
+                                uint32_t part_count, const uint32_t *input_parts,
+                                struct eg_engine_scan **out, struct eg_error *err) {
     struct eg_engine_scan *scan = eg_calloc(1, sizeof *scan);
     if (!scan) return eg_fail(err, EG_E_NOMEM, "no memory to begin reading");
     scan->engine = call->engine;
@@ -227,7 +293,7 @@ enum eg_status eg_scan_call_open(struct eg_scan_call *call, const struct eg_scan
     uint32_t room = (uint32_t)duckdb_vector_size();
     if (!scan->env.batch_rows || scan->env.batch_rows > room) scan->env.batch_rows = room;
     atomic_init(&scan->refs, 1);
-    enum eg_status status = scan_open(scan, call, parts, part_count, err);
+    enum eg_status status = scan_open(scan, call, parts, part_count, input_parts, err);
     if (status < 0) {
         eg_book_free(scan->book);
         eg_free(scan);
@@ -237,4 +303,39 @@ enum eg_status eg_scan_call_open(struct eg_scan_call *call, const struct eg_scan
     eg_engine_scan_enlist(call->engine, scan);
     *out = scan;
     return EG_OK;
+}
+
+enum eg_status eg_scan_call_open(struct eg_scan_call *call, const struct eg_scan_part *parts,
+                                 uint32_t part_count, struct eg_engine_scan **out,
+                                 struct eg_error *err) {
+    return call_open(call, parts, part_count, NULL, out, err);
+}
+
+/* Of each capture, which part: bit 0 its exports, bit 1 its packets. */
+static enum eg_status captures_sort(const struct eg_scan_call *call, uint32_t *parts,
+                                    struct eg_error *err) {
+    for (size_t i = 0; i < call->paths.count; i++) {
+        struct eg_exports_look look;
+        EG_TRY(eg_exports_look(&call->engine->env, call->paths.paths[i], call->ports,
+                               call->port_count, &look, err));
+        parts[i] = look.found ? 1 : 2;
+    }
+    return EG_OK;
+}
+
+enum eg_status eg_scan_call_rows(struct eg_scan_call *call, eg_column_set columns,
+                                 struct eg_engine_scan **out, struct eg_error *err) {
+    const struct eg_stage *metered = eg_registry_find(EG_STAGE_extract, "metered");
+    struct eg_scan_part parts[2] = {{.extract = eg_scan_extract(call->table), .columns = columns},
+                                    {.extract = metered->type, .columns = columns}};
+    if (call->table != EG_TABLE_FLOWS || call->flows_of == EG_FLOWS_EXPORTS)
+        return call_open(call, parts, 1, NULL, out, err);
+    if (call->flows_of == EG_FLOWS_PACKET) return call_open(call, parts + 1, 1, NULL, out, err);
+    if (call->flows_of == EG_FLOWS_ALL) return call_open(call, parts, 2, NULL, out, err);
+    uint32_t *input_parts = eg_calloc(call->paths.count, sizeof *input_parts);
+    if (!input_parts) return eg_fail(err, EG_E_NOMEM, "no memory to begin reading");
+    enum eg_status status = captures_sort(call, input_parts, err);
+    if (status >= 0) status = call_open(call, parts, 2, input_parts, out, err);
+    eg_free(input_parts);
+    return status;
 }

@@ -83,8 +83,7 @@ static void rows_init(duckdb_init_info info) {
     enum eg_status status = init ? want_columns(info, eg_table_get(call->table), init, &set, &err)
                                  : eg_fail(&err, EG_E_NOMEM, "no memory to begin reading");
     if (status >= 0) {
-        const struct eg_scan_part part = {.extract = eg_scan_extract(call->table), .columns = set};
-        status = eg_scan_call_open(call, &part, 1, &init->scan, &err);
+        status = eg_scan_call_rows(call, set, &init->scan, &err);
     }
     if (status < 0) {
         eg_engine_blame(call->engine, &err);

@@ -33,6 +33,13 @@ enum eg_dedup { EG_DEDUP_NONE, EG_DEDUP_EXPORTER, EG_DEDUP_PATH };
 EG_MUST_CHECK enum eg_status eg_dedup_by_name(const char *, enum eg_dedup *out,
                                               struct eg_error *err);
 
+/* Which flows count where exports and packets tell of traffic: nothing is added up unasked. */
+enum eg_count {
+    EG_COUNT_ALL,     /* of captures: each one's exports or, where it holds none, what is metered */
+    EG_COUNT_EXPORTS, /* what exporters reported */
+    EG_COUNT_METERED, /* what was metered from packets */
+};
+
 /* Where a question's rows come from. Either a dataset or captures. */
 struct eg_origin {
     struct eg_dataset *dataset;         /* NULL: captures */
@@ -43,7 +50,10 @@ struct eg_origin {
     uint32_t netflow_port_count;
     bool from_packets;              /* flows made of packets: the captures hold no exports, or the
                                       user asked for `--source packet` */
-    const char *source;             /* only rows of this source ("netflow5", …); NULL: all */
+    const char *source;             /* only rows of this source ("netflow5", …; "packet": metered);
+                                       NULL: all */
+    enum eg_count count;            /* without a source: which of them count */
+    const struct eg_metering *metering; /* of captures; NULL: as usual */
     int64_t from_us, to_us;         /* INT64_MIN/MAX: open */
     const char *match;              /* overlaps|start|end|inside */
     const struct eg_filter *filter; /* NULL: all */
@@ -61,7 +71,7 @@ struct eg_top_request {
     struct eg_origin origin;
     const char *const *by; /* columns, or "pair" (both directions merged) alone */
     size_t by_count;
-    const char *metric; /* bytes|packets|flows */
+    const char *metric; /* bytes|packets|flows|retransmissions */
     int64_t limit;
     bool raw;          /* counters as reported; else scaled by the sampling rate */
     int64_t window_us; /* the largest of each window of this width, by start; 0: of all */
@@ -128,11 +138,16 @@ EG_MUST_CHECK enum eg_status eg_sql_capture_views(const struct eg_origin *, stru
 EG_MUST_CHECK enum eg_status eg_sql_repeated(const struct eg_origin *, int64_t rows_max,
                                              struct eg_strbuf *sql, struct eg_error *err);
 
-/* What a capture holds: decides whether its exports or its packets answer. Stops at the first export
- * unless `whole`. Errors: as eg_scan_open. */
+/* How many flows of a dataset, in the origin's times, are `exports` and how many `metered`; `any`: 1
+ * instead where there are any, which is found at once. */
+EG_MUST_CHECK enum eg_status eg_sql_sources(const struct eg_origin *, bool any,
+                                            struct eg_strbuf *sql, struct eg_error *err);
+
+/* What captures hold: decides whether their exports or their packets answer. Stops at the first export
+ * of each. Errors: EG_E_NOMEM, EG_E_CANCELLED. */
 struct eg_capture_kind {
-    bool has_exports;
-    uint64_t frames; /* read until then */
+    size_t with, without; /* captures that hold exports, that hold none */
+    uint64_t frames;      /* read until that was known */
 };
 EG_MUST_CHECK enum eg_status eg_capture_look(const struct eg_env *, const struct eg_origin *,
                                              struct eg_capture_kind *out, struct eg_error *err);

@@ -156,9 +156,29 @@ static enum eg_status relation(const struct eg_origin *origin, enum eg_table_id 
     return eg_sql_relation(origin, table, from, to, sql, err);
 }
 
+/* What read_flows is to make of captures. */
+static void captured_source(const struct eg_origin *origin, struct eg_strbuf *sql) {
+    static const char *const counts[] = {
+        [EG_COUNT_ALL] = "auto", [EG_COUNT_EXPORTS] = "exports", [EG_COUNT_METERED] = "packet"};
+    const char *source = counts[origin->count];
+    if (origin->source) source = strcmp(origin->source, "packet") == 0 ? "packet" : "exports";
+    eg_strbuf_printf(sql, ", source := '%s'", source);
+    const struct eg_metering *m = origin->metering;
+    if (!m || strcmp(source, "exports") == 0) return;
+    if (m->idle_us) eg_strbuf_printf(sql, ", idle_us := %" PRId64, m->idle_us);
+    if (m->active_us) eg_strbuf_printf(sql, ", active_us := %" PRId64, m->active_us);
+    if (m->one_way) eg_strbuf_text(sql, ", one_way := true");
+    if (m->outermost) eg_strbuf_text(sql, ", outermost := true");
+    if (m->payload_bytes) eg_strbuf_printf(sql, ", payload := %u", m->payload_bytes);
+    if (m->vlan_key || m->tunnel_key)
+        eg_strbuf_printf(sql, ", flow_key := '%s%s%s'", m->vlan_key ? "vlan" : "",
+                         m->vlan_key && m->tunnel_key ? "," : "", m->tunnel_key ? "tunnel" : "");
+}
+
 static void captured_flows(const struct eg_origin *origin, struct eg_strbuf *sql) {
     eg_strbuf_text(sql, "read_flows(");
     eg_sql_captures(origin, sql);
+    captured_source(origin, sql);
     if (origin->filter && !eg_filter_is_all(origin->filter)) {
         struct eg_strbuf text = {0};
         eg_filter_text(origin->filter, &text);
@@ -202,6 +222,10 @@ static void selected(const struct eg_origin *origin, const char *base, const cha
     if (origin->source && !origin->from_packets) {
         eg_strbuf_text(sql, " AND source = ");
         eg_sql_quote(origin->source, sql);
+    } else if (origin->dataset && !origin->from_packets && origin->count != EG_COUNT_ALL) {
+        eg_strbuf_text(sql, origin->count == EG_COUNT_METERED
+                                ? " AND source = 'packet'"
+                                : " AND source IS DISTINCT FROM 'packet'");
     }
     if (condition) {
         eg_strbuf_text(sql, " AND (");

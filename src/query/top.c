@@ -76,6 +76,10 @@ static enum eg_status find_keys(const struct eg_top_request *request, struct key
     return EG_OK;
 }
 
+static bool resent(const struct eg_top_request *request) {
+    return strcmp(request->metric, "retransmissions") == 0;
+}
+
 /* One side: SELECT keys and counters FROM rows. */
 static enum eg_status side(const struct eg_top_request *request, const struct keys *keys,
                            bool right, struct eg_strbuf *sql, struct eg_error *err) {
@@ -89,7 +93,9 @@ static enum eg_status side(const struct eg_top_request *request, const struct ke
     eg_sql_counter("packets", request->raw, sql);
     eg_strbuf_text(sql, " AS p, ");
     eg_sql_counter("bytes", request->raw, sql);
-    eg_strbuf_text(sql, " AS b FROM ");
+    eg_strbuf_text(sql, " AS b");
+    if (resent(request)) eg_strbuf_text(sql, ", retransmissions AS r");
+    eg_strbuf_text(sql, " FROM ");
     EG_TRY(eg_sql_rows(&request->origin, sql, err));
     eg_strbuf_text(sql, right ? " AS r WHERE TRUE" : " AS l WHERE TRUE");
     if (request->window_us) eg_strbuf_text(sql, " AND start_time IS NOT NULL");
@@ -130,7 +136,9 @@ static enum eg_status groups(const struct eg_top_request *request, const struct 
     shown_keys(keys, request->origin.codes, sql);
     eg_strbuf_text(sql, "CAST(count(*) AS BIGINT) AS flows, CAST(least(sum(p), "
                         "9223372036854775807) AS BIGINT) AS packets, "
-                        "CAST(least(sum(b), 9223372036854775807) AS BIGINT) AS bytes FROM (");
+                        "CAST(least(sum(b), 9223372036854775807) AS BIGINT) AS bytes");
+    if (resent(request)) eg_strbuf_text(sql, ", CAST(sum(r) AS BIGINT) AS retransmissions");
+    eg_strbuf_text(sql, " FROM (");
     EG_TRY(side(request, keys, false, sql, err));
     if (keys->both_sides) {
         eg_strbuf_text(sql, " UNION ALL ");
@@ -153,8 +161,9 @@ static enum eg_status windowed(const struct eg_top_request *request, const struc
                                struct eg_strbuf *sql, struct eg_error *err) {
     eg_strbuf_text(sql, "SELECT time, ");
     key_names(keys, false, sql);
-    eg_strbuf_text(sql, ", flows, packets, bytes FROM (SELECT *, row_number() OVER (PARTITION BY "
-                        "time ORDER BY ");
+    eg_strbuf_text(sql, ", flows, packets, bytes");
+    if (resent(request)) eg_strbuf_text(sql, ", retransmissions");
+    eg_strbuf_text(sql, " FROM (SELECT *, row_number() OVER (PARTITION BY time ORDER BY ");
     order(request, keys, sql);
     eg_strbuf_text(sql, ") AS place FROM (");
     EG_TRY(groups(request, keys, sql, err));
@@ -171,8 +180,9 @@ enum eg_status eg_sql_top(const struct eg_top_request *asked, struct eg_strbuf *
     struct keys keys = {0};
     EG_TRY(find_keys(&request, &keys, err));
     if (strcmp(request.metric, "bytes") != 0 && strcmp(request.metric, "packets") != 0 &&
-        strcmp(request.metric, "flows") != 0)
-        return eg_fail(err, EG_E_USAGE, "unknown metric '%s'; there are bytes, packets and flows",
+        strcmp(request.metric, "flows") != 0 && !resent(&request))
+        return eg_fail(err, EG_E_USAGE,
+                       "unknown metric '%s'; there are bytes, packets, flows and retransmissions",
                        request.metric);
     request.origin.codes = !request.origin.dataset && !request.origin.from_packets;
     request.origin.window_us = request.window_us;

@@ -23,7 +23,7 @@ static const char *const meanings[EG_TABLE_COUNT] = {
 };
 
 #define PIECE(id, name, end)                                                                       \
-    {name, NULL, all_columns + EG_##id##_FIRST, (uint32_t)((end) - EG_##id##_FIRST)}
+    { name, NULL, all_columns + EG_##id##_FIRST, (uint32_t)((end)-EG_##id##_FIRST) }
 
 static const struct eg_table tables[EG_TABLE_COUNT] = {
     [EG_TABLE_FLOWS] = PIECE(FLOWS, "flows", EG_PACKETS_FIRST),

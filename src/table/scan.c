@@ -686,7 +686,9 @@ static bool request_copy(struct eg_scan_request *to, const struct eg_scan_reques
     to->netflow_ports =
         copy_of(from->netflow_ports, from->netflow_port_count, sizeof *from->netflow_ports);
     to->known = NULL;
-    bool whole = inputs && to->netflow_ports;
+    if (from->input_parts)
+        to->input_parts = copy_of(from->input_parts, from->input_count, sizeof *from->input_parts);
+    bool whole = inputs && to->netflow_ports && (to->input_parts || !from->input_parts);
     for (size_t i = 0; whole && i < from->input_count; i++)
         whole = (inputs[i] = eg_strdup(from->inputs[i])) != NULL;
     /* a frame that held an export is claimed before its packet is looked at */
@@ -705,6 +707,7 @@ static void request_reset(struct eg_scan_request *request) {
         eg_free((void *)(uintptr_t)request->inputs[i]);
     eg_free((void *)(uintptr_t)request->inputs);
     eg_free((void *)(uintptr_t)request->netflow_ports);
+    eg_free((void *)(uintptr_t)request->input_parts);
 }
 
 enum eg_status eg_scan_open(struct eg_scan **out, const struct eg_env *env,

@@ -31,6 +31,8 @@ struct eg_scan_request {
     const void *source_options; /* not copied: outlives the scan, as the predicates do */
     const char *const *inputs;  /* URIs for the source's open, read one after another */
     size_t input_count;
+    const uint32_t *input_parts; /* per input, bit i: parts[i] is wanted, the parts standing in the
+                                    order of their tables; NULL: all of all */
     struct eg_scan_part parts[EG_SCAN_PARTS_MAX];
     uint32_t part_count;
     bool claim; /* a frame that held an export is not also a packet row */

@@ -41,12 +41,14 @@ static uint64_t known_until(const struct eg_env *env, const struct eg_scan_reque
 uint32_t egi_input_passes(const struct eg_env *env, const struct eg_scan_request *request,
                           const struct egi_known *known, size_t index,
                           struct egi_pass passes[EG_SCAN_PARTS_MAX]) {
-    passes[0] = (struct egi_pass){.parts = egi_parts_all(request)};
+    egi_parts all = egi_parts_all(request);
+    if (request->input_parts) all &= request->input_parts[index];
+    passes[0] = (struct egi_pass){.parts = all};
     if (!known->differ) return 1;
     uint64_t until[EG_SCAN_PARTS_MAX], furthest = 0;
     bool whole = true;
     for (uint32_t part = 0; part < request->part_count; part++) {
-        until[part] = known_until(env, request, known, index, part);
+        until[part] = has(all, part) ? known_until(env, request, known, index, part) : UINT64_MAX;
         whole = whole && until[part] == UINT64_MAX;
         if (until[part] > furthest) furthest = until[part];
     }

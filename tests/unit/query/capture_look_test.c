@@ -11,7 +11,8 @@ static void exports_are_seen(void **state) {
     struct eg_origin origin = little_origin(paths, &none, NULL);
     struct eg_capture_kind kind;
     assert_int_equal(eg_capture_look(&eg_env_plain, &origin, &kind, NULL), EG_OK);
-    assert_true(kind.has_exports);
+    assert_int_equal(kind.with, 1);
+    assert_int_equal(kind.without, 0);
     assert_int_equal(kind.frames, 1);
     /* one byte of the version changed: a datagram like any other */
     FILE *file = fopen(path, "r+b");
@@ -20,7 +21,8 @@ static void exports_are_seen(void **state) {
     fputc(77, file);
     fclose(file);
     assert_int_equal(eg_capture_look(&eg_env_plain, &origin, &kind, NULL), EG_OK);
-    assert_false(kind.has_exports);
+    assert_int_equal(kind.with, 0);
+    assert_int_equal(kind.without, 1);
     assert_int_equal(kind.frames, 1);
     unlink(path);
 }
