@@ -110,12 +110,11 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
             grouped(a->kept[EG_TABLE_FLOWS], n1, sizeof n1),
             grouped(a->kept[EG_TABLE_PACKETS], n3, sizeof n3));
     if (a->metered && a->metered < a->kept[EG_TABLE_FLOWS])
-        fprintf(stderr, "  %-9s %12s of the flows are of exports, %s are metered from packets\n",
-                "", grouped(a->kept[EG_TABLE_FLOWS] - a->metered, n1, sizeof n1),
+        fprintf(stderr, "  %-9s %12s of the flows are of exports, %s metered from packets\n", "",
+                grouped(a->kept[EG_TABLE_FLOWS] - a->metered, n1, sizeof n1),
                 grouped(a->metered, n2, sizeof n2));
     else if (a->metered)
-        fprintf(stderr, "  %-9s %12s of the flows are of exports, all are metered from packets\n",
-                "", "none");
+        fprintf(stderr, "  %-9s %12s the flows are metered from the packets\n", "", "");
     if (a->kept[EG_TABLE_COUNTERS])
         fprintf(stderr, "  %-9s %12s counter samples\n", "",
                 grouped(a->kept[EG_TABLE_COUNTERS], n1, sizeof n1));

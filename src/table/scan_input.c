@@ -147,6 +147,13 @@ static egi_parts parts_fed(const struct eg_scan_request *request, egi_parts want
     return fed;
 }
 
+/* Whether packets are rows, too, whose extract counts what is remarkable about frames. */
+static bool packets_too(const struct eg_scan_request *request) {
+    for (uint32_t i = 0; i < request->part_count; i++)
+        if (request->parts[i].extract->table == EG_TABLE_PACKETS) return true;
+    return false;
+}
+
 static enum eg_status extracts_open(struct egi_input *input, const struct egi_known *known,
                                     struct eg_error *err) {
     const struct eg_scan_request *request = input->request;
@@ -165,6 +172,7 @@ static enum eg_status extracts_open(struct egi_input *input, const struct egi_kn
             .state = &input->states[i],
             .live = input->plan.live,
             .again = twice ? &input->again : NULL,
+            .remarks_elsewhere = holds(input, i) && packets_too(request),
         };
         if (!has(input->fed, i)) continue;
         if (holds(input, i)) egi_state_find(input, known, i);

@@ -4,6 +4,7 @@ and the house rules' own test."""
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -122,6 +123,23 @@ def test_anonymize_page(tmp_path, packets):
     assert len(told) == 6
     assert len(told[-1].stdout.splitlines()) == 4
     assert (tmp_path / "shared.pcap").stat().st_size > 1000
+
+
+def test_packets_page(tmp_path, packets):
+    shutil.copy(packets[0], tmp_path / "packets.pcap")
+    commands = shell_lines("packets.md")
+    assert len(commands) == 7
+    told = [run_line(tmp_path, command) for command in commands]
+    truth = packets[1]
+    assert f"{truth['packets']:,} packets" in told[0].stderr and "metered from the packets" in told[0].stderr
+    assert "answered from flows metered from packets" in told[1].stderr
+    source, flows, count, size = told[2].stdout.splitlines()[1].split("\t")
+    assert source == "packet" and int(flows) > truth["flows"]
+    assert (int(count), int(size)) == (truth["packets"], truth["bytes"])
+    assert "metered from its packets" in told[3].stderr and len(told[3].stdout.splitlines()) == 6
+    assert "answered from its packets" in told[4].stderr
+    assert told[5].stdout.splitlines()[0].endswith("\tretransmissions")
+    assert sum(int(line.split("\t")[2]) for line in told[6].stdout.splitlines()[1:]) == truth["packets"]
 
 
 def test_collecting_page(tmp_path):

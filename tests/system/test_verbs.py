@@ -274,7 +274,7 @@ def test_a_dataset_tells_what_its_answer_misses(earlgrey, tmp_path, packets):
     earlgrey.ok("ingest", "lossy.pcap", packets[0], "-d", "both")
     done = earlgrey.run("top", "-d", "both")
     assert "not in the answer:" in done.stderr and "sequence_gap" in done.stderr
-    assert "answered from flow records (netflow5); the packets kept beside them" in done.stderr and "--source packet" in done.stderr
+    assert "answered from flow exports (netflow5); the " in done.stderr and "flows metered from packets beside" in done.stderr and "--source packet" in done.stderr
     assert earlgrey.run("top", "-d", "both", "-q").stderr == ""
 
 

@@ -22,7 +22,7 @@ static void ports_reach_the_decoders(void **state) {
     made_free(&export);
     made_free(&frame);
     struct eg_engine *engine = made_engine();
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM read_flows('%s')", path);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM read_flows('%s', source := 'exports')", path);
     answers(engine, sql, "0");
     snprintf(sql, sizeof sql, "SELECT count(*) FROM read_flows('%s', netflow_ports := [9995, 2055])", path);
     answers(engine, sql, "2");

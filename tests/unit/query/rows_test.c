@@ -25,6 +25,13 @@ static void exports_or_packets(void **state) {
     count(&origin, "n\tb\n4\t5180\n");
     origin.source = "sflow";
     count(&origin, "n\tb\n0\t\n");
+    origin.source = "packet"; /* metered */
+    count(&origin, "n\tb\n1\t258\n");
+    origin.source = NULL;
+    origin.count = EG_COUNT_METERED;
+    count(&origin, "n\tb\n1\t258\n");
+    origin.count = EG_COUNT_EXPORTS;
+    count(&origin, "n\tb\n4\t5180\n");
 }
 
 static void times_match_as_asked(void **state) {
@@ -43,6 +50,35 @@ static void times_match_as_asked(void **state) {
     count(&origin, "n\tb\n2\t5000\n");
     origin.match = "inside";
     count(&origin, "n\tb\n2\t5000\n");
+}
+
+/* What is asked of the meter reaches it; what is as usual is not said. */
+static void metering_is_passed_on(void **state) {
+    (void)state;
+    struct eg_filter *none;
+    const struct eg_metering how = {.idle_us = 5000000,
+                                    .active_us = 60000000,
+                                    .one_way = true,
+                                    .vlan_key = true,
+                                    .tunnel_key = true,
+                                    .outermost = true,
+                                    .payload_bytes = 8};
+    const struct eg_metering usual = {.idle_us = 0};
+    struct eg_origin origin = little_origin(paths, &none, NULL);
+    origin.source = "packet";
+    origin.metering = &how;
+    count(&origin, "n\tb\n1\t258\n");
+    struct eg_strbuf sql = {0};
+    assert_int_equal(eg_sql_rows(&origin, &sql, NULL), EG_OK);
+    assert_non_null(strstr(sql.text,
+                           "source := 'packet', idle_us := 5000000, active_us := 60000000, "
+                           "one_way := true, outermost := true, payload := 8, "
+                           "flow_key := 'vlan,tunnel')"));
+    eg_strbuf_clear(&sql);
+    origin.metering = &usual;
+    assert_int_equal(eg_sql_rows(&origin, &sql, NULL), EG_OK);
+    assert_non_null(strstr(sql.text, "source := 'packet')"));
+    eg_strbuf_reset(&sql);
 }
 
 static void a_known_port_is_passed_on(void **state) {
@@ -76,9 +112,8 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exports_or_packets),
-        cmocka_unit_test(times_match_as_asked),
-        cmocka_unit_test(a_known_port_is_passed_on),
+        cmocka_unit_test(exports_or_packets),        cmocka_unit_test(times_match_as_asked),
+        cmocka_unit_test(metering_is_passed_on),     cmocka_unit_test(a_known_port_is_passed_on),
         cmocka_unit_test(filters_reach_packets_too),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
