@@ -123,6 +123,8 @@ static void states(void **state) {
         assert_int_equal(egi_known_init(&known, &request, places, count, NULL), EG_OK);
         assert_int_equal(egi_input_open(&input, &env, &request, &known, 0, &pass, &planned, NULL),
                          EG_OK);
+        bool refused;
+        assert_int_equal(egi_input_begin(input, &known, &refused, NULL), EG_OK);
         assert_int_equal(input->plan.resume_offset, cases[i].resume);
         assert_int_equal(input->states[1].leave[0], cases[i].left);
         assert_int_equal(input->fed, 3); /* exports claim before it; packets do not matter to it */
