@@ -55,7 +55,7 @@ static bool scratch_rows(struct egi_scratch *scratch, size_t rows) {
 
 /* Zeroed bits for the rows of a raw batch. */
 static uint64_t *scratch_claimed(struct egi_scratch *scratch, uint32_t rows) {
-    size_t words = ((size_t)rows + 63) / 64;
+    size_t words = (size_t)rows / 64 + 1; /* a batch may have no rows */
     if (words > scratch->claimed_words) {
         void *grown = eg_realloc(scratch->claimed, words, sizeof *scratch->claimed);
         if (!grown) return NULL;

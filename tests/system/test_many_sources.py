@@ -69,7 +69,8 @@ def test_one_account_of_several_sources(earlgrey, may_capture):
     for key, truth in truths.items():
         assert rows[key][0] == truth.records
         assert told(earlgrey, "sequence_gap").get(key, (0, 0))[0] == truth.gap
-    assert account["kept"]["flows"] == 60 + sum(truth.records for truth in truths.values())
+    assert account["flows"] == {"exports": 60 + sum(truth.records for truth in truths.values()), "packet": 1}
+    assert account["kept"]["flows"] == sum(account["flows"].values())
     assert account["kept"]["packets"] == 5
     assert account["read"]["packets"] == sent + 6 + 5
     assert leftovers(earlgrey.home / "data") == []
