@@ -207,8 +207,11 @@ static enum eg_exit flow_find(struct eg_call *call, const struct packets_options
                                  "has them, not '%s'",
                                  o->flow);
     call->word_count = 0; /* the filter is about packets */
-    enum eg_exit code = eg_report_open(&report, call, &o->report, EG_TABLE_FLOWS);
+    struct eg_report_options records = o->report;
+    records.records = true;
+    enum eg_exit code = eg_report_open(&report, call, &records, EG_TABLE_FLOWS);
     report.options = &o->report;
+    if (report.origin.dataset) report.origin.count = EG_COUNT_ALL; /* whosever flow it is */
     if (code == EG_EXIT_DONE && packets->capture_count > report.capture_count) {
         report.origin.captures = packets->origin.captures; /* words that named files, too */
         report.origin.capture_count = packets->origin.capture_count;
