@@ -4,6 +4,7 @@
 #include "base/durable.h"
 #include "base/timetext.h"
 #include "cli/facts.h"
+#include "cli/inspect_captures.h"
 #include "cli/ports.h"
 #include "cli/spool.h"
 #include "cli/templates.h"
@@ -22,7 +23,7 @@
 #define KEPT_TEMPLATES_MAX (256 << 20)
 
 struct inspect_options {
-    bool json, templates;
+    bool json, templates, captures;
     struct eg_text_list netflow_port;
 };
 
@@ -37,6 +38,11 @@ static const struct eg_option options[] = {
      .help = "The templates in captures of NetFlow v9 and IPFIX, or those that a collector into a "
              "dataset has learned: whose, which fields, and how many "
              "records were decoded with each."},
+    {.name = "captures",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct inspect_options, captures),
+     .help = "Datasets: each capture that its packets point into: where it is, whether it is still "
+             "the one that was read, times, packets, checksum."},
     {.name = "netflow-port",
      .type = EG_OPT_LIST,
      .offset = offsetof(struct inspect_options, netflow_port),
@@ -49,6 +55,8 @@ static const char *const examples[] = {"earlgrey inspect capture.pcap",
                                        "Format, packets, times, link types, exports inside.",
                                        "earlgrey inspect data",
                                        "A dataset's tables: files, rows, bytes, times.",
+                                       "earlgrey inspect data --captures",
+                                       "The captures of its packet store, and how they are.",
                                        "earlgrey inspect part.parquet --json",
                                        "A Parquet file's rows and row groups.",
                                        "earlgrey inspect exports.pcap --templates",
@@ -397,8 +405,26 @@ static enum eg_exit inspect_dataset(struct eg_call *call, const char *path,
     size_t count = 0;
     if (status >= 0) status = eg_dataset_positions(dataset, &positions, &count, &err);
     if (status >= 0) eg_facts_int(facts, "positions", (int64_t)count);
+    if (status >= 0) status = eg_captures_sum(dataset, facts, &err);
     eg_free(positions);
     eg_dataset_close(dataset);
+    return status < 0 ? eg_complain(call, &err) : EG_EXIT_DONE;
+}
+
+static enum eg_exit inspect_captures(struct eg_call *call, const char *path, bool gap_before) {
+    const struct inspect_options *o = call->options;
+    struct eg_dataset *dataset = NULL;
+    struct eg_error err;
+    size_t shown = 0;
+    if (eg_dataset_open(&dataset, path, EG_DATASET_READ, &call->env, &err) < 0)
+        return eg_complain(call, &err);
+    enum eg_status status = eg_captures_print(dataset, o->json, gap_before, &shown, &err);
+    eg_dataset_close(dataset);
+    if (status >= 0 && !shown)
+        eg_note(call,
+                "earlgrey: %s keeps no captures: no packets were ingested into it, or with "
+                "--keep none",
+                path);
     return status < 0 ? eg_complain(call, &err) : EG_EXIT_DONE;
 }
 
@@ -445,9 +471,11 @@ static enum eg_exit run(struct eg_call *call) {
         enum eg_exit code = EG_EXIT_DONE;
         if (o->templates)
             code = inspect_templates(call, call->words[i], i > 0);
+        else if (o->captures)
+            code = inspect_captures(call, call->words[i], i > 0);
         else
             code = inspect_one(call, call->words[i], &facts);
-        if (!o->templates && (code == EG_EXIT_DONE || code == EG_EXIT_PARTIAL))
+        if (!o->templates && !o->captures && (code == EG_EXIT_DONE || code == EG_EXIT_PARTIAL))
             eg_facts_print(&facts, i > 0);
         eg_facts_reset(&facts);
         if (code != EG_EXIT_DONE && worst != EG_EXIT_FAILED) worst = code;

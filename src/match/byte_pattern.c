@@ -33,11 +33,13 @@ static int peek(const struct reader *r) {
 static bool is_blank(int c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
 static void skip_blanks(struct reader *r) {
-    for (;; r->at++) {
+    for (;;) {
         int c = peek(r);
         if (c == '#')
             while (peek(r) >= 0 && peek(r) != '\n') r->at++;
-        else if (!is_blank(c))
+        else if (is_blank(c))
+            r->at++;
+        else
             return;
     }
 }

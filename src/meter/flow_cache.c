@@ -18,7 +18,7 @@ static bool pool_grow(struct eg_pool *pool, struct eg_flow_cache *cache) {
         pool->chunks = chunks;
         pool->chunk_room = room;
     }
-    uint8_t *chunk = eg_malloc((size_t)bytes);
+    uint8_t *chunk = eg_aligned((size_t)bytes);
     if (!chunk) return false;
     pool->chunks[pool->chunk_count] = chunk;
     uint32_t first = pool->chunk_count++ * EG_POOL_CHUNK;
@@ -53,12 +53,17 @@ static void pool_reset(struct eg_pool *pool) {
 
 /* ---- opening and closing ---- */
 
+/* Items begin at the beginning of a cache line. */
+static uint32_t lines(size_t bytes) {
+    return (uint32_t)((bytes + EG_ALIGN - 1) / EG_ALIGN * EG_ALIGN);
+}
+
 void eg_flow_cache_init(struct eg_flow_cache *cache, uint64_t bytes_max, uint32_t talk_bytes) {
     *cache = (struct eg_flow_cache){
-        .flows = {.item_bytes = sizeof(struct eg_flow), .free = EG_NONE},
-        .ways = {.item_bytes = sizeof(struct eg_flow_way), .free = EG_NONE},
-        .mores = {.item_bytes = sizeof(struct eg_flow_more), .free = EG_NONE},
-        .talks = {.item_bytes = talk_bytes, .free = EG_NONE},
+        .flows = {.item_bytes = lines(sizeof(struct eg_flow)), .free = EG_NONE},
+        .ways = {.item_bytes = lines(sizeof(struct eg_flow_way)), .free = EG_NONE},
+        .mores = {.item_bytes = lines(sizeof(struct eg_flow_more)), .free = EG_NONE},
+        .talks = {.item_bytes = lines(talk_bytes), .free = EG_NONE},
         .bytes_max = bytes_max,
     };
     for (int i = 0; i < EG_FLOW_LISTS; i++)

@@ -50,7 +50,7 @@ struct eg_flow {
     struct eg_flow_way first;
     int64_t start_us;   /* earliest time of both directions; EG_NO_TIME */
     int64_t last_us;    /* of the packet that came last */
-    int64_t touched_us; /* by the shard's clock */
+    int64_t touched_us; /* by the shard's clock: when it was put at the end of its list */
     uint32_t base[2];   /* TCP: of each direction, the number before its first byte */
     uint32_t talk;      /* what TCP showed, in the pool `talks`; EG_NONE */
     uint8_t state;      /* EG_FLOW_… */
@@ -108,18 +108,37 @@ static inline void *eg_pool_at(const struct eg_pool *pool, uint32_t item) {
 static inline struct eg_flow *eg_flow_at(const struct eg_flow_cache *cache, uint32_t flow) {
     return eg_pool_at(&cache->flows, flow);
 }
-/* Brings a slot, or the flow that stands in it, near: called for packets that come later. */
+/* Bringing near what a packet that comes later will touch: its place in the table; the flow that
+ * probably stands there (answered; EG_NONE: none); what hangs on that flow. */
 static inline void eg_flow_prefetch_slot(const struct eg_flow_cache *cache, uint32_t hash) {
     if (cache->slot_count) __builtin_prefetch(&cache->slots[hash & (cache->slot_count - 1)]);
 }
-static inline void eg_flow_prefetch(const struct eg_flow_cache *cache, uint32_t hash) {
-    if (!cache->slot_count) return;
-    uint32_t flow = cache->slots[hash & (cache->slot_count - 1)].flow;
-    if (flow == EG_NONE) return;
-    const uint8_t *at = (const uint8_t *)eg_flow_at(cache, flow);
-    __builtin_prefetch(at);
-    __builtin_prefetch(at + 64);
-    __builtin_prefetch(at + 128);
+static inline uint32_t eg_flow_prefetch(const struct eg_flow_cache *cache, uint32_t hash) {
+    if (!cache->slot_count) return EG_NONE;
+    uint32_t mask = cache->slot_count - 1;
+    for (uint32_t at = hash & mask, end = (at + 8) & mask; at != end; at = (at + 1) & mask) {
+        uint32_t flow = cache->slots[at].flow;
+        if (flow == EG_NONE) return EG_NONE;
+        if (cache->slots[at].hash != hash) continue;
+        const uint8_t *near = (const uint8_t *)eg_flow_at(cache, flow);
+        __builtin_prefetch(near);
+        __builtin_prefetch(near + 64);
+        __builtin_prefetch(near + 128);
+        return flow;
+    }
+    return EG_NONE;
+}
+static inline void eg_flow_prefetch_rest(const struct eg_flow_cache *cache, uint32_t number) {
+    if (number == EG_NONE)
+        return; /* it may be gone, or another by now: its memory is still there */
+    const struct eg_flow *flow = eg_flow_at(cache, number);
+    if (flow->second < cache->ways.chunk_count * EG_POOL_CHUNK)
+        __builtin_prefetch(eg_pool_at(&cache->ways, flow->second));
+    if (flow->talk < cache->talks.chunk_count * EG_POOL_CHUNK) {
+        const uint8_t *near = eg_pool_at(&cache->talks, flow->talk);
+        __builtin_prefetch(near);
+        __builtin_prefetch(near + 64);
+    }
 }
 
 #endif

@@ -14,7 +14,8 @@
 #define IDLE_US (30 * INT64_C(1000000))
 #define ACTIVE_US (300 * INT64_C(1000000))
 #define MEMORY_MAX (UINT64_C(256) << 20)
-#define TICK_FLOWS 4096 /* that a tick may end */
+#define DRAIN_FLOWS 16384 /* that a call of join(NULL) may give out of a shard */
+#define TICK_FLOWS 4096   /* that a tick may end */
 
 /* ---- the extract and its units ---- */
 
@@ -39,6 +40,7 @@ struct eg_extract {
     struct eg_flow_fragments *fragments;
     struct eg_sighting_list settled[EG_SHARDS]; /* fragments that the unit at hand settled */
     struct eg_tally *tally;
+    uint32_t draining; /* shards before it are drained */
 };
 
 struct eg_extract_unit {
@@ -217,14 +219,20 @@ static void unit_free(struct eg_extract_unit *u) {
     eg_free(u);
 }
 
-/* The input is over. */
-static void drain(struct eg_extract *x, struct eg_out *out) {
+/* The input is over. Gives out one piece of what lives: all of it at once would be rows in memory
+ * beside the flows. False: there is more. */
+static bool drain(struct eg_extract *x, struct eg_out *out) {
     eg_flow_fragments_drain(x->fragments);
     for (uint32_t i = 0; i < EG_SHARDS; i++) {
         queue_put(&x->queues[i], &x->settled[i], EG_NO_TIME);
         queue_run(x, &x->queues[i], out);
-        (void)eg_shard_drain(&x->queues[i].shard, UINT32_MAX, out);
     }
+    while (x->draining < EG_SHARDS)
+        if (eg_shard_drain(&x->queues[x->draining].shard, DRAIN_FLOWS, out))
+            x->draining++;
+        else
+            return false;
+    return true;
 }
 
 /* ---- the contract ---- */
@@ -313,10 +321,8 @@ static enum eg_status metered_join(struct eg_extract *x, struct eg_extract_unit 
                                    struct eg_out *out, struct eg_error *err) {
     (void)err;
     x->tally = &out->tally;
-    if (u)
-        unit_join(x, u);
-    else
-        drain(x, out);
+    if (!u) return drain(x, out) ? EG_OK : EG_AGAIN;
+    unit_join(x, u);
     return EG_OK;
 }
 

@@ -71,7 +71,8 @@ static void expire(struct eg_shard *shard, uint32_t most, struct eg_out *out) {
             if (oldest == EG_NONE) break;
             struct eg_flow *flow = eg_flow_at(&shard->cache, oldest);
             if (!is_over(shard->clock_us, flow->touched_us, after[i])) break;
-            if (flow->last_us == EG_NO_TIME || is_over(shard->clock_us, flow->last_us, after[i])) {
+            if (flow->last_us == EG_NO_TIME ||
+                is_over(shard->clock_us, flow->last_us, after[i] - EG_SLACK_US)) {
                 give(shard, oldest, EG_END_IDLE, out);
                 continue;
             }
@@ -172,7 +173,8 @@ static void state_add(const struct eg_shard *shard, struct eg_flow *flow,
         if (down != answer) flow->state |= EG_FLOW_OPENER_DOWN;
     }
     const uint8_t both = EG_FLOW_FIN_UP | EG_FLOW_FIN_DOWN;
-    if (s->flags & FIN) flow->state |= shard->how->one_way ? both : (uint8_t)(1 << s->way);
+    const uint8_t ended = shard->how->one_way ? both : (uint8_t)(1 << s->way);
+    if (s->flags & FIN) flow->state |= ended;
     if (s->flags & RST || (flow->state & both) == both) flow->state |= EG_FLOW_CLOSED;
 }
 
@@ -204,12 +206,21 @@ static void analyse(struct eg_shard *shard, struct eg_flow *flow, const struct e
     eg_tcp_talk_add(eg_pool_at(&shard->cache.talks, flow->talk), flow->base, s);
 }
 
+/* The flow is not idle. Its place in the list is renewed once a second, which is exact enough. */
+static void touch(struct eg_shard *shard, uint32_t number, struct eg_flow *flow, bool was_closed) {
+    bool closed = flow->state & EG_FLOW_CLOSED, listed = flow->touched_us != EG_NO_TIME;
+    if (listed && closed == was_closed && shard->clock_us - flow->touched_us < EG_TOUCH_US) return;
+    flow->touched_us = shard->clock_us;
+    eg_flow_touch(&shard->cache, closed ? EG_FLOWS_CLOSED : EG_FLOWS_LIVE, number);
+}
+
 /* Adds the packet; false: the other direction found no room. */
 static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightings *chunk,
                 const struct eg_sighting *s) {
     struct eg_flow *flow = eg_flow_at(&shard->cache, number);
     struct eg_flow_way *way = way_of(shard, flow, s);
     if (!way) return false;
+    bool closed = flow->state & EG_FLOW_CLOSED;
     way_add(way, s);
     state_add(shard, flow, s);
     if (s->extras) keep_extras(shard, way, chunk, s);
@@ -219,9 +230,7 @@ static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightin
             flow->start_us = s->time_us;
         flow->last_us = s->time_us;
     }
-    flow->touched_us = shard->clock_us;
-    eg_flow_touch(&shard->cache, flow->state & EG_FLOW_CLOSED ? EG_FLOWS_CLOSED : EG_FLOWS_LIVE,
-                  number);
+    touch(shard, number, flow, closed);
     return true;
 }
 
@@ -231,7 +240,7 @@ static uint32_t begin(struct eg_shard *shard, const struct eg_sighting *s, struc
     while ((number = eg_flow_add(&shard->cache, s->hash, &s->key)) == EG_NONE)
         if (!make_room(shard, out)) return EG_NONE;
     struct eg_flow *flow = eg_flow_at(&shard->cache, number);
-    flow->start_us = flow->last_us = EG_NO_TIME;
+    flow->start_us = flow->last_us = flow->touched_us = EG_NO_TIME;
     if (s->way == EG_WAY_DOWN) flow->state = EG_FLOW_FIRST_DOWN;
     way_begin(&flow->first);
     return number;
@@ -248,8 +257,7 @@ struct rest {
 
 static void rest_keep(const struct eg_shard *shard, const struct eg_flow *flow, bool opener,
                       struct rest *rest) {
-    const uint8_t fresh = EG_FLOW_FIRST_DOWN | EG_FLOW_CLOSED;
-    rest->state = flow->state & (uint8_t)~fresh;
+    rest->state = flow->state & (uint8_t)~EG_FLOW_FIRST_DOWN;
     if (opener && !(flow->state & EG_FLOW_OPENER_KNOWN))
         rest->state |=
             EG_FLOW_OPENER_KNOWN | (flow->state & EG_FLOW_FIRST_DOWN ? EG_FLOW_OPENER_DOWN : 0);
@@ -283,11 +291,12 @@ static void clock_move(struct eg_shard *shard, int64_t time_us) {
 
 /* Ends a flow that the packet does not go on with, or finds no room in; true: its conversation goes
  * on, and `rest` is what there is to know of it. */
-static bool part(struct eg_shard *shard, uint32_t number, int reason, struct rest *rest,
-                 struct eg_out *out) {
-    bool goes_on = reason != EG_END_SEEN;
+static bool part(struct eg_shard *shard, uint32_t number, int reason, const struct eg_sighting *s,
+                 struct rest *rest, struct eg_out *out) {
+    struct eg_flow *flow = eg_flow_at(&shard->cache, number);
+    bool goes_on = !opens_another(flow, s);
     bool opener = reason != EG_END_IDLE && !shard->how->one_way;
-    if (goes_on) rest_keep(shard, eg_flow_at(&shard->cache, number), opener, rest);
+    if (goes_on) rest_keep(shard, flow, opener, rest);
     give(shard, number, reason ? (enum eg_end_reason)reason : EG_END_RESOURCES, out);
     return goes_on;
 }
@@ -296,13 +305,11 @@ static void take(struct eg_shard *shard, const struct eg_sightings *chunk,
                  const struct eg_sighting *s, struct eg_out *out) {
     struct rest rest;
     bool goes_on = false;
-    clock_move(shard, s->time_us);
-    expire(shard, POPS_EACH, out);
     uint32_t number = eg_flow_find(&shard->cache, s->hash, &s->key);
     if (number != EG_NONE) {
         int reason = parts(shard, eg_flow_at(&shard->cache, number), s);
         if (!reason && add(shard, number, chunk, s)) return;
-        goes_on = part(shard, number, reason, &rest, out);
+        goes_on = part(shard, number, reason, s, &rest, out);
     }
     number = begin(shard, s, out);
     if (number == EG_NONE) {
@@ -313,18 +320,21 @@ static void take(struct eg_shard *shard, const struct eg_sightings *chunk,
     (void)add(shard, number, chunk, s); /* its first direction needs no room */
 }
 
-#define SLOT_AHEAD 12
-#define FLOW_AHEAD 6
+enum { SLOT_AHEAD = 20, FLOW_AHEAD = 12, REST_AHEAD = 4 }; /* packets */
 
 void eg_shard_run(struct eg_shard *shard, const struct eg_sightings *chunk, struct eg_out *out) {
-    for (uint32_t i = 0; i < chunk->count && i < SLOT_AHEAD; i++)
-        eg_flow_prefetch_slot(&shard->cache, chunk->items[i].hash);
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        if (i + SLOT_AHEAD < chunk->count)
-            eg_flow_prefetch_slot(&shard->cache, chunk->items[i + SLOT_AHEAD].hash);
-        if (i + FLOW_AHEAD < chunk->count)
-            eg_flow_prefetch(&shard->cache, chunk->items[i + FLOW_AHEAD].hash);
+    uint32_t likely[EG_SIGHTINGS_CHUNK];
+    for (uint32_t step = 0; step < chunk->count + SLOT_AHEAD; step++) {
+        uint32_t i = step - SLOT_AHEAD;
+        uint32_t flow = i + FLOW_AHEAD, rest = i + REST_AHEAD;
+        if (step < chunk->count) eg_flow_prefetch_slot(&shard->cache, chunk->items[step].hash);
+        if (flow < chunk->count)
+            likely[flow] = eg_flow_prefetch(&shard->cache, chunk->items[flow].hash);
+        if (rest < chunk->count) eg_flow_prefetch_rest(&shard->cache, likely[rest]);
+        if (i >= chunk->count) continue; /* below 0, that is */
+        clock_move(shard, chunk->items[i].time_us);
         take(shard, chunk, &chunk->items[i], out);
+        expire(shard, POPS_EACH, out);
     }
 }
 

@@ -18,6 +18,7 @@ enum eg_end_reason {
 
 #define EG_LINGER_US (5 * INT64_C(1000000))   /* a closed connection's late packets still belong */
 #define EG_SLACK_US (5 * INT64_C(1000000))    /* packets this late still find their flow */
+#define EG_TOUCH_US (1 * INT64_C(1000000))    /* so exact is the order in which flows are idle */
 #define EG_LEAP_US (86400 * INT64_C(1000000)) /* a step of the clock that one packet cannot make */
 #define EG_SHARD_MEMORY_MIN (256 * 1024)
 

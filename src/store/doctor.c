@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is to be said about a dataset, one line a finding; and, asked to, putting it in order. */
 #include "store/adopt.h"
+#include "store/captures.h"
 #include "store/catalog.h"
 
 #include "base/alloc.h"
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define NAMED_MAX 10 /* captures of one kind of trouble that are named */
 
 struct report {
     struct eg_finding *list;
@@ -151,6 +154,72 @@ static void say_strays(struct report *report, const struct eg_strays *strays, bo
             strays->broken, strays->first_broken);
 }
 
+/* ---- captures ---- */
+
+struct strangers {
+    const struct eg_journal *journal;
+    size_t count;
+    char first[512];
+};
+
+/* A file in captures/ that no line names. */
+static enum eg_status see_stranger(void *to, const char *relative, const char *name,
+                                   int64_t hour_us, struct eg_error *err) {
+    (void)hour_us, (void)err;
+    struct strangers *s = to;
+    char session[EG_SESSION_TEXT];
+    if (eg_layout_capture_session(name, session) || eg_journal_capture(s->journal, relative))
+        return EG_OK;
+    if (!s->count++) snprintf(s->first, sizeof s->first, "%s", relative);
+    return EG_OK;
+}
+
+/* A copy that is damaged is the dataset's trouble; what becomes of a file elsewhere is its owner's. */
+static enum eg_status say_capture_states(struct report *report, struct eg_dataset *ds,
+                                         const struct eg_capture *list, size_t count,
+                                         struct eg_error *err) {
+    size_t troubled = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct eg_capture found;
+        struct eg_error told = {0};
+        enum eg_status status = eg_capture_find(ds, list[i].name, false, &found, &told);
+        if (status == EG_E_CANCELLED || status == EG_E_NOMEM) {
+            if (err) *err = told;
+            return status;
+        }
+        if (status < 0 && troubled++ < NAMED_MAX)
+            say(report, list[i].keep == EG_KEEP_COPY ? 3 : 4, "%s", told.message);
+    }
+    if (troubled > NAMED_MAX)
+        say(report, 4, "and %zu captures more like these; inspect --captures names all",
+            troubled - NAMED_MAX);
+    return EG_OK;
+}
+
+static enum eg_status say_captures(struct report *report, struct eg_dataset *ds,
+                                   const struct eg_journal *journal, struct eg_error *err) {
+    struct eg_capture *list;
+    size_t count, copies = 0;
+    uint64_t packets = 0;
+    EG_TRY(eg_captures(ds, INT64_MIN, INT64_MAX, &list, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        packets += list[i].packets;
+        copies += list[i].keep == EG_KEEP_COPY;
+    }
+    if (count)
+        say(report, 6, "captures: %zu with %" PRIu64 " packets, %zu of them copies", count, packets,
+            copies);
+    enum eg_status status = say_capture_states(report, ds, list, count, err);
+    eg_free(list);
+    struct strangers strangers = {.journal = journal};
+    struct eg_layout_walk walk = {see_stranger, &strangers, INT64_MAX, false};
+    if (status >= 0) status = eg_layout_walk_captures(ds->path, &walk, err);
+    if (strangers.count)
+        say(report, 4, "%zu files in " EG_LAYOUT_CAPTURES "/ that nothing points into, %s for one",
+            strangers.count, strangers.first);
+    return status;
+}
+
 static enum eg_status say_catalog(struct report *report, const char *path, struct eg_error *err) {
     enum eg_catalog_state state;
     EG_TRY(eg_catalog_files(path, EG_TABLE_FLOWS, NULL, &state, err));
@@ -247,6 +316,7 @@ static enum eg_status examine(struct report *report, struct eg_dataset *ds, bool
     say_leftovers(report, ds->path, &leftovers, repair);
     say_missing(report, ds->path, journal);
     say_strays(report, &strays, repair);
+    EG_TRY(say_captures(report, ds, journal, err));
     return say_catalog(report, ds->path, err);
 }
 

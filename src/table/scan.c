@@ -192,6 +192,11 @@ static void joins_run(struct eg_scan_worker *worker, struct egi_input *input) {
             pthread_mutex_unlock(&scan->lock);
             status = egi_input_drain(input, &worker->scratch, &worker->ready, &counts, &err);
             pthread_mutex_lock(&scan->lock);
+            if (status == EG_AGAIN) { /* what came is given out before the next piece */
+                counts_add(scan, &counts);
+                pthread_cond_broadcast(&scan->changed);
+                break;
+            }
             input->drained = true;
             const struct eg_plan *plan = &input->plan;
             bool endless = !plan->bytes && plan->bytes_read;

@@ -552,7 +552,8 @@ enum eg_status egi_input_drain(struct egi_input *input, struct egi_scratch *scra
     struct eg_tally tally = input->end_tally; /* lent to the outs, as in a unit */
     input->end_tally = (struct eg_tally){0};
     enum eg_status status = EG_OK;
-    for (uint32_t i = 0; i < request->part_count && status >= 0; i++) {
+    for (; input->draining < request->part_count && status == EG_OK; input->draining++) {
+        uint32_t i = input->draining;
         struct eg_out out;
         if (!has(input->wanted, i)) continue; /* there is nothing left that it could claim */
         status = out_begin(&out, input, i, input->taken, err);
@@ -563,9 +564,14 @@ enum eg_status egi_input_drain(struct egi_input *input, struct egi_scratch *scra
             tally_return(&tally, &out, true);
             counts->datagrams += out.datagrams;
         }
+        bool again = status == EG_AGAIN;
         if (status >= 0)
             status = out_collect(&out, &request->parts[i], input->muted, scratch, ready, err);
         out_end(&out);
+        if (again && status >= 0) {
+            status = EG_AGAIN;
+            break;
+        }
     }
     if (!input->muted) eg_tally_merge(&input->tally, &tally);
     eg_tally_reset(&tally);

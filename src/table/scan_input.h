@@ -62,6 +62,7 @@ struct egi_input {
     bool exhausted;            /* (lock) no further unit will be given out */
     bool joining;              /* (lock) a worker is in join() */
     bool drained;              /* (lock) all is joined, and join(NULL) was run */
+    uint32_t draining;         /* the part whose join(NULL) is next: who is in join() */
     struct egi_unit *pending;  /* (lock) by number */
     atomic_ullong failed_at;   /* the first unit that could not be read; none: UINT64_MAX */
     atomic_ullong given;       /* units before it, and none behind, may have given new rows */
@@ -150,7 +151,8 @@ void egi_unit_settle(struct egi_unit *);
 enum eg_status
 egi_again_read(void *of, enum eg_status (*take)(void *to, struct eg_batch *, struct eg_error *),
                void *to, struct eg_error *);
-/* Runs join(NULL) of every part. Without the lock, once, behind the last unit. */
+/* Runs join(NULL) of every part. Without the lock, once, behind the last unit; EG_AGAIN: once more,
+ * when what is ready has been given out. */
 enum eg_status egi_input_drain(struct egi_input *, struct egi_scratch *, struct egi_batches *ready,
                                struct egi_counts *, struct eg_error *);
 

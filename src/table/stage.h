@@ -218,7 +218,8 @@ struct eg_extract_type {
                            struct eg_out *, struct eg_error *);
     /* In the order of the input, never concurrent with itself: settles what the unit could not
      * know alone. Everything waits for it, so it only does what must be done in order. `unit` NULL:
-     * all units are finished, the input is over, drain all state. */
+     * all units are finished, the input is over, drain all state. EG_AGAIN (of that call only): there
+     * is more; call again when what came has been taken. */
     enum eg_status (*join)(struct eg_extract *, struct eg_extract_unit *unit, struct eg_out *,
                            struct eg_error *);
     /* After the unit's join, in any order, concurrent with all else: decodes what had to wait for

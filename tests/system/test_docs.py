@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents show, run: the README's tour, the filter page's examples, the generated pages,
 and the house rules' own test."""
+import gzip
 import os
 import pathlib
 import re
@@ -174,3 +175,18 @@ def test_readme_live(demo):
 def may_capture():
     """Whether interfaces can be opened here."""
     return os.geteuid() == 0
+
+
+def test_packet_store_page(tmp_path, packets):
+    whole = packets[0].read_bytes()
+    for name, first in (("capture", 1), ("old", 2), ("small", 3)):  # they differ in a byte of an address
+        (tmp_path / f"{name}.pcap").write_bytes(whole[:40 + 28] + bytes([first]) + whole[40 + 29:])
+    (tmp_path / "old.pcap.gz").write_bytes(gzip.compress((tmp_path / "old.pcap").read_bytes()))
+    commands = shell_lines("packet-store.md")
+    told = [run_line(tmp_path, command) for command in commands]
+    assert "1 pointed to where they are" in told[0].stderr
+    assert "1 copied" in told[1].stderr and "1 copied" in told[2].stderr
+    assert "captures             3" in told[5].stdout and "captures_copied      2" in told[5].stdout
+    assert told[6].stdout.count("unchanged") == 3 and len(told[7].stdout.splitlines()) == 3
+    assert [line.split("\t")[1] for line in told[8].stdout.splitlines()[1:]] == ["20000"] * 3
+    assert "capture.pcap is gone" in told[10].stdout and "is gone" not in told[12].stdout

@@ -210,6 +210,8 @@ static void refused(void **state) {
         {"[00 (01)]", 4, "expected hex"},
         {"[00 | 01]", 4, "alternatives"},
         {"^", 1, "expected a byte"},
+        {"^# ends", 7, "expected a byte"},
+        {"[00 # ends", 0, "[ is not closed"},
         {"^'abc'", 1, "one byte"},
         {"^(00)", 1, "expected hex"},
         {"&", 1, "two hex digits"},

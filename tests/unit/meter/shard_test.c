@@ -141,8 +141,11 @@ static void test_tcp_ends(void **state) {
     feed(&b, segment(true, 6, RST | ACK, 0, 9001, 0));
     feed(&b, segment(false, 7 * SECOND, ACK, 9001, 1, 0)); /* too late for it */
     assert_int_equal(out_rows(&b.out), 4);
-    feed(&b, seen(17, 3, 1, 4, 2, 30 * SECOND));
+    feed(&b, seen(17, 3, 1, 4, 2, 17 * SECOND));
     assert_int_equal(out_rows(&b.out), 4);
+    feed(&b, seen(17, 3, 1, 4, 2, 17 * SECOND + 1)); /* what comes behind the end ends soon */
+    assert_int_equal(out_rows(&b.out), 5);
+    assert_int_equal(cell(&b, FLOW(initiator), 4), 1);
     end(&b);
 }
 

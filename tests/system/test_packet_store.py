@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The packet store as a user meets it: what `ingest --keep` leaves behind, that every row finds its packet
+there, what happens when a capture vanishes or changes, and a kill at any call."""
+import gzip
+import json
+import lzma
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+
+import duckdb
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EARLGREY = ROOT / "build" / os.environ.get("EG_PRESET", "release") / "earlgrey"
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def capture_of(count, start=1767355200, length=60, link_type=1):
+    """A pcap file; each payload says its number."""
+    head = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link_type)
+    return head + b"".join(struct.pack("<IIII", start + i // 100, i % 100 * 10000, length, length) +
+                           (b"\x02" * 12 + b"\x88\xb5" + struct.pack(">I", i)).ljust(length, b"\0") for i in range(count))
+
+
+def rows(dataset):
+    sql = f"""select file, "offset", captured from read_parquet('{dataset}/packets/*/*/*.parquet') order by file, "offset" """
+    return duckdb.sql(sql).fetchall()
+
+
+def content(dataset, file):
+    """The uncompressed bytes of what a row's `file` names."""
+    path = pathlib.Path(file) if file.startswith("/") else pathlib.Path(dataset) / file
+    if path.suffix == ".zst":
+        return subprocess.run(["zstd", "-dcq", str(path)], capture_output=True, check=True).stdout
+    return path.read_bytes()
+
+
+def captures(earlgrey, dataset):
+    told = earlgrey.ok("inspect", dataset, "--captures", "--json")
+    return [json.loads(line) for line in told.splitlines()]
+
+
+def packers():
+    zstd = ["zstd", "-cq"]
+    yield "gz", gzip.compress
+    yield "xz", lzma.compress
+    if shutil.which("zstd"):
+        yield "zst", lambda data: subprocess.run(zstd, input=data, capture_output=True, check=True).stdout
+    if shutil.which("lz4"):
+        yield "lz4", lambda data: subprocess.run(["lz4", "-cq"], input=data, capture_output=True, check=True).stdout
+
+
+def test_what_is_kept(earlgrey, tmp_path):
+    data = capture_of(2000)
+    (tmp_path / "a.pcap").write_bytes(data)
+    told = earlgrey.run("ingest", "a.pcap", "-d", "linked").stderr
+    assert "captures             1 pointed to where they are" in told
+    (kept,) = captures(earlgrey, "linked")
+    assert kept["capture"] == kept["place"] == str(tmp_path / "a.pcap")
+    assert kept["packets"] == 2000 and kept["bytes"] == len(data) and kept["state"] == "unchanged"
+    assert not (tmp_path / "linked" / "captures").exists()
+    for ending, pack in packers():
+        (tmp_path / f"a.pcap.{ending}").write_bytes(pack(data))
+        account = json.loads(earlgrey.ok("ingest", f"a.pcap.{ending}", "-d", ending, "--json"))
+        (kept,) = captures(earlgrey, ending)
+        assert account["captures"] == {"linked": 0, "copied": 1, "bytes": len(data),
+                                       "stored": pathlib.Path(kept["place"]).stat().st_size}
+        assert kept["form"] == "seekable zstd" and kept["capture"].endswith(".pcap.zst")
+        assert content(tmp_path / ending, kept["capture"]) == data
+    earlgrey.ok("ingest", "-", "-d", "piped", stdin=data, text=False)
+    (kept,) = captures(earlgrey, "piped")
+    assert kept["capture"].startswith("captures/2026-01-02/standard-input-")
+    assert content(tmp_path / "piped", kept["capture"]) == data
+    earlgrey.ok("ingest", "a.pcap", "--keep", "copy", "-d", "copied")
+    (kept,) = captures(earlgrey, "copied")
+    assert kept["form"] == "as it came" and content(tmp_path / "copied", kept["capture"]) == data
+    earlgrey.ok("ingest", "a.pcap", "--keep", "none", "-d", "none")
+    assert captures(earlgrey, "none") == [] and len(rows(tmp_path / "none")) == 2000
+    earlgrey.ok("ingest", "a.pcap", "--tables", "flows", "-d", "flows")
+    assert captures(earlgrey, "flows") == []
+
+
+def test_what_does_not_stay_is_copied(earlgrey, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data = capture_of(50)
+    (folder / "a.pcap").write_bytes(data)
+    done = earlgrey.run("ingest", "in", "--after", "delete", "--keep", "link", "-d", "data")
+    assert done.returncode == 2 and "--keep link points to files where they are" in done.stderr
+    assert (folder / "a.pcap").exists() and not (tmp_path / "data").exists()
+    earlgrey.ok("ingest", "in", "--after", "delete", "-d", "data")
+    assert not (folder / "a.pcap").exists()
+    (kept,) = captures(earlgrey, "data")
+    assert content(tmp_path / "data", kept["capture"]) == data
+
+
+def test_a_pipe_cannot_be_linked(earlgrey, tmp_path):
+    done = earlgrey.run("ingest", "-", "--keep", "link", "-d", "data", stdin=capture_of(5), text=False)
+    assert done.returncode == 2 and b"standard input cannot be pointed to" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_every_row_finds_its_packet(earlgrey, tmp_path, shared):
+    """The corpus, plain and packed: where a row points, a record with as many bytes begins, and all
+    records have a row."""
+    taken = 0
+    for path in sorted((shared / "packets").rglob("*.pcap")):
+        data = path.read_bytes()
+        if data[:4] not in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") or len(data) > 1 << 20:
+            continue
+        taken += 1
+        packed = tmp_path / f"{taken}.pcap.gz"
+        packed.write_bytes(gzip.compress(data))
+        earlgrey.run("ingest", path if taken % 2 else packed, "-d", "data", "--tables", "packets", "-q")
+    assert taken > 150
+    seen = {}
+    for file, offset, captured in rows(tmp_path / "data"):
+        data = seen.setdefault(file, (content(tmp_path / "data", file), []))
+        assert struct.unpack_from("<I", data[0], offset + 8)[0] == captured, (file, offset)
+        data[1].append(offset)
+    for file, (data, offsets) in seen.items():
+        at = 24
+        for offset in offsets:
+            assert offset == at, file
+            at += 16 + struct.unpack_from("<I", data, offset + 8)[0]
+    # quarantined ones are not in the partitions; all others agree with the store
+    kept = {c["capture"]: c for c in captures(earlgrey, "data")}
+    assert set(seen) <= set(kept)
+    assert all(c["state"] == "unchanged" for c in kept.values())
+    assert sum(c["form"] == "seekable zstd" for c in kept.values()) > 50
+
+
+def test_vanished_and_changed(earlgrey, tmp_path):
+    data = capture_of(100)
+    for name in ("gone", "changed", "grown", "fine"):
+        (tmp_path / f"{name}.pcap").write_bytes(data.replace(b"\x02" * 12, name.encode().ljust(12, b"\1")))
+    earlgrey.ok("ingest", "gone.pcap", "changed.pcap", "grown.pcap", "fine.pcap", "-d", "data")
+    (tmp_path / "gone.pcap").unlink()
+    with open(tmp_path / "changed.pcap", "r+b") as file:
+        file.seek(3000)
+        file.write(b"!")
+    with open(tmp_path / "grown.pcap", "ab") as file:
+        file.write(b"more")
+    states = {pathlib.Path(c["place"]).stem: c["state"] for c in captures(earlgrey, "data")}
+    assert states == {"gone": "gone", "changed": "changed", "grown": "unchanged", "fine": "unchanged"}
+    told = earlgrey.ok("doctor", "-d", "data")
+    assert f"{tmp_path}/gone.pcap is gone, and its packets with it: put it back" in told
+    assert f"{tmp_path}/changed.pcap was changed since its packets were ingested (its checksum is another)" in told
+    assert "grown.pcap" not in told and "fine.pcap" not in told
+    earlgrey.ok("ingest", "fine.pcap", "-d", "data")  # known
+    # a copy is the dataset's own: damage to it is damage to the dataset
+    earlgrey.ok("ingest", "fine.pcap", "--keep", "copy", "-d", "copies")
+    (kept,) = captures(earlgrey, "copies")
+    pathlib.Path(kept["place"]).unlink()
+    done = earlgrey.run("doctor", "-d", "copies")
+    assert done.returncode == 1 and "restore the dataset's captures/ from a backup" in done.stdout
+
+
+def test_followed_files_stay_one(earlgrey, tmp_path):
+    """A file that grows is one capture with all of its packets, however it is kept."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data = capture_of(3000)
+    for keep in ("link", "copy"):
+        for size in (5, 100, 101, 3000):
+            (folder / "a.pcap").write_bytes(data[:24 + 76 * size + (7 if size < 3000 else 0)])
+            earlgrey.run("ingest", "in", "--keep", keep, "-d", keep)
+            (kept,) = captures(earlgrey, keep)
+            assert kept["packets"] == size and kept["bytes"] == 24 + 76 * size
+        assert kept["state"] == "unchanged" and content(tmp_path / keep, kept["capture"]) == data
+        assert [row[1] for row in rows(tmp_path / keep)] == [24 + 76 * i for i in range(3000)]
+        assert len({row[0] for row in rows(tmp_path / keep)}) == 1
+
+
+def test_rebuilt_from_the_parquet_files(earlgrey, tmp_path):
+    (tmp_path / "a.pcap").write_bytes(capture_of(500))
+    (tmp_path / "b.pcap.gz").write_bytes(gzip.compress(capture_of(700, start=1767441600)))
+    earlgrey.ok("ingest", "a.pcap", "b.pcap.gz", "-d", "data")
+    before = captures(earlgrey, "data")
+    earlgrey.ok("compact", "-d", "data")
+    shutil.rmtree(tmp_path / "data" / "_earlgrey" / "commits")
+    earlgrey.ok("doctor", "-d", "data", "--rebuild")
+    assert captures(earlgrey, "data") == before and len(before) == 2
+
+
+# ---- kills ----
+
+@pytest.fixture(name="work")
+def _work(tmp_path):
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler")
+    if os.environ.get("EG_PRESET", "release") in ("asan", "tsan"):
+        pytest.skip("a sanitizer's runtime must be loaded first")
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", tmp_path / "kill_at.so",
+                    HERE / "kill_at.c", "-ldl"], check=True)
+    (tmp_path / "a.pcap").write_bytes(capture_of(3000))
+    (tmp_path / "b.pcap.gz").write_bytes(gzip.compress(capture_of(3000, start=1767358800)))
+    return tmp_path
+
+
+def ingest(work, dataset, at=None, log=None):
+    env = dict(os.environ)
+    if at or log:
+        env |= {"LD_PRELOAD": str(work / "kill_at.so"), "EG_KILL_ROOT": str(dataset)}
+        env |= {"EG_KILL_AT": str(at)} if at else {}
+        env |= {"EG_KILL_LOG": str(log)} if log else {}
+    return subprocess.run([str(EARLGREY), "ingest", "a.pcap", "b.pcap.gz", "-d", str(dataset), "--keep", "copy",
+                           "--round-bytes", "1"], cwd=work, env=env, capture_output=True, text=True,
+                          timeout=60, check=False)
+
+
+def expect_visible_is_whole(dataset):
+    """Whatever a reader sees of a dataset whose writer was killed: each row's file is there, and what
+    stands there is the packet."""
+    held = {}
+    files = list(dataset.glob("packets/*/*/*.parquet"))
+    for file, offset, captured in rows(dataset) if files else ():
+        if file not in held:
+            path = dataset / file
+            # of one that is being written the end may be missing: what rows point to is not
+            done = subprocess.run(["zstd", "-dcq", str(path)], capture_output=True, check=False) if path.suffix == ".zst" else None
+            held[file] = done.stdout if done else path.read_bytes()
+        assert struct.unpack_from("<I", held[file], offset + 8)[0] == captured, (file, offset)
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="needs zstd")
+def test_killed_after_every_call(work):
+    log = work / "log"
+    assert ingest(work, work / "whole", log=log).returncode == 0
+    expected = [(row[1], row[2]) for row in rows(work / "whole")]
+    calls = log.read_text(encoding="utf-8").splitlines()
+    captures_calls = [i for i, line in enumerate(calls, 1) if "/captures" in line]
+    assert len(captures_calls) > 10
+    points = sorted(set(captures_calls) | set(range(1, len(calls) + 1, 10)))
+    killed = 0
+    for turn, point in enumerate(points):
+        dataset = work / f"d{point}"
+        killed += ingest(work, dataset, at=point).returncode == -signal.SIGKILL
+        expect_visible_is_whole(dataset)
+        if turn % 3 == 0:
+            ingest(work, dataset, at=1 + turn * 2 % 60)
+            expect_visible_is_whole(dataset)
+        done = ingest(work, dataset)
+        assert done.returncode == 0, f"point {point}: {done.stderr}"
+        expect_visible_is_whole(dataset)
+        assert [(row[1], row[2]) for row in rows(dataset)] == expected, f"point {point}"
+        kept = sorted(str(path.relative_to(dataset)) for path in (dataset / "captures").rglob("*") if path.is_file())
+        assert kept == sorted({row[0] for row in rows(dataset)}) and len(kept) == 2, f"point {point}: {kept}"
+        shutil.rmtree(dataset)
+    assert killed >= len(points) * 2 // 3  # rounds, and with them calls, are not the same in every run
