@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCP analysis of metered flows against the tshark of this machine, on every capture: segments sent
+again and out of order of each direction, and the round trip time of each conversation's handshake.
+
+tshark's answers are asked for here, since the goldens lack them; they are those of its fields
+tcp.analysis.retransmission (fast and spurious ones among them), .out_of_order and .initial_rtt."""
+import shutil
+import subprocess
+
+import pytest
+
+import captures
+
+FIELDS = ["frame.protocols", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "tcp.srcport",
+          "tcp.dstport", "tcp.analysis.retransmission", "tcp.analysis.out_of_order",
+          "tcp.analysis.initial_rtt", "tcp.stream"]
+
+NO_HANDSHAKE = ("tshark takes the first acknowledgement after a SYN, of whichever side and number; "
+                "here the time is that of a whole handshake")
+NO_TIME = "the acknowledgement has a time that cannot be; here it has none"
+PACKED = "the acknowledgement is in a compressed packet, which only tshark unpacks"
+
+# capture: (conversations or directions that differ, why)
+DIFFERENCES = {
+    "flow-export/pmacct/500-IPFIXv10-BGP-CISCO-SRv6/traffic-00.pcap": (1, NO_HANDSHAKE),
+    "flow-export/pmacct/501-IPFIXv10-BGP-IPv6-CISCO-MPLS/traffic-00.pcap": (1, NO_HANDSHAKE),
+    "packets/arkime/tcp_handshake_synthetic.pcap": (6, NO_HANDSHAKE),
+    "packets/libpcap-filter/AH-IPcomp-IPv4.pcap": (1, PACKED),
+    "packets/ndpi/fuzz-2006-06-26-2594.pcap": (1, NO_HANDSHAKE),
+    "packets/tcpdump/timestamp_invalid_micro.pcap": (1, NO_TIME),
+    "packets/tcpdump/timestamp_invalid_nano.pcap": (1, NO_TIME),
+}
+
+
+def tshark(path):
+    """Counts by direction, and round trip times in µs by conversation, of the innermost packets."""
+    command = ["tshark", "-n", "-r", path, "-Y", "tcp", "-T", "fields", "-E", "occurrence=l",
+               "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE",
+               "-o", "tcp.desegment_tcp_streams:FALSE"]
+    for field in FIELDS:
+        command += ["-e", field]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    counts, times = {}, {}
+    for line in done.stdout.splitlines():
+        row = dict(zip(FIELDS, line.split("\t")))
+        layers = row["frame.protocols"].split(":")
+        last = [layer for layer in layers[:layers.index("tcp")] if layer in ("ip", "ipv6")][-1]
+        source, target = (row[f"{last}.src"], row["tcp.srcport"]), (row[f"{last}.dst"],
+                                                                    row["tcp.dstport"])
+        have = counts.setdefault((source, target), [0, 0])
+        have[0] += bool(row["tcp.analysis.retransmission"])
+        have[1] += bool(row["tcp.analysis.out_of_order"])
+        if row["tcp.analysis.initial_rtt"]:
+            seconds = float(row["tcp.analysis.initial_rtt"])
+            times.setdefault(frozenset((source, target)), set()).add(round(seconds * 1e6))
+    return counts, times
+
+
+def metered(path):
+    """The same of ours."""
+    counts, times = {}, {}
+    for row in captures.rows("metered", path)[0]:
+        if row["retransmissions"] == "":
+            continue
+        source, target = (row["src_ip"], row["src_port"]), (row["dst_ip"], row["dst_port"])
+        have = counts.setdefault((source, target), [0, 0])
+        have[0] += int(row["retransmissions"])
+        have[1] += int(row["out_of_order"])
+        if row["rtt_us"]:
+            times.setdefault(frozenset((source, target)), set()).add(int(row["rtt_us"]))
+    return counts, times
+
+
+def near(ours, theirs):
+    """Times in whole microseconds of two packets differ by less than 2 from those in nanoseconds."""
+    return len(ours) == len(theirs) and all(
+        abs(a - b) <= 1 for a, b in zip(sorted(ours), sorted(theirs)))
+
+
+def differing(path):
+    """What differs, and how much there was to compare."""
+    ours, our_times = metered(path)
+    if not ours:
+        return [], 0, 0
+    theirs, their_times = tshark(path)
+    found = [(key, ours.get(key), theirs.get(key)) for key in ours.keys() & theirs.keys()
+             if ours[key] != theirs[key]]
+    found += [(sorted(key), our_times.get(key), their_times.get(key))
+              for key in our_times.keys() | their_times.keys()
+              if not near(our_times.get(key, set()), their_times.get(key, set()))]
+    marked = sum(sum(counts) for counts in theirs.values())
+    return found, marked, len(their_times)
+
+
+def test_analysis_is_that_of_tshark():
+    captures.need()
+    if not shutil.which("tshark"):
+        pytest.skip("no tshark here")
+    differ, examples, marked, shaken = {}, {}, 0, 0
+    for name in captures.all_captures():
+        try:
+            found, marks, times = differing(captures.path(name))
+        except AssertionError:
+            continue  # not a capture
+        marked += marks
+        shaken += times
+        if found:
+            differ[name] = len(found)
+            examples[name] = found[:2]
+    assert differ == {name: count for name, (count, _) in DIFFERENCES.items()}, examples
+    assert marked >= 200 and shaken >= 220
