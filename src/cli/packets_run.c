@@ -24,7 +24,9 @@ bool eg_packets_rows_wanted(const struct eg_report_options *o) {
 static enum eg_exit test_add(struct eg_packets_job *job, const char *text, enum eg_status status,
                              struct eg_error *err) {
     if (status >= 0) {
-        job->test_count++;
+        struct eg_frame_test *test = job->tests[job->test_count++];
+        if (job->ask->outermost) eg_frame_test_view(test, EG_VIEW_OUTERMOST);
+        if (status == EG_OK_WARN) eg_note(job->report->call, "earlgrey: %s", err->message);
         return EG_EXIT_DONE;
     }
     struct eg_strbuf caret = {0};

@@ -19,6 +19,7 @@
 
 struct eg_frame_test {
     enum eg_match_on on;
+    enum eg_view view;
     /* one of these */
     struct eg_byte_pattern *pattern;
     struct eg_stellar *stellar;
@@ -90,6 +91,8 @@ void eg_frame_test_free(struct eg_frame_test *test) {
     eg_free(test);
 }
 
+void eg_frame_test_view(struct eg_frame_test *test, enum eg_view view) { test->view = view; }
+
 bool eg_frame_test_reads_layers(const struct eg_frame_test *test) {
     if (test->bpf) return false;
     return test->on == EG_MATCH_PAYLOAD ||
@@ -148,7 +151,7 @@ bool eg_frame_test_holds(struct eg_frame_test *test, const struct eg_frame *fram
     if (test->bpf) return bpf_holds(test, frame);
     if (!layers && eg_frame_test_reads_layers(test)) {
         uint32_t length = frame->length > UINT32_MAX ? UINT32_MAX : (uint32_t)frame->length;
-        eg_dissect((uint32_t)frame->link_type, frame->payload, length, &own);
+        eg_dissect_as(test->view, (uint32_t)frame->link_type, frame->payload, length, NULL, &own);
         layers = &own;
     }
     facts.layers = layers;

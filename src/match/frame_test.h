@@ -32,6 +32,10 @@ EG_MUST_CHECK enum eg_status eg_frame_test_stellar(struct eg_frame_test **out, c
                                                    enum eg_match_on, struct eg_error *err);
 void eg_frame_test_free(struct eg_frame_test *);
 
+/* Which packet of a tunnelled frame counts where a frame is taken apart here; EG_VIEW_INNERMOST,
+ * unless this was called before anything was asked. */
+void eg_frame_test_view(struct eg_frame_test *, enum eg_view);
+
 /* Whether the answer depends on `layers`. */
 bool eg_frame_test_reads_layers(const struct eg_frame_test *);
 

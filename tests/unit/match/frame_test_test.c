@@ -123,6 +123,25 @@ static void reads_layers(void **state) {
     }
 }
 
+/* 10.0.0.1 -> 10.0.0.2 in an IP-in-IP tunnel from 192.0.2.1. */
+static void views(void **state) {
+    (void)state;
+    static const uint8_t tunnel[] = {0x45, 0, 0, 48, 0,    0, 0, 0,  64, 4, 0, 0, 192, 0,  2, 1,
+                                     192,  0, 2, 2,  0x45, 0, 0, 28, 0,  0, 0, 0, 64,  17, 0, 0,
+                                     10,   0, 0, 1,  10,   0, 0, 2,  0,  7, 0, 9, 0,   8,  0, 0};
+    struct eg_frame frame = frame_of(tunnel, sizeof tunnel);
+    frame.link_type = 101;
+    for (int outermost = 0; outermost < 2; outermost++) {
+        const char *text = outermost ? "ip_src_addr == '192.0.2.1' and protocol == 4"
+                                     : "ip_src_addr == '10.0.0.1' and ip_dst_port == 9";
+        struct eg_frame_test *test = made(STELLAR, text, EG_MATCH_FRAME);
+        if (outermost) assert_false(eg_frame_test_holds(test, &frame, NULL));
+        eg_frame_test_view(test, outermost ? EG_VIEW_OUTERMOST : EG_VIEW_INNERMOST);
+        assert_true(eg_frame_test_holds(test, &frame, NULL));
+        eg_frame_test_free(test);
+    }
+}
+
 static void unanswered(void **state) {
     (void)state;
     struct eg_frame frame = frame_of(udp, sizeof udp);
@@ -342,9 +361,10 @@ static void no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds),     cmocka_unit_test(reads_layers),  cmocka_unit_test(unanswered),
-        cmocka_unit_test(refused),   cmocka_unit_test(as_the_filter), cmocka_unit_test(threads),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(kinds),   cmocka_unit_test(reads_layers),
+        cmocka_unit_test(views),   cmocka_unit_test(unanswered),
+        cmocka_unit_test(refused), cmocka_unit_test(as_the_filter),
+        cmocka_unit_test(threads), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
