@@ -30,7 +30,8 @@ static const struct eg_option options[] = {
      .offset = offsetof(struct expire_options, max_bytes),
      .max = INT64_MAX,
      .value_name = "BYTES",
-     .help = "Removes the oldest hours until the tables take no more than this (500G)."},
+     .help = "Removes the oldest hours until the tables, and the captures kept as copies, take no "
+             "more than this (500G)."},
     {.name = "min-free",
      .type = EG_OPT_TEXT,
      .offset = offsetof(struct expire_options, min_free),
@@ -77,6 +78,7 @@ static enum eg_exit run(struct eg_call *call) {
                                       .did = "removed",
                                       .would = "would remove",
                                       .json = o->json,
+                                      .captures = true,
                                       .dry_run = o->dry_run};
     struct eg_upkeep_call what = {
         .dry_run = o->dry_run, .grace_us = o->grace, .told = eg_upkeep_report_hour, .to = &report};
@@ -96,7 +98,9 @@ const struct eg_verb eg_verb_expire = {
     .description =
         "Removes whole hours, the oldest first, of all tables or of those named. Of several rules "
         "the one that asks for most decides. The last hour is never removed, nor are rows in "
-        "quarantine, nor what a running ingest has not finished.\n\n"
+        "quarantine, nor what a running ingest has not finished. Captures that were copied into "
+        "the dataset are removed with the last of their packets; those elsewhere are forgotten, "
+        "and stay where they are.\n\n"
         "What was read stays known: a capture whose rows expired adds nothing when it is ingested "
         "again into this dataset.",
     .examples = examples,

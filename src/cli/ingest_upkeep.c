@@ -38,6 +38,9 @@ static void tell(const struct eg_call *call, const char *did,
                 "earlgrey: %s %" PRIu64 " hour%s meanwhile, %" PRIu64 " rows in %" PRIu64 " files",
                 did, account->hours, account->hours == 1 ? "" : "s", account->rows,
                 account->files_before);
+    if (account->captures)
+        eg_note(call, "earlgrey: %s %" PRIu64 " captures without packets left, %" PRIu64 " bytes",
+                did, account->captures, account->captures_bytes);
 }
 
 void eg_ingest_upkeep_stop(struct eg_upkeep *upkeep, const struct eg_call *call) {

@@ -30,7 +30,8 @@ struct eg_ingest_upkeep {
          .offset = offsetof(S, field.max_bytes),                                                   \
          .max = INT64_MAX,                                                                         \
          .value_name = "BYTES",                                                                    \
-         .help = "Meanwhile removes the oldest hours so that the tables take no more (500G)."},    \
+         .help = "Meanwhile removes the oldest hours so that the tables, and captures kept as "    \
+                 "copies, take no more (500G)."},                                                  \
         {.name = "min-free",                                                                       \
          .type = EG_OPT_TEXT,                                                                      \
          .offset = offsetof(S, field.min_free),                                                    \

@@ -78,12 +78,17 @@ static void total_json(const struct eg_upkeep_report *report,
     printf("{\"dry_run\":%s,\"hours\":%" PRIu64 ",\"files_before\":%" PRIu64
            ",\"files_after\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"bytes_before\":%" PRIu64
            ",\"bytes_after\":%" PRIu64 ",\"postponed\":%" PRIu64 ",\"failed\":%" PRIu64
-           ",\"enough\":%s,\"from\":%s%s%s,\"to\":%s%s%s,\"each\":[%s]}\n",
+           ",\"enough\":%s,\"from\":%s%s%s,\"to\":%s%s%s,\"each\":[%s]",
            report->dry_run ? "true" : "false", account->hours, account->files_before,
            account->files_after, account->rows, account->bytes_before, account->bytes_after,
            account->postponed, account->failed, account->short_of ? "false" : "true",
            from[0] ? "\"" : "null", from, from[0] ? "\"" : "", to[0] ? "\"" : "null", to,
            to[0] ? "\"" : "", report->hours.text ? report->hours.text : "");
+    if (report->captures)
+        printf(",\"captures\":{\"removed\":%" PRIu64 ",\"bytes\":%" PRIu64
+               ",\"unregistered\":%" PRIu64 "}",
+               account->captures, account->captures_bytes, account->captures_unlinked);
+    printf("}\n");
 }
 
 static void total_text(const struct eg_upkeep_report *report,
@@ -105,6 +110,12 @@ static void total_text(const struct eg_upkeep_report *report,
         if (account->bytes_after) printf(" to %s", size_text(account->bytes_after, after));
         printf(", from %s to %s\n", from, to);
     }
+    if (account->captures)
+        printf("%s %" PRIu64 " capture%s without packets left, %s\n", did, account->captures,
+               account->captures == 1 ? "" : "s", size_text(account->captures_bytes, before));
+    if (account->captures_unlinked)
+        printf("%s %" PRIu64 " capture%s elsewhere from the packet store; the files stay\n", did,
+               account->captures_unlinked, account->captures_unlinked == 1 ? "" : "s");
     if (account->postponed)
         printf("%" PRIu64 " hours changed meanwhile and wait for the next time\n",
                account->postponed);

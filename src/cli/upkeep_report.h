@@ -11,6 +11,7 @@ struct eg_upkeep_report {
     const struct eg_call *call;
     const char *did, *would; /* "compacted", "would compact" */
     bool json, dry_run;
+    bool captures;          /* the JSON says what became of captures, too */
     struct eg_strbuf hours; /* the JSON of those told so far */
 };
 

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -310,9 +311,10 @@ static enum eg_status copy_resume(struct eg_keeper *keeper, struct kept *kept,
     if (!kept->path || !kept->line.name || !kept->line.place) return no_memory(err);
     kept->fd = open(kept->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (kept->fd < 0 && errno == ENOENT) return EG_END;
-    if (kept->fd < 0 || fstat(kept->fd, &about) != 0)
+    /* with this, expiry leaves it alone; one that it has removed meanwhile has no name any more */
+    if (kept->fd < 0 || flock(kept->fd, LOCK_SH) != 0 || fstat(kept->fd, &about) != 0)
         return eg_fail_errno(err, errno, "cannot open %s", kept->path);
-    if (!S_ISREG(about.st_mode) || (uint64_t)about.st_size < keep) return EG_END;
+    if (!S_ISREG(about.st_mode) || !about.st_nlink || (uint64_t)about.st_size < keep) return EG_END;
     if (ftruncate(kept->fd, (off_t)keep) != 0 || lseek(kept->fd, 0, SEEK_END) < 0)
         return eg_fail_errno(err, errno, "cannot write %s", kept->path);
     kept->skip = kept->told_bytes = known->bytes;
@@ -344,7 +346,8 @@ static enum eg_status copy_create(struct eg_keeper *keeper, struct kept *kept,
     *slash = '/';
     if (status < 0) return status;
     kept->fd = open(kept->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (kept->fd < 0) return eg_fail_errno(err, errno, "cannot create %s", kept->path);
+    if (kept->fd < 0 || flock(kept->fd, LOCK_SH) != 0)
+        return eg_fail_errno(err, errno, "cannot create %s", kept->path);
     return packed ? writer_make(kept, err) : EG_OK;
 }
 
@@ -418,12 +421,29 @@ static int64_t line_time(const struct eg_dataset *ds, const char *name) {
     return now_us > last_us ? now_us : last_us + 1;
 }
 
+bool eg_keeper_waits(const struct eg_keeper *keeper) {
+    for (const struct kept *kept = keeper->list; kept; kept = kept->next)
+        if (kept->reached && kept->line.packets) return true;
+    return false;
+}
+
+/* One that is not open may have been removed by expiry, since all its rows were; rows that would point
+ * into it now must not be committed. */
+static enum eg_status copy_check(const struct kept *kept, struct eg_error *err) {
+    if (!kept->line.copy || kept->fd >= 0 || access(kept->path, F_OK) == 0) return EG_OK;
+    return eg_fail(err, EG_E_IO,
+                   "%s was removed while packets were added to it: nothing of this step is kept; "
+                   "run the same command again",
+                   kept->path);
+}
+
 enum eg_status eg_keeper_lines(struct eg_keeper *keeper, struct eg_journal *lines,
                                struct eg_error *err) {
     struct eg_dataset *ds = keeper->ds;
     for (struct kept *kept = keeper->list; kept; kept = kept->next) {
         if (!kept->reached || !kept->line.packets) continue;
         EG_TRY(copy_settle(kept, err));
+        EG_TRY(copy_check(kept, err));
         if (kept->trouble.status < 0) {
             if (err) *err = kept->trouble;
             return kept->trouble.status;
@@ -445,11 +465,22 @@ static void account_add(struct eg_keeper *keeper, struct kept *kept) {
     kept->told_stored = kept->line.stored;
 }
 
+/* Its commit gave it its name. Without memory to remember that, nothing is looked up by it. */
+static void name_note(struct kept *kept) {
+    char *path = kept->line.copy && !kept->named
+                     ? eg_path_join(kept->keeper->ds->path, kept->line.place)
+                     : NULL;
+    kept->named = true;
+    if (!path) return;
+    eg_free(kept->path);
+    kept->path = path;
+}
+
 void eg_keeper_committed(struct eg_keeper *keeper) {
     for (struct kept **at = &keeper->list, *kept; (kept = *at);) {
         if (kept->reached && kept->line.packets) {
             account_add(keeper, kept);
-            kept->named = true;
+            name_note(kept);
         }
         kept->reached = false;
         if (!kept->over) {

@@ -26,7 +26,10 @@ void eg_keeper_free(struct eg_keeper *);
 /* For eg_scan_request.keep_source; the source is of the type `file`. */
 EG_MUST_CHECK enum eg_status eg_keeper_take(struct eg_keeper *, struct eg_source *, char *file,
                                             size_t room, struct eg_error *err);
-/* Makes durable what was reached since the last commit, and adds a line for each capture to `lines`. */
+/* Whether there is something to commit. */
+bool eg_keeper_waits(const struct eg_keeper *);
+/* Makes durable what was reached since the last commit, and adds a line for each capture to `lines`.
+ * Within a commit, so that nothing is removed meanwhile. */
 EG_MUST_CHECK enum eg_status eg_keeper_lines(struct eg_keeper *, struct eg_journal *lines,
                                              struct eg_error *err);
 /* Those lines were committed. */

@@ -265,11 +265,10 @@ static enum eg_status sink_flush(struct eg_sink *sink, const struct eg_position 
     EG_TRY(write_quarantine(sink, err));
     struct eg_journal captures = {0};
     struct eg_commit *commit = NULL;
-    enum eg_status status = EG_OK;
-    if (sink->keeper) status = eg_keeper_lines(sink->keeper, &captures, err);
-    if (status >= 0 && sink->partition_count == 0 && count == 0 && captures.capture_count == 0)
-        return EG_OK;
-    if (status >= 0) status = eg_commit_begin(&commit, sink->dataset, err);
+    bool keeps = sink->keeper && eg_keeper_waits(sink->keeper);
+    if (sink->partition_count == 0 && count == 0 && !keeps) return EG_OK;
+    enum eg_status status = eg_commit_begin(&commit, sink->dataset, err);
+    if (status >= 0 && keeps) status = eg_keeper_lines(sink->keeper, &captures, err);
     if (status >= 0) status = write_partitions(sink, commit, positions, count, &captures, err);
     if (status >= 0) status = eg_commit_finish(commit, positions, count, err);
     eg_commit_free(commit);

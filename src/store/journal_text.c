@@ -282,7 +282,7 @@ static enum eg_status parse_capture(struct eg_journal *journal, json_t *line,
     if (!c.name || !keep || !get_i64(line, "at_us", &c.at_us)) return bad(err, "a capture's line");
     c.copy = strcmp(keep, "copy") == 0;
     if (get_i64(line, "folds", &folds)) c.folds = (uint32_t)folds;
-    if (!c.gone && (!capture_place_fits(&c) || !capture_facts(line, &c)))
+    if (!capture_place_fits(&c) || (!c.gone && !capture_facts(line, &c)))
         return bad(err, "a capture's line");
     return eg_journal_add_capture(journal, &c, err);
 }

@@ -29,6 +29,9 @@ static void add(struct eg_upkeep_account *total, const struct eg_upkeep_account 
     total->rows += one->rows;
     total->bytes_before += one->bytes_before;
     total->bytes_after += one->bytes_after;
+    total->captures += one->captures;
+    total->captures_bytes += one->captures_bytes;
+    total->captures_unlinked += one->captures_unlinked;
     total->failed += one->failed;
     total->postponed += one->postponed;
     total->short_of = one->short_of;

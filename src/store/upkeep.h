@@ -24,8 +24,10 @@ struct eg_upkeep_hour {
 struct eg_upkeep_account {
     uint64_t hours, files_before, files_after, rows, bytes_before, bytes_after;
     uint64_t failed, postponed;
-    int64_t from_us, to_us; /* of the hours; from > to: none */
-    bool short_of;          /* expiry: the rules ask for more than there are closed hours */
+    uint64_t captures, captures_bytes; /* expiry: copies that left with their packets … */
+    uint64_t captures_unlinked;        /* … and captures that are not pointed to any more */
+    int64_t from_us, to_us;            /* of the hours; from > to: none */
+    bool short_of; /* expiry: the rules ask for more than there are closed hours */
 };
 
 /* What both take. `told` (may be NULL) is called after each hour. */
@@ -58,11 +60,12 @@ EG_MUST_CHECK enum eg_status eg_compact(const char *path, const struct eg_env *,
  * than an hour ago are never removed. */
 struct eg_expire_rule {
     int64_t older_us;           /* hours that ended so long ago */
-    uint64_t max_bytes;         /* so many bytes of the tables may stay */
+    uint64_t max_bytes;         /* so many bytes of the tables and copies may stay */
     uint32_t min_free_permille; /* so much of the file system is to be free */
 };
 
-/* Removes whole hours, oldest first. The positions of what was read stay known, so that the same
+/* Removes whole hours, oldest first, and the captures all of whose packets left with them; a copy counts
+ * for the last hour of its packets. The positions of what was read stay known, so that the same
  * source adds nothing when it comes again. Errors: as eg_compact; EG_E_USAGE without any rule. */
 EG_MUST_CHECK enum eg_status eg_expire(const char *path, const struct eg_env *,
                                        const struct eg_upkeep_call *, const struct eg_expire_rule *,
