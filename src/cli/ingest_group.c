@@ -6,7 +6,7 @@
 #include "cli/account.h"
 #include "cli/ingest.h"
 #include "cli/signals.h"
-#include "sink/pcap.h"
+#include "sink/recording.h"
 #include "source/file.h"
 #include "store/dataset_sink.h"
 #include "wire/book.h"
@@ -181,8 +181,8 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
     run->account = account;
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
     for (size_t i = 0; i < sinks.count; i++)
-        if (sinks.items[i].type == &eg_sink_pcap)
-            eg_tally_merge(&account->tally, eg_pcap_sink_tally(sinks.items[i].sink));
+        if (eg_sink_records(sinks.items[i].type))
+            eg_tally_merge(&account->tally, eg_recording_tally(sinks.items[i].sink));
     pthread_mutex_lock(&in->lock);
     if (sinks.dataset) {
         struct eg_keep_account kept;

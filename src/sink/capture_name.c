@@ -24,7 +24,7 @@ static void word_add(struct eg_strbuf *to, const char *word) {
 
 /* The pattern with our own conversions replaced; strftime does the others. */
 static void words_put(struct eg_strbuf *to, const struct eg_capture_naming *naming) {
-    static const char host[] = "%{host}", interface[] = "%{interface}";
+    static const char host[] = "%{host}", interface[] = "%{interface}", ns[] = "%{ns}";
     for (const char *at = naming->pattern; *at;) {
         if (strncmp(at, host, sizeof host - 1) == 0) {
             word_add(to, naming->host);
@@ -32,6 +32,9 @@ static void words_put(struct eg_strbuf *to, const struct eg_capture_naming *nami
         } else if (strncmp(at, interface, sizeof interface - 1) == 0) {
             word_add(to, naming->interface);
             at += sizeof interface - 1;
+        } else if (strncmp(at, ns, sizeof ns - 1) == 0) {
+            eg_strbuf_i64(to, naming->time_ns < 0 ? 0 : naming->time_ns);
+            at += sizeof ns - 1;
         } else {
             if (at[0] == '%' && at[1] == '%') eg_strbuf_char(to, *at++);
             eg_strbuf_char(to, *at++);
@@ -63,8 +66,8 @@ enum eg_status eg_capture_name(char out[EG_CAPTURE_NAME_MAX],
         eg_strbuf_reset(&pattern);
         return eg_fail(err, EG_E_NOMEM, "no memory for the name of a capture file");
     }
-    int64_t seconds = naming->time_us / EG_SECOND_US;
-    time_t when = (time_t)(naming->time_us < 0 ? 0 : seconds);
+    int64_t seconds = naming->time_ns / (EG_SECOND_US * 1000);
+    time_t when = (time_t)(naming->time_ns < 0 ? 0 : seconds);
     struct tm civil = {0};
     gmtime_r(&when, &civil);
     /* a '%' of the user's that strftime does not know stays as it is */

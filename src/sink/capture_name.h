@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Names of capture files: a strftime pattern (UTC) that also knows %{host} and %{interface}. */
+ * Names of capture files: a strftime pattern (UTC) that also knows %{host}, %{interface}, and %{ns},
+ * the whole time in nanoseconds since 1970. */
 #ifndef EG_SINK_CAPTURE_NAME_H
 #define EG_SINK_CAPTURE_NAME_H
 
@@ -11,7 +12,7 @@ struct eg_capture_naming {
     const char *pattern;
     const char *host;
     const char *interface;
-    int64_t time_us;
+    int64_t time_ns;
 };
 
 /* The file's path below its directory. What comes from outside (host, interface) cannot leave a

@@ -5,10 +5,13 @@
 #include "base/alloc.h"
 #include "base/timetext.h"
 #include "sink/capture_file.h"
+#include "wire/seqfile_write.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define LANES_MAX 64u
 #define BUFFER_BYTES (256u << 10)
@@ -34,6 +37,7 @@ struct lane {
     uint64_t used_at; /* the frame that used it last */
     struct described *described;
     uint32_t described_count;
+    struct eg_seqfile_writer seqfile;
 };
 
 struct eg_recorder {
@@ -73,7 +77,7 @@ enum eg_status eg_recorder_open(struct eg_recorder **out, const struct eg_env *e
                                 const struct eg_recorder_options *options, struct eg_error *err) {
     char name[EG_CAPTURE_NAME_MAX];
     struct eg_capture_naming naming = {options->pattern, options->host, "eth0",
-                                       env->now_us(env->clock)};
+                                       env->now_us(env->clock) * 1000};
     EG_TRY(eg_capture_name(name, &naming, err));
     struct eg_recorder *r = eg_calloc(1, sizeof *r);
     if (!r) return eg_fail(err, EG_E_NOMEM, "%s: no memory to record", options->directory);
@@ -235,25 +239,42 @@ static enum eg_status lane_find(struct eg_recorder *r, const struct eg_frame *fr
     return EG_OK;
 }
 
-static enum eg_status lane_begin(struct eg_recorder *r, struct lane *lane, int64_t time_us,
+static enum eg_status head_put(const struct eg_recorder *r, struct lane *lane,
+                               struct eg_error *err) {
+    uint8_t mark[16];
+    if (r->options.format == EG_WRITE_PCAP) {
+        eg_write_pcap_head(&lane->file.buffer, lane->link_type);
+    } else if (r->options.format == EG_WRITE_PCAPNG) {
+        eg_write_pcapng_head(&lane->file.buffer, "earlgrey");
+    } else {
+        if (getrandom(mark, sizeof mark, 0) != sizeof mark)
+            return eg_fail_errno(err, errno, "no random numbers from the system");
+        eg_seqfile_begin(&lane->seqfile, mark, &lane->file.buffer);
+    }
+    return EG_OK;
+}
+
+/* When a file that begins at `time_us` is over. */
+static int64_t slot_end(const struct eg_recorder_options *o, int64_t time_us) {
+    if (o->span_us) return time_us + o->span_us;
+    if (!o->rotate_us) return INT64_MAX;
+    return (time_us / o->rotate_us + (time_us >= 0)) * o->rotate_us;
+}
+
+static enum eg_status lane_begin(struct eg_recorder *r, struct lane *lane, int64_t time_ns,
                                  struct eg_error *err) {
     char interface[NAME_MAX_BYTES + 1] = "", name[EG_CAPTURE_NAME_MAX];
     memcpy(interface, lane->interface, lane->interface_size);
     struct eg_capture_naming naming = {r->options.pattern, r->options.host,
-                                       interface[0] ? interface : "capture", time_us};
+                                       interface[0] ? interface : "capture", time_ns};
     EG_TRY(eg_recorder_begin(r, err));
     EG_TRY(eg_capture_name(name, &naming, err));
     EG_TRY(eg_capture_file_create(&lane->file, r->journal, name, err));
     lane->described_count = 0;
-    int64_t rotate = r->options.rotate_us;
-    lane->slot_end_us = rotate ? (time_us / rotate + (time_us >= 0)) * rotate : INT64_MAX;
+    lane->slot_end_us = slot_end(&r->options, time_ns / 1000);
     if (!eg_strbuf_reserve(&lane->file.buffer, BUFFER_BYTES + EG_WRITTEN_PIECE))
         return eg_fail(err, EG_E_NOMEM, "%s: no memory to record", r->options.directory);
-    if (r->options.format == EG_WRITE_PCAP)
-        eg_write_pcap_head(&lane->file.buffer, lane->link_type);
-    else
-        eg_write_pcapng_head(&lane->file.buffer, "earlgrey");
-    return EG_OK;
+    return head_put(r, lane, err);
 }
 
 /* The number of the frame's interface in the lane's pcapng file, which describes it first. */
@@ -275,24 +296,25 @@ static uint32_t interface_number(struct lane *lane, const struct eg_frame *frame
 
 static enum eg_status described_make(const struct eg_recorder *r, struct lane *lane,
                                      struct eg_error *err) {
-    if (r->options.format == EG_WRITE_PCAP || lane->described) return EG_OK;
+    if (r->options.format != EG_WRITE_PCAPNG || lane->described) return EG_OK;
     lane->described = eg_calloc(INTERFACES_MAX, sizeof *lane->described);
     if (lane->described) return EG_OK;
     return eg_fail(err, EG_E_NOMEM, "%s: no memory to record", r->options.directory);
 }
 
 /* Makes the lane's file ready for the frame: its time, its size, its buffer. */
-static enum eg_status lane_ready(struct eg_recorder *r, struct lane *lane, int64_t time_us,
+static enum eg_status lane_ready(struct eg_recorder *r, struct lane *lane, int64_t time_ns,
                                  uint64_t size, struct eg_error *err) {
     struct eg_capture_file *file = &lane->file;
-    uint64_t max = r->options.size_max;
-    bool over =
-        file->fd >= 0 && (time_us >= lane->slot_end_us || lane->described_count == INTERFACES_MAX ||
-                          (max && file->packets && file->written + file->buffer.size + size > max));
+    uint64_t max = r->options.size_max, packets_max = r->options.packets_max;
+    bool over = file->fd >= 0 &&
+                (time_ns / 1000 >= lane->slot_end_us || lane->described_count == INTERFACES_MAX ||
+                 (packets_max && file->packets >= packets_max) ||
+                 (max && file->packets && file->written + file->buffer.size + size > max));
     if (over) EG_TRY(lane_publish(r, lane, err));
     if (file->fd < 0) {
         EG_TRY(described_make(r, lane, err));
-        EG_TRY(lane_begin(r, lane, time_us, err));
+        EG_TRY(lane_begin(r, lane, time_ns, err));
     }
     if (file->buffer.size + size + DESCRIPTION_MAX <= BUFFER_BYTES || file->buffer.size == 0)
         return EG_OK;
@@ -315,7 +337,7 @@ static enum eg_status place_find(struct eg_recorder *r, struct eg_frame *frame,
     bool needs_disk =
         lane->file.fd < 0 || lane->file.buffer.size + size + DESCRIPTION_MAX > BUFFER_BYTES;
     if (needs_disk && full_now(r)) return EG_E_NOSPACE;
-    return lane_ready(r, lane, frame->time_ns / 1000, size, err);
+    return lane_ready(r, lane, frame->time_ns, size, err);
 }
 
 enum eg_status eg_recorder_put(struct eg_recorder *r, const struct eg_frame *given,
@@ -333,6 +355,8 @@ enum eg_status eg_recorder_put(struct eg_recorder *r, const struct eg_frame *giv
     if (status < 0) return status;
     if (r->options.format == EG_WRITE_PCAP)
         eg_write_pcap_record(&lane->file.buffer, &frame);
+    else if (r->options.format == EG_WRITE_SEQFILE)
+        eg_seqfile_put(&lane->seqfile, &frame, &lane->file.buffer);
     else
         eg_write_pcapng_record(&lane->file.buffer, &frame,
                                interface_number(lane, &frame, interface));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Frames into rotating capture files of one directory: which file a frame belongs to, when that
+ * Frames into rotating capture files of one directory (pcap, pcapng, sequence files): which file a frame belongs to, when that
  * file is complete, and which old ones go. A *lane* is a file being written: one for each
  * interface that the name tells apart, and of pcap for each link type.
  *
@@ -17,7 +17,9 @@ struct eg_recorder_options {
     const char *pattern; /* of names; outlives the recorder */
     const char *host;
     enum eg_capture_format format;
-    int64_t rotate_us;    /* 0: not by time */
+    int64_t rotate_us;    /* at multiples of it; 0: not by time */
+    int64_t span_us;      /* so long after a file's first frame, instead; 0: rotate_us decides */
+    uint64_t packets_max; /* of a file; 0: not by their number */
     uint64_t size_max;    /* bytes of a file; 0: not by size */
     uint64_t files_max;   /* published ones that are kept; 0: all */
     int64_t age_max_us;   /* 0: of any age */

@@ -3,6 +3,8 @@
  * draft-ietf-opsawg-pcapng sections 4.1 (section header), 4.2 (interface), 4.3 (enhanced packet). */
 #include "wire/capture_write.h"
 
+#include "wire/seqfile_write.h"
+
 #include <string.h>
 
 enum {
@@ -169,6 +171,7 @@ void eg_write_pcapng_record(struct eg_strbuf *to, const struct eg_frame *frame,
 uint64_t eg_write_size(enum eg_capture_format format, size_t payload) {
     if (payload > EG_FRAME_BYTES_MAX) payload = EG_FRAME_BYTES_MAX;
     if (format == EG_WRITE_PCAP) return PCAP_RECORD + payload;
+    if (format == EG_WRITE_SEQFILE) return eg_seqfile_put_size(payload);
     return NG_FRAME + NG_PACKET + payload + padding(payload);
 }
 
@@ -198,23 +201,37 @@ static uint64_t block_whole(struct eg_span have, bool *packet) {
     return size;
 }
 
-static bool written_begin(struct eg_written *w, struct eg_span *have) {
-    if (have->size < PCAP_HEAD) return false;
-    w->is_ng = eg_le32(*have, 0) == NG_SECTION_TYPE;
-    w->damaged = !w->is_ng && eg_le32(*have, 0) != PCAP_MAGIC_NS;
-    if (w->damaged) return false;
-    w->begun = true;
-    if (w->is_ng) return true;
-    w->offset = PCAP_HEAD;
-    *have = eg_span_from(*have, PCAP_HEAD);
-    return true;
+/* Answers how many bytes the file's header takes; 0: it is not whole, or none. */
+static size_t written_begin(struct eg_written *w, struct eg_span have) {
+    if (have.size < PCAP_HEAD) return 0;
+    if (eg_seqfile_is(have)) {
+        w->format = EG_WRITE_SEQFILE;
+        enum eg_status status = eg_seqfile_open(&w->seqfile, have, NULL);
+        w->damaged = status == EG_E_FORMAT;
+        w->begun = status == EG_OK;
+        return w->begun ? w->seqfile.head_size : 0;
+    }
+    w->format = eg_le32(have, 0) == NG_SECTION_TYPE ? EG_WRITE_PCAPNG : EG_WRITE_PCAP;
+    w->damaged = w->format == EG_WRITE_PCAP && eg_le32(have, 0) != PCAP_MAGIC_NS;
+    w->begun = !w->damaged;
+    return w->begun && w->format == EG_WRITE_PCAP ? PCAP_HEAD : 0;
 }
 
 void eg_written_walk(struct eg_written *w, struct eg_span have) {
-    if (!w->begun && !written_begin(w, &have)) return;
+    if (!w->begun) {
+        size_t head = written_begin(w, have);
+        if (!w->begun) return;
+        w->offset = head;
+        have = eg_span_from(have, head);
+    }
+    if (w->format == EG_WRITE_SEQFILE) {
+        w->offset += eg_seqfile_whole(&w->seqfile, have, &w->packets, &w->damaged);
+        return;
+    }
+    bool is_ng = w->format == EG_WRITE_PCAPNG;
     while (!w->damaged) {
-        bool packet = !w->is_ng;
-        uint64_t size = w->is_ng ? block_whole(have, &packet) : pcap_whole(have);
+        bool packet = !is_ng;
+        uint64_t size = is_ng ? block_whole(have, &packet) : pcap_whole(have);
         if (!size) return;
         w->damaged = size == UINT64_MAX;
         if (w->damaged) return;

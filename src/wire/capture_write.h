@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Bytes of capture files that are being written: pcap (draft-ietf-opsawg-pcap) and pcapng
  * (draft-ietf-opsawg-pcapng), little-endian, times in nanoseconds. And how far a file that was
- * written so, and then cut anywhere, is whole. */
+ * written so (or as seqfile_write.h does), and then cut anywhere, is whole. */
 #ifndef EG_WIRE_CAPTURE_WRITE_H
 #define EG_WIRE_CAPTURE_WRITE_H
 
 #include "base/strbuf.h"
-#include "wire/capture.h"
+#include "wire/seqfile.h"
 
-enum eg_capture_format { EG_WRITE_PCAP, EG_WRITE_PCAPNG };
+enum eg_capture_format {
+    EG_WRITE_PCAP,
+    EG_WRITE_PCAPNG,
+    EG_WRITE_SEQFILE, /* seqfile_write.h */
+};
 
 /* Each adds to `to`, whose `failed` says whether memory ran out. */
 void eg_write_pcap_head(struct eg_strbuf *to, int32_t link_type);
@@ -26,7 +30,7 @@ void eg_write_pcapng_head(struct eg_strbuf *to, const char *program);
 void eg_write_pcapng_interface(struct eg_strbuf *to, int32_t link_type, struct eg_span name);
 void eg_write_pcapng_record(struct eg_strbuf *to, const struct eg_frame *, uint32_t interface);
 
-/* Bytes that a record adds to a file. */
+/* Bytes that a record adds to a file, at most. */
 uint64_t eg_write_size(enum eg_capture_format, size_t payload);
 
 /* How far the bytes are whole. Starts zeroed; give it pieces one behind the other, each beginning
@@ -35,7 +39,9 @@ uint64_t eg_write_size(enum eg_capture_format, size_t payload);
 struct eg_written {
     uint64_t offset; /* the end of the last whole record (or block, or file header) */
     uint64_t packets;
-    bool begun, is_ng, damaged;
+    bool begun, damaged;
+    enum eg_capture_format format;
+    struct eg_seqfile seqfile; /* EG_WRITE_SEQFILE */
 };
 #define EG_WRITTEN_PIECE (EG_FRAME_BYTES_MAX + 4096u) /* a piece this large holds any record */
 void eg_written_walk(struct eg_written *, struct eg_span have);

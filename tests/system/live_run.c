@@ -3,7 +3,7 @@
  * live_run SOURCE-URI SINK-URI INTERVAL-MS, options in the queries. SIGTERM drains. The account is one
  * JSON object on standard output; log lines go to standard error. */
 #include "base/alloc.h"
-#include "sink/pcap.h"
+#include "sink/recording.h"
 #include "table/pump.h"
 
 #include <signal.h>
@@ -58,7 +58,7 @@ static const void *stage_of(enum eg_stage_kind kind, const char *uri) {
 static void account_print(const struct eg_pump_account *account, const struct eg_sink *recorder) {
     struct eg_tally all = {0};
     eg_tally_merge(&all, &account->tally);
-    if (recorder) eg_tally_merge(&all, eg_pcap_sink_tally(recorder));
+    if (recorder) eg_tally_merge(&all, eg_recording_tally(recorder));
     printf("{\"seen\":%llu", (unsigned long long)account->seen.frames);
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         struct eg_tally_entry sum = eg_tally_sum(&all, (enum eg_cause)i);
@@ -67,7 +67,7 @@ static void account_print(const struct eg_pump_account *account, const struct eg
                    (long long)(sum.packets ? sum.packets : sum.records ? sum.records : sum.bytes));
     }
     if (recorder) {
-        const struct eg_recorder_account *r = eg_pcap_sink_account(recorder);
+        const struct eg_recorder_account *r = eg_recording_account(recorder);
         printf(",\"recorded\":%llu,\"recovered\":%llu", (unsigned long long)r->packets,
                (unsigned long long)r->recovered);
     }
@@ -107,7 +107,7 @@ int main(int argc, char **argv) {
     };
     struct eg_pump_account account = {0};
     enum eg_status status = eg_pump_run(&env, &request, &account, &err);
-    account_print(&account, type == &eg_sink_pcap ? sink.sink : NULL);
+    account_print(&account, eg_sink_records(type) ? sink.sink : NULL);
     type->close(sink.sink);
     if (status < 0) fprintf(stderr, "live_run: %s\n", err.message);
     eg_options_reset(source->options, source_options);

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define WHEN INT64_C(1767355209123456) /* 2026-01-02T12:00:09.123456Z */
+#define WHEN INT64_C(1767355209123456789) /* 2026-01-02T12:00:09.123456789Z */
 
 static const char *name(const char *pattern, const char *host, const char *interface) {
     static char out[EG_CAPTURE_NAME_MAX];
@@ -30,6 +30,7 @@ static void patterns(void **state) {
     assert_string_equal(name("%{interface}/%s.pcapng", "h", "wlan0"), "wlan0/1767355209.pcapng");
     assert_string_equal(name("100%%-%%{host}", "h", "i"), "100%-%{host}");
     assert_string_equal(name("plain.pcap", "h", "i"), "plain.pcap");
+    assert_string_equal(name("pcap_t_%{ns}_0_r", "h", "i"), "pcap_t_1767355209123456789_0_r");
 }
 
 /* What comes from outside stays inside its component, and cannot hide the file. */

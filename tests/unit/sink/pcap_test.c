@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The sink `pcap:`: raw rows of both kinds in files that our own source reads again. */
-#include "sink/pcap.h"
+#include "sink/recording.h"
 
 #include "sink/captures.h"
 #include "table/address.h"
 #include "torture.h"
 
 extern const struct eg_source_type eg_source_file;
+extern const struct eg_sink_type eg_sink_pcap;
 
 static char uri[1200];
 
@@ -93,8 +94,8 @@ static void both_kinds(void **state) {
     assert_int_equal(eg_sink_pcap.flush(sink, NULL, 0, NULL), EG_OK);
     assert_int_equal(eg_sink_pcap.positions(sink, &positions, &count, NULL), EG_OK);
     assert_int_equal(count, 0);
-    assert_int_equal(eg_pcap_sink_account(sink)->packets, 4);
-    assert_int_equal(eg_tally_sum(eg_pcap_sink_tally(sink), EG_CAUSE_recording_unfit).packets, 1);
+    assert_int_equal(eg_recording_account(sink)->packets, 4);
+    assert_int_equal(eg_tally_sum(eg_recording_tally(sink), EG_CAUSE_recording_unfit).packets, 1);
     eg_sink_pcap.close(sink);
     assert_string_equal(listing(*state), "out/capture.pcap out/eth7.pcap out/exports.pcap");
     assert_string_equal(packets_of(*state, "eth7.pcap"), "1:1500:50:7");

@@ -115,7 +115,7 @@ static void cuts_are_found(void **state) {
             assert_false(w.damaged);
             assert_true(w.offset <= cut && cut - w.offset < 100);
             assert_true(w.offset >= last && w.packets >= packets && w.packets <= packets + 1);
-            assert_int_equal(w.is_ng, ng && cut >= 24);
+            assert_int_equal(w.format == EG_WRITE_PCAPNG, ng && cut >= 24);
             last = w.offset;
             packets = w.packets;
         }

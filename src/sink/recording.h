@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the sinks that record raw rows in files have in common (`pcap:`, `seqfile:`), and what a run
+ * that records wants to know of them. */
+#ifndef EG_SINK_RECORDING_H
+#define EG_SINK_RECORDING_H
+
+#include "base/strbuf.h"
+#include "sink/recorder.h"
+
+struct eg_sink {
+    const struct eg_env *env;
+    struct eg_recorder *recorder;
+    struct eg_hook *hook;                /* NULL: none */
+    char *directory, *program, *pattern; /* owned */
+    char host[256];
+    struct eg_strbuf packet; /* the one made of a datagram */
+};
+
+/* Opens such a sink into `out`, by a recorder's options without their texts and hook. `pattern` and
+ * `exec` (NULL: none) are copied; the directory is what stands in the URI behind "NAME:". */
+struct eg_recording_options {
+    const char *uri, *pattern, *exec;
+    uint32_t exec_at_once;
+    struct eg_recorder_options how;
+};
+EG_MUST_CHECK enum eg_status eg_recording_open(struct eg_sink **out, const struct eg_env *,
+                                               const struct eg_recording_options *,
+                                               struct eg_error *err);
+/* The slots of such a sink. */
+enum eg_status eg_recording_write(struct eg_sink *, struct eg_batch *, struct eg_error *);
+enum eg_status eg_recording_flush(struct eg_sink *, const struct eg_position *, size_t,
+                                  struct eg_error *);
+void eg_recording_close(struct eg_sink *);
+
+bool eg_sink_records(const struct eg_sink_type *); /* whether it is one */
+/* What was written, and what was not by cause. The sink's; they go on changing. */
+const struct eg_recorder_account *eg_recording_account(const struct eg_sink *);
+const struct eg_tally *eg_recording_tally(const struct eg_sink *);
+
+#endif
