@@ -5,6 +5,7 @@
 #include "base/timetext.h"
 #include "cli/facts.h"
 #include "cli/inspect_captures.h"
+#include "cli/packet_lines.h"
 #include "cli/ports.h"
 #include "cli/spool.h"
 #include "cli/templates.h"
@@ -24,6 +25,7 @@
 
 struct inspect_options {
     bool json, templates, captures;
+    int64_t num_packets;
     struct eg_text_list netflow_port;
 };
 
@@ -43,6 +45,15 @@ static const struct eg_option options[] = {
      .offset = offsetof(struct inspect_options, captures),
      .help = "Datasets: each capture that its packets point into: where it is, whether it is still "
              "the one that was read, times, packets, checksum."},
+    {.name = "num-packets",
+     .letter = 'n',
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct inspect_options, num_packets),
+     .preset = "0",
+     .max = INT64_MAX,
+     .value_name = "N",
+     .help = "Of a Hadoop sequence file, whose packets are printed a line each, only the first so "
+             "many; 0 is all."},
     {.name = "netflow-port",
      .type = EG_OPT_LIST,
      .offset = offsetof(struct inspect_options, netflow_port),
@@ -59,6 +70,8 @@ static const char *const examples[] = {"earlgrey inspect capture.pcap",
                                        "The captures of its packet store, and how they are.",
                                        "earlgrey inspect part.parquet --json",
                                        "A Parquet file's rows and row groups.",
+                                       "earlgrey inspect -n 10 pcap_pcap_1494965816000000000_0_r",
+                                       "The first packets of a Hadoop sequence file, a line each.",
                                        "earlgrey inspect exports.pcap --templates",
                                        "Which templates decoded what.",
                                        NULL};
@@ -165,7 +178,7 @@ static enum eg_status tell_form(const struct eg_call *call, const char *path,
     static const char *const packings[] = {"none", "gzip", "zstd", "lz4", "xz"};
     struct eg_input input;
     EG_TRY(eg_input_open(&input, &call->env, path, err));
-    uint8_t head[20] = {0};
+    uint8_t head[512] = {0};
     size_t got = 0;
     enum eg_status status = eg_input_read(&input, head, sizeof head, &got, err);
     if (status >= 0) {
@@ -174,6 +187,7 @@ static enum eg_status tell_form(const struct eg_call *call, const char *path,
         eg_facts_text(facts, "compression",
                       packing < sizeof packings / sizeof *packings ? packings[packing] : "other");
         eg_facts_int(facts, "size", (int64_t)input.size);
+        eg_packet_lines_form(path, eg_span(head, got), facts);
     }
     eg_input_reset(&input);
     return status;
@@ -437,12 +451,21 @@ static bool is_parquet(const char *path) {
     return yes;
 }
 
+/* A sequence file's packets, or what is in any other capture. `facts` empty: all is said. */
+static enum eg_exit inspect_packets(struct eg_call *call, const char *path,
+                                    struct eg_facts *facts) {
+    const struct inspect_options *o = call->options;
+    if (o->json || !eg_packet_lines_fit(call, path)) return inspect_capture(call, path, facts);
+    eg_facts_reset(facts);
+    return eg_packet_lines(call, path, (uint64_t)o->num_packets);
+}
+
 /* A pipe is looked at twice, too. */
 static enum eg_exit inspect_pipe(struct eg_call *call, const char *path, struct eg_facts *facts) {
     char copy[EG_SPOOL_PATH];
     struct eg_error err;
     if (eg_spool(&call->env, path, copy, &err) < 0) return eg_complain(call, &err);
-    enum eg_exit code = inspect_capture(call, copy, facts);
+    enum eg_exit code = inspect_packets(call, copy, facts);
     eg_spool_drop(copy);
     return code;
 }
@@ -458,7 +481,7 @@ static enum eg_exit inspect_one(struct eg_call *call, const char *path, struct e
     if (strcmp(path, "-") != 0 && S_ISDIR(info.st_mode)) return inspect_dataset(call, path, facts);
     if (eg_spool_needed(path)) return inspect_pipe(call, path, facts);
     if (is_parquet(path)) return inspect_parquet(call, path, facts);
-    return inspect_capture(call, path, facts);
+    return inspect_packets(call, path, facts);
 }
 
 static enum eg_exit run(struct eg_call *call) {
@@ -476,7 +499,7 @@ static enum eg_exit run(struct eg_call *call) {
         else
             code = inspect_one(call, call->words[i], &facts);
         if (!o->templates && !o->captures && (code == EG_EXIT_DONE || code == EG_EXIT_PARTIAL))
-            eg_facts_print(&facts, i > 0);
+            eg_facts_print(&facts, i > 0 && facts.text.size);
         eg_facts_reset(&facts);
         if (code != EG_EXIT_DONE && worst != EG_EXIT_FAILED) worst = code;
     }
@@ -488,7 +511,12 @@ const struct eg_verb eg_verb_inspect = {
     .summary = "what is in a capture, a Parquet file or a dataset",
     .synopsis = "FILE|DATASET...",
     .description = "Reads each whole and tells what it holds. Files are told apart by content, not "
-                   "by name.",
+                   "by name.\n\n"
+                   "Of a Hadoop sequence file it prints the packets, a line each, as Metron's "
+                   "pcap_inspector.sh "
+                   "does (with English months, in UTC); records that hold no packet are told on "
+                   "standard error. "
+                   "With --json it tells what is in the file, as of other captures.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct inspect_options),

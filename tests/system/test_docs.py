@@ -190,3 +190,13 @@ def test_packet_store_page(tmp_path, packets):
     assert told[6].stdout.count("unchanged") == 3 and len(told[7].stdout.splitlines()) == 3
     assert [line.split("\t")[1] for line in told[8].stdout.splitlines()[1:]] == ["20000"] * 3
     assert "capture.pcap is gone" in told[10].stdout and "is gone" not in told[12].stdout
+
+
+def test_sequence_files_page(tmp_path, packets):
+    (tmp_path / "capture.pcap").write_bytes(packets[0].read_bytes())
+    told = [run_line(tmp_path, command) for command in shell_lines("sequence-files.md")]
+    names = told[1].stdout.split()
+    assert len(names) == 3 and all(re.fullmatch(r"pcap_edge_\d{19}_0_r1", name) for name in names)
+    assert len([line for line in told[2].stdout.splitlines() if line.startswith("TS: January 1, 2026")]) == 9
+    assert [line.count('"packets":7000') for line in told[3].stdout.splitlines()] == [1, 1, 0]
+    assert "20,000 packets" in told[4].stderr and len(told[5].stdout.splitlines()) == 4
