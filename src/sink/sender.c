@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sending datagrams as their exporters did. Sources: udp(7), raw(7), ipv6(7): an address of
- * 127.0.0.0/8 can be bound without being configured; a raw socket takes the IP header as it is. */
+ * Sending datagrams as their exporters did. Source: udp(7): an address of 127.0.0.0/8 can be bound
+ * without being configured. */
 #include "sink/sender.h"
 
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/strbuf.h"
+#include "sink/udp_target.h"
 #include "table/address.h"
 #include "wire/datagram_frame.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,9 +19,6 @@
 
 #define SOCKETS_MAX 512u     /* exporters with a socket of their own; others share */
 #define EXPORTERS_MAX 65536u /* a power of two; half of them are told apart */
-#define IPV6_HEADER_INCLUDED                                                                       \
-    36 /* IPV6_HDRINCL of linux/in6.h, which cannot stand beside netinet/in.h */
-
 #define FULL_TRIES 100000
 
 struct exporter {
@@ -31,10 +28,7 @@ struct exporter {
 
 struct eg_sender {
     enum eg_sender_as as;
-    struct sockaddr_storage target;
-    socklen_t target_size;
-    struct eg_addr target_address;
-    uint16_t target_port;
+    struct eg_udp_target target;
     int raw;              /* EG_SEND_SPOOFED */
     int fds[SOCKETS_MAX]; /* by number - 1, modulo; -1: not open yet */
     struct exporter *exporters;
@@ -44,61 +38,6 @@ struct eg_sender {
 };
 
 /* ---- opening ---- */
-
-static enum eg_status target_split(const char *target, char host[256], char port[16],
-                                   struct eg_error *err) {
-    const char *colon = strrchr(target, ':');
-    size_t size = colon ? (size_t)(colon - target) : 0;
-    bool bracketed = size >= 2 && target[0] == '[' && target[size - 1] == ']';
-    if (bracketed) size -= 2;
-    if (!colon || !size || size >= 256 || !colon[1] || strlen(colon + 1) >= 16 ||
-        (!bracketed && memchr(target, ':', size)))
-        return eg_fail(err, EG_E_USAGE, "'%.200s' is no target: HOST:PORT or [ADDRESS]:PORT",
-                       target);
-    snprintf(host, 256, "%.*s", (int)size, target + bracketed);
-    snprintf(port, 16, "%s", colon + 1);
-    return EG_OK;
-}
-
-static enum eg_status target_find(struct eg_sender *sender, const char *target,
-                                  struct eg_error *err) {
-    char host[256], port[16];
-    EG_TRY(target_split(target, host, port, err));
-    struct addrinfo want = {.ai_socktype = SOCK_DGRAM}, *found;
-    int failed = getaddrinfo(host, port, &want, &found);
-    if (failed == EAI_SERVICE)
-        return eg_fail(err, EG_E_USAGE, "'%.200s': %s is no port", target, port);
-    if (failed) return eg_fail(err, EG_E_NOENT, "%s: %s", host, gai_strerror(failed));
-    memcpy(&sender->target, found->ai_addr, found->ai_addrlen);
-    sender->target_size = found->ai_addrlen;
-    freeaddrinfo(found);
-    if (sender->target.ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&sender->target;
-        sender->target_address = eg_addr_v4(ntohl(v4->sin_addr.s_addr));
-        sender->target_port = ntohs(v4->sin_port);
-    } else {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&sender->target;
-        memcpy(sender->target_address.bytes, &v6->sin6_addr, 16);
-        sender->target_port = ntohs(v6->sin6_port);
-    }
-    return EG_OK;
-}
-
-static enum eg_status raw_open(struct eg_sender *sender, struct eg_error *err) {
-    bool v6 = sender->target.ss_family == AF_INET6;
-    int on = 1;
-    sender->raw = socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-    if (sender->raw < 0 && (errno == EPERM || errno == EACCES))
-        return eg_fail(err, EG_E_ACCESS,
-                       "no permission to send with other addresses: run as root, or give the "
-                       "program the right: setcap cap_net_raw+ep");
-    int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP, option = v6 ? IPV6_HEADER_INCLUDED : IP_HDRINCL;
-    if (sender->raw < 0 || setsockopt(sender->raw, level, option, &on, sizeof on) != 0)
-        return eg_fail_errno(err, errno, "cannot open a raw socket");
-    if (v6) /* the kernel takes no port here */
-        ((struct sockaddr_in6 *)(void *)&sender->target)->sin6_port = 0;
-    return EG_OK;
-}
 
 enum eg_status eg_sender_open(struct eg_sender **out, const char *target, enum eg_sender_as as,
                               struct eg_error *err) {
@@ -110,15 +49,15 @@ enum eg_status eg_sender_open(struct eg_sender **out, const char *target, enum e
     sender->exporters = eg_calloc(EXPORTERS_MAX, sizeof *sender->exporters);
     enum eg_status status =
         sender->exporters ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory to send");
-    if (status >= 0) status = target_find(sender, target, err);
-    bool loopback =
-        eg_addr_is_v4(&sender->target_address) && sender->target_address.bytes[12] == 127;
+    if (status >= 0) status = eg_udp_target_find(&sender->target, target, err);
+    bool loopback = eg_addr_is_v4(&sender->target.ip) && sender->target.ip.bytes[12] == 127;
     if (status >= 0 && as == EG_SEND_LOOPBACK && !loopback)
         status = eg_fail(err, EG_E_USAGE,
                          "exporters get addresses of their own only towards 127.0.0.0/8, which %s "
                          "is not in; elsewhere their real ones can be sent as root",
                          target);
-    if (status >= 0 && as == EG_SEND_SPOOFED) status = raw_open(sender, err);
+    if (status >= 0 && as == EG_SEND_SPOOFED)
+        status = eg_udp_target_raw(&sender->target, &sender->raw, err);
     if (status < 0) {
         eg_sender_close(sender);
         return status;
@@ -158,7 +97,7 @@ uint64_t eg_sender_refusals(const struct eg_sender *sender) { return sender->ref
 
 static enum eg_status socket_open(const struct eg_sender *sender, uint32_t number, int *out,
                                   struct eg_error *err) {
-    int fd = socket(sender->target.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(sender->target.address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return eg_fail_errno(err, errno, "cannot open a socket");
     struct sockaddr_in own = {.sin_family = AF_INET};
     own.sin_addr.s_addr = htonl(0x7f000000 + (number / 250 + 1) * 256 + number % 250 + 1);
@@ -167,7 +106,8 @@ static enum eg_status socket_open(const struct eg_sender *sender, uint32_t numbe
     const char *what = NULL;
     if (sender->as == EG_SEND_LOOPBACK && bind(fd, (const struct sockaddr *)&own, sizeof own) != 0)
         what = "cannot take an address of 127.0.0.0/8";
-    else if (connect(fd, (const struct sockaddr *)&sender->target, sender->target_size) != 0)
+    else if (connect(fd, (const struct sockaddr *)&sender->target.address, sender->target.size) !=
+             0)
         what = "cannot reach the target";
     if (what) {
         int failed = errno;
@@ -184,9 +124,10 @@ static enum eg_status sent(struct eg_sender *sender, int fd, struct eg_span byte
                            struct eg_error *err) {
     bool raw = sender->as == EG_SEND_SPOOFED;
     for (int refused = 0, full = 0;;) {
-        ssize_t size = raw ? sendto(fd, bytes.at, bytes.size, MSG_NOSIGNAL,
-                                    (const struct sockaddr *)&sender->target, sender->target_size)
-                           : send(fd, bytes.at, bytes.size, MSG_NOSIGNAL);
+        ssize_t size =
+            raw ? sendto(fd, bytes.at, bytes.size, MSG_NOSIGNAL,
+                         (const struct sockaddr *)&sender->target.address, sender->target.size)
+                : send(fd, bytes.at, bytes.size, MSG_NOSIGNAL);
         if (size >= 0) return EG_OK;
         if (errno == EINTR || (errno == ENOBUFS && full++ < FULL_TRIES)) continue;
         if (errno == ECONNREFUSED && refused++ < 4) { /* about an earlier one; this was not sent */
@@ -201,8 +142,7 @@ static enum eg_status sent(struct eg_sender *sender, int fd, struct eg_span byte
 
 static enum eg_status send_spoofed(struct eg_sender *sender, const struct eg_sender_exporter *from,
                                    struct eg_span payload, struct eg_error *err) {
-    struct eg_udp_ends ends = {from->address, sender->target_address, from->port,
-                               sender->target_port};
+    struct eg_udp_ends ends = {from->address, sender->target.ip, from->port, sender->target.port};
     if (eg_addr_is_v4(&ends.src) != eg_addr_is_v4(&ends.dst))
         return eg_fail(err, EG_E_USAGE,
                        "an exporter's address is of another family than the target");

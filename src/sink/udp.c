@@ -5,11 +5,12 @@
  * UDP promises nothing, and this sink can only tell what its own machine refused to send; that is
  * counted and told with each flush. A collector that is away does not stop anything. */
 #include "base/alloc.h"
-#include "sink/spoof.h"
+#include "sink/udp_target.h"
+#include "table/address.h"
 #include "table/stage.h"
+#include "wire/datagram_frame.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -20,19 +21,12 @@
 #define BUSY_NS 1000000
 #define BUSY_MOST 200 /* naps for one datagram, while the kernel has no room */
 
-struct target {
-    struct sockaddr_storage address;
-    socklen_t size;
-    struct eg_addr ip;
-    uint16_t port;
-    int fd;
-};
-
 struct eg_sink {
     const struct eg_env *env;
     bool spoof;
     int64_t rate;
-    struct target target;
+    struct eg_udp_target target;
+    int fd;
     int64_t began_us;                     /* of the stretch that the rate is kept over */
     uint64_t stretch;                     /* datagrams in it */
     uint64_t sent, refused, frames, told; /* `told`: of the refused ones, in the log */
@@ -40,7 +34,7 @@ struct eg_sink {
     /* one call of sendmmsg */
     struct mmsghdr messages[BATCH];
     struct iovec pieces[BATCH][2];
-    uint8_t headers[BATCH][EG_SPOOF_HEADER];
+    uint8_t headers[BATCH][EG_DATAGRAM_HEAD];
 };
 
 struct udp_options {
@@ -73,73 +67,32 @@ static const struct eg_option options[] = {
 
 /* ---- opening ---- */
 
-static enum eg_status bad_target(const char *uri, struct eg_error *err) {
-    return eg_fail(err, EG_E_USAGE,
-                   "'%.100s' names no host to send to: it is written udp://HOST:PORT or "
-                   "udp://[IPv6]:PORT",
-                   uri);
+static enum eg_status target_find(struct eg_sink *sink, const char *uri, struct eg_error *err) {
+    struct eg_error why;
+    const char *text = strncmp(uri, "udp://", 6) == 0 ? uri + 6 : uri;
+    enum eg_status status = eg_udp_target_find(&sink->target, text, &why);
+    if (status == EG_E_USAGE)
+        return eg_fail(err, EG_E_USAGE,
+                       "'%.100s' names no host to send to: it is written udp://HOST:PORT or "
+                       "udp://[IPv6]:PORT",
+                       uri);
+    return status < 0 ? eg_fail(err, EG_E_USAGE, "%s", why.message) : status;
 }
 
-static enum eg_status target_find(struct target *target, const char *uri, struct eg_error *err) {
-    char host[256], port[8];
-    const char *word = strncmp(uri, "udp://", 6) == 0 ? uri + 6 : uri;
-    size_t size = strcspn(word, "/?");
-    const char *colon = memrchr(word, ':', size);
-    size_t host_size = colon ? (size_t)(colon - word) : 0;
-    size_t port_size = colon ? size - host_size - 1 : 0;
-    bool v6 = size && *word == '[';
-    if (v6 && host_size >= 2 && word[host_size - 1] == ']') {
-        word++;
-        host_size -= 2;
-    } else if (v6 || memchr(word, ':', host_size)) {
-        return bad_target(uri, err);
-    }
-    if (!host_size || !port_size || host_size >= sizeof host || port_size >= sizeof port)
-        return bad_target(uri, err);
-    snprintf(host, sizeof host, "%.*s", (int)host_size, word);
-    snprintf(port, sizeof port, "%.*s", (int)port_size, colon + 1);
-    if (strspn(port, "0123456789") != port_size) return bad_target(uri, err);
-    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV}, *found;
-    int failed = getaddrinfo(host, port, &hints, &found);
-    if (failed)
-        return eg_fail(err, EG_E_USAGE, "no address of '%.100s' is known: %s", host,
-                       gai_strerror(failed));
-    memcpy(&target->address, found->ai_addr, found->ai_addrlen);
-    target->size = found->ai_addrlen;
-    freeaddrinfo(found);
-    if (target->address.ss_family == AF_INET6) {
-        struct sockaddr_in6 *v6_address = (struct sockaddr_in6 *)(void *)&target->address;
-        memcpy(target->ip.bytes, &v6_address->sin6_addr, 16);
-        target->port = ntohs(v6_address->sin6_port);
-    } else {
-        struct sockaddr_in *v4_address = (struct sockaddr_in *)(void *)&target->address;
-        target->ip = eg_addr_v4(ntohl(v4_address->sin_addr.s_addr));
-        target->port = ntohs(v4_address->sin_port);
-    }
-    return EG_OK;
-}
-
-static enum eg_status target_open(struct target *target, const struct udp_options *opts,
+static enum eg_status target_open(struct eg_sink *sink, const struct udp_options *opts,
                                   struct eg_error *err) {
-    int family = target->address.ss_family, on = 1;
-    target->fd = opts->spoof ? socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)
-                             : socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (target->fd < 0 && opts->spoof && (errno == EPERM || errno == EACCES))
-        return eg_fail(err, EG_E_ACCESS,
-                       "to keep the senders' addresses (spoof) needs root or CAP_NET_RAW");
-    if (target->fd < 0) return eg_fail_errno(err, errno, "cannot make a socket to send");
-    if (opts->spoof && family == AF_INET6) {
-        setsockopt(target->fd, IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof on);
-        ((struct sockaddr_in6 *)(void *)&target->address)->sin6_port =
-            0; /* raw sockets have none */
-    }
     int buffer = (int)opts->send_buffer;
-    setsockopt(target->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    if (opts->spoof)
+        EG_TRY(eg_udp_target_raw(&sink->target, &sink->fd, err));
+    else
+        sink->fd = socket(sink->target.address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (sink->fd < 0) return eg_fail_errno(err, errno, "cannot make a socket to send");
+    setsockopt(sink->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     return EG_OK;
 }
 
 static void udp_close(struct eg_sink *sink) {
-    if (sink->target.fd >= 0) close(sink->target.fd);
+    if (sink->fd >= 0) close(sink->fd);
     eg_free(sink);
 }
 
@@ -151,9 +104,9 @@ static enum eg_status udp_open(const struct eg_env *env, const char *uri, const 
     sink->env = env;
     sink->spoof = opts->spoof;
     sink->rate = opts->rate;
-    sink->target.fd = -1;
-    enum eg_status status = target_find(&sink->target, uri, err);
-    if (status == EG_OK) status = target_open(&sink->target, opts, err);
+    sink->fd = -1;
+    enum eg_status status = target_find(sink, uri, err);
+    if (status == EG_OK) status = target_open(sink, opts, err);
     if (status < 0) {
         udp_close(sink);
         return status;
@@ -188,7 +141,7 @@ static void messages_send(struct eg_sink *sink, int count) {
     rate_keep(sink, count);
     int done = 0, busy = 0;
     while (done < count) {
-        int sent = sendmmsg(sink->target.fd, sink->messages + done, (unsigned)(count - done), 0);
+        int sent = sendmmsg(sink->fd, sink->messages + done, (unsigned)(count - done), 0);
         if (sent > 0) {
             sink->sent += (uint64_t)sent;
             done += sent;
@@ -210,7 +163,7 @@ static void messages_send(struct eg_sink *sink, int count) {
 
 /* Puts a row into slot `count`; false: it cannot be sent. */
 static bool message_put(struct eg_sink *sink, const struct eg_batch *raw, uint32_t row, int count) {
-    const struct target *target = &sink->target;
+    const struct eg_udp_target *target = &sink->target;
     struct eg_span payload = eg_col_view(&raw->columns[EG_COL(RAW, payload)])[row];
     struct iovec *pieces = sink->pieces[count];
     size_t used = 0;
@@ -220,10 +173,10 @@ static bool message_put(struct eg_sink *sink, const struct eg_batch *raw, uint32
         int64_t port = eg_batch_valid(raw, EG_COL(RAW, peer_port), row)
                            ? eg_col_int(&raw->columns[EG_COL(RAW, peer_port)], row)
                            : 0;
-        if (eg_addr_is_v4(from) != eg_addr_is_v4(&target->ip) || payload.size > 65535 - 28)
-            return false;
-        size_t size = eg_spoof_header(sink->headers[count], from, (uint16_t)port, &target->ip,
-                                      target->port, payload);
+        struct eg_udp_ends ends = {*from, target->ip, (uint16_t)port, target->port};
+        if (eg_addr_is_v4(from) != eg_addr_is_v4(&target->ip)) return false;
+        size_t size = eg_datagram_head(sink->headers[count], &ends, payload, true);
+        if (!size) return false;
         pieces[used++] = (struct iovec){sink->headers[count], size};
     }
     pieces[used++] = (struct iovec){(void *)(uintptr_t)payload.at, payload.size};

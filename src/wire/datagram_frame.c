@@ -24,11 +24,11 @@ static uint32_t sum_of(uint32_t sum, struct eg_span bytes) {
     return (uint32_t)wide;
 }
 
-static void ipv4_head(uint8_t head[IPV4], const struct eg_udp_ends *ends, uint32_t size) {
-    memset(head, 0, IPV4);
+static void ipv4_head(uint8_t *head, const struct eg_udp_ends *ends, uint32_t size,
+                      bool fragments) {
     head[0] = 0x45;
     put16(head + 2, IPV4 + size);
-    head[6] = 0x40; /* don't fragment: it was one packet to us */
+    head[6] = fragments ? 0 : 0x40;
     head[8] = HOPS;
     head[9] = PROTO_UDP;
     memcpy(head + 12, ends->src.bytes + 12, 4);
@@ -36,8 +36,7 @@ static void ipv4_head(uint8_t head[IPV4], const struct eg_udp_ends *ends, uint32
     put16(head + 10, ~sum_of(0, eg_span(head, IPV4)) & 0xffff);
 }
 
-static void ipv6_head(uint8_t head[IPV6], const struct eg_udp_ends *ends, uint32_t size) {
-    memset(head, 0, IPV6);
+static void ipv6_head(uint8_t *head, const struct eg_udp_ends *ends, uint32_t size) {
     head[0] = 0x60;
     put16(head + 4, size);
     head[6] = PROTO_UDP;
@@ -46,26 +45,34 @@ static void ipv6_head(uint8_t head[IPV6], const struct eg_udp_ends *ends, uint32
     memcpy(head + 24, ends->dst.bytes, 16);
 }
 
-bool eg_datagram_frame(struct eg_strbuf *to, const struct eg_udp_ends *ends,
-                       struct eg_span payload) {
+size_t eg_datagram_head(uint8_t head[EG_DATAGRAM_HEAD], const struct eg_udp_ends *ends,
+                        struct eg_span payload, bool fragments) {
     bool v4 = eg_addr_is_v4(&ends->src);
     uint32_t ip = v4 ? IPV4 : IPV6, room = 65535 - UDP - (v4 ? IPV4 : 0);
-    if (payload.size > room) return false;
+    if (payload.size > room) return 0;
     uint32_t size = UDP + (uint32_t)payload.size;
-    uint8_t head[IPV6 + UDP], *udp = head + ip;
+    uint8_t *udp = head + ip;
+    memset(head, 0, EG_DATAGRAM_HEAD);
     if (v4)
-        ipv4_head(head, ends, size);
+        ipv4_head(head, ends, size, fragments);
     else
         ipv6_head(head, ends, size);
     put16(udp, ends->src_port);
     put16(udp + 2, ends->dst_port);
     put16(udp + 4, size);
-    put16(udp + 6, 0);
     uint32_t addresses = v4 ? 8 : 32;
     uint32_t sum = sum_of(PROTO_UDP + size, eg_span(udp - addresses, addresses + UDP));
     sum = ~sum_of(sum, payload) & 0xffff;
     put16(udp + 6, sum ? sum : 0xffff); /* 0 would say that there is none */
-    eg_strbuf_add(to, head, ip + UDP);
+    return ip + UDP;
+}
+
+bool eg_datagram_frame(struct eg_strbuf *to, const struct eg_udp_ends *ends,
+                       struct eg_span payload) {
+    uint8_t head[EG_DATAGRAM_HEAD];
+    size_t size = eg_datagram_head(head, ends, payload, false);
+    if (!size) return false;
+    eg_strbuf_add(to, head, size);
     eg_strbuf_add(to, payload.at, payload.size);
     return true;
 }

@@ -101,12 +101,55 @@ static void without_memory(void **state) {
     eg_strbuf_reset(&to);
 }
 
+static void heads_byte_for_byte(void **state) {
+    (void)state;
+    struct eg_udp_ends ends4 = {addr("192.0.2.7"), addr("198.51.100.9"), 50000, 2055};
+    struct eg_udp_ends ends6 = {addr("2001:db8::1"), addr("2001:db8::2"), 1, 2};
+    uint8_t h[EG_DATAGRAM_HEAD];
+    static const uint8_t wanted4[26] = {0x45, 0,    0,    33,   0,    0,    0, 0,   64,
+                                        17,   0x8e, 0x9d, 192,  0,    2,    7, 198, 51,
+                                        100,  9,    0xc3, 0x50, 0x08, 0x07, 0, 13};
+    assert_int_equal(eg_datagram_head(h, &ends4, eg_span("hello", 5), true), 28);
+    assert_int_equal(sum_plain(h, 20, 0), 0xffff);
+    assert_memory_equal(h, wanted4, 10);
+    assert_memory_equal(h + 12, wanted4 + 12, 14);
+    assert_int_equal(eg_datagram_head(h, &ends4, eg_span("hello", 5), false), 28);
+    assert_int_equal(h[6], 0x40); /* not to be cut into pieces */
+    assert_int_equal(eg_datagram_head(h, &ends6, eg_span("odd", 3), true), 48);
+    static const uint8_t wanted6[8] = {0x60, 0, 0, 0, 0, 11, 17, 64};
+    assert_memory_equal(h, wanted6, 8);
+    assert_memory_equal(h + 8, ends6.src.bytes, 16);
+    assert_memory_equal(h + 24, ends6.dst.bytes, 16);
+    static const uint8_t zeros[65536];
+    assert_int_equal(eg_datagram_head(h, &ends4, eg_span(zeros, 65507), true), 28);
+    assert_int_equal(eg_datagram_head(h, &ends4, eg_span(zeros, 65508), true), 0);
+    assert_int_equal(eg_datagram_head(h, &ends6, eg_span(zeros, 65527), true), 48);
+    assert_int_equal(eg_datagram_head(h, &ends6, eg_span(zeros, 65528), true), 0);
+}
+
+static void a_checksum_of_zero_is_written_as_ones(void **state) {
+    (void)state;
+    struct eg_udp_ends ends = {addr("192.0.2.7"), addr("198.51.100.9"), 1, 2};
+    uint8_t h[EG_DATAGRAM_HEAD], payload[2] = {0};
+    bool seen = false;
+    for (unsigned value = 0; value < 65536; value++) {
+        payload[0] = (uint8_t)(value >> 8);
+        payload[1] = (uint8_t)value;
+        assert_int_equal(eg_datagram_head(h, &ends, eg_span(payload, 2), true), 28);
+        assert_false(h[26] == 0 && h[27] == 0);
+        seen = seen || (h[26] == 0xff && h[27] == 0xff);
+    }
+    assert_true(seen);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_are_whole),
         cmocka_unit_test(a_sum_of_nothing),
         cmocka_unit_test(too_large_for_a_packet),
         cmocka_unit_test(without_memory),
+        cmocka_unit_test(heads_byte_for_byte),
+        cmocka_unit_test(a_checksum_of_zero_is_written_as_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
