@@ -4,6 +4,7 @@
 #include "source/pick.h"
 
 #include "make_capture.h"
+#include "source/read_source.h"
 #include "torture.h"
 
 #include <setjmp.h>
@@ -151,6 +152,49 @@ static void picks_what_reading_gives(void **state) {
     }
 }
 
+/* One packet as a reading's line, interfaces aside. */
+static void line_of(struct eg_pick *pick, uint64_t offset, struct eg_strbuf *to) {
+    struct eg_frame frame;
+    struct eg_error err;
+    if (eg_pick_frame(pick, offset, &frame, &err) != EG_OK) fail_msg("%s", err.message);
+    eg_strbuf_printf(to, "%llu %lld %d %llu %zu %016llx \n", (unsigned long long)offset,
+                     (long long)frame.time_ns, frame.link_type, (unsigned long long)frame.length,
+                     frame.payload.size,
+                     (unsigned long long)eg_hash64(frame.payload.at, frame.payload.size, 0));
+}
+
+static void sequence_files(void **state) {
+    (void)state;
+    static const char *const seeds[] = {"blocks",  "blocks-snappy", "int",           "plain",
+                                        "records", "records-gzip",  "records-snappy"};
+    for (size_t k = 0; k < sizeof seeds / sizeof *seeds; k++) {
+        char name[100];
+        uint64_t offsets[100];
+        size_t count = 0;
+        struct eg_pick *pick;
+        struct eg_error err;
+        struct eg_frame frame;
+        snprintf(name, sizeof name, "fuzz/seeds/seqfile/%s", seeds[k]);
+        struct reading r = reading_of(name, (struct reading_how){0});
+        assert_int_equal(r.open, EG_OK);
+        for (const char *at = r.rows.text; *at; at = strchr(at, '\n') + 1)
+            offsets[count++] = strtoull(at, NULL, 10);
+        assert_true(count >= 1);
+        if (eg_pick_open(&pick, name, &env, &err) != EG_OK) fail_msg("%s", err.message);
+        for (size_t i = count; i-- > 0;) {
+            assert_int_equal(eg_pick_frame(pick, offsets[i], &frame, &err), EG_OK);
+            assert_int_equal(eg_pick_frame(pick, 3, &frame, &err), EG_E_FORMAT);
+        }
+        struct eg_strbuf lines = {0};
+        for (size_t i = 0; i < count; i++) line_of(pick, offsets[i], &lines);
+        assert_string_equal(lines.text, r.rows.text);
+        assert_int_equal(eg_pick_frame(pick, 1 << 20, &frame, &err), EG_E_FORMAT);
+        eg_strbuf_reset(&lines);
+        eg_pick_close(pick);
+        reading_reset(&r);
+    }
+}
+
 static void reads_little(void **state) {
     (void)state;
     struct case_ c = pcap_case(false, 0xa1b2c3d4);
@@ -239,6 +283,7 @@ static void without_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(picks_what_reading_gives, setup, teardown),
+        cmocka_unit_test_setup_teardown(sequence_files, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_little, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_where_nothing_is, setup, teardown),
         cmocka_unit_test_setup_teardown(not_captures, setup, teardown),
