@@ -24,6 +24,7 @@ struct eg_text_list {
 struct eg_option {
     const char *name;  /* long name, without dashes: "netflow-port" */
     char letter;       /* short name, or 0 */
+    const char *brief; /* short name of several letters, for commands that write one dash; or NULL */
     enum eg_option_type type;
     size_t offset;     /* offsetof in the options struct */
     const char *preset; /* default as text; NULL: zero, NULL, empty */

@@ -105,6 +105,23 @@ static enum eg_status read_letters(struct eg_call *call, struct eg_args *args, i
     return EG_OK;
 }
 
+/* -name, --name, -n: of a verb whose options are written with one dash. */
+static enum eg_status read_one_dash(struct eg_call *call, struct eg_args *args, int *i, int argc,
+                                    char **argv, struct eg_error *err) {
+    const char *name = argv[*i] + 1 + (argv[*i][1] == '-');
+    const struct eg_option *brief = call->verb->options;
+    while (brief->name && !(brief->brief && strcmp(brief->brief, name) == 0)) brief++;
+    struct place place = {call->verb->options, brief, call->options, true};
+    bool found = brief->name || find_long(call, args, name, &place) ||
+                 (name[0] && !name[1] && find_letter(call, args, name[0], &place));
+    if (!found) return unknown_long(call, name, err);
+    if (place.option->type == EG_OPT_FLAG) return set(args, &place, "true", err);
+    if (*i + 1 >= argc)
+        return eg_fail(err, EG_E_USAGE, "option %s needs a value (%s)", argv[*i],
+                       place.option->value_name ? place.option->value_name : "VALUE");
+    return set(args, &place, argv[++*i], err);
+}
+
 enum eg_status eg_args_read(struct eg_call *call, struct eg_args *args, int argc, char **argv,
                             struct eg_error *err) {
     bool options_over = false;
@@ -113,6 +130,8 @@ enum eg_status eg_args_read(struct eg_call *call, struct eg_args *args, int argc
             call->words[call->word_count++] = argv[i];
         } else if (strcmp(argv[i], "--") == 0) {
             options_over = true;
+        } else if (call->verb->one_dash) {
+            EG_TRY(read_one_dash(call, args, &i, argc, argv, err));
         } else if (argv[i][1] == '-') {
             EG_TRY(read_long(call, args, &i, argc, argv, err));
         } else {

@@ -41,8 +41,9 @@ static void wrap(FILE *to, const char *text, int indent, int width) {
 
 static void print_option(const struct eg_option *o, FILE *to) {
     char left[96];
-    int used = o->letter ? snprintf(left, sizeof left, "  -%c, --%s", o->letter, o->name)
-                         : snprintf(left, sizeof left, "      --%s", o->name);
+    int used = o->letter  ? snprintf(left, sizeof left, "  -%c, --%s", o->letter, o->name)
+               : o->brief ? snprintf(left, sizeof left, "  -%s, --%s", o->brief, o->name)
+                          : snprintf(left, sizeof left, "      --%s", o->name);
     if (o->type != EG_OPT_FLAG && used > 0 && (size_t)used < sizeof left)
         snprintf(left + used, sizeof left - (size_t)used, " %s",
                  o->value_name ? o->value_name
@@ -67,6 +68,9 @@ void eg_help_verb(const struct eg_verb *verb, FILE *to) {
     if (verb->examples[0]) fprintf(to, "\nExamples:\n");
     for (const char *const *e = verb->examples; e[0]; e += 2)
         fprintf(to, "  %s\n      %s\n", e[0], e[1]);
+    for (size_t i = 0; verb->forms && verb->forms[i]; i++)
+        fprintf(to, "%s  earlgrey %s -h\n      %s\n", i ? "" : "\nOther forms:\n",
+                verb->forms[i]->name, verb->forms[i]->summary);
     if (verb->options[0].name) fprintf(to, "\nOptions:\n");
     for (const struct eg_option *o = verb->options; o->name; o++) print_option(o, to);
     fprintf(to, "\nOptions of every verb:\n");

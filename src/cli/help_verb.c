@@ -26,15 +26,21 @@ static void reference(void) {
     printf("<!-- Made by `make generated` from the option tables in src/cli; do not edit. -->\n"
            "# The program: verbs and options\n\n");
     eg_help_markdown(NULL, stdout);
-    for (size_t i = 0; eg_verbs[i]; i++) eg_help_markdown(eg_verbs[i], stdout);
+    for (size_t i = 0; eg_verbs[i]; i++) {
+        eg_help_markdown(eg_verbs[i], stdout);
+        for (size_t k = 0; eg_verbs[i]->forms && eg_verbs[i]->forms[k]; k++)
+            eg_help_markdown(eg_verbs[i]->forms[k], stdout);
+    }
 }
 
 static enum eg_exit run(struct eg_call *call) {
     const struct help_options *o = call->options;
     const struct eg_verb *verb = NULL;
-    if (call->word_count > 1) return eg_complain_usage(call, "name one verb");
     if (call->word_count && !(verb = eg_verb_find(call->words[0])))
         return eg_complain_usage(call, "there is no verb '%s'", call->words[0]);
+    const struct eg_verb *form = call->word_count == 2 ? eg_verb_form(verb, call->words[1]) : NULL;
+    if (call->word_count > 1 && !form) return eg_complain_usage(call, "name one verb");
+    if (form) verb = form;
     if (strcmp(o->format, "man") == 0)
         eg_help_man(verb, stdout);
     else if (strcmp(o->format, "markdown") == 0 && verb)

@@ -133,5 +133,7 @@ int main(int argc, char **argv) {
     }
     const struct eg_verb *verb = eg_verb_find(word);
     if (!verb) return (int)unknown_verb(word);
+    const struct eg_verb *form = argc > 2 ? eg_verb_form(verb, argv[2]) : NULL;
+    if (form) return finish(form->name, call_verb(form, argc - 3, argv + 3));
     return finish(word, call_verb(verb, argc - 2, argv + 2));
 }

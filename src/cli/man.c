@@ -45,6 +45,7 @@ static void man_options(const struct eg_option *options, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
         fputs(".It ", to);
         if (o->letter) fprintf(to, "Fl %c , ", o->letter);
+        if (o->brief) fprintf(to, "Fl %s , ", o->brief);
         fprintf(to, "Fl Fl %s", o->name);
         if (o->type != EG_OPT_FLAG) fprintf(to, " Ar %s", value_of(o));
         fputc('\n', to);
@@ -136,6 +137,7 @@ static void markdown_options(const struct eg_option *options, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
         fputs("| ", to);
         if (o->letter) fprintf(to, "`-%c`, ", o->letter);
+        if (o->brief) fprintf(to, "`-%s`, ", o->brief);
         fprintf(to, "`--%s` | ", o->name);
         if (o->choices) {
             fputc('`', to);

@@ -284,5 +284,6 @@ const struct eg_verb eg_verb_packets = {
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct packets_options),
+    .forms = eg_packets_forms,
     .run = run,
 };

@@ -22,6 +22,8 @@ struct eg_packets_ask {
     const char *receipt; /* a path, or "-" */
 };
 
+extern const struct eg_verb *const eg_packets_forms[]; /* packets_metron.c */
+
 /* One job, from the questions to what was written. */
 struct eg_packets_job {
     struct eg_report *report;

@@ -39,12 +39,17 @@ struct eg_verb {
     const struct eg_option *options;
     size_t options_size;
     bool config_verb; /* runs although the configuration has errors */
+    bool one_dash;    /* options are written -name as well as --name, letters are not bundled */
+    const struct eg_verb *const *forms; /* verbs of two words that begin with this one: "packets fixed";
+                                           ends with NULL; NULL: none */
     enum eg_exit (*run)(struct eg_call *);
 };
 
 /* All verbs, in the order of the overview; ends with NULL. */
 extern const struct eg_verb *const eg_verbs[];
 const struct eg_verb *eg_verb_find(const char *name);
+/* The form of a verb whose second word this is, or NULL. */
+const struct eg_verb *eg_verb_form(const struct eg_verb *, const char *word);
 
 /* Options every verb has; checked before the verb's own. */
 struct eg_common_options {

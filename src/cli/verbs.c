@@ -36,3 +36,10 @@ const struct eg_verb *eg_verb_find(const char *name) {
         if (strcmp(eg_verbs[i]->name, name) == 0) return eg_verbs[i];
     return NULL;
 }
+
+const struct eg_verb *eg_verb_form(const struct eg_verb *verb, const char *word) {
+    size_t size = strlen(verb->name);
+    for (size_t i = 0; verb->forms && verb->forms[i]; i++)
+        if (strcmp(verb->forms[i]->name + size + 1, word) == 0) return verb->forms[i];
+    return NULL;
+}
