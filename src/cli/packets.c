@@ -9,7 +9,7 @@ struct packets_options {
     const char *bpf, *bytes, *bytes_on, *stellar, *format, *receipt;
     const char *flow;
     int64_t count, records;
-    bool both, outermost, force;
+    bool both, outermost, force, pdml;
 };
 
 #define AT(member) offsetof(struct packets_options, member)
@@ -116,6 +116,11 @@ static const struct eg_option options[] = {
      .offset = AT(receipt),
      .value_name = "FILE",
      .help = "Says in this file, as JSON, what was asked, read and written; - is standard output."},
+    {.name = "pdml",
+     .type = EG_OPT_FLAG,
+     .offset = AT(pdml),
+     .help =
+         "Taken apart by tshark, every field of every layer: as PDML, or with -o json as JSON."},
     {.name = "fields",
      .type = EG_OPT_TEXT,
      .offset = REPORT(fields),
@@ -178,9 +183,21 @@ static const char *const examples[] = {
     "The first hundred SYNs of a capture, straight into tshark.",
     "earlgrey packets -d data -t 2026-01-02,2026-01-03 --bytes \"'GET /admin'\" -o csv",
     "Which packets of a day hold these bytes, as rows.",
+    "earlgrey packets -d data 'host 10.1.2.3' -c 10 --pdml -o json",
+    "Ten packets, every field of every layer.",
     NULL};
 
 static enum eg_exit check(struct eg_call *call, const struct packets_options *o, bool rows) {
+    if (o->pdml && o->report.output && strcmp(o->report.output, "json") != 0)
+        return eg_complain_usage(call, "--pdml is XML, or JSON with -o json; there is no %s of it",
+                                 o->report.output);
+    if (o->pdml && (o->report.fields || o->format || o->records || o->receipt))
+        return eg_complain_usage(call, "--%s does not go with --pdml",
+                                 o->report.fields ? "fields"
+                                 : o->format      ? "format"
+                                 : o->records     ? "records-per-file"
+                                                  : "receipt");
+    if (o->pdml) return EG_EXIT_DONE;
     if (rows && o->format)
         return eg_complain_usage(call, "--format is of captures: name one with -w");
     if (rows && (o->records || o->receipt || o->force))
@@ -249,7 +266,10 @@ static enum eg_exit run(struct eg_call *call) {
         .both = o->both,
         .outermost = o->outermost,
         .count = o->count,
-        .path = rows ? NULL : o->report.write,
+        .path = rows && !o->pdml ? NULL : o->report.write,
+        .pdml = !o->pdml                             ? EG_PDML_NONE
+                : o->report.json || o->report.output ? EG_PDML_JSON
+                                                     : EG_PDML_XML,
         .format = o->format,
         .records = o->records,
         .replace = o->force,

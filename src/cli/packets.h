@@ -19,7 +19,8 @@ struct eg_packets_ask {
     const char *format; /* "pcap", "pcapng"; NULL: as the path ends */
     int64_t records;
     bool replace;
-    const char *receipt; /* a path, or "-" */
+    const char *receipt;                                   /* a path, or "-" */
+    enum { EG_PDML_NONE, EG_PDML_XML, EG_PDML_JSON } pdml; /* taken apart by tshark, into `path` */
 };
 
 extern const struct eg_verb *const eg_packets_forms[]; /* packets_metron.c */
@@ -39,6 +40,14 @@ struct eg_packets_job {
 
 /* Runs what is asked for of a report that is open; tells of its own failures. */
 enum eg_exit eg_packets_run(struct eg_report *, const struct eg_packets_ask *);
+
+/* All packets of a job to `put`. */
+EG_MUST_CHECK enum eg_status
+eg_packets_retrieve(struct eg_packets_job *,
+                    enum eg_status (*put)(void *, const struct eg_found *, struct eg_error *),
+                    void *put_to, struct eg_error *err);
+/* The packets of a job, taken apart. */
+enum eg_exit eg_packets_pdml(struct eg_packets_job *);
 
 /* Whether -w, -o and --json mean rows; else -w is a capture. */
 bool eg_packets_rows_wanted(const struct eg_report_options *);

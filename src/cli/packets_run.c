@@ -77,15 +77,16 @@ static void tests_tell(const struct eg_packets_job *job) {
 static void progress_draw(void *to, const struct eg_scan_progress *seen) {
     struct eg_packets_job *job = to;
     eg_progress_draw(job->progress, seen);
-    if (job->file && strcmp(job->ask->path, "-") == 0)
+    bool stream = job->ask->pdml || (job->ask->path && strcmp(job->ask->path, "-") == 0);
+    if (job->file && stream)
         (void)!eg_packet_file_flush(job->file, NULL); /* the next packet tells what is wrong */
 }
 
 /* All packets to `put`: looked up where there is an index or a condition that only SQL can answer. */
-static enum eg_status retrieve(struct eg_packets_job *job,
-                               enum eg_status (*put)(void *, const struct eg_found *,
-                                                     struct eg_error *),
-                               void *put_to, struct eg_error *err) {
+enum eg_status eg_packets_retrieve(struct eg_packets_job *job,
+                                   enum eg_status (*put)(void *, const struct eg_found *,
+                                                         struct eg_error *),
+                                   void *put_to, struct eg_error *err) {
     const struct eg_env *env = &job->report->call->env;
     bool indexed = job->request.origin.dataset || job->request.condition;
     struct eg_retrieval how = {
@@ -153,7 +154,7 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
         .digest = ask->receipt != NULL,
     };
     enum eg_status status = eg_packet_file_open(&job->file, &options, &err);
-    if (status >= 0) status = retrieve(job, file_put, job->file, &err);
+    if (status >= 0) status = eg_packets_retrieve(job, file_put, job->file, &err);
     if (status >= 0) status = eg_packet_file_finish(job->file, &err);
     job->ended_us = job->report->call->env.now_us(job->report->call->env.clock);
     if (status < 0) return eg_report_failed(job->report, &err, job->account.frames);
@@ -200,7 +201,7 @@ static enum eg_exit rows_of_places(struct eg_packets_job *job) {
     enum eg_status status = eg_report_engine(
         job->report, EG_SQL_MACROS "CREATE TEMP TABLE places_ (file VARCHAR, \"offset\" BIGINT);",
         false, &noted.engine, &err);
-    if (status >= 0) status = retrieve(job, place_note, &noted, &err);
+    if (status >= 0) status = eg_packets_retrieve(job, place_note, &noted, &err);
     if (status >= 0) status = noted_flush(&noted, &err);
     tests_tell(job);
     job->request.places = "places_";
@@ -243,10 +244,14 @@ enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_as
     };
     enum eg_exit code = tests_make(&job);
     bool look = job.test_count || ask->outermost;
-    if (!look || !ask->path) job.request.limit = ask->count;
+    if (!look || (!ask->path && !ask->pdml)) job.request.limit = ask->count;
     if (look && job.request.origin.dataset) job.request.limit = 0;
-    if (code == EG_EXIT_DONE)
-        code = ask->path && !report->options->explain ? capture_write(&job) : rows_write(&job);
+    if (code == EG_EXIT_DONE && report->options->explain)
+        code = rows_write(&job);
+    else if (code == EG_EXIT_DONE)
+        code = ask->pdml   ? eg_packets_pdml(&job)
+               : ask->path ? capture_write(&job)
+                           : rows_write(&job);
     for (size_t i = 0; i < job.test_count; i++) eg_frame_test_free(job.tests[i]);
     eg_packet_file_free(job.file);
     eg_retrieved_reset(&job.account);

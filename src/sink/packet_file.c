@@ -26,6 +26,7 @@ struct interface {
 
 struct eg_packet_file {
     char *path;
+    int output; /* what "-" is */
     enum eg_capture_format format;
     uint64_t records_max;
     bool replace, nanoseconds, asked_digest;
@@ -86,6 +87,7 @@ enum eg_status eg_packet_file_open(struct eg_packet_file **out,
     if (!f) return eg_fail(err, EG_E_NOMEM, "no memory to write %.200s", options->path);
     f->fd = -1;
     f->link_type = -1;
+    f->output = options->fd > 0 ? options->fd : STDOUT_FILENO;
     f->format = options->format;
     f->records_max = options->records_max;
     f->replace = options->replace;
@@ -159,7 +161,7 @@ static enum eg_status file_begin(struct eg_packet_file *f, struct eg_error *err)
     if (!file.name) return no_memory(f, err);
     enum eg_status status = EG_OK;
     if (to_output(f)) {
-        f->fd = STDOUT_FILENO;
+        f->fd = f->output;
         if (f->asked_digest && !(f->running = eg_sha256_new())) status = no_memory(f, err);
     } else {
         status = file_create(f, file.name, err);

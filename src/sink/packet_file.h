@@ -9,6 +9,7 @@
 
 struct eg_packet_file_options {
     const char *path; /* "-": standard output */
+    int fd;           /* "-": this descriptor instead, which stays the caller's; 0: none */
     enum eg_capture_format format;
     uint64_t records_max; /* a file: NAME+0001.pcap, …; 0: all in one */
     bool replace;         /* files that exist */
