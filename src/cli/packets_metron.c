@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `earlgrey packets fixed` and `earlgrey packets query`: the options, defaults and file names of Metron's
- * pcap_query.sh, for scripts that call it. What was a defect there is not repeated: docs/packets.md. */
+ * pcap_query.sh, for scripts that call it. What was a defect there is not repeated: docs/retrieval.md. */
 #include "base/alloc.h"
 #include "base/timetext.h"
 #include "cli/date_pattern.h"
@@ -288,7 +288,7 @@ static enum eg_exit run(struct eg_call *call) {
 #define DESCRIPTION                                                                                \
     " Takes the options of Metron's pcap_query.sh, with their defaults, and writes files "         \
     "of the same names into the current directory, the packets in the order of time. docs/"        \
-    "packets.md lists what is different on purpose."
+    "retrieval.md lists what is different on purpose."
 
 static const char *const fixed_examples[] = {
     "earlgrey packets fixed -st 1458240269373 -sa 10.0.0.1 -dp 80 -p tcp -ir -bp data",

@@ -2,6 +2,7 @@
 """What the documents show, run: the README's tour, the filter page's examples, the generated pages,
 and the house rules' own test."""
 import gzip
+import json
 import os
 import pathlib
 import re
@@ -141,6 +142,34 @@ def test_packets_page(tmp_path, packets):
     assert "answered from its packets" in told[4].stderr
     assert told[5].stdout.splitlines()[0].endswith("\tretransmissions")
     assert sum(int(line.split("\t")[2]) for line in told[6].stdout.splitlines()[1:]) == truth["packets"]
+
+
+def test_retrieval_page(tmp_path, packets):
+    """From a capture to a flow to its packets in tshark; rows, bytes, receipts, Metron's forms."""
+    shutil.copy(packets[0], tmp_path / "capture.pcap")
+    commands = shell_lines("retrieval.md")
+    assert len(commands) == 14
+    told = [run_line(tmp_path, command) for command in commands]
+    largest = told[2].stdout.splitlines()[1].split("\t")
+    assert len(largest[0]) == 32
+    assert f"{largest[1]}:{largest[2]}" in told[4].stdout and f"{largest[3]}:{largest[4]}" in told[4].stdout
+    assert len(told[5].stdout.splitlines()) == 5 and largest[1] in told[5].stdout
+    assert len(told[6].stdout.splitlines()) == 6
+    assert (tmp_path / "syns.pcap").stat().st_size > 100
+    assert 1 <= len(told[8].stdout.splitlines()) <= 6
+    assert (tmp_path / "one.xml").read_text().count("<packet>") == 1
+    assert json.loads((tmp_path / "receipt.json").read_text())["written"]["files"][0]["file"] == "host.pcap"
+    assert (tmp_path / "pcap-data-web+0001.pcap").exists() and (tmp_path / "pcap-data-names+0001.pcap").exists()
+
+
+def test_readme_packets(tmp_path, packets):
+    shutil.copy(packets[0], tmp_path / "capture.pcap")
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- packets -->")[1].split("<!-- /packets -->")[0]
+    commands = [line for line in text.splitlines() if line.startswith("earlgrey ")]
+    assert len(commands) == 5
+    told = [run_line(tmp_path, command) for command in commands]
+    assert (tmp_path / "largest.pcap").stat().st_size > 100
+    assert len(told[4].stdout.splitlines()) == 10
 
 
 def test_collecting_page(tmp_path):
