@@ -41,6 +41,7 @@ bool eg_stellar_text_arg(const struct eg_stellar_call *c, uint32_t i, struct eg_
     if (i >= c->count || c->args[i].kind == EG_VALUE_NULL) return false;
     if (c->args[i].kind != EG_VALUE_TEXT) return wrong_arg(c, i, "text");
     *out = c->args[i].text;
+    eg_stellar_charge(c->run, out->size / 64);
     return true;
 }
 
@@ -84,10 +85,12 @@ static bool found_once(const struct eg_stellar_call *c, struct eg_span front, st
         return eg_stellar_lacking(c, out, eg_stellar_bool(false));
     bool good =
         eg_byte_pattern_parse(&pattern, (const char *)text.at, text.size, &arena, &err) == EG_OK;
-    if (good)
+    if (good) {
+        eg_stellar_charge(c->run, 1000 + 16 * (size_t)pattern->length);
         *out = eg_stellar_bool(eg_byte_pattern_found_behind(pattern, front, back));
-    else
+    } else {
         eg_stellar_fail(c->run, "%.150s", err.message);
+    }
     eg_arena_reset(&arena);
     return good;
 }
@@ -98,6 +101,7 @@ static bool byte_array_matcher(const struct eg_stellar_call *c, struct eg_stella
     if (c->args[1].kind == EG_VALUE_BYTES) {
         front = c->args[1].bytes.front;
         back = c->args[1].bytes.back;
+        eg_stellar_charge(c->run, back.size / 64);
     } else if (!eg_stellar_text_arg(c, 1, &back)) {
         return eg_stellar_lacking(c, out, eg_stellar_bool(false));
     }

@@ -220,7 +220,7 @@ static bool matches_once(const struct eg_stellar_call *c, struct eg_span text,
     if (pattern->kind != EG_VALUE_TEXT)
         return eg_stellar_fail(c->run, "REGEXP_MATCH wants text, not %s",
                                eg_stellar_kind_name(pattern->kind));
-    c->run->steps += 1000; /* compiling costs */
+    eg_stellar_charge(c->run, 1000 + text.size);
     bool good = eg_regex_parse(&regex, (const char *)pattern->text.at, pattern->text.size, &arena,
                                &err) == EG_OK;
     if (good)
@@ -238,6 +238,7 @@ static bool regexp_match(const struct eg_stellar_call *c, struct eg_stellar_valu
     if (!eg_stellar_text_arg(c, 0, &text))
         return eg_stellar_lacking(c, out, eg_stellar_bool(false));
     if (c->node->regex) {
+        eg_stellar_charge(c->run, text.size);
         found = eg_regex_match(c->node->regex, text);
     } else if (pattern->kind == EG_VALUE_LIST) {
         for (uint32_t i = 0; i < pattern->count && good && !found; i++)

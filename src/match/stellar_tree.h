@@ -108,6 +108,10 @@ struct eg_stellar_run {
 
 /* Memory until the end of the evaluation; NULL, and failed: none left of what it may take. */
 void *eg_stellar_get(struct eg_stellar_run *, size_t count, size_t size);
+/* What is done with many bytes in one go counts as several steps. */
+static inline void eg_stellar_charge(struct eg_stellar_run *run, size_t steps) {
+    run->steps += steps > EG_STELLAR_STEPS_MAX ? EG_STELLAR_STEPS_MAX : (uint32_t)steps;
+}
 /* Always false. */
 bool eg_stellar_fail(struct eg_stellar_run *, const char *format, ...) EG_PRINTF(2, 3);
 bool eg_stellar_eval(struct eg_stellar_run *, const struct eg_stellar_node *,

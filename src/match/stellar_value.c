@@ -67,7 +67,9 @@ bool eg_stellar_equal(struct eg_stellar_run *run, const struct eg_stellar_value 
     switch (a->kind) {
     case EG_VALUE_NULL: return true;
     case EG_VALUE_BOOL: return a->truth == b->truth;
-    case EG_VALUE_TEXT: return span_equal(a->text, b->text);
+    case EG_VALUE_TEXT:
+        eg_stellar_charge(run, a->text.size / 64);
+        return span_equal(a->text, b->text);
     case EG_VALUE_BYTES: return true; /* there is one packet */
     case EG_VALUE_LIST:
     case EG_VALUE_MAP: return a->count == b->count && items_equal(run, a, b);
@@ -125,6 +127,7 @@ bool eg_stellar_member(struct eg_stellar_run *run, const struct eg_stellar_value
     case EG_VALUE_NULL: return false;
     case EG_VALUE_TEXT:
         if (value->kind != EG_VALUE_TEXT) return false;
+        eg_stellar_charge(run, of->text.size / 64);
         return value->text.size == 0 ||
                (of->text.size &&
                 memmem(of->text.at, of->text.size, value->text.at, value->text.size) != NULL);

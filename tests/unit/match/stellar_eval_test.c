@@ -137,6 +137,19 @@ static void bounds(void **state) {
     assert_int_equal(ask("GET_FIRST(MAP([f -> MAP([f], f)], g -> MAP([g], g))) == 1", why),
                      EG_UNANSWERED);
     assert_string_equal(why, "it is nested too deep");
+    /* few calls, of which each has much to do */
+    static const char *const costly[] = {"COUNT_MATCHES(t, 'y') == 5", "REGEXP_MATCH(t, '(x|y)+z')",
+                                         "t == JOIN([t], '')", "'y' in t",
+                                         "BYTEARRAY_MATCHER(TO_LOWER('00{4000}'), packet)"};
+    for (size_t i = 0; i < COUNT(costly); i++) {
+        snprintf(
+            text, sizeof text,
+            "LENGTH(MAP([FILL_LEFT('', 'x', 60000)], t -> MAP(%s, a -> MAP(%s, b -> MAP(%s, c -> "
+            "MAP(%s, d -> %s)))))) == 1",
+            ten, ten, ten, ten, costly[i]);
+        assert_int_equal(ask(text, why), EG_UNANSWERED);
+        assert_true(strstr(why, "too many steps") || strstr(why, "too much memory"));
+    }
     /* lists in lists, deeper than they may be compared */
     snprintf(text, sizeof text, "%s",
              "REDUCE(SPLIT(FILL_LEFT('', 'x ', 2000), ' '), (a, b) -> [a], 0) == "
