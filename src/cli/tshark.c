@@ -40,7 +40,7 @@ static bool program_find(char *path, size_t size) {
     return false;
 }
 
-static void bound(int what, rlim_t most) {
+static void bound(enum __rlimit_resource what, rlim_t most) {
     struct rlimit limit = {most, most};
     (void)setrlimit(what, &limit);
 }
