@@ -203,7 +203,7 @@ static void analyse(struct eg_shard *shard, struct eg_flow *flow, const struct e
         if (flow->talk == EG_NONE) return; /* the columns are null then */
         eg_tcp_talk_begin(eg_pool_at(&shard->cache.talks, flow->talk));
     }
-    eg_tcp_talk_add(eg_pool_at(&shard->cache.talks, flow->talk), flow->base, s);
+    eg_tcp_talk_add(eg_pool_at(&shard->cache.talks, flow->talk), s);
 }
 
 /* The flow is not idle. Its place in the list is renewed once a second, which is exact enough. */

@@ -35,16 +35,7 @@ static void judge_ack(struct eg_tcp_side *own, const struct eg_tcp_side *other,
     bool same = s->payload == 0 && s->window == own->window && s->seq == own->next &&
                 s->ack == own->ack && plain(s);
     if (!same || !s->window || other->marks & KEEP_ALIVE) return;
-    if (own->repeats < INT16_MAX) own->repeats = own->repeats < 0 ? 1 : (int16_t)(own->repeats + 1);
-}
-
-/* An acknowledgement of what was never seen: no sign of a loss. */
-static void judge_unseen(struct eg_tcp_side *other, const struct eg_sighting *s) {
-    if (!other->ackable || !(s->flags & ACK) || !before(other->ackable, s->ack)) return;
-    if (other->ackable > other->next)
-        other->ackable = other->next;
-    else
-        other->repeats = -1;
+    if (own->repeats < UINT16_MAX) own->repeats++;
 }
 
 /* A segment that takes up sequence numbers: new, sent again, or overtaken? */
@@ -71,12 +62,9 @@ static void judge_segment(struct eg_tcp_talk *talk, struct eg_tcp_side *own,
 
 static void remember(struct eg_tcp_side *own, const struct eg_sighting *s, uint8_t marks) {
     uint32_t next = s->seq + s->payload + syn_or_fin(s);
-    if (!(marks & WINDOW_PROBE)) {
-        if (!own->next || before(own->next, next)) {
-            own->next = next;
-            own->next_us = s->time_us;
-        }
-        if (!own->ackable || s->seq == own->ackable) own->ackable = own->next;
+    if (!(marks & WINDOW_PROBE) && (!own->next || before(own->next, next))) {
+        own->next = next;
+        own->next_us = s->time_us;
     }
     own->window = s->window;
     own->ack = s->ack;
@@ -84,14 +72,12 @@ static void remember(struct eg_tcp_side *own, const struct eg_sighting *s, uint8
     own->marks = marks;
 }
 
-/* From the SYN to the first acknowledgement of the side that sent it. */
-static void handshake(struct eg_tcp_talk *talk, const uint32_t base[2],
-                      const struct eg_sighting *s) {
+/* From the latest SYN to the first acknowledgement behind it that is not the SYN's answer; of
+ * whichever side and number, as Wireshark takes it. */
+static void handshake(struct eg_tcp_talk *talk, const struct eg_sighting *s) {
     if ((s->flags & (SYN | ACK)) == SYN) talk->syn_us = s->time_us;
-    if ((s->flags & (SYN | ACK)) != ACK || talk->rtt_us != EG_NO_TIME ||
-        talk->syn_us == EG_NO_TIME || s->time_us == EG_NO_TIME)
-        return;
-    if (s->seq == base[s->way] + 1 && s->ack == base[!s->way] + 1)
+    if ((s->flags & (SYN | ACK)) == ACK && talk->rtt_us == EG_NO_TIME &&
+        talk->syn_us != EG_NO_TIME && s->time_us != EG_NO_TIME)
         talk->rtt_us = s->time_us - talk->syn_us;
 }
 
@@ -99,14 +85,12 @@ void eg_tcp_talk_begin(struct eg_tcp_talk *talk) {
     *talk = (struct eg_tcp_talk){.syn_us = EG_NO_TIME, .rtt_us = EG_NO_TIME};
 }
 
-void eg_tcp_talk_add(struct eg_tcp_talk *talk, const uint32_t base[2],
-                     const struct eg_sighting *s) {
+void eg_tcp_talk_add(struct eg_tcp_talk *talk, const struct eg_sighting *s) {
     struct eg_tcp_side *own = &talk->sides[s->way], *other = &talk->sides[!s->way];
     uint8_t marks = 0;
-    handshake(talk, base, s);
+    handshake(talk, s);
     judge_ack(own, other, s, &marks);
     if (s->ack != own->ack) own->repeats = 0;
-    judge_unseen(other, s);
     judge_segment(talk, own, other, s, marks);
     remember(own, s, marks);
 }

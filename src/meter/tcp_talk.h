@@ -10,15 +10,14 @@
 #include "meter/sighting.h"
 
 struct eg_tcp_side {
-    int64_t next_us;  /* when `next` was reached */
-    int64_t ack_us;   /* of the latest segment */
-    uint32_t next;    /* behind the highest byte sent; 0: nothing was sent yet */
-    uint32_t ackable; /* as `next`, as far as there is no hole; 0: likewise */
-    uint32_t ack;     /* the latest */
+    int64_t next_us; /* when `next` was reached */
+    int64_t ack_us;  /* of the latest segment */
+    uint32_t next;   /* behind the highest number of a segment; 0: none was sent yet */
+    uint32_t ack;    /* the latest */
     uint32_t retransmissions, out_of_order;
-    uint16_t window; /* the latest */
-    int16_t repeats; /* of the latest acknowledgement; -1: it was of something nobody saw */
-    uint8_t marks;   /* of the latest segment */
+    uint8_t marks;    /* of the latest segment */
+    uint16_t window;  /* the latest */
+    uint16_t repeats; /* of the latest acknowledgement */
 };
 
 struct eg_tcp_talk {
@@ -29,8 +28,8 @@ struct eg_tcp_talk {
 };
 
 void eg_tcp_talk_begin(struct eg_tcp_talk *);
-/* A sighting with EG_SEEN_SEGMENT. `base`: of each direction, the number before its first byte. */
-void eg_tcp_talk_add(struct eg_tcp_talk *, const uint32_t base[2], const struct eg_sighting *);
+/* A sighting with EG_SEEN_SEGMENT. */
+void eg_tcp_talk_add(struct eg_tcp_talk *, const struct eg_sighting *);
 /* The conversation goes on in another flow: what was counted belongs to the one that ended. */
 void eg_tcp_talk_go_on(struct eg_tcp_talk *);
 
