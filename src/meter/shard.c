@@ -149,8 +149,8 @@ static void way_add(struct eg_flow_way *way, const struct eg_sighting *s) {
 
 /* Where the numbers of each direction begin: shown by it, or by what the other acknowledges. */
 static void bases_add(struct eg_flow *flow, const struct eg_sighting *s) {
-    const uint8_t own = (uint8_t)(EG_FLOW_BASE_UP << s->way);
-    const uint8_t other = (EG_FLOW_BASE_UP | EG_FLOW_BASE_DOWN) & (uint8_t)~own;
+    const uint8_t own = s->way == EG_WAY_UP ? EG_FLOW_BASE_UP : EG_FLOW_BASE_DOWN;
+    const uint8_t other = s->way == EG_WAY_UP ? EG_FLOW_BASE_DOWN : EG_FLOW_BASE_UP;
     if (!(flow->state & own)) {
         flow->state |= own;
         flow->base[s->way] = s->seq - !(s->flags & SYN);
@@ -173,8 +173,10 @@ static void state_add(const struct eg_shard *shard, struct eg_flow *flow,
         if (down != answer) flow->state |= EG_FLOW_OPENER_DOWN;
     }
     const uint8_t both = EG_FLOW_FIN_UP | EG_FLOW_FIN_DOWN;
-    const uint8_t ended = shard->how->one_way ? both : (uint8_t)(1 << s->way);
-    if (s->flags & FIN) flow->state |= ended;
+    if (s->flags & FIN && shard->how->one_way)
+        flow->state |= both;
+    else if (s->flags & FIN)
+        flow->state |= down ? EG_FLOW_FIN_DOWN : EG_FLOW_FIN_UP;
     if (s->flags & RST || (flow->state & both) == both) flow->state |= EG_FLOW_CLOSED;
 }
 
