@@ -196,6 +196,7 @@ void eg_dissect_as(enum eg_view view, uint32_t link_type, struct eg_span frame,
     walk.inside = walk.padded = false;
     if (trail) trail->count = 0;
     uint32_t next = link_type == EG_LINK_ETHERNET ? ethernet(&walk) : EG_NEXT_LINK;
+    if (__builtin_expect(next == EG_NEXT_IPV4, 1)) next = eg_step_ipv4(&walk); /* most are plain */
     for (; next != EG_NEXT_NONE; next = step(&walk, next))
         if (walk.headers++ == EG_HEADERS_MAX) {
             out->remarks |= EG_REMARK_DEPTH_EXCEEDED;

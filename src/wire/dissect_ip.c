@@ -27,7 +27,7 @@ static void addr_v4(struct eg_addr *out, struct eg_span s, size_t offset) {
 }
 
 /* The fields that `size` bytes of the header hold. */
-static void ipv4_fields(struct eg_span s, struct eg_layers *out) {
+static inline void ipv4_fields(struct eg_span s, struct eg_layers *out) {
     uint16_t flags = eg_be16(s, 6);
     out->ip_id = eg_be16(s, 4);
     out->dont_fragment = flags & 0x4000;

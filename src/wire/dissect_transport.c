@@ -32,7 +32,7 @@ static bool ports(struct eg_walk *walk) {
 }
 
 /* What is behind a header of `size` bytes, all of which must be there to be behind it. */
-static void payload(struct eg_walk *walk, enum eg_header header, uint32_t size) {
+static inline void payload(struct eg_walk *walk, enum eg_header header, uint32_t size) {
     struct eg_layers *out = walk->out;
     struct eg_rest *rest = &walk->rest;
     if (size > rest->wire) { /* the header says it is longer than its packet */
@@ -101,7 +101,7 @@ static uint32_t tcp(struct eg_walk *walk) {
 }
 
 /* By where it is sent to; a reply to what was sent to a tunnel's port comes back from it. */
-static uint32_t tunnel_of_port(uint16_t port) {
+static inline uint32_t tunnel_of_port(uint16_t port) {
     switch (port) {
     case 1701: return EG_NEXT_L2TP;
     case 2152: return EG_NEXT_GTP;

@@ -119,6 +119,7 @@ int main(int argc, char **argv) {
     if (getenv("EG_UNIT_BYTES")) env.unit_bytes = strtoull(getenv("EG_UNIT_BYTES"), NULL, 10);
     uint16_t ports[PORTS_MAX];
     uint32_t port_count = ports_known(ports);
+    struct eg_metering metering = {.outermost = getenv("EG_OUTERMOST")};
     struct eg_scan_request request = {
         .netflow_ports = ports,
         .netflow_port_count = port_count,
@@ -130,6 +131,7 @@ int main(int argc, char **argv) {
                    .columns = EG_COLUMNS_ALL,
                    .also_columns = table == EG_TABLE_COUNTERS ? EG_COLUMNS_ALL : 0}},
         .part_count = 1,
+        .metering = &metering,
     };
     struct eg_scan *scan;
     status = eg_scan_open(&scan, &env, &request, &err);

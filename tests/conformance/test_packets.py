@@ -14,7 +14,8 @@ import subprocess
 import pytest
 
 import captures
-from packet_differences import DIFFERENCES, OTHER_LINK_NAMES, OTHER_LINKS, UNREADABLE
+from packet_differences import (DIFFERENCES, OTHER_LINK_NAMES, OTHER_LINKS, OUTER_DIFFERENCES,
+                                UNREADABLE)
 
 # tshark's names of IPv6 extension headers, as they stand in frame.protocols
 EXTENSIONS = {"ipv6.hopopts", "ipv6.dstopts", "ipv6.routing", "ipv6.fraghdr", "ah"}
@@ -67,11 +68,13 @@ class Layers:
     tunnel        what it is in, or, not being in one, carries; outer: name of the outermost IP layer
     """
 
-    def __init__(self, row):
+    def __init__(self, row, outermost=False):
         protocols = row["frame.protocols"].split(":")
         quotes = [at for at, name in enumerate(protocols) if name in QUOTING]
         protocols = protocols[:quotes[0] + 1] if quotes else protocols
         places = [at for at, name in enumerate(protocols) if name in ("ip", "ipv6")]
+        if outermost and len(places) > 1:  # the tunnel stands up to the second packet
+            protocols, places = protocols[:places[1]] + ["inside"], places[:1]
         self.ip = protocols[places[-1]] if places else None
         self.outer = protocols[places[0]] if len(places) > 1 else None
         self.before_ip = protocols[:places[-1]] if places else protocols
@@ -89,7 +92,7 @@ class Layers:
         if self.outer:
             self.tunnel = tunnel_of(parts[len(places) - 1], True)
         else:
-            self.tunnel = tunnel_of(parts[-1], False) if places else None
+            self.tunnel = tunnel_of(parts[-1], "inside" in parts[-1]) if places else None
 
     def index(self, name):
         return self.before_ip.count(name)
@@ -200,13 +203,13 @@ def expected_link(row, layers, link_type):
     return want
 
 
-def expected(row, link_type):
+def expected(row, link_type, outermost=False):
     want = expected_time(row) | {
         "length": number(row["frame.len"]), "captured": number(row["frame.cap_len"]),
     }
     if link_type not in LINKS:
         return want | dict.fromkeys(("src_ip", "src_port", "proto", "src_mac", "vlan", "tunnel"))
-    layers = Layers(row)
+    layers = Layers(row, outermost)
     want |= expected_tunnel(row, layers) | expected_link(row, layers, link_type)
     if layers.ip:
         return want | expected_ip(row, layers) | expected_transport(row, layers)
@@ -220,14 +223,15 @@ def matches(column, got, want):
     return (None if got == "" else int(got)) == want
 
 
-def differences(name):
+def differences(name, outermost=False):
     """{column: [numbers of the frames in which it differs]}, and one example each."""
-    got, _ = captures.rows("packets", captures.path(name))
+    environment = {"EG_OUTERMOST": "1"} if outermost else None
+    got, _ = captures.rows("packets", captures.path(name), environment=environment)
     want = golden_rows(captures.golden("tshark-packets", name))
     assert len(got) == len(want), f"{len(got)} rows, {len(want)} packets"
     found, examples = {}, {}
     for frame, (row, golden) in enumerate(zip(got, want), 1):
-        for column, value in expected(golden, int(row["link_type"])).items():
+        for column, value in expected(golden, int(row["link_type"]), outermost).items():
             if not matches(column, row[column], value):
                 found.setdefault(column, []).append(frame)
                 examples.setdefault(column, f"frame {frame}: {row[column]!r}, tshark {value!r}, "
@@ -240,6 +244,21 @@ def test_packets_are_what_tshark_says(name):
     found, examples = differences(name)
     known = {column: count for column, (count, _) in DIFFERENCES.get(name, {}).items()}
     assert {column: len(frames) for column, frames in found.items()} == known, examples
+
+
+def test_outer_packets_are_what_tshark_says():
+    """All captures with tunnels once more, from the outside."""
+    captures.need()
+    seen = {}
+    for name in captures.with_golden("tshark-packets"):
+        rows = golden_rows(captures.golden("tshark-packets", name))
+        if any(Layers(row).outer for row in rows):
+            found, examples = differences(name, outermost=True)
+            seen[name] = {column: len(frames) for column, frames in found.items()}
+            known = {column: count for column, (count, _) in
+                     OUTER_DIFFERENCES.get(name, {}).items()}
+            assert seen[name] == known, (name, examples)
+    assert len(seen) > 40 and set(OUTER_DIFFERENCES) <= set(seen)
 
 
 def test_link_types_that_are_not_taken_apart():
