@@ -97,6 +97,10 @@ static void packets_as_flows(const char *packets, const struct eg_origin *origin
         {"min_ttl", "min(ttl)", "ttl"},
         {"max_ttl", "max(ttl)", "ttl"},
         {"vlan", "vlan", "vlan"},
+        {"tunnel", "min(tunnel)", "tunnel"}, /* where there were several, of one */
+        {"tunnel_id", "min(tunnel_id)", "tunnel_id"},
+        {"outer_src_ip", "min(outer_src_ip)", "outer_src_ip"},
+        {"outer_dst_ip", "min(outer_dst_ip)", "outer_dst_ip"},
         {"min_length", "min(length)", "length"},
         {"max_length", "max(length)", "length"},
         {"source", "'packet'", "'packet'"},

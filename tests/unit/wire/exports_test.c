@@ -52,6 +52,28 @@ static void finds_certain_exports_on_any_port(void **state) {
 }
 
 /* A doubtful datagram counts only once its exporter is known, and from there on. */
+/* The exporter is the one inside, whatever carries its datagrams. */
+static void exports_in_tunnels_are_exports(void **state) {
+    (void)state;
+    struct frames f = {0};
+    struct v5 h = header(3, 100);
+    struct bytes payload = make_v5(h, h.sequence),
+                 inner = make_frame(0x01020304, 4000, 9995, &payload);
+    struct bytes outer = {.size = 0};
+    put_be(&outer, 0x4500, 2), put_be(&outer, 24 + inner.size, 2), put_be(&outer, 0x10000, 4);
+    put_be(&outer, 64, 1), put_be(&outer, 47, 1), put_be(&outer, 0, 2);
+    put_be(&outer, 0x0b000001, 4), put_be(&outer, 0x0b000002, 4), put_be(&outer, 0x0800, 4);
+    memcpy(outer.at + outer.size, inner.at, inner.size);
+    outer.size += inner.size;
+    frames_add(&f, &outer, BASE_US);
+    struct result r = run_whole(&f, 0);
+    assert_int_equal(r.row_count, 3);
+    assert_int_equal(r.claimed, 1);
+    assert_non_null(strstr(r.rows[0], "exporter=00000000000000000000ffff01020304 "));
+    result_reset(&r);
+    free(f.at);
+}
+
 static void suspects_wait_for_their_exporter(void **state) {
     (void)state;
     struct frames f = {0};
@@ -391,6 +413,7 @@ static void memory_may_run_out_anywhere(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_certain_exports_on_any_port),
+        cmocka_unit_test(exports_in_tunnels_are_exports),
         cmocka_unit_test(suspects_wait_for_their_exporter),
         cmocka_unit_test(known_ports_count_what_nobody_decodes),
         cmocka_unit_test(cut_frames_give_their_whole_records),
