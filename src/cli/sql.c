@@ -68,8 +68,9 @@ const struct eg_verb eg_verb_sql = {
     .synopsis = "STATEMENT",
     .description =
         "Runs one SELECT. The tables flows, packets, counters and losses are those of the dataset "
-        "(-d) or of captures (-r); read_flows('FILE') and read_packets('FILE') read captures. "
-        "Files below "
+        "(-d) or of captures (-r), packets_pcapstream is packets in the shape of mapr-pcapstream; "
+        "read_flows('FILE') and read_packets('FILE') read captures (read_flows takes source := "
+        "'auto', 'exports', 'packet' or 'all': docs/packets.md). Files below "
         "the current directory, in the dataset, and named with -r can be read; no other file, and "
         "nothing can be written.",
     .examples = examples,

@@ -166,6 +166,8 @@ EG_MUST_CHECK enum eg_status eg_sql_rows(const struct eg_origin *, struct eg_str
                                          struct eg_error *err);
 /* The counters of a row: "bytes" scaled by the sampling rate, or as reported. */
 void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql);
+/* The view packets_pcapstream, over the view packets. */
+void eg_sql_pcapstream_view(struct eg_strbuf *sql);
 /* The condition that a row's times match [from, to]; nothing where the range is open. Starts with
  * " AND ". */
 void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);

@@ -19,6 +19,7 @@ enum eg_status eg_sql_views(const struct eg_origin *origin, struct eg_strbuf *sq
         EG_TRY(eg_sql_relation(origin, table, INT64_MIN, INT64_MAX, sql, err));
         eg_strbuf_text(sql, ";\n");
     }
+    eg_sql_pcapstream_view(sql);
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }
 
@@ -31,5 +32,6 @@ enum eg_status eg_sql_capture_views(const struct eg_origin *origin, struct eg_st
         eg_sql_captures(origin, sql);
         eg_strbuf_text(sql, ");\n");
     }
+    eg_sql_pcapstream_view(sql);
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }

@@ -130,7 +130,7 @@ def test_anonymize_page(tmp_path, packets):
 def test_packets_page(tmp_path, packets):
     shutil.copy(packets[0], tmp_path / "packets.pcap")
     commands = shell_lines("packets.md")
-    assert len(commands) == 7
+    assert len(commands) == 15
     told = [run_line(tmp_path, command) for command in commands]
     truth = packets[1]
     assert f"{truth['packets']:,} packets" in told[0].stderr and "metered from the packets" in told[0].stderr
@@ -142,6 +142,10 @@ def test_packets_page(tmp_path, packets):
     assert "answered from its packets" in told[4].stderr
     assert told[5].stdout.splitlines()[0].endswith("\tretransmissions")
     assert sum(int(line.split("\t")[2]) for line in told[6].stdout.splitlines()[1:]) == truth["packets"]
+    assert told[7].stdout.splitlines()[1].startswith(f"{truth['packets']}\t")
+    assert {line.split("\t")[0] for line in told[8].stdout.splitlines()[1:]} == {"tcp", "udp", "icmp"}
+    assert all(len(told[i].stdout.splitlines()) > 3 for i in (9, 10, 11, 12))
+    assert '"tcpFlags":{"tcpFlagNs":' in told[13].stdout and (tmp_path / "pcapstream.parquet").stat().st_size > 1000
 
 
 def test_retrieval_page(tmp_path, packets):
