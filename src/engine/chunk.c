@@ -71,11 +71,22 @@ enum eg_status eg_chunk_init(struct eg_chunk *chunk, const uint32_t *cols, uint3
     return EG_OK;
 }
 
+/* The dictionary that names were taken from, held as long as it is compared with: another one could
+ * come to stand at the same place in memory. */
+static void dict_hold(struct eg_chunk_column *col, const struct eg_dict *dict) {
+    struct eg_dict *next = (struct eg_dict *)(uintptr_t)dict;
+    struct eg_dict *held = (struct eg_dict *)(uintptr_t)col->dict;
+    if (next) eg_owner_ref(&next->owner);
+    if (held) eg_owner_unref(&held->owner);
+    col->dict = dict;
+}
+
 void eg_chunk_reset(struct eg_chunk *chunk) {
     for (uint32_t i = 0; chunk->columns && i < chunk->column_count; i++) {
         eg_free(chunk->columns[i].names);
         eg_free(chunk->columns[i].named);
         eg_free(chunk->columns[i].seen);
+        dict_hold(&chunk->columns[i], NULL);
     }
     eg_free(chunk->columns);
     eg_strbuf_reset(&chunk->scratch);
@@ -91,7 +102,7 @@ void eg_chunk_begin(struct eg_chunk *chunk, duckdb_data_chunk given) {
         col->vector = duckdb_data_chunk_get_vector(given, i);
         col->values = duckdb_vector_get_data(col->vector);
         col->valid = NULL;
-        col->dict = NULL;
+        dict_hold(col, NULL);
     }
 }
 
@@ -183,7 +194,7 @@ static bool add_names(struct eg_chunk *chunk, struct eg_chunk_column *col,
     duckdb_string_t *to = (duckdb_string_t *)col->values + at;
     if (col->dict != from->dict) {
         if (col->named) memset(col->named, 0, col->name_room);
-        col->dict = from->dict;
+        dict_hold(col, from->dict);
     }
     const int32_t *index = eg_col_i32(from) + start;
     for (uint32_t k = 0; k < count; k++) {

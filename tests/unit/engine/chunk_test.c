@@ -148,6 +148,44 @@ static void broken_texts_are_mended(void **state) {
     eg_builder_free(b);
 }
 
+/* Batches of many builders in one chunk, each gone before the next is made: their dictionaries may come
+ * to stand at the same place. */
+static void names_are_of_their_batch(void **state) {
+    (void)state;
+    const uint32_t cols[] = {E_NAME};
+    struct eg_chunk chunk;
+    struct eg_error err;
+    duckdb_logical_type type = eg_column_sql_type(&every_columns[E_NAME], EG_ADDRESS_TEXT);
+    duckdb_data_chunk given = duckdb_create_data_chunk(&type, 1);
+    assert_int_equal(eg_chunk_init(&chunk, cols, 1, EG_ADDRESS_TEXT, NULL, &err), EG_OK);
+    eg_chunk_begin(&chunk, given);
+    for (int i = 0; i < 200; i++) {
+        struct eg_builder *b = NULL;
+        struct eg_batch *batch = NULL;
+        char name[16];
+        snprintf(name, sizeof name, "name %d", i);
+        assert_int_equal(eg_builder_new(&b, &every_table, EG_TABLE_COUNT, 4, EG_COLUMNS_ALL, &err), EG_OK);
+        eg_put_name(b, E_NAME, name, strlen(name));
+        eg_builder_row(b, 1);
+        assert_int_equal(eg_builder_seal(b, &batch, &err), EG_OK);
+        eg_builder_free(b);
+        eg_chunk_add(&chunk, batch, 0, 1);
+        eg_batch_unref(batch);
+    }
+    eg_chunk_end(&chunk);
+    for (uint32_t i = 0; i < 200; i++) {
+        struct eg_strbuf text = {0};
+        char name[16];
+        snprintf(name, sizeof name, "name %u", i);
+        eg_cell_text(duckdb_data_chunk_get_vector(given, 0), type, i, false, &text);
+        assert_string_equal(text.text, name);
+        eg_strbuf_reset(&text);
+    }
+    eg_chunk_reset(&chunk);
+    duckdb_destroy_data_chunk(&given);
+    duckdb_destroy_logical_type(&type);
+}
+
 static void memory_may_run_out(void **state) {
     (void)state;
     const struct every_shape shape = {40, 3};
@@ -180,6 +218,7 @@ int main(void) {
         cmocka_unit_test(values_are_right),
         cmocka_unit_test(codes_stand_for_addresses),
         cmocka_unit_test(broken_texts_are_mended),
+        cmocka_unit_test(names_are_of_their_batch),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
