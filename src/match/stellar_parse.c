@@ -17,7 +17,8 @@
 #include <string.h>
 
 #define LAMBDA_ARGS_MAX 8
-#define LAMBDA_NAMES_MAX 32 /* of all lambdas around a place */
+#define LAMBDA_NAMES_MAX 32                        /* of all lambdas around a place */
+#define PARSE_DEPTH_MAX (2 * EG_STELLAR_DEPTH_MAX) /* a bracket is an expression and a member */
 
 struct parser {
     struct eg_stellar_lexer lexer;
@@ -422,21 +423,27 @@ static struct eg_stellar_node *comparison(struct parser *p) {
     return chain(p, EG_STELLAR_EQ, EG_STELLAR_GE, sum);
 }
 
-static struct eg_stellar_node *member(struct parser *p) {
-    size_t begin = p->token.begin;
-    struct eg_stellar_node *left = comparison(p);
-    bool inverted = left && is(p, EG_STELLAR_NOT);
-    if (!left || !(inverted || is(p, EG_STELLAR_IN))) return left;
-    if (p->joined) return fail_at(p, begin, "put the comparison before 'in' into brackets");
+/* `left` was read, and an `in`, or a `not` before one, comes next. */
+static struct eg_stellar_node *member_rest(struct parser *p, struct eg_stellar_node *left) {
     struct eg_stellar_node *node = node_new(p, EG_STELLAR_OP_IN, p->token.begin);
+    bool inverted = is(p, EG_STELLAR_NOT);
     next(p);
     if (inverted && !take(p, EG_STELLAR_IN)) return expected(p, "'in' behind 'not'");
-    if (!node || !adopt(p, node, left, 0)) return NULL;
-    if (++p->depth > EG_STELLAR_DEPTH_MAX) return fail_at(p, begin, "it is nested too deep");
-    if (!adopt(p, node, member(p), 0)) return NULL;
-    p->depth--;
+    if (!node || !adopt(p, node, left, 0) || !adopt(p, node, member(p), 0)) return NULL;
     node->inverted = inverted;
     return node;
+}
+
+/* Whatever is nested goes through here or through expression(): both count how deep they are. */
+static struct eg_stellar_node *member(struct parser *p) {
+    size_t begin = p->token.begin;
+    if (++p->depth > PARSE_DEPTH_MAX) return fail_at(p, begin, "it is nested too deep");
+    struct eg_stellar_node *left = comparison(p);
+    bool more = left && (is(p, EG_STELLAR_NOT) || is(p, EG_STELLAR_IN));
+    if (more && p->joined) return fail_at(p, begin, "put the comparison before 'in' into brackets");
+    if (more) left = member_rest(p, left);
+    p->depth--;
+    return left;
 }
 
 static struct eg_stellar_node *logic(struct parser *p) {
@@ -471,8 +478,7 @@ static bool lambda_begins(const struct parser *p) {
 
 static struct eg_stellar_node *expression(struct parser *p) {
     struct eg_stellar_node *node;
-    if (++p->depth > EG_STELLAR_DEPTH_MAX)
-        return fail_at(p, p->token.begin, "it is nested too deep");
+    if (++p->depth > PARSE_DEPTH_MAX) return fail_at(p, p->token.begin, "it is nested too deep");
     if (is(p, EG_STELLAR_IF))
         node = choice(p);
     else if (lambda_begins(p))

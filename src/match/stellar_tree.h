@@ -94,7 +94,7 @@ struct eg_stellar {
 
 /* ---- evaluating ---- */
 
-#define EG_STELLAR_CALLS_MAX 200 /* one inside the other */
+#define EG_STELLAR_CALLS_MAX 400 /* one inside the other */
 
 struct eg_stellar_run {
     const struct eg_stellar_facts *facts;

@@ -83,9 +83,10 @@ static void repeated(char *to, const char *part, int times) {
 static void bounds(void **state) {
     (void)state;
     static char text[200000];
-    static const char *const nested[] = {"(",       "[",        "{1 : ",   "not(",  "if true then ",
-                                         "true ? ", "x -> ",    "1 in ",   "TRIM(", "() -> ",
-                                         "match{ ", "exists((", "(x) -> ", "- "};
+    static const char *const nested[] = {
+        "(",     "[",     "{1 : ",  "not(",      "if true then ", "true ? ", "x -> ",
+        "1 in ", "TRIM(", "() -> ", "match{ ",   "exists((",      "{",       "match{ {",
+        "{[",    "-(",    "{not(",  "1 not in ", "(x) -> ",       "- "};
     struct eg_error err;
     for (size_t i = 0; i < COUNT(nested); i++) {
         repeated(text, nested[i], 5000);
