@@ -7,12 +7,14 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 /* ---- the nearest word ---- */
 
 #define WORD_MAX 64
+#define OPTION_NAMES 300 /* bytes for all names in a message */
 
 static int least(int a, int b) { return a < b ? a : b; }
 
@@ -263,15 +265,35 @@ const struct eg_option *eg_option_find(const struct eg_option *options, const ch
     return NULL;
 }
 
+/* "a, b and c": as many of them as there is room for. */
+static void names_of(const struct eg_option *options, char to[OPTION_NAMES]) {
+    size_t size = 0;
+    for (const struct eg_option *o = options; o->name; o++) {
+        const char *between = !size ? "" : o[1].name ? ", " : " and ";
+        size_t more = strlen(between) + strlen(o->name);
+        if (size + more + sizeof ", …" > OPTION_NAMES) {
+            memcpy(to + size, ", …", sizeof ", …");
+            return;
+        }
+        size += (size_t)snprintf(to + size, OPTION_NAMES - size, "%s%s", between, o->name);
+    }
+}
+
 enum eg_status eg_option_set(const struct eg_option *options, void *to, const char *name,
                              const char *text, struct eg_error *err) {
     const struct eg_option *option = eg_option_find(options, name);
     if (!option) {
         struct nearest n = nearest_to(name);
         for (const struct eg_option *at = options; at->name; at++) nearest_try(&n, at->name);
-        return eg_fail(err, EG_E_USAGE, "there is no option \"%.100s\"%s%s%s", name,
+        char all[OPTION_NAMES] = "";
+        names_of(options, all);
+        return eg_fail(err, EG_E_USAGE, "there is no option \"%.100s\"%s%s%s%s%s", name,
                        n.found ? "; did you mean \"" : "", n.found ? n.found : "",
-                       n.found ? "\"?" : "");
+                       n.found ? "\"?" : "",
+                       !*all     ? ""
+                       : n.found ? " There are "
+                                 : "; there are ",
+                       all);
     }
     if (option->unavailable)
         return eg_fail(err, EG_E_USAGE, "option %s is not in this build: %s", option->name,

@@ -21,6 +21,15 @@ static const char *grouped(uint64_t value, char *text, size_t size) {
     return text;
 }
 
+/* Whether a sink did not take all that it was given. */
+static bool sinks_short(const struct eg_tally *tally) {
+    static const enum eg_cause causes[] = {EG_CAUSE_recording_full, EG_CAUSE_recording_unfit,
+                                           EG_CAUSE_not_passed_on};
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (eg_tally_sum(tally, causes[i]).packets > 0) return true;
+    return false;
+}
+
 /* What counts first of a sum: records, else packets, else bytes. Negative: what was counted as lost by
  * an earlier run came after all. */
 static int64_t amount_of(const struct eg_tally_entry *sum, const char **unit) {
@@ -93,8 +102,7 @@ static void tell_captures(const struct eg_keep_account *c) {
 }
 
 static void tell_text(const struct eg_call *call, const struct eg_pump_account *a,
-                      const struct eg_tally *all, const struct eg_keep_account *captures,
-                      bool whole) {
+                      const struct eg_tally *all, const struct eg_account_how *how) {
     char n1[40], n2[40], n3[40];
     if (call->common->quiet) return;
     fprintf(stderr, "ingest: %s %s", grouped(a->inputs, n1, sizeof n1),
@@ -102,8 +110,8 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
     if (a->inputs_known)
         fprintf(stderr, ", %llu already there", (unsigned long long)a->inputs_known);
     if (a->inputs_failed) fprintf(stderr, ", %llu failed", (unsigned long long)a->inputs_failed);
-    fprintf(stderr, "\n  %-9s %12s packets, %s bytes\n", "read",
-            grouped(a->seen.frames, n1, sizeof n1), grouped(a->seen.bytes_done, n2, sizeof n2));
+    fprintf(stderr, "\n  %-9s %12s %s, %s bytes\n", "read", grouped(a->seen.frames, n1, sizeof n1),
+            how->read, grouped(a->seen.bytes_done, n2, sizeof n2));
     fprintf(stderr, "  %-9s %12s export datagrams\n", "decoded",
             grouped(a->seen.datagrams, n1, sizeof n1));
     fprintf(stderr, "  %-9s %12s flows, %s packets\n", "kept",
@@ -124,8 +132,8 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
         eg_time_text(a->last_us, last);
         fprintf(stderr, "  %-9s %s to %s\n", "from", first, last);
     }
-    if (captures) tell_captures(captures);
-    if (!whole) return; /* what was lost is not known before the end */
+    if (how->captures) tell_captures(how->captures);
+    if (how->status < 0) return; /* what was lost is not known before the end */
     tell_causes(all, true, "lost");
     tell_causes(all, false, "noted");
 }
@@ -204,30 +212,28 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
 }
 
 enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_account *given,
-                             const struct eg_tally *quarantined,
-                             const struct eg_keep_account *captures, bool json,
-                             enum eg_status status) {
+                             const struct eg_account_how *how) {
     struct eg_pump_account account = *given, *a = &account;
     for (enum eg_table_id table = EG_TABLE_FLOWS; table <= EG_TABLE_PACKETS; table++)
-        account.kept[table] = kept_rows(given, quarantined, table);
-    account.metered = kept_metered(given, quarantined);
+        account.kept[table] = kept_rows(given, how->quarantined, table);
+    account.metered = kept_metered(given, how->quarantined);
     struct eg_tally all = {0};
     eg_tally_merge(&all, &a->tally);
-    if (quarantined) eg_tally_merge(&all, quarantined);
-    bool trouble = false;
+    if (how->quarantined) eg_tally_merge(&all, how->quarantined);
+    bool trouble = sinks_short(&all) && !how->live;
     for (size_t i = 0; i < a->trouble_count; i++) {
         const struct eg_trouble *t = &a->troubles[i];
         trouble = trouble || t->status < 0;
         if (t->status < 0 && t->message)
-            fprintf(stderr, "earlgrey: %s: %s\n", call->verb->name, t->message);
+            eg_say(call, t->message);
         else if (t->message)
             eg_note(call, "earlgrey: %s", t->message);
     }
     /* a run that failed before it read anything has no account to give */
-    if (json)
-        tell_json(a, &all, captures);
-    else if (status >= 0 || a->seen.frames)
-        tell_text(call, a, &all, captures, status >= 0);
+    if (how->json)
+        tell_json(a, &all, how->captures);
+    else if (how->status >= 0 || a->seen.frames)
+        tell_text(call, a, &all, how);
     eg_tally_reset(&all);
     return trouble ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
 }

@@ -333,7 +333,7 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
         bool bad = troubles[i].status < 0;
         failed = failed || bad;
         if (bad)
-            fprintf(stderr, "earlgrey: %s: %s\n", report->call->verb->name, troubles[i].message);
+            eg_say(report->call, troubles[i].message);
         else
             eg_note(report->call, "earlgrey: %s", troubles[i].message);
     }

@@ -50,8 +50,34 @@ enum eg_exit eg_exit_of(enum eg_status status) {
     }
 }
 
+void eg_put_visible(FILE *to, const char *text) {
+    for (const char *at = text; *at; at++) {
+        unsigned char c = (unsigned char)*at, next = (unsigned char)at[1];
+        bool c1 = c == 0xc2 && next >= 0x80 && next <= 0x9f; /* in UTF-8 */
+        if (c1)
+            fprintf(to, "\\x%02x", (unsigned char)*++at);
+        else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+            fprintf(to, "\\x%02x", c);
+        else
+            fputc(c, to);
+    }
+}
+
+/* A message as it may go to a terminal, whatever names are in it. */
+static void put_message(const char *format, va_list args) {
+    char text[2048];
+    vsnprintf(text, sizeof text, format, args);
+    eg_put_visible(stderr, text);
+}
+
+void eg_say(const struct eg_call *call, const char *message) {
+    fprintf(stderr, "earlgrey: %s: ", call->verb->name);
+    eg_put_visible(stderr, message);
+    fputc('\n', stderr);
+}
+
 enum eg_exit eg_complain(const struct eg_call *call, const struct eg_error *err) {
-    fprintf(stderr, "earlgrey: %s: %s\n", call->verb->name, err->message);
+    eg_say(call, err->message);
     return eg_exit_of(err->status);
 }
 
@@ -59,7 +85,7 @@ enum eg_exit eg_complain_usage(const struct eg_call *call, const char *format, .
     va_list args;
     fprintf(stderr, "earlgrey: %s: ", call->verb->name);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    put_message(format, args);
     va_end(args);
     fprintf(stderr, "\nTry 'earlgrey %s -h'.\n", call->verb->name);
     return EG_EXIT_USAGE;
@@ -69,7 +95,7 @@ void eg_note(const struct eg_call *call, const char *format, ...) {
     if (call->common->quiet) return;
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    put_message(format, args);
     va_end(args);
     fputc('\n', stderr);
 }

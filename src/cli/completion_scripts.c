@@ -14,6 +14,16 @@ static bool wants_file(const struct eg_option *o) {
                              strstr(o->value_name, "DIR"));
 }
 
+/* What a verb's words, or the sinks of --to, may begin with besides a file's name. */
+static const char *uris_of(const struct eg_verb *verb) {
+    if (strcmp(verb->name, "ingest") == 0) return "udp:// tcp:// iface:";
+    if (strcmp(verb->name, "replay") == 0) return "udp:// iface:";
+    return NULL;
+}
+static const char *uris_of_option(const struct eg_option *o) {
+    return strcmp(o->name, "to") == 0 ? "udp:// pcap: null:" : NULL;
+}
+
 static void bash_options(const struct eg_option *options, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
         if (o->letter) fprintf(to, " -%c", o->letter);
@@ -31,6 +41,9 @@ static void bash_values(const struct eg_option *options, FILE *to) {
             fputs("COMPREPLY=($(compgen -W '", to);
             choices(o, to);
             fputs("' -- \"$cur\"))", to);
+        } else if (uris_of_option(o)) {
+            fprintf(to, "compopt -o nospace; COMPREPLY=($(compgen -f -W '%s' -- \"$cur\"))",
+                    uris_of_option(o));
         } else {
             fputs(wants_file(o) ? "COMPREPLY=($(compgen -f -- \"$cur\"))" : "COMPREPLY=()", to);
         }
@@ -53,7 +66,16 @@ static void bash(FILE *to) {
         fputs("        esac\n        [[ $cur == -* ]] && COMPREPLY=($(compgen -W '", to);
         bash_options(eg_verbs[i]->options, to);
         bash_options(eg_common_option_table, to);
-        fputs("' -- \"$cur\")) || COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n", to);
+        const char *uris = uris_of(eg_verbs[i]);
+        fputs("' -- \"$cur\")) || ", to);
+        if (uris) /* what goes on behind the scheme is no word of its own yet */
+            fprintf(to,
+                    "{ COMPREPLY=($(compgen -f -W '%s' -- \"$cur\")); "
+                    "[[ ${COMPREPLY[0]} == *: || ${COMPREPLY[0]} == *:// ]] && compopt -o nospace; "
+                    "} ;;\n",
+                    uris);
+        else
+            fputs("COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n", to);
     }
     fputs("    esac\n}\ncomplete -o filenames -F _earlgrey earlgrey\n", to);
 }
@@ -86,6 +108,8 @@ static void zsh_options(const struct eg_option *options, FILE *to) {
                     fputc('(', to);
                     choices(o, to);
                     fputc(')', to);
+                } else if (uris_of_option(o)) {
+                    fprintf(to, "{compadd -S \"\" -- %s; _files}", uris_of_option(o));
                 } else if (wants_file(o)) {
                     fputs("_files", to);
                 }
@@ -109,7 +133,11 @@ static void zsh(FILE *to) {
         fprintf(to, "    %s)\n      _arguments -s \\\n", eg_verbs[i]->name);
         zsh_options(eg_verbs[i]->options, to);
         zsh_options(eg_common_option_table, to);
-        fputs("        '*:file:_files' ;;\n", to);
+        const char *uris = uris_of(eg_verbs[i]);
+        if (uris)
+            fprintf(to, "        '*:source:{compadd -S \"\" -- %s; _files}' ;;\n", uris);
+        else
+            fputs("        '*:file:_files' ;;\n", to);
     }
     fputs("  esac\n}\n_earlgrey \"$@\"\n", to);
 }
@@ -124,7 +152,8 @@ static void fish_options(const char *verb, const struct eg_option *options, FILE
             choices(o, to);
             fputc('\'', to);
         } else if (o->type != EG_OPT_FLAG) {
-            fputs(wants_file(o) ? " -r" : " -x", to);
+            fputs(wants_file(o) || uris_of_option(o) ? " -r" : " -x", to);
+            if (uris_of_option(o)) fprintf(to, " -a '%s'", uris_of_option(o));
         }
         fputs(" -d '", to);
         quoted(o->help, false, to);
@@ -141,6 +170,9 @@ static void fish(FILE *to) {
         fputs("'\n", to);
         fish_options(eg_verbs[i]->name, eg_verbs[i]->options, to);
         fish_options(eg_verbs[i]->name, eg_common_option_table, to);
+        if (uris_of(eg_verbs[i]))
+            fprintf(to, "complete -c earlgrey -n '__fish_seen_subcommand_from %s' -a '%s'\n",
+                    eg_verbs[i]->name, uris_of(eg_verbs[i]));
     }
 }
 

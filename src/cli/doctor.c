@@ -3,6 +3,7 @@
 #include "cli/verb.h"
 #include "engine/engine.h"
 #include "store/dataset.h"
+#include "table/encode.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 struct doctor_options {
     const char *dataset;
-    bool rebuild;
+    bool rebuild, json;
 };
 
 static const struct eg_option options[] = {
@@ -26,26 +27,47 @@ static const struct eg_option options[] = {
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct doctor_options, rebuild),
      .help = "Makes the catalog again from the files, finishes or removes what a crash left."},
+    {.name = "json",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct doctor_options, json),
+     .help = "One JSON object a finding: its state and its text."},
     EG_OPTION_END,
 };
 
-static const char *const examples[] = {
-    "earlgrey doctor -d data", "Looks at the program, its stages and a dataset.",
-    "earlgrey doctor -d data --rebuild", "Settles what a crash left behind.", NULL};
+static const char *const examples[] = {"earlgrey doctor -d data",
+                                       "Looks at the program, its stages and a dataset.",
+                                       "earlgrey doctor -d data --rebuild",
+                                       "Settles what a crash left behind.",
+                                       "earlgrey doctor -d data --json",
+                                       "The same for programs.",
+                                       NULL};
 
-static void say(int level, const char *text) {
-    printf("%-7s %s\n", level <= 3 ? "broken" : level == 4 ? "note" : "fine", text);
+static void say(const struct eg_call *call, int level, const char *text) {
+    const struct doctor_options *o = call->options;
+    const char *state = level <= 3 ? "broken" : level == 4 ? "note" : "fine";
+    struct eg_strbuf line = {0};
+    if (o->json) {
+        eg_strbuf_printf(&line, "{\"state\":\"%s\",\"text\":", state);
+        eg_encode_json_text(text, strlen(text), &line);
+        eg_strbuf_text(&line, "}\n");
+        if (line.text) fwrite(line.text, 1, line.size, stdout);
+    } else {
+        printf("%-7s ", state);
+        eg_put_visible(stdout, text);
+        putchar('\n');
+    }
+    eg_strbuf_reset(&line);
 }
 
 static bool check_program(const struct eg_call *call) {
     char text[256];
     snprintf(text, sizeof text, "earlgrey %s", eg_version());
-    say(6, text);
+    say(call, 6, text);
     struct eg_engine_options engine_options = {0};
     struct eg_engine *engine = NULL;
     struct eg_error err;
     bool whole = eg_engine_open(&engine, &call->env, &engine_options, &err) >= 0;
-    say(whole ? 6 : 3, whole ? "SQL engine starts" : err.message);
+    say(call, whole ? 6 : 3, whole ? "SQL engine starts" : err.message);
     eg_engine_close(engine);
     size_t count;
     const struct eg_stage *stages = eg_registry(&count);
@@ -57,7 +79,7 @@ static bool check_program(const struct eg_call *call) {
         snprintf(text, sizeof text, "%s %s%s%s", kinds[stages[i].kind], stages[i].name,
                  stages[i].unavailable ? ": " : "",
                  stages[i].unavailable ? stages[i].unavailable : "");
-        say(stages[i].unavailable ? 4 : 6, text);
+        say(call, stages[i].unavailable ? 4 : 6, text);
     }
     return whole;
 }
@@ -69,7 +91,7 @@ static enum eg_exit run(struct eg_call *call) {
     bool whole = check_program(call);
     struct stat info;
     if (stat(o->dataset, &info) != 0 && strcmp(o->dataset, "./earlgrey-data") == 0) {
-        say(4, "no dataset at ./earlgrey-data; name one with -d");
+        say(call, 4, "no dataset at ./earlgrey-data; name one with -d");
         return whole ? EG_EXIT_DONE : EG_EXIT_FAILED;
     }
     struct eg_finding *findings = NULL;
@@ -78,7 +100,7 @@ static enum eg_exit run(struct eg_call *call) {
     if (eg_dataset_doctor(o->dataset, o->rebuild, &call->env, &findings, &count, &err) < 0)
         return eg_complain(call, &err);
     for (size_t i = 0; i < count; i++) {
-        say(findings[i].level, findings[i].text);
+        say(call, findings[i].level, findings[i].text);
         whole = whole && findings[i].level > 3;
     }
     eg_findings_free(findings, count);

@@ -63,8 +63,8 @@ static void print_option(const struct eg_option *o, FILE *to) {
 }
 
 void eg_help_verb(const struct eg_verb *verb, FILE *to) {
-    fprintf(to, "earlgrey %s: %s\n\nUsage: earlgrey %s [OPTIONS] %s\n", verb->name, verb->summary,
-            verb->name, verb->synopsis);
+    fprintf(to, "earlgrey %s: %s\n\nUsage: earlgrey %s [OPTIONS]%s%s\n", verb->name, verb->summary,
+            verb->name, *verb->synopsis ? " " : "", verb->synopsis);
     if (verb->examples[0]) fprintf(to, "\nExamples:\n");
     for (const char *const *e = verb->examples; e[0]; e += 2)
         fprintf(to, "  %s\n      %s\n", e[0], e[1]);

@@ -225,6 +225,16 @@ static enum eg_status choose_sinks(struct eg_ingest *in, struct eg_error *err) {
     return status;
 }
 
+/* What the account calls that which was read. */
+static const char *read_what(const struct eg_ingest *in) {
+    bool listened = false, other = false;
+    for (size_t i = 0; i < in->group_count; i++) {
+        listened |= in->groups[i].kind == EG_GROUP_LISTEN;
+        other |= in->groups[i].kind != EG_GROUP_LISTEN;
+    }
+    return !listened ? "packets" : other ? "packets and datagrams" : "datagrams";
+}
+
 static enum eg_exit ingest(struct eg_ingest *in) {
     struct eg_call *call = in->call;
     struct eg_error err;
@@ -245,9 +255,13 @@ static enum eg_exit ingest(struct eg_ingest *in) {
     enum eg_status status = groups_run(in, &err);
     eg_progress_stop(in->progress);
     eg_ingest_upkeep_stop(upkeep, call);
-    enum eg_exit code =
-        eg_account_tell(call, &in->account, &in->quarantined, in->dataset ? &in->captures : NULL,
-                        in->options->json, status);
+    struct eg_account_how how = {.quarantined = &in->quarantined,
+                                 .captures = in->dataset ? &in->captures : NULL,
+                                 .read = read_what(in),
+                                 .json = in->options->json,
+                                 .live = in->live,
+                                 .status = status};
+    enum eg_exit code = eg_account_tell(call, &in->account, &how);
     /* a reader that had enough of standard output is no failure */
     bool reader_left = status == EG_E_CANCELLED && !eg_env_cancelled(&call->env);
     if (status < 0 && !reader_left) code = eg_complain(call, &err);

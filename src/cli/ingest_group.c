@@ -180,9 +180,14 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
     choose_parts(in, run->group, &request.scan);
     run->account = account;
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
-    for (size_t i = 0; i < sinks.count; i++)
-        if (eg_sink_records(sinks.items[i].type))
-            eg_tally_merge(&account->tally, eg_recording_tally(sinks.items[i].sink));
+    for (size_t i = 0; i < sinks.count; i++) {
+        const struct eg_pump_sink *sink = &sinks.items[i];
+        enum eg_status finished = EG_OK;
+        if (eg_sink_records(sink->type))
+            finished = eg_recording_finish(sink->sink, status < 0 ? NULL : err);
+        if (status >= 0) status = finished;
+        sink->type->losses(sink->sink, &account->tally);
+    }
     pthread_mutex_lock(&in->lock);
     if (sinks.dataset) {
         struct eg_keep_account kept;

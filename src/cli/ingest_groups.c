@@ -99,6 +99,21 @@ static enum eg_status directory_add(struct eg_ingest *in, const char *word, stru
     return input_add(group, word, strlen(word), err);
 }
 
+/* A word with "://" names no file; the sources of the registry are what it can be. */
+static enum eg_status unknown_scheme(const char *word, struct eg_error *err) {
+    char names[200] = "";
+    size_t count, size = 0;
+    const struct eg_stage *stages = eg_registry(&count);
+    for (size_t i = 0; i < count && size + 40 < sizeof names; i++) {
+        if (stages[i].kind != EG_STAGE_source) continue;
+        bool address = strcmp(stages[i].name, "udp") == 0 || strcmp(stages[i].name, "tcp") == 0;
+        size += (size_t)snprintf(names + size, sizeof names - size, "%s%.30s:%s", size ? ", " : "",
+                                 stages[i].name, address ? "//" : "");
+    }
+    return eg_fail(err, EG_E_USAGE, "there is no source '%.*s://'; there are %s",
+                   (int)strcspn(word, ":"), word, names);
+}
+
 static enum eg_status word_add(struct eg_ingest *in, const char *word, struct eg_error *err) {
     const struct eg_stage *stage = scheme_of(word);
     if (stage && (strcmp(stage->name, "udp") == 0 || strcmp(stage->name, "tcp") == 0))
@@ -106,7 +121,9 @@ static enum eg_status word_add(struct eg_ingest *in, const char *word, struct eg
     if (stage && strcmp(stage->name, "file") != 0) return live_add(in, word, stage, err);
     if (stage || strcmp(word, "-") == 0) return file_add(in, word, err);
     struct stat info;
-    if (stat(word, &info) != 0) return eg_fail_errno(err, errno, "cannot read %s", word);
+    bool there = stat(word, &info) == 0;
+    if (!there && strstr(word, "://")) return unknown_scheme(word, err);
+    if (!there) return eg_fail_errno(err, errno, "cannot read %s", word);
     if (access(word, S_ISDIR(info.st_mode) ? R_OK | X_OK : R_OK) != 0)
         return eg_fail_errno(err, errno, "cannot read %s", word);
     return S_ISDIR(info.st_mode) ? directory_add(in, word, err) : file_add(in, word, err);

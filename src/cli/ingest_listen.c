@@ -65,6 +65,13 @@ enum eg_status eg_ingest_listen(struct eg_ingest *in, struct eg_group *group,
     o->listener = listener;
     pthread_mutex_unlock(&in->lock);
     enum eg_status status = run(to, err);
+    if (eg_env_cancelled(env))
+        eg_note(in->call,
+                eg_listener_spool(listener)
+                    ? "earlgrey: ended without waiting: what was received and is not stored yet "
+                      "is in the spool, and is stored by the next run"
+                    : "earlgrey: ended without waiting: what was received and is not stored yet "
+                      "is lost, since there is no spool");
     pthread_mutex_lock(&in->lock);
     eg_ingest_listen_tell(in, group);
     o->listener = NULL;

@@ -66,7 +66,7 @@ static enum eg_exit run(struct eg_call *call, struct eg_args *args, struct eg_se
 static void tell(void *to, int level, const char *message) {
     const struct eg_call *call = to;
     if (level <= 4)
-        fprintf(stderr, "earlgrey: %s: %s\n", call->verb->name, message);
+        eg_say(call, message);
     else if (level <= 6)
         eg_note(call, "earlgrey: %s", message);
 }

@@ -160,7 +160,8 @@ void eg_help_markdown(const struct eg_verb *verb, FILE *to) {
         markdown_options(eg_common_option_table, to);
         return;
     }
-    fprintf(to, "## earlgrey %s\n\n%s.\n\n`earlgrey %s [OPTIONS] %s`\n\n%s\n\n", verb->name,
-            verb->summary, verb->name, verb->synopsis, verb->description);
+    fprintf(to, "## earlgrey %s\n\n%s.\n\n`earlgrey %s [OPTIONS]%s%s`\n\n%s\n\n", verb->name,
+            verb->summary, verb->name, *verb->synopsis ? " " : "", verb->synopsis,
+            verb->description);
     if (verb->options[0].name) markdown_options(verb->options, to);
 }

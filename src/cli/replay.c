@@ -180,7 +180,9 @@ static enum eg_exit account_tell(const struct eg_call *call, const struct eg_rep
         tell_json(a, frames);
     else
         tell_text(call, a, frames);
-    return a->failed || a->unsendable || a->inputs_cut ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
+    if (!a->sent) return EG_EXIT_FAILED;
+    bool all = !a->failed && !a->unsendable && !a->inputs_cut && !a->refusals;
+    return all ? EG_EXIT_DONE : EG_EXIT_PARTIAL;
 }
 
 static enum eg_exit run(struct eg_call *call) {
@@ -215,7 +217,8 @@ const struct eg_verb eg_verb_replay = {
         "who they were.\n\n"
         "Towards iface:NAME it sends the Ethernet frames of the captures as they are.\n\n"
         "At the end it accounts for what it sent and what it left out, and why. It exits with 3 "
-        "when something could not be sent, or a capture ends too early.",
+        "when something could not be sent, nobody listened, or a capture ends too early; with 1 "
+        "when nothing was sent.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct replay_options),

@@ -7,6 +7,8 @@
 #include "base/option.h"
 #include "table/stage.h"
 
+#include <stdio.h>
+
 /* Exit codes of the program. */
 enum eg_exit {
     EG_EXIT_DONE = 0,
@@ -60,6 +62,10 @@ extern const struct eg_option eg_common_option_table[];
 
 /* Prints "earlgrey: VERB: message" to standard error and answers the exit code its status calls
  * for. */
+/* Text for a terminal: control characters (names of files may hold any) are written as \xNN. */
+void eg_put_visible(FILE *to, const char *text);
+/* "earlgrey: VERB: message" */
+void eg_say(const struct eg_call *, const char *message);
 enum eg_exit eg_complain(const struct eg_call *, const struct eg_error *);
 enum eg_exit eg_exit_of(enum eg_status);
 /* Usage errors: prints the line and "Try 'earlgrey VERB -h'". */

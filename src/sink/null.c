@@ -75,5 +75,6 @@ const struct eg_sink_type eg_sink_null = {
     .flush = eg_sink_flush_nop,
     /* Where reading should go on; one that remembers no positions says so. */
     .positions = eg_sink_positions_none,
+    .losses = eg_sink_losses_none,
     .close = null_close,
 };

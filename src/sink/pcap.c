@@ -110,5 +110,6 @@ const struct eg_sink_type eg_sink_pcap = {
     .write = eg_recording_write,
     .flush = eg_recording_flush,
     .positions = eg_sink_positions_none,
+    .losses = eg_recording_losses,
     .close = eg_recording_close,
 };

@@ -440,4 +440,7 @@ void eg_recorder_free(struct eg_recorder *r) {
 const struct eg_recorder_account *eg_recorder_account(const struct eg_recorder *r) {
     return &r->account;
 }
-const struct eg_tally *eg_recorder_tally(const struct eg_recorder *r) { return &r->tally; }
+void eg_recorder_losses(struct eg_recorder *r, struct eg_tally *to) {
+    eg_tally_merge(to, &r->tally);
+    eg_tally_reset(&r->tally);
+}

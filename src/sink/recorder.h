@@ -60,6 +60,7 @@ EG_MUST_CHECK enum eg_status eg_recorder_finish(struct eg_recorder *, struct eg_
 void eg_recorder_free(struct eg_recorder *); /* NULL is fine; what was not published is recovered
                                                 at the next start */
 const struct eg_recorder_account *eg_recorder_account(const struct eg_recorder *);
-const struct eg_tally *eg_recorder_tally(const struct eg_recorder *);
+/* Moves what was counted since the last call. */
+void eg_recorder_losses(struct eg_recorder *, struct eg_tally *to);
 
 #endif

@@ -71,9 +71,13 @@ enum eg_status eg_recording_open(struct eg_sink **out, const struct eg_env *env,
     return EG_OK;
 }
 
-void eg_recording_close(struct eg_sink *sink) {
+enum eg_status eg_recording_finish(struct eg_sink *sink, struct eg_error *err) {
     eg_recorder_now(sink->recorder, sink->env->now_us(sink->env->clock));
-    (void)!eg_recorder_finish(sink->recorder, NULL); /* it has told the log */
+    return eg_recorder_finish(sink->recorder, err);
+}
+
+void eg_recording_close(struct eg_sink *sink) {
+    (void)!eg_recording_finish(sink, NULL); /* it has told the log */
     if (sink->hook) eg_hook_finish(sink->hook, HOOK_WAIT_MS);
     sink_free(sink);
 }
@@ -154,6 +158,7 @@ bool eg_sink_records(const struct eg_sink_type *type) { return type->write == eg
 const struct eg_recorder_account *eg_recording_account(const struct eg_sink *sink) {
     return eg_recorder_account(sink->recorder);
 }
-const struct eg_tally *eg_recording_tally(const struct eg_sink *sink) {
-    return eg_recorder_tally(sink->recorder);
+
+void eg_recording_losses(struct eg_sink *sink, struct eg_tally *tally) {
+    eg_recorder_losses(sink->recorder, tally);
 }

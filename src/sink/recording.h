@@ -30,11 +30,13 @@ EG_MUST_CHECK enum eg_status eg_recording_open(struct eg_sink **out, const struc
 enum eg_status eg_recording_write(struct eg_sink *, struct eg_batch *, struct eg_error *);
 enum eg_status eg_recording_flush(struct eg_sink *, const struct eg_position *, size_t,
                                   struct eg_error *);
+void eg_recording_losses(struct eg_sink *, struct eg_tally *);
 void eg_recording_close(struct eg_sink *);
 
 bool eg_sink_records(const struct eg_sink_type *); /* whether it is one */
-/* What was written, and what was not by cause. The sink's; they go on changing. */
+/* Publishes the files that are being written; what finds no room is counted as lost. */
+enum eg_status eg_recording_finish(struct eg_sink *, struct eg_error *err);
+/* What was written. The sink's; it goes on changing. */
 const struct eg_recorder_account *eg_recording_account(const struct eg_sink *);
-const struct eg_tally *eg_recording_tally(const struct eg_sink *);
 
 #endif

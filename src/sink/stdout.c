@@ -111,5 +111,6 @@ const struct eg_sink_type eg_sink_stdout = {
     .write = stdout_write,
     .flush = stdout_flush,
     .positions = eg_sink_positions_none,
+    .losses = eg_sink_losses_none,
     .close = stdout_close,
 };

@@ -3,7 +3,7 @@
  * They are sent from here, or, with `spoof`, under the address and port of their first sender.
  *
  * UDP promises nothing, and this sink can only tell what its own machine refused to send; that is
- * counted and told with each flush. A collector that is away does not stop anything. */
+ * counted (not_passed_on), and told with each flush. A collector that is away does not stop anything. */
 #include "base/alloc.h"
 #include "sink/udp_target.h"
 #include "table/address.h"
@@ -31,6 +31,7 @@ struct eg_sink {
     uint64_t stretch;                     /* datagrams in it */
     uint64_t sent, refused, frames, told; /* `told`: of the refused ones, in the log */
     int failed;                           /* the last errno */
+    struct eg_tally tally;                /* of both, since it was asked for */
     /* one call of sendmmsg */
     struct mmsghdr messages[BATCH];
     struct iovec pieces[BATCH][2];
@@ -93,6 +94,7 @@ static enum eg_status target_open(struct eg_sink *sink, const struct udp_options
 
 static void udp_close(struct eg_sink *sink) {
     if (sink->fd >= 0) close(sink->fd);
+    eg_tally_reset(&sink->tally);
     eg_free(sink);
 }
 
@@ -136,6 +138,17 @@ static void rate_keep(struct eg_sink *sink, int count) {
     sink->stretch += (uint64_t)count;
 }
 
+static void lost(struct eg_sink *sink, size_t bytes) {
+    struct eg_blame blame = {.source = "udp", .domain = -1};
+    eg_tally_add(&sink->tally, EG_CAUSE_not_passed_on, &blame, sink->env->now_us(sink->env->clock),
+                 0, 1, (int64_t)bytes);
+}
+
+static void udp_losses(struct eg_sink *sink, struct eg_tally *tally) {
+    eg_tally_merge(tally, &sink->tally);
+    eg_tally_reset(&sink->tally);
+}
+
 /* What cannot be sent is passed over, after a while where the kernel has only no room. */
 static void messages_send(struct eg_sink *sink, int count) {
     rate_keep(sink, count);
@@ -156,6 +169,7 @@ static void messages_send(struct eg_sink *sink, int count) {
         }
         sink->failed = errno;
         sink->refused++;
+        lost(sink, sink->messages[done].msg_hdr.msg_iov[sink->spoof].iov_len);
         done++;
         busy = 0;
     }
@@ -196,9 +210,11 @@ static enum eg_status udp_write(struct eg_sink *sink, struct eg_batch *raw, stru
     for (uint32_t row = 0; row < raw->rows; row++) {
         if (eg_batch_valid(raw, EG_COL(RAW, link_type), row)) {
             sink->frames++; /* of a capture: no datagram yet */
+            lost(sink, eg_col_view(&raw->columns[EG_COL(RAW, payload)])[row].size);
         } else if (!message_put(sink, raw, row, count)) {
             sink->failed = EAFNOSUPPORT;
             sink->refused++;
+            lost(sink, eg_col_view(&raw->columns[EG_COL(RAW, payload)])[row].size);
         } else if (++count == BATCH) {
             messages_send(sink, count);
             count = 0;
@@ -238,5 +254,6 @@ const struct eg_sink_type eg_sink_udp = {
     .write = udp_write,
     .flush = udp_flush,
     .positions = eg_sink_positions_none,
+    .losses = udp_losses,
     .close = udp_close,
 };

@@ -54,6 +54,7 @@ enum eg_status eg_udp_target_find(struct eg_udp_target *out, const char *text,
         out->ip = eg_addr_v4(ntohl(v4->sin_addr.s_addr));
         out->port = ntohs(v4->sin_port);
     }
+    if (!out->port) return eg_fail(err, EG_E_USAGE, "'%.200s': 0 is no port", text);
     return EG_OK;
 }
 

@@ -348,5 +348,6 @@ const struct eg_sink_type eg_sink_dataset = {
     .write = sink_write,
     .flush = sink_flush,
     .positions = sink_positions,
+    .losses = eg_sink_losses_none,
     .close = sink_close,
 };

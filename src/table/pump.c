@@ -244,6 +244,10 @@ static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
     struct eg_tally fresh = {0};
     struct eg_strbuf extra = {0};
     eg_scan_losses(pump->scan, &fresh);
+    for (size_t i = 0; i < pump->request->sink_count; i++) {
+        const struct eg_pump_sink *sink = &pump->request->sinks[i];
+        sink->type->losses(sink->sink, &fresh);
+    }
     eg_tally_merge(&pump->account->tally, &fresh);
     const char *input = eg_scan_input(pump->scan);
     eg_strbuf_text(&extra, "{\"file\":");

@@ -52,6 +52,11 @@ enum eg_status eg_sink_positions_none(struct eg_sink *sink, struct eg_position *
     return EG_OK;
 }
 
+void eg_sink_losses_none(struct eg_sink *sink, struct eg_tally *tally) {
+    (void)sink;
+    (void)tally;
+}
+
 enum eg_status eg_extract_join_nop(struct eg_extract *extract, struct eg_extract_unit *unit,
                                    struct eg_out *out, struct eg_error *err) {
     (void)extract;

@@ -322,12 +322,16 @@ struct eg_sink_type {
     /* Positions this sink vouches for, to be freed with eg_free; none: *out NULL, *count 0. */
     enum eg_status (*positions)(struct eg_sink *, struct eg_position **out, size_t *count,
                                 struct eg_error *);
+    /* What the sink itself lost since the last call is added, and forgotten. Not while it is written
+     * to; a last time before close(). */
+    void (*losses)(struct eg_sink *, struct eg_tally *);
     void (*close)(struct eg_sink *); /* drops what was not flushed; cannot fail */
 };
 enum eg_status eg_sink_flush_nop(struct eg_sink *, const struct eg_position *, size_t,
                                  struct eg_error *);
 enum eg_status eg_sink_positions_none(struct eg_sink *, struct eg_position **, size_t *,
                                       struct eg_error *);
+void eg_sink_losses_none(struct eg_sink *, struct eg_tally *);
 
 /* ---- the registry (src/registry.c, made of src/registry.def) ------------------------------------ */
 

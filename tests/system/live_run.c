@@ -55,10 +55,10 @@ static const void *stage_of(enum eg_stage_kind kind, const char *uri) {
     return stage->type;
 }
 
-static void account_print(const struct eg_pump_account *account, const struct eg_sink *recorder) {
+static void account_print(const struct eg_pump_account *account, struct eg_sink *recorder) {
     struct eg_tally all = {0};
     eg_tally_merge(&all, &account->tally);
-    if (recorder) eg_tally_merge(&all, eg_recording_tally(recorder));
+    if (recorder) eg_recording_losses(recorder, &all);
     printf("{\"seen\":%llu", (unsigned long long)account->seen.frames);
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         struct eg_tally_entry sum = eg_tally_sum(&all, (enum eg_cause)i);

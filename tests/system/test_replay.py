@@ -139,7 +139,9 @@ def test_count_and_loop(earlgrey, collector, exports):
 
 
 def test_only_exports_unless_a_port_is_asked_for(earlgrey, collector, packets):
-    account = json.loads(earlgrey.ok("replay", "--speed", "max", "--json", packets[0], collector.target))
+    done = earlgrey.run("replay", "--speed", "max", "--json", packets[0], collector.target)
+    assert done.returncode == 1  # nothing was sent
+    account = json.loads(done.stdout)
     assert account["datagrams"] == 0
     assert account["skipped"]["other"] == packets[1]["packets"]
     text = subprocess.run(["tshark", "-n", "-r", packets[0], "-Y", "udp", "-T", "fields", "-e", "udp.dstport"],
@@ -161,6 +163,8 @@ def test_a_cut_capture_and_nobody_listening(earlgrey, exports, tmp_path):
     assert "cut.pcap" in done.stderr
     assert f"replay: {exports[1]['datagrams'] - 1} datagrams" in done.stderr
     assert "nobody listened" in done.stderr
+    assert earlgrey.run("replay", *PACED, exports[0], target).returncode == 3
+    assert "0 is no port" in earlgrey.run("replay", exports[0], "udp://127.0.0.1:0").stderr
 
 
 @pytest.mark.parametrize("words, message", [

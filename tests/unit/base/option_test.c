@@ -137,8 +137,13 @@ static void refuse(struct settings *s, const char *name, const char *text, const
 static void errors_name_what_is_wrong(void **state) {
     struct settings *s = *state;
     refuse(s, "netflow-prot", "1",
-           "there is no option \"netflow-prot\"; did you mean \"netflow-port\"?");
-    refuse(s, "zzz", "1", "there is no option \"zzz\"");
+           "there is no option \"netflow-prot\"; did you mean \"netflow-port\"? There are loud, "
+           "netflow-port, "
+           "output, wait, format, fields, password and kafka");
+    refuse(
+        s, "zzz", "1",
+        "there is no option \"zzz\"; there are loud, netflow-port, output, wait, format, fields, "
+        "password and kafka");
     refuse(s, "netflow-port", "ten",
            "option netflow-port: \"ten\" is not a whole number; write 10, 10k, 1.5M or 2Gi");
     refuse(s, "netflow-port", "70000", "option netflow-port: \"70000\" is not between 1 and 65535");

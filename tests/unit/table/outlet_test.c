@@ -62,6 +62,7 @@ static const struct eg_sink_type batches = {
     .write = note_write,
     .flush = eg_sink_flush_nop,
     .positions = eg_sink_positions_none,
+    .losses = eg_sink_losses_none,
     .close = no_close,
 };
 static const struct eg_sink_type records = {
@@ -75,6 +76,7 @@ static const struct eg_sink_type records = {
     .write = note_write,
     .flush = eg_sink_flush_nop,
     .positions = eg_sink_positions_none,
+    .losses = eg_sink_losses_none,
     .close = no_close,
 };
 

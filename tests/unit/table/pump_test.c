@@ -134,6 +134,7 @@ static const struct eg_sink_type memory = {
     .write = remember_write,
     .flush = remember_flush,
     .positions = remember_positions,
+    .losses = eg_sink_losses_none,
     .close = remember_close,
 };
 
