@@ -68,12 +68,28 @@ static void troubles_thin(struct eg_pump_account *account, bool follow) {
     }
 }
 
+/* A file that grows is one input, however often it is read. */
+static void count_once(struct follow *f, const struct eg_paths *paths,
+                       struct eg_pump_account *account) {
+    for (size_t i = 0, at = 0; i < paths->count; i++) {
+        bool again = !eg_directory_first(f->directory, paths->paths[i]);
+        if (again) account->inputs--;
+        for (; at < account->trouble_count; at++) {
+            const struct eg_trouble *t = &account->troubles[at];
+            if (strcmp(t->input, paths->paths[i]) != 0) break;
+            bool known = t->status == EG_OK && t->state == EG_PLAN_KNOWN;
+            if (again && known) account->inputs_known--;
+        }
+    }
+}
+
 /* Reads what was offered. */
 static enum eg_status trigger(struct follow *f, const struct eg_paths *paths,
                               struct eg_error *err) {
     struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
     enum eg_status status =
         eg_ingest_pump(f->run, (const char *const *)paths->paths, paths->count, &account, err);
+    count_once(f, paths, &account);
     for (size_t i = 0, at = 0; i < paths->count; i++)
         eg_directory_done(f->directory, paths->paths[i],
                           status < 0 ? EG_DIRECTORY_LATER

@@ -8,6 +8,7 @@
 #include "cli/signals.h"
 #include "sink/recording.h"
 #include "source/file.h"
+#include "source/listener.h"
 #include "store/dataset_sink.h"
 #include "wire/book.h"
 
@@ -43,6 +44,7 @@ struct eg_ingest_run {
     struct {
         int64_t told, told_us; /* so many, then; 0: never */
     } alarmed[ALARM_COUNT];
+    bool counted; /* its inputs are in the account */
 };
 
 static void part_add(struct eg_scan_request *scan, const char *name) {
@@ -212,11 +214,25 @@ void eg_ingest_account(struct eg_ingest_run *run, const struct eg_pump_account *
     pthread_mutex_unlock(&run->in->lock);
 }
 
+/* A live source is one input (a listener as many as it has addresses), however often it is run. */
+static void inputs_count(struct eg_ingest_run *run, struct eg_pump_account *account) {
+    const struct eg_group *group = run->group;
+    if (group->kind == EG_GROUP_LISTEN) {
+        const struct eg_udp_options *o = group->source_options;
+        struct eg_listener_counts counts = {.endpoint_count = 1};
+        if (o->listener) eg_listener_counts(o->listener, &counts);
+        account->inputs = counts.endpoint_count;
+    }
+    if (group->kind != EG_GROUP_FILES && run->counted) account->inputs = 0;
+    run->counted = true;
+}
+
 /* The same for all inputs of the group, added to the account; `kept`: whether anything came of it. */
 static enum eg_status pump_group(struct eg_ingest_run *run, bool *kept, struct eg_error *err) {
     struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
     enum eg_status status = eg_ingest_pump(run, (const char *const *)run->group->inputs,
                                            run->group->count, &account, err);
+    inputs_count(run, &account);
     *kept = account.kept[EG_TABLE_FLOWS] || account.kept[EG_TABLE_PACKETS];
     eg_ingest_account(run, &account);
     eg_pump_account_reset(&account);

@@ -35,7 +35,8 @@ void eg_ingest_listen_tell(const struct eg_ingest *in, const struct eg_group *gr
         char sessions[96] = "";
         if (e->tcp)
             snprintf(sessions, sizeof sessions, ", %llu sessions, %llu turned away, %llu broken",
-                     (unsigned long long)e->sessions_begun, (unsigned long long)e->sessions_refused,
+                     (unsigned long long)e->sessions_begun,
+                     (unsigned long long)(e->sessions_refused + e->sessions_crowded),
                      (unsigned long long)e->sessions_broken);
         eg_note(
             call,

@@ -398,6 +398,13 @@ void eg_directory_done(struct eg_directory *d, const char *path,
     if (file->owes) put_away(d, file);
 }
 
+bool eg_directory_first(struct eg_directory *d, const char *path) {
+    struct eg_file *file = eg_file_table_find(&d->files, path);
+    bool first = !file || !file->counted;
+    if (file) file->counted = true;
+    return first;
+}
+
 struct eg_directory_account eg_directory_account(const struct eg_directory *d) {
     struct eg_directory_account account = d->account;
     account.known = d->files.count;

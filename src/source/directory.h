@@ -65,6 +65,8 @@ enum eg_directory_outcome {
  * deleted when that was asked for; where somebody still may, that is done by a later wait. What
  * fails in that is told to the log; the file stays. */
 void eg_directory_done(struct eg_directory *, const char *path, enum eg_directory_outcome);
+/* Whether this is asked for the first time of a file that was offered. */
+bool eg_directory_first(struct eg_directory *, const char *path);
 
 struct eg_directory_account {
     size_t known;    /* files remembered */

@@ -29,6 +29,7 @@ struct eg_file {
     struct eg_file_sign sign;
     enum eg_file_state state; /* by eg_file_table_set */
     bool failed;              /* DONE: it was no use; new rights may mend that */
+    bool counted;             /* as one of those that were read */
     bool owes; /* DONE: it is to be moved or deleted once its writer is done with it */
     char path[];
 };

@@ -198,7 +198,9 @@ static enum eg_status sessions_start(struct eg_listener *listener,
         .intake = listener->intake,
         .sessions_max = at_most(usual(options->sessions, 1024), 65536),
         .limits = {.message_max = at_most(usual(options->message_max, 65535), 65535),
-                   .idle_us = usual(options->session_idle_us, INT64_C(1800000000))},
+                   .idle_us = usual(options->session_idle_us, INT64_C(1800000000)),
+                   .first_us = usual(options->session_first_us, INT64_C(60000000))},
+        .of_address_max = at_most(usual(options->sessions_each, 64), 65536),
         .stop = &listener->stop,
         .ended = thread_ended,
         .ended_to = listener,
@@ -342,6 +344,7 @@ static void endpoint_counts(struct listening *at, struct eg_endpoint_counts *out
         .sessions = atomic_load(&traffic->open),
         .sessions_begun = atomic_load(&traffic->begun),
         .sessions_refused = atomic_load(&traffic->refused),
+        .sessions_crowded = atomic_load(&traffic->crowded),
         .sessions_broken = atomic_load(&traffic->broken),
         .messages_bad = atomic_load(&traffic->bad),
         .messages_bad_bytes = atomic_load(&traffic->bad_bytes),
@@ -358,6 +361,8 @@ void eg_listener_counts(struct eg_listener *listener, struct eg_listener_counts 
         out->refused += one->refused;
         out->refused_bytes += one->refused_bytes;
         out->kernel_drops += one->kernel_drops;
+        out->sessions_refused += one->sessions_refused;
+        out->sessions_crowded += one->sessions_crowded;
         out->messages_bad += one->messages_bad;
         out->messages_bad_bytes += one->messages_bad_bytes;
     }
@@ -381,6 +386,8 @@ static void losses_sub(struct eg_listener_losses *from, const struct eg_listener
     from->queue_dropped_bytes -= less->queue_dropped_bytes;
     from->spool_dropped -= less->spool_dropped;
     from->spool_dropped_bytes -= less->spool_dropped_bytes;
+    from->sessions_refused -= less->sessions_refused;
+    from->sessions_crowded -= less->sessions_crowded;
     from->messages_bad -= less->messages_bad;
     from->messages_bad_bytes -= less->messages_bad_bytes;
 }
@@ -398,6 +405,8 @@ void eg_listener_losses_take(struct eg_listener *listener, struct eg_listener_lo
         .spool_dropped_bytes = now.spool_dropped_bytes,
         .messages_bad = now.messages_bad,
         .messages_bad_bytes = now.messages_bad_bytes,
+        .sessions_refused = now.sessions_refused,
+        .sessions_crowded = now.sessions_crowded,
     };
     *out = all;
     losses_sub(out, &listener->told);

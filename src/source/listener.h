@@ -25,6 +25,7 @@ struct eg_listener_options {
     int64_t sync_interval_us, sync_bytes;
     int64_t queue; /* bytes of memory, with a spool for what it has no room for */
     int64_t sessions, session_idle_us, message_max; /* TCP */
+    int64_t session_first_us, sessions_each;        /* the latter: of an address */
     const char *tls_cert, *tls_key, *tls_ca;        /* PEM files; a CA: clients must show theirs */
 };
 
@@ -70,7 +71,8 @@ struct eg_endpoint_counts {
     uint64_t receive_buffer;         /* bytes in effect, a socket */
     uint32_t sockets;
     uint32_t sessions;                         /* open now */
-    uint64_t sessions_begun, sessions_refused; /* too many, or a sender that is not allowed */
+    uint64_t sessions_begun, sessions_refused; /* of senders that are not allowed */
+    uint64_t sessions_crowded;                 /* too many, of all or of the address */
     uint64_t sessions_broken;                  /* closed for what came or did not come */
     uint64_t messages_bad, messages_bad_bytes; /* what ended sessions: no message, or half of one */
 };
@@ -78,6 +80,7 @@ struct eg_listener_counts {
     struct eg_endpoint_counts endpoints[EG_ENDPOINTS_MAX];
     uint32_t endpoint_count;
     uint64_t datagrams, bytes, refused, refused_bytes, kernel_drops; /* sums */
+    uint64_t sessions_refused, sessions_crowded;
     uint64_t queue_dropped, queue_dropped_bytes; /* the reader was too slow for the queue */
     uint64_t spool_dropped, spool_dropped_bytes; /* the spool had no room for too long */
     uint64_t messages_bad, messages_bad_bytes; /* what ended sessions: no message, or half of one */
@@ -92,7 +95,7 @@ void eg_listener_counts(struct eg_listener *, struct eg_listener_counts *out);
 struct eg_listener_losses {
     uint64_t kernel_drops, refused, refused_bytes;
     uint64_t queue_dropped, queue_dropped_bytes, spool_dropped, spool_dropped_bytes;
-    uint64_t messages_bad, messages_bad_bytes;
+    uint64_t messages_bad, messages_bad_bytes, sessions_refused, sessions_crowded;
 };
 void eg_listener_losses_take(struct eg_listener *, struct eg_listener_losses *out);
 void eg_listener_losses_return(struct eg_listener *, const struct eg_listener_losses *);

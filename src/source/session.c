@@ -27,7 +27,7 @@ bool eg_session_begin(struct eg_session *session, int fd, struct eg_tls *tls,
         close(fd);
         return false;
     }
-    s.active_us = s.begun_us = eg_tick_us();
+    s.opened_us = s.active_us = s.begun_us = eg_tick_us();
     atomic_fetch_add(&traffic->begun, 1);
     atomic_fetch_add(&traffic->open, 1);
     *session = s;
@@ -108,7 +108,7 @@ static enum eg_session_state messages_take(struct eg_session *session, const str
         message_put(session, env, filler, eg_span_sub(rest, 0, length));
         rest = eg_span_from(rest, length);
     }
-    if (rest.size < have.size) session->begun_us = eg_tick_us();
+    if (rest.size < have.size) session->begun_us = eg_tick_us(), session->spoke = true;
     memmove(session->buffer, rest.at, rest.size);
     session->used = (uint32_t)rest.size;
     return state;
@@ -159,6 +159,11 @@ enum eg_session_state eg_session_look(struct eg_session *session, char why[EG_SE
     if (session->tls && !eg_tls_session_shaken(session->tls)) {
         if (now_us - session->begun_us < EG_SESSION_HANDSHAKE_US) return EG_SESSION_WAITS;
         snprintf(why, EG_SESSION_WHY, "TLS: the handshake did not end in time");
+        return EG_SESSION_BROKEN;
+    }
+    int64_t first_us = session->limits->first_us;
+    if (first_us && !session->spoke && now_us - session->opened_us >= first_us) {
+        snprintf(why, EG_SESSION_WHY, "no message came in time");
         return EG_SESSION_BROKEN;
     }
     if (session->used && now_us - session->begun_us >= EG_SESSION_MESSAGE_US) {

@@ -12,13 +12,15 @@
 struct eg_session_traffic {
     struct eg_traffic messages; /* datagrams: messages */
     atomic_uint open;
-    atomic_ullong begun, refused, broken;
-    atomic_ullong bad, bad_bytes; /* what ended sessions: not a message, or half of one */
+    atomic_ullong begun, refused, broken; /* refused: a sender that is not allowed */
+    atomic_ullong crowded;                /* turned away, as there were too many */
+    atomic_ullong bad, bad_bytes;         /* what ended sessions: not a message, or half of one */
 };
 
 struct eg_session_limits {
     uint32_t message_max;
-    int64_t idle_us; /* nothing came for so long */
+    int64_t idle_us;  /* nothing came for so long */
+    int64_t first_us; /* nor a first whole message; 0: no bound */
 };
 #define EG_SESSION_HANDSHAKE_US INT64_C(10000000) /* a handshake takes no longer */
 #define EG_SESSION_MESSAGE_US INT64_C(30000000)   /* nor does a message, once it has begun */
@@ -33,7 +35,9 @@ struct eg_session {
     uint8_t *buffer; /* message_max bytes and the header of the next */
     uint32_t used;
     int64_t active_us, begun_us; /* last byte; first byte of the message (or the session's begin) */
-    bool held;                   /* the last answer was HELD; kept by whoever serves it */
+    int64_t opened_us;
+    bool spoke; /* a whole message came */
+    bool held;  /* the last answer was HELD; kept by whoever serves it */
 };
 
 enum eg_session_state {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +63,14 @@ static void session_close(struct eg_sessions *s, uint32_t index, bool broken, co
     s->idle[s->idle_count++] = index;
 }
 
+/* Whether the address has as many sessions as one may have. */
+static bool crowded(const struct eg_sessions *s, const struct eg_addr *peer) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; s->options.of_address_max && i < s->options.sessions_max; i++)
+        count += s->sessions[i].fd >= 0 && memcmp(&s->sessions[i].peer, peer, sizeof *peer) == 0;
+    return s->options.of_address_max && count >= s->options.of_address_max;
+}
+
 static void session_accept(struct eg_sessions *s, const struct eg_session_listener *at) {
     struct sockaddr_storage from;
     socklen_t size = sizeof from;
@@ -73,8 +82,9 @@ static void session_accept(struct eg_sessions *s, const struct eg_session_listen
     struct eg_addr peer;
     uint16_t port;
     eg_sockaddr_split(&from, &peer, &port);
-    if (!s->idle_count || !eg_senders_hold(s->options.allow, &peer)) {
-        atomic_fetch_add(&at->traffic->refused, 1);
+    bool allowed = eg_senders_hold(s->options.allow, &peer);
+    if (!allowed || !s->idle_count || crowded(s, &peer)) {
+        atomic_fetch_add(allowed ? &at->traffic->crowded : &at->traffic->refused, 1);
         close(fd);
         return;
     }
@@ -85,7 +95,7 @@ static void session_accept(struct eg_sessions *s, const struct eg_session_listen
                                 .data.u64 = (uint64_t)s->options.listener_count + index};
     if (!eg_session_begin(&s->sessions[index], fd, s->options.tls, &from, eg_socket_port(fd),
                           at->traffic, &s->options.limits)) {
-        atomic_fetch_add(&at->traffic->refused, 1);
+        atomic_fetch_add(&at->traffic->crowded, 1);
         s->sessions[index].fd = -1;
         return;
     }

@@ -22,6 +22,7 @@ struct eg_sessions_options {
     struct eg_tls *tls; /* NULL: none */
     struct eg_intake *intake;
     uint32_t sessions_max;
+    uint32_t of_address_max; /* of them; 0: all */
     struct eg_session_limits limits;
     const atomic_bool *stop; /* set: takes what the sessions still hold, closes them, and ends */
     void (*ended)(void *to); /* called last, from the thread */

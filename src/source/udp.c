@@ -111,6 +111,22 @@ const struct eg_option eg_udp_option_list[] = {
      .max = 65536,
      .value_name = "N",
      .help = "TCP connections at a time."},
+    {.name = "sessions-each",
+     .type = EG_OPT_INT,
+     .offset = LISTEN(sessions_each),
+     .preset = "64",
+     .min = 1,
+     .max = 65536,
+     .value_name = "N",
+     .help = "TCP connections of one address at a time."},
+    {.name = "session-first",
+     .type = EG_OPT_DURATION,
+     .offset = LISTEN(session_first_us),
+     .preset = "60s",
+     .min = 1000,
+     .max = INT64_MAX,
+     .value_name = "TIME",
+     .help = "A TCP connection that brought no whole message after so long is closed."},
     {.name = "session-idle",
      .type = EG_OPT_DURATION,
      .offset = LISTEN(session_idle_us),
@@ -254,7 +270,8 @@ static enum eg_status udp_plan(struct eg_source *source, const struct eg_positio
 static void loss_tell(const struct eg_source *source, enum eg_cause cause, uint64_t datagrams,
                       uint64_t bytes, struct eg_tally *tally) {
     if (!datagrams && !bytes) return;
-    bool tcp = cause == EG_CAUSE_stream_broken; /* one listener may serve both */
+    /* one listener may serve both */
+    bool tcp = cause == EG_CAUSE_stream_broken || cause == EG_CAUSE_session_refused;
     struct eg_blame blame = {.source = tcp ? "tcp" : source->blame, .domain = -1};
     int64_t now_us = source->env->now_us(source->env->clock);
     eg_tally_add(tally, cause, &blame, now_us, (int64_t)datagrams, (int64_t)datagrams,
@@ -265,7 +282,9 @@ static void losses_tell(struct eg_source *source, struct eg_tally *tally) {
     struct eg_listener_losses fresh;
     eg_listener_losses_take(source->listener, &fresh);
     loss_tell(source, EG_CAUSE_socket_drop, fresh.kernel_drops, 0, tally);
-    loss_tell(source, EG_CAUSE_source_refused, fresh.refused, fresh.refused_bytes, tally);
+    loss_tell(source, EG_CAUSE_source_refused, fresh.refused + fresh.sessions_refused,
+              fresh.refused_bytes, tally);
+    loss_tell(source, EG_CAUSE_session_refused, fresh.sessions_crowded, 0, tally);
     loss_tell(source, EG_CAUSE_queue_full, fresh.queue_dropped, fresh.queue_dropped_bytes, tally);
     loss_tell(source, EG_CAUSE_spool_full, fresh.spool_dropped, fresh.spool_dropped_bytes, tally);
     loss_tell(source, EG_CAUSE_stream_broken, fresh.messages_bad, fresh.messages_bad_bytes, tally);
@@ -277,6 +296,8 @@ static void losses_tell(struct eg_source *source, struct eg_tally *tally) {
     sum->queue_dropped_bytes += fresh.queue_dropped_bytes;
     sum->spool_dropped += fresh.spool_dropped;
     sum->spool_dropped_bytes += fresh.spool_dropped_bytes;
+    sum->sessions_refused += fresh.sessions_refused;
+    sum->sessions_crowded += fresh.sessions_crowded;
     sum->messages_bad += fresh.messages_bad;
     sum->messages_bad_bytes += fresh.messages_bad_bytes;
     /* How many datagrams a damaged place held is not known before the next whole block; where it

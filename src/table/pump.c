@@ -291,6 +291,15 @@ static enum eg_status positions_note(struct pump *pump, struct eg_position *reac
     return EG_OK;
 }
 
+/* What was read for the first time: the beginning of a file that grew was only read for its state. */
+static struct eg_scan_progress seen_new(const struct pump *pump) {
+    struct eg_scan_progress seen = eg_scan_progress(pump->scan);
+    seen.frames -= seen.known_frames;
+    seen.datagrams -= seen.known_datagrams;
+    seen.bytes_done -= seen.known_bytes < seen.bytes_done ? seen.known_bytes : seen.bytes_done;
+    return seen;
+}
+
 /* The first sink is the one whose positions are asked for at the next start, so it is the last to
  * flush: what it vouches for is then in all of them. */
 static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
@@ -308,7 +317,7 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
     if (pump->first_us < account->first_us) account->first_us = pump->first_us;
     if (pump->last_us > account->last_us) account->last_us = pump->last_us;
     if (pump->request->flushed) {
-        account->seen = eg_scan_progress(pump->scan);
+        account->seen = seen_new(pump);
         pump->request->flushed(pump->request->flushed_to, account);
     }
     pump->position_count = 0;
@@ -430,7 +439,7 @@ static enum eg_status troubles_copy(struct eg_pump_account *account, struct eg_s
 static enum eg_status pump_close(struct pump *pump, enum eg_status status, struct eg_error *err) {
     for (uint32_t i = 0; i < pump->thread_count; i++) eg_scan_worker_free(pump->threads[i].worker);
     if (pump->scan) {
-        pump->account->seen = eg_scan_progress(pump->scan);
+        pump->account->seen = seen_new(pump);
         eg_scan_losses(pump->scan, &pump->account->tally);
         enum eg_status copied = troubles_copy(pump->account, pump->scan, status < 0 ? NULL : err);
         if (status >= 0) status = copied;

@@ -41,6 +41,7 @@ struct eg_scan {
     atomic_bool failed; /* `error` is set; written with the lock */
     /* progress */
     atomic_ullong bytes_done, bytes_total, frames, datagrams, rows[EG_TABLE_COUNT];
+    atomic_ullong known_bytes, known_frames, known_datagrams;
 };
 
 struct eg_scan_worker {
@@ -108,6 +109,8 @@ static uint64_t load(const atomic_ullong *from) {
 static void counts_add(struct eg_scan *scan, const struct egi_counts *counts) {
     add(&scan->frames, counts->frames);
     add(&scan->datagrams, counts->datagrams);
+    add(&scan->known_frames, counts->known_frames);
+    add(&scan->known_datagrams, counts->known_datagrams);
 }
 
 /* The input was read up to `done` of its bytes; a pipe's are as many as it gives. With the lock. */
@@ -133,7 +136,10 @@ struct eg_scan_progress eg_scan_progress(const struct eg_scan *scan) {
                                     load(&scan->bytes_total),
                                     load(&scan->frames),
                                     load(&scan->datagrams),
-                                    {0}};
+                                    {0},
+                                    load(&scan->known_bytes),
+                                    load(&scan->known_frames),
+                                    load(&scan->known_datagrams)};
     for (int i = 0; i < EG_TABLE_COUNT; i++) seen.rows[i] = load(&scan->rows[i]);
     return seen;
 }
@@ -304,6 +310,8 @@ static void input_next(struct eg_scan *scan) {
         return;
     }
     add(&scan->bytes_total, input->plan.bytes);
+    if (input->plan.resume_offset <= input->plan.bytes) /* else it is packed: nobody can tell */
+        add(&scan->known_bytes, input->plan.resume_offset);
     scan->current = input;
     struct egi_input **at = &scan->inputs;
     while (*at) at = &(*at)->next;

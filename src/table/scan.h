@@ -119,10 +119,11 @@ void eg_scan_stop(struct eg_scan *, const struct eg_error *);
 
 /* What was seen so far, over all workers; for progress. */
 struct eg_scan_progress {
-    uint64_t bytes_done, bytes_total; /* total 0: not known */
-    uint64_t frames;                  /* raw rows read (muted ones included) */
-    uint64_t datagrams;               /* exports decoded */
-    uint64_t rows[EG_TABLE_COUNT];    /* given out */
+    uint64_t bytes_done, bytes_total;                    /* total 0: not known */
+    uint64_t frames;                                     /* raw rows read (muted ones included) */
+    uint64_t datagrams;                                  /* exports decoded */
+    uint64_t rows[EG_TABLE_COUNT];                       /* given out */
+    uint64_t known_bytes, known_frames, known_datagrams; /* of these: of places that were known */
 };
 struct eg_scan_progress eg_scan_progress(const struct eg_scan *);
 

@@ -357,6 +357,11 @@ static bool counts_along(const struct egi_unit *unit, uint32_t part) {
     return has(unit->input->wanted, part) && !(unit->muted && holds(unit->input, part));
 }
 
+static void datagrams_count(struct egi_counts *counts, const struct egi_unit *unit, uint64_t more) {
+    counts->datagrams += more;
+    if (unit->muted) counts->known_datagrams += more;
+}
+
 static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
                                 struct egi_scratch *scratch, struct egi_batches *ready,
                                 struct egi_counts *counts, struct eg_error *err) {
@@ -378,7 +383,7 @@ static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
         enum eg_status status =
             request->parts[i].extract->feed(unit->parts[i], raw, claimed, out, err);
         tally_return(&unit->tally, out, along);
-        counts->datagrams += out->datagrams - datagrams;
+        datagrams_count(counts, unit, out->datagrams - datagrams);
         if (status < 0) return status;
         EG_TRY(out_collect(out, &request->parts[i], part_muted(unit, i), scratch, ready, err));
     }
@@ -440,6 +445,7 @@ enum eg_status egi_unit_step(struct egi_unit *unit, struct egi_scratch *scratch,
         unit_place(unit, raw);
         if (!unit->muted && raw->rows) given_note(unit);
         counts->frames += raw->rows;
+        if (unit->muted) counts->known_frames += raw->rows;
         status = unit_feed(unit, raw, scratch, ready, counts, err);
         eg_batch_unref(raw);
         return status;
@@ -492,7 +498,7 @@ static enum eg_status parts_step(struct egi_unit *unit, part_step step, struct e
         tally_lend(&unit->tally, out, along);
         enum eg_status part = step(unit, i, out, status < 0 ? NULL : err);
         tally_return(&unit->tally, out, along);
-        counts->datagrams += out->datagrams - datagrams;
+        datagrams_count(counts, unit, out->datagrams - datagrams);
         if (part >= 0 && status >= 0)
             part = out_collect(out, &request->parts[i], part_muted(unit, i), scratch, ready, err);
         if (part < 0 && status >= 0) status = part;
@@ -563,6 +569,7 @@ enum eg_status egi_input_drain(struct egi_input *input, struct egi_scratch *scra
             if (status >= 0) eg_out_seal(&out);
             tally_return(&tally, &out, true);
             counts->datagrams += out.datagrams;
+            if (input->muted) counts->known_datagrams += out.datagrams;
         }
         bool again = status == EG_AGAIN;
         if (status >= 0)

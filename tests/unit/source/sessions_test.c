@@ -137,7 +137,8 @@ static void there_are_no_more_than_allowed(void **state) {
     until(&s.traffic.begun, 2);
     int c = case_sender(AF_INET, SOCK_STREAM, s.port);
     assert_true(closed(c));
-    assert_int_equal(atomic_load(&s.traffic.refused), 1);
+    assert_int_equal(atomic_load(&s.traffic.crowded), 1);
+    assert_int_equal(atomic_load(&s.traffic.refused), 0);
     close(a);
     close(c);
     for (int i = 0; i < 100 && atomic_load(&s.traffic.open) > 1; i++) case_pause(10);
@@ -195,6 +196,36 @@ static void silence_and_strangers_are_closed(void **state) {
     close(stranger);
     serving_end(&s);
     eg_senders_reset(&s.allow);
+}
+
+/* Connections that say nothing do not take the room of those that do. */
+static void an_address_has_only_so_many_and_must_speak(void **state) {
+    (void)state;
+    struct serving s;
+    uint8_t bytes[100];
+    size_t size = message(bytes, 100);
+    serving_begin(&s, 10, 1 << 20);
+    s.options.of_address_max = 3;
+    s.options.limits.first_us = 700000;
+    serving_start(&s);
+    int open[3];
+    for (int i = 0; i < 3; i++) open[i] = case_sender(AF_INET, SOCK_STREAM, s.port);
+    assert_int_equal(send(open[0], bytes, size, 0), size);
+    until(&s.traffic.messages.datagrams, 1);
+    int more = case_sender(AF_INET, SOCK_STREAM, s.port);
+    assert_true(closed(more));
+    assert_int_equal(atomic_load(&s.traffic.crowded), 1);
+    close(more);
+    for (int i = 1; i < 3; i++) assert_true(closed(open[i]));
+    assert_int_equal(atomic_load(&s.traffic.broken), 2);
+    assert_int_equal(send(open[0], bytes, size, 0), size); /* the one that spoke stays */
+    until(&s.traffic.messages.datagrams, 2);
+    more = case_sender(AF_INET, SOCK_STREAM, s.port); /* there is room again */
+    assert_int_equal(send(more, bytes, size, 0), size);
+    until(&s.traffic.messages.datagrams, 3);
+    close(more);
+    for (int i = 0; i < 3; i++) close(open[i]);
+    assert_int_equal(serving_end(&s), 3);
 }
 
 struct flood {
@@ -289,6 +320,7 @@ int main(void) {
         cmocka_unit_test(there_are_no_more_than_allowed),
         cmocka_unit_test(what_is_wrong_closes_one_session_only),
         cmocka_unit_test(silence_and_strangers_are_closed),
+        cmocka_unit_test(an_address_has_only_so_many_and_must_speak),
         cmocka_unit_test(a_full_queue_makes_exporters_wait),
         cmocka_unit_test(sessions_speak_tls),
         cmocka_unit_test(lack_of_memory_is_told),
