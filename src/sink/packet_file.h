@@ -29,7 +29,7 @@ EG_MUST_CHECK enum eg_status eg_packet_file_put(struct eg_packet_file *, const s
                                                 struct eg_span interface, struct eg_error *err);
 /* Hands on what waits, for whoever reads along. */
 EG_MUST_CHECK enum eg_status eg_packet_file_flush(struct eg_packet_file *, struct eg_error *err);
-/* Makes the files durable and names them. Without packets: one empty capture, or no numbered file. */
+/* Names the files, which a kill thus leaves whole or not at all. Without packets: one empty capture, or no numbered file. */
 EG_MUST_CHECK enum eg_status eg_packet_file_finish(struct eg_packet_file *, struct eg_error *err);
 /* Removes what has no name yet. NULL is fine. */
 void eg_packet_file_free(struct eg_packet_file *);
