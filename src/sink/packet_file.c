@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (1u << 20)
-#define LINK_ETHERNET 1 /* of a capture without packets */
+#define BUFFER_BYTES (512u << 10) /* holds any record */
+#define LINK_ETHERNET 1           /* of a capture without packets */
 
 struct interface {
     int32_t link_type;
