@@ -9,6 +9,8 @@ import csv
 import glob
 import json
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -147,6 +149,39 @@ def test_arkime(name):
     if ends != outer_theirs:
         found["outer"] = f"{sorted(ends)}, theirs {sorted(outer_theirs)}"
     assert len(found) == ARKIME_DIFFERENCES.get(name, (0,))[0], found
+
+
+# ---- numbers of tunnels: the goldens lack them, the tshark of this machine is asked ----
+
+NUMBERS = {
+    "packets/zeek/tunnels/vxlan-encapsulated-http.pcap": "vxlan.vni",
+    "packets/suricata-verify/vxlan-decoder-03__vxlan.pcap": "vxlan.vni",
+    "packets/tcpdump/geneve.pcap": "geneve.vni",
+    "packets/tcpdump/gso-ipv6-geneve-ipv4.pcap": "geneve.vni",
+    "packets/arkime/gtp-u.pcap": "gtp.teid",
+    "packets/zeek/tunnels/gtp/gtp7_ipv6.pcap": "gtp.teid",
+    "packets/zeek/erspanIII.pcap": "erspan.spanid",
+    "packets/tcpdump/erspan-type-ii-2.pcap": "erspan.spanid",
+    "packets/pcapplusplus/GrePackets.cap": "gre.key.call_id",
+    "packets/flowtest/gre.pcap": "gre.key",
+    "packets/zeek/tunnels/gre-sample.pcap": "gre.key",
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_of_tunnels(name):
+    captures.need()
+    if not shutil.which("tshark"):
+        pytest.skip("no tshark here")
+    done = subprocess.run(["tshark", "-n", "-r", captures.path(name), "-T", "fields",
+                           "-e", NUMBERS[name]], capture_output=True, text=True, check=True)
+    rows, _ = captures.rows("packets", captures.path(name))
+    lines = done.stdout.split("\n")[:-1]
+    assert len(rows) == len(lines)
+    for row, line in zip(rows, lines):
+        number = line.split(",")[-1] if row["tunnel"] else ""
+        want = str(int(number, 0)) if number else ""
+        assert row["tunnel_id"] == want, (row["tunnel"], line)
 
 
 def test_lists_name_captures_that_are_there():

@@ -174,6 +174,8 @@ def test_readme_packets(tmp_path, packets):
     told = [run_line(tmp_path, command) for command in commands]
     assert (tmp_path / "largest.pcap").stat().st_size > 100
     assert len(told[4].stdout.splitlines()) == 10
+
+
 def test_packets_and_tunnels_page(tmp_path):
     (tmp_path / "tunnels.pcap").write_bytes((ROOT / "tests" / "bad" / "B42-200-of-vxlan.pcap").read_bytes())
     rows, top, inner, outer = [run_line(tmp_path, command).stdout for command in shell_lines("packets-and-tunnels.md")]
