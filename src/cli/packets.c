@@ -223,6 +223,10 @@ static enum eg_exit flow_find(struct eg_call *call, const struct packets_options
                                  "--flow takes 32 hex digits, as the column flow_id of flows "
                                  "has them, not '%s'",
                                  o->flow);
+    for (size_t i = 0; i < packets->capture_count; i++)
+        if (eg_spool_needed(packets->captures[i]))
+            return eg_complain_usage(call, "--flow reads captures twice: keep %s in a file first",
+                                     packets->captures[i]);
     call->word_count = 0; /* the filter is about packets */
     struct eg_report_options records = o->report;
     records.records = true;

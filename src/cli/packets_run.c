@@ -232,6 +232,25 @@ static enum eg_exit rows_write(struct eg_packets_job *job) {
     return code;
 }
 
+/* What can be read only once is kept aside where it has to be read again: to be indexed, then picked
+ * from; or to be looked through, then shown. */
+static enum eg_exit once_keep(struct eg_packets_job *job, bool look) {
+    struct eg_report *report = job->report;
+    bool again = job->request.condition || (look && !job->ask->path && !job->ask->pdml);
+    for (size_t i = 0; again && i < report->capture_count; i++) {
+        struct eg_error err;
+        if (!eg_spool_needed(report->captures[i])) continue;
+        if (report->spool[0])
+            return eg_complain_usage(report->call,
+                                     "only one input can be a pipe; keep %s in a file first",
+                                     report->captures[i]);
+        if (eg_spool(&report->call->env, report->captures[i], report->spool, &err) < 0)
+            return eg_complain(report->call, &err);
+        report->captures[i] = report->spool;
+    }
+    return EG_EXIT_DONE;
+}
+
 enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_ask *ask) {
     struct eg_packets_job job = {
         .report = report,
@@ -244,8 +263,8 @@ enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_as
     };
     enum eg_exit code = tests_make(&job);
     bool look = job.test_count || ask->outermost;
-    if (!look || (!ask->path && !ask->pdml)) job.request.limit = ask->count;
-    if (look && job.request.origin.dataset) job.request.limit = 0;
+    if (!look) job.request.limit = ask->count; /* else it is of those whose bytes hold */
+    if (code == EG_EXIT_DONE && !report->options->explain) code = once_keep(&job, look);
     if (code == EG_EXIT_DONE && report->options->explain)
         code = rows_write(&job);
     else if (code == EG_EXIT_DONE)

@@ -285,6 +285,32 @@ def test_several_files_and_formats(earlgrey, packets):
         == earlgrey.run("packets", "-q", "-r", path, "udp", "-w", "-", text=False).stdout[24:]
 
 
+def test_the_first_so_many(earlgrey, packets):
+    """Of those that hold, whatever has to be looked at for it."""
+    path, _truth = packets
+    earlgrey.ok("ingest", "-q", path, "-d", "data")
+    want = [p.time_ns // 1000 for p in tcpdump(path, "udp and greater 100")][:7]
+    for words in (["udp", "--bpf", "greater 100"], ["udp and length >= 100"], ["--bpf", "udp and greater 100"]):
+        for place in (["-d", "data"], ["-r", path]):
+            text = earlgrey.ok("packets", "-q", *place, *words, "-c", "7", "--epoch", "--fields", "time", "--no-header", "-o", "csv")
+            assert [int(line) for line in text.split()] == want, (words, place)
+            assert [p.time_ns // 1000 for p in written(earlgrey, *place, *words, "-c", "7")] == want, (words, place)
+
+
+def test_pipes(earlgrey, packets):
+    """What can be read only once: looked through, indexed, shown."""
+    path, _truth = packets
+    raw = path.read_bytes()
+    for words in (["udp"], ["--bpf", "udp"], ["udp", "--outermost", "--both"]):
+        piped = earlgrey.run("packets", "-q", "-r", "-", *words, "--fields", "time,offset", "-o", "csv", stdin=raw, text=False)
+        assert piped.returncode == 0, piped.stderr
+        assert piped.stdout.decode() == earlgrey.ok("packets", "-q", "-r", path, *words, "--fields", "time,offset", "-o", "csv")
+    piped = earlgrey.run("flows", "-q", "-r", "-", "udp", "--packets", "-w", "udp.pcap", stdin=raw, text=False)
+    assert piped.returncode == 0 and in_time(read(earlgrey.home / "udp.pcap")) == in_time(tcpdump(path, "udp"))
+    done = earlgrey.run("packets", "-r", "-", "--flow", "0" * 32, stdin=raw, text=False)
+    assert done.returncode == 2 and b"keep - in a file first" in done.stderr
+
+
 def capture(magic, link, packets):
     """A pcap file of (seconds, fraction, bytes)."""
     raw = struct.pack("<IHHIIII", magic, 2, 4, 0, 0, 65535, link)
