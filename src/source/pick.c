@@ -2,35 +2,35 @@
  * Single packets out of a capture, by their offsets. A window of its bytes is kept; how much is read
  * at once follows from how far apart the packets lie. A plain file and seekable zstd are read where
  * the packet stands; other compressed ones from their beginning on. What a pcapng packet means is said
- * by blocks before it (sections, interfaces), so the blocks up to it are walked, once. Of sequence files,
- * the plain ones are read at places too; compressed ones as a stream of rows. */
+ * by blocks before it (sections, interfaces), so the blocks up to it are walked, once. What is
+ * sequence files' own stands in pick_records.h. */
 #include "source/pick.h"
 
 #include "base/alloc.h"
 #include "source/input.h"
+#include "source/pick_records.h"
 #include "source/refusal.h"
 #include "source/seekable.h"
-#include "source/stream.h"
 #include "wire/pcap.h"
 #include "wire/pcapng.h"
-#include "wire/seqfile.h"
 
 #include <fcntl.h>
 #include <string.h>
 
 #define READ_LEAST 4096u        /* what most packets fit, a page */
 #define READ_MOST (256u << 10)  /* at once, where packets lie close together */
-#define WINDOW_MOST (1u << 20)  /* holds any record, and a reading besides */
+#define WINDOW_MOST (5u << 18)  /* holds any record, and a reading besides */
 #define SKIP_BYTES (128u << 10) /* of a stream, at once */
 
 _Static_assert(WINDOW_MOST >= EG_PCAPNG_BLOCK_MAX + READ_MOST, "a block must fit the window");
+_Static_assert(WINDOW_MOST >= EG_SEQFILE_BLOCK_RECORDS_MAX + READ_MOST,
+               "as many bytes as a block may have records must fit the window");
 
 struct eg_pick {
     struct eg_input input;
     struct eg_seekable *seekable; /* NULL: it is none */
-    enum { OF_PCAP, OF_PCAPNG, OF_SEQUENCE, OF_ROWS } kind;
+    enum { OF_PCAP, OF_PCAPNG, OF_RECORDS } kind;
     struct eg_pcap pcap;
-    struct eg_seqfile sequence;
     /* the window: bytes [base, base + size) of what the capture holds */
     uint8_t *window;
     uint64_t base;
@@ -41,11 +41,8 @@ struct eg_pick {
     /* of a pcapng file: the blocks before `walked` are known */
     struct eg_pcapng ng;
     uint64_t walked, section_at;
-    struct eg_tally remarks; /* of blocks; nobody asks for them */
-    /* of what is read as rows: the batch that was read last, and the row that was taken last */
-    struct eg_stream *stream;
-    struct eg_batch *batch;
-    uint32_t row;
+    struct eg_tally remarks;         /* of blocks; nobody asks for them */
+    struct eg_pick_records *records; /* of a sequence file */
 };
 
 /* ---- bytes ---- */
@@ -115,30 +112,20 @@ static enum eg_status window_reach(struct eg_pick *p, uint64_t offset, size_t wa
 
 /* ---- opening ---- */
 
-static enum eg_status rows_begin(struct eg_pick *p, struct eg_error *err) {
-    eg_batch_unref(p->batch);
-    p->batch = NULL;
-    p->row = 0;
-    eg_stream_free(p->stream);
-    p->stream = NULL;
-    p->input.identified = false; /* nobody asks for a digest */
-    EG_TRY(eg_input_rewind(&p->input, err));
-    EG_TRY(eg_stream_new(&p->stream, &p->input, err));
-    return eg_stream_start(p->stream, 0, err);
+static enum eg_status records_reach(void *from, uint64_t offset, size_t want, struct eg_span *have,
+                                    struct eg_error *err) {
+    return window_reach(from, offset, want, have, err);
 }
 
-static enum eg_status sequence_open(struct eg_pick *p, struct eg_error *err) {
+static enum eg_status records_open(struct eg_pick *p, struct eg_error *err) {
+    struct eg_seqfile file;
     struct eg_span head;
     EG_TRY(window_reach(p, 0, EG_SEQFILE_HEAD_MAX, &head, err));
-    p->kind = OF_SEQUENCE;
-    enum eg_status status = eg_seqfile_open(&p->sequence, head, err);
-    if (status < 0) {
-        eg_error_prefix(err, "%s cannot be read", p->input.name);
-        return EG_E_FORMAT;
-    }
-    if (p->sequence.layout == EG_SEQFILE_PLAIN) return EG_OK;
-    p->kind = OF_ROWS;
-    return rows_begin(p, err);
+    p->kind = OF_RECORDS;
+    enum eg_status status = eg_seqfile_open(&file, head, err);
+    if (status == EG_OK) return eg_pick_records_new(&p->records, &file, records_reach, p, err);
+    eg_error_prefix(err, "%s cannot be read", p->input.name);
+    return EG_E_FORMAT;
 }
 
 static enum eg_status head_read(struct eg_pick *p, struct eg_error *err) {
@@ -146,7 +133,7 @@ static enum eg_status head_read(struct eg_pick *p, struct eg_error *err) {
     EG_TRY(window_reach(p, 0, 64, &head, err));
     p->kind = OF_PCAPNG;
     if (eg_pcapng_is(head)) return EG_OK;
-    if (eg_seqfile_is(head)) return sequence_open(p, err);
+    if (eg_seqfile_is(head)) return records_open(p, err);
     p->kind = OF_PCAP;
     if (!eg_pcap_is(head)) return eg_refuse(err, p->input.name, p->input.packing, head);
     enum eg_status status = eg_pcap_open(&p->pcap, head, err);
@@ -195,8 +182,7 @@ enum eg_status eg_pick_open(struct eg_pick **out, const char *path, const struct
 void eg_pick_close(struct eg_pick *p) {
     if (!p) return;
     eg_seekable_close(p->seekable);
-    eg_batch_unref(p->batch);
-    eg_stream_free(p->stream);
+    eg_pick_records_free(p->records);
     eg_input_reset(&p->input);
     eg_pcapng_reset(&p->ng);
     eg_tally_reset(&p->remarks);
@@ -285,59 +271,11 @@ static enum eg_status ng_frame(struct eg_pick *p, uint64_t offset, struct eg_fra
     return record == EG_RECORD_FRAME ? EG_OK : nothing_there(p, offset, NULL, err);
 }
 
-/* ---- sequence files ---- */
-
-static enum eg_status sequence_frame(struct eg_pick *p, uint64_t offset, struct eg_frame *out,
-                                     struct eg_error *err) {
-    struct eg_record_note note = {.size = 8};
-    struct eg_seqfile_record found;
-    const char *why;
-    for (;;) {
-        struct eg_span have;
-        uint64_t want = note.size;
-        EG_TRY(window_reach(p, offset, (size_t)want, &have, err));
-        if (have.size == 0) return nothing_there(p, offset, "it is shorter", err);
-        enum eg_record record = eg_seqfile_next(&p->sequence, have, &found, &note);
-        if (record == EG_RECORD_FRAME) break;
-        if (record != EG_RECORD_MORE) return nothing_there(p, offset, note.why, err);
-        if (have.size < want) return cut_there(p, offset, err);
-        if (note.size > EG_SEQFILE_RECORD_MAX) return nothing_there(p, offset, NULL, err);
-    }
-    struct eg_span bytes = eg_span_from(found.value, 4); /* behind a BytesWritable's own length */
-    if (offset >= p->sequence.head_size &&
-        eg_seqfile_packet(&p->sequence, found.key, bytes, out, &why, &p->remarks))
-        return EG_OK;
-    return nothing_there(p, offset, NULL, err);
-}
-
-static uint64_t row_offset(const struct eg_pick *p, uint32_t row) {
-    return (uint64_t)eg_col_i64(&p->batch->columns[EG_COL(RAW, offset)])[row];
-}
-
-/* Rows go forward only; they are begun anew for what lies behind. */
-static enum eg_status row_frame(struct eg_pick *p, uint64_t offset, struct eg_frame *out,
-                                struct eg_error *err) {
-    if (!p->batch || offset < row_offset(p, 0)) EG_TRY(rows_begin(p, err));
-    while (!p->batch || row_offset(p, p->batch->rows - 1) < offset) {
-        eg_batch_unref(p->batch);
-        p->batch = NULL;
-        p->row = 0;
-        enum eg_status status = eg_stream_next(p->stream, &p->batch, &p->remarks, err);
-        if (status == EG_END || status == EG_E_CUT) return nothing_there(p, offset, NULL, err);
-        if (status < 0) return status;
-    }
-    if (row_offset(p, p->row) > offset) p->row = 0;
-    while (row_offset(p, p->row) < offset) p->row++;
-    if (row_offset(p, p->row) != offset) return nothing_there(p, offset, NULL, err);
-    const struct eg_column *c = p->batch->columns;
-    *out = (struct eg_frame){.time_ns = EG_FRAME_NO_TIME,
-                             .link_type = eg_col_i32(&c[EG_COL(RAW, link_type)])[p->row],
-                             .interface = -1,
-                             .length = (uint64_t)eg_col_i64(&c[EG_COL(RAW, length)])[p->row],
-                             .payload = eg_col_view(&c[EG_COL(RAW, payload)])[p->row]};
-    if (eg_batch_valid(p->batch, EG_COL(RAW, time_ns), p->row))
-        out->time_ns = eg_col_i64(&c[EG_COL(RAW, time_ns)])[p->row];
-    return EG_OK;
+static enum eg_status record_frame(struct eg_pick *p, uint64_t offset, struct eg_frame *out,
+                                   struct eg_error *err) {
+    enum eg_status status = eg_pick_records_frame(p->records, offset, out, err);
+    if (status == EG_END) return nothing_there(p, offset, NULL, err);
+    return status == EG_E_CUT ? cut_there(p, offset, err) : status;
 }
 
 enum eg_status eg_pick_frame(struct eg_pick *p, uint64_t offset, struct eg_frame *out,
@@ -346,8 +284,7 @@ enum eg_status eg_pick_frame(struct eg_pick *p, uint64_t offset, struct eg_frame
     switch (p->kind) {
     case OF_PCAP: return pcap_frame(p, offset, out, err);
     case OF_PCAPNG: return ng_frame(p, offset, out, err);
-    case OF_SEQUENCE: return sequence_frame(p, offset, out, err);
-    case OF_ROWS: return row_frame(p, offset, out, err);
+    case OF_RECORDS: return record_frame(p, offset, out, err);
     }
     return nothing_there(p, offset, NULL, err);
 }

@@ -101,6 +101,13 @@ void eg_seqfile_reader_free(struct eg_seqfile_reader *r) {
     eg_free(r);
 }
 
+void eg_seqfile_reader_restart(struct eg_seqfile_reader *r, uint64_t offset) {
+    r->part = PART_RECORD;
+    r->whole = offset;
+    r->over = false;
+    eg_strbuf_clear(&r->prefix);
+}
+
 void eg_seqfile_reader_watch(struct eg_seqfile_reader *r, eg_seqfile_bad bad, void *to) {
     r->bad = bad;
     r->bad_to = to;

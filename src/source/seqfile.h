@@ -17,6 +17,9 @@ EG_MUST_CHECK enum eg_status eg_seqfile_reader_new(struct eg_seqfile_reader **ou
                                                    const struct eg_seqfile *, struct eg_error *err);
 void eg_seqfile_reader_free(struct eg_seqfile_reader *); /* NULL is fine */
 
+/* Goes on at `offset`, where a record, a mark or a block begins. */
+void eg_seqfile_reader_restart(struct eg_seqfile_reader *, uint64_t offset);
+
 /* Told of each record that holds no packet, in its place among the others; `time_ns` may be
  * EG_FRAME_NO_TIME. */
 typedef void (*eg_seqfile_bad)(void *to, int64_t time_ns, const char *why);

@@ -87,6 +87,23 @@ def test_we_read_what_hadoop_writes(earlgrey, hadoop, written, packets, layout, 
     assert earlgrey.rows("sql", "-d", "data", "select count(*) n from packets") == [{"n": packets[1]["packets"]}]
 
 
+@pytest.mark.parametrize("layout", ["none", "record", "block"])
+def test_packets_are_picked_out_of_them(earlgrey, hadoop, written, packets, layout):
+    """By the index of a dataset: only the records, or the blocks, that are needed."""
+    hadoop.copy(written, earlgrey.home / "theirs", layout, "DefaultCodec", 50000)
+    earlgrey.ok("ingest", "theirs", "-d", "data")
+    got = []
+    for words in (["-d", "data"], ["-r", packets[0]]):
+        earlgrey.ok("packets", *words, "port 443 or udp", "-w", "picked.pcap")
+        fields = ["frame.time_epoch", "frame.len", "ip.src", "ip.dst", "ip.id", "tcp.seq_raw", "tcp.flags", "udp.srcport"]
+        text = subprocess.run(["tshark", "-n", "-r", earlgrey.home / "picked.pcap", "-T", "fields",
+                               *(word for field in fields for word in ("-e", field))],
+                              capture_output=True, text=True, check=True).stdout
+        got.append(sorted(text.splitlines()))
+        (earlgrey.home / "picked.pcap").unlink()
+    assert len(got[0]) > 1000 and got[0] == got[1]
+
+
 def test_a_codec_we_lack_is_named(earlgrey, hadoop, written):
     hadoop.copy(written, earlgrey.home / "theirs", "block", "BZip2Codec")
     done = earlgrey.run("ingest", "theirs", "-d", "data")

@@ -4,6 +4,7 @@
 #define EG_MAKE_SEQFILE_H
 
 #include "make_capture.h"
+#include "wire/seqfile.h"
 
 #include <zlib.h>
 
@@ -116,6 +117,40 @@ static inline void seq_block_put(struct made *m, struct seq_block *b) {
         made_free(&b->pieces[i]);
     }
     *b = (struct seq_block){0};
+}
+
+#define SEQ_T0 INT64_C(1700000000000000000)
+
+/* Packet `i`: its bytes differ enough that no block holds more records than bytes. */
+static inline void seq_packet(struct made *value, uint32_t i) {
+    uint8_t payload[90];
+    uint64_t seed = i * 7919 + 1;
+    for (size_t k = 0; k < sizeof payload; k++) payload[k] = (uint8_t)made_random(&seed);
+    seq_value(value, i % 2, i % 3 ? 0xa1b2c3d4 : 0xa1b23c4d, SEQ_T0 + i * INT64_C(1000), payload,
+              20 + i % 70);
+}
+
+/* `count` packets; marks (or blocks) every `each`. */
+static inline struct made seq_file(enum eg_seqfile_layout layout, uint32_t count, uint32_t each) {
+    struct made m = {0};
+    struct seq_block block = {0};
+    seq_head(&m, SEQ_LONG, layout == EG_SEQFILE_PLAIN ? NULL : SEQ_DEFAULT,
+             layout == EG_SEQFILE_BLOCKS);
+    for (uint32_t i = 0; i < count; i++) {
+        struct made value = {0};
+        seq_packet(&value, i);
+        if (i && i % each == 0 && layout == EG_SEQFILE_BLOCKS)
+            seq_block_put(&m, &block);
+        else if (i && i % each == 0)
+            seq_mark_put(&m);
+        if (layout == EG_SEQFILE_BLOCKS)
+            seq_block_add(&block, SEQ_T0 + i * INT64_C(1000), &value);
+        else
+            seq_record(&m, SEQ_T0 + i * INT64_C(1000), &value, layout == EG_SEQFILE_RECORDS);
+        made_free(&value);
+    }
+    if (block.count) seq_block_put(&m, &block);
+    return m;
 }
 
 #endif

@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 static char path[] = "/tmp/earlgrey-seqfile-XXXXXX";
-#define T0 INT64_C(1700000000000000000)
 
 static int setup(void **state) {
     (void)state;
@@ -23,38 +22,6 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     return unlink(path);
-}
-
-/* Packet `i`: its bytes differ enough that no block holds more records than bytes. */
-static void value_make(struct made *value, uint32_t i) {
-    uint8_t payload[90];
-    uint64_t seed = i * 7919 + 1;
-    for (size_t k = 0; k < sizeof payload; k++) payload[k] = (uint8_t)made_random(&seed);
-    seq_value(value, i % 2, i % 3 ? 0xa1b2c3d4 : 0xa1b23c4d, T0 + i * INT64_C(1000), payload,
-              20 + i % 70);
-}
-
-/* `count` packets; marks (or blocks) every `each`. */
-static struct made file_make(enum eg_seqfile_layout layout, uint32_t count, uint32_t each) {
-    struct made m = {0};
-    struct seq_block block = {0};
-    seq_head(&m, SEQ_LONG, layout == EG_SEQFILE_PLAIN ? NULL : SEQ_DEFAULT,
-             layout == EG_SEQFILE_BLOCKS);
-    for (uint32_t i = 0; i < count; i++) {
-        struct made value = {0};
-        value_make(&value, i);
-        if (i && i % each == 0 && layout == EG_SEQFILE_BLOCKS)
-            seq_block_put(&m, &block);
-        else if (i && i % each == 0)
-            seq_mark_put(&m);
-        if (layout == EG_SEQFILE_BLOCKS)
-            seq_block_add(&block, T0 + i * INT64_C(1000), &value);
-        else
-            seq_record(&m, T0 + i * INT64_C(1000), &value, layout == EG_SEQFILE_RECORDS);
-        made_free(&value);
-    }
-    if (block.count) seq_block_put(&m, &block);
-    return m;
 }
 
 /* The rows without their offsets. */
@@ -71,7 +38,7 @@ static void every_layout_has_the_same_packets(void **state) {
     struct eg_strbuf first = {0};
     static const uint32_t rows[] = {1, 7, 4096};
     for (int layout = EG_SEQFILE_PLAIN; layout <= EG_SEQFILE_BLOCKS; layout++) {
-        struct made m = file_make((enum eg_seqfile_layout)layout, 20000, 5000);
+        struct made m = seq_file((enum eg_seqfile_layout)layout, 20000, 5000);
         file_write(path, m.bytes, m.size);
         for (int k = 0; k < 3; k++) {
             struct reading r = reading_of(path, (struct reading_how){.batch_rows = rows[k]});
@@ -98,7 +65,7 @@ static void every_layout_has_the_same_packets(void **state) {
 static void places_are_unique(void **state) {
     (void)state;
     for (int layout = EG_SEQFILE_PLAIN; layout <= EG_SEQFILE_BLOCKS; layout++) {
-        struct made m = file_make((enum eg_seqfile_layout)layout, 300, 100);
+        struct made m = seq_file((enum eg_seqfile_layout)layout, 300, 100);
         file_write(path, m.bytes, m.size);
         struct reading r = reading_of(path, (struct reading_how){0});
         long long last = 0;
@@ -121,7 +88,7 @@ static void places_are_unique(void **state) {
 static void cut_anywhere_and_grown(void **state) {
     (void)state;
     for (int layout = EG_SEQFILE_PLAIN; layout <= EG_SEQFILE_BLOCKS; layout++) {
-        struct made m = file_make((enum eg_seqfile_layout)layout, 40, 20);
+        struct made m = seq_file((enum eg_seqfile_layout)layout, 40, 20);
         file_write(path, m.bytes, m.size);
         struct reading all = reading_of(path, (struct reading_how){0});
         uint64_t rows = 0;
@@ -166,7 +133,7 @@ static void cut_anywhere_and_grown(void **state) {
 static void stopped_anywhere(void **state) {
     (void)state;
     for (int layout = EG_SEQFILE_PLAIN; layout <= EG_SEQFILE_BLOCKS; layout++) {
-        struct made m = file_make((enum eg_seqfile_layout)layout, 700, 300);
+        struct made m = seq_file((enum eg_seqfile_layout)layout, 700, 300);
         file_write(path, m.bytes, m.size);
         struct reading all = reading_of(path, (struct reading_how){0});
         for (uint64_t stop = 1; stop <= 70; stop++) {
@@ -205,7 +172,7 @@ static void stopped_anywhere(void **state) {
 static void damaged_anywhere(void **state) {
     (void)state;
     for (int layout = EG_SEQFILE_PLAIN; layout <= EG_SEQFILE_BLOCKS; layout++) {
-        struct made m = file_make((enum eg_seqfile_layout)layout, 60, 20);
+        struct made m = seq_file((enum eg_seqfile_layout)layout, 60, 20);
         struct eg_seqfile file;
         assert_int_equal(eg_seqfile_open(&file, eg_span(m.bytes, m.size), NULL), EG_OK);
         size_t others = 0;
@@ -230,10 +197,10 @@ static void damaged_anywhere(void **state) {
 
 static void damage_is_counted(void **state) {
     (void)state;
-    struct made m = file_make(EG_SEQFILE_PLAIN, 10, 4);
+    struct made m = seq_file(EG_SEQFILE_PLAIN, 10, 4);
     struct made value = {0};
     struct eg_seqfile file;
-    value_make(&value, 0);
+    seq_packet(&value, 0);
     assert_int_equal(eg_seqfile_open(&file, eg_span(m.bytes, m.size), NULL), EG_OK);
     size_t second = file.head_size + 16 + value.size;
     bool found;
@@ -251,8 +218,8 @@ static void damage_is_counted(void **state) {
 
     /* no mark behind it: the rest is lost, and the position stays before it */
     size_t last = m.size;
-    seq_record(&m, T0, &value, false);
-    seq_record(&m, T0, &value, false);
+    seq_record(&m, SEQ_T0, &value, false);
+    seq_record(&m, SEQ_T0, &value, false);
     made_set32(&m, last, 3);
     file_write(path, m.bytes, m.size);
     r = reading_of(path, (struct reading_how){0});
@@ -269,7 +236,7 @@ static void damage_is_counted(void **state) {
     assert_int_equal(same.plan.state, EG_PLAN_KNOWN);
     reading_reset(&same);
     seq_mark_put(&m);
-    seq_record(&m, T0 + 5, &value, false);
+    seq_record(&m, SEQ_T0 + 5, &value, false);
     file_write(path, m.bytes, m.size);
     struct reading grown = reading_of(path, known);
     assert_int_equal(grown.plan.state, EG_PLAN_GROWN);
@@ -287,11 +254,11 @@ static void marks_inside_values(void **state) {
     struct made m = {0}, inner = {0}, value = {0};
     seq_head(&m, SEQ_LONG, NULL, false);
     seq_mark_put(&inner);
-    seq_value(&value, false, 0xa1b2c3d4, T0, "inner", 5);
-    seq_record(&inner, T0, &value, false);
+    seq_value(&value, false, 0xa1b2c3d4, SEQ_T0, "inner", 5);
+    seq_record(&inner, SEQ_T0, &value, false);
     made_free(&value);
-    seq_value(&value, false, 0xa1b2c3d4, T0, inner.bytes, (uint32_t)inner.size);
-    for (int i = 0; i < 3; i++) seq_record(&m, T0, &value, false);
+    seq_value(&value, false, 0xa1b2c3d4, SEQ_T0, inner.bytes, (uint32_t)inner.size);
+    for (int i = 0; i < 3; i++) seq_record(&m, SEQ_T0, &value, false);
     file_write(path, m.bytes, m.size);
     struct reading r = reading_of(path, (struct reading_how){0});
     assert_int_equal(r.row_count, 3);
@@ -313,8 +280,8 @@ static void large_blocks(void **state) {
     for (uint32_t i = 0; i < 40; i++) {
         struct made value = {0};
         for (uint32_t k = 0; k < 200000; k++) payload[k] = (uint8_t)made_random(&seed);
-        seq_value(&value, false, 0xa1b2c3d4, T0 + i * INT64_C(1000), payload, 200000 - i);
-        seq_block_add(&block, T0 + i * INT64_C(1000), &value);
+        seq_value(&value, false, 0xa1b2c3d4, SEQ_T0 + i * INT64_C(1000), payload, 200000 - i);
+        seq_block_add(&block, SEQ_T0 + i * INT64_C(1000), &value);
         made_free(&value);
     }
     seq_block_put(&m, &block);
@@ -335,11 +302,11 @@ static void bombs_are_refused(void **state) {
     struct seq_block block = {0};
     seq_head(&m, SEQ_LONG, SEQ_DEFAULT, true);
     size_t begin = m.size;
-    seq_value(&value, false, 0xa1b2c3d4, T0, "same", 4);
-    for (uint32_t i = 0; i < 100000; i++) seq_block_add(&block, T0, &value);
+    seq_value(&value, false, 0xa1b2c3d4, SEQ_T0, "same", 4);
+    for (uint32_t i = 0; i < 100000; i++) seq_block_add(&block, SEQ_T0, &value);
     seq_block_put(&m, &block);
     size_t lost = m.size - begin;
-    seq_block_add(&block, T0, &value);
+    seq_block_add(&block, SEQ_T0, &value);
     seq_block_put(&m, &block);
     file_write(path, m.bytes, m.size);
     struct reading r = reading_of(path, (struct reading_how){0});
@@ -356,7 +323,7 @@ static void bombs_are_refused(void **state) {
     made_u32(&value, 1000000);
     made_add(&value, NULL, 1000000);
     seq_head(&m, SEQ_LONG, SEQ_DEFAULT, false);
-    seq_record(&m, T0, &value, true);
+    seq_record(&m, SEQ_T0, &value, true);
     file_write(path, m.bytes, m.size);
     r = reading_of(path, (struct reading_how){0});
     assert_int_equal(r.row_count, 0);
@@ -369,7 +336,7 @@ static void bombs_are_refused(void **state) {
 
 static void ends_inside_its_header(void **state) {
     (void)state;
-    struct made m = file_make(EG_SEQFILE_PLAIN, 1, 1);
+    struct made m = seq_file(EG_SEQFILE_PLAIN, 1, 1);
     for (size_t size = 4; size < 95; size += 13) {
         file_write(path, m.bytes, size);
         struct reading r = reading_of(path, (struct reading_how){0});
@@ -387,7 +354,7 @@ static void ends_inside_its_header(void **state) {
 static void memory_runs_out(void **state) {
     (void)state;
     for (int layout = EG_SEQFILE_PLAIN; layout <= EG_SEQFILE_BLOCKS; layout++) {
-        struct made m = file_make((enum eg_seqfile_layout)layout, 30, 10);
+        struct made m = seq_file((enum eg_seqfile_layout)layout, 30, 10);
         struct made head = {0};
         struct eg_seqfile file;
         assert_int_equal(eg_seqfile_open(&file, eg_span(m.bytes, m.size), NULL), EG_OK);
