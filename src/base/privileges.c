@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -22,6 +23,16 @@ struct target {
 };
 
 bool eg_privileges_root(void) { return geteuid() == 0; }
+
+const char *eg_privileges_raw_remedy(char text[EG_RAW_REMEDY]) {
+    char path[512];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[size > 0 ? size : 0] = 0;
+    snprintf(text, EG_RAW_REMEDY,
+             "run as root, or give the program the right, once: setcap cap_net_raw+ep %s",
+             path[0] ? path : "PROGRAM");
+    return text;
+}
 
 static enum eg_status user_find(struct target *out, const char *name, struct eg_error *err) {
     struct passwd entry, *found = NULL;

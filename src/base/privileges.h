@@ -6,6 +6,11 @@
 #include "base/status.h"
 
 bool eg_privileges_root(void); /* whether this program runs as root */
+/* What gives this program, where it stands, the right that opening a packet socket needs: "run as root,
+ * or give the program the right, once: setcap cap_net_raw+ep PATH". */
+#define EG_RAW_REMEDY 600
+const char *eg_privileges_raw_remedy(char text[EG_RAW_REMEDY]);
+
 /* Becomes `user`: its groups, group and user id, no capability, and no way to get any back (also
  * not through programs it runs). Call it from the main thread, before others are made: of what is
  * given up, capabilities and the ban on new ones belong to a thread and those it makes.

@@ -26,6 +26,7 @@ static const struct eg_option options[] = {
      .value_name = "SINK",
      .help = "Also or instead (without -d) into this sink: a dataset directory, - (standard "
              "output), udp://HOST:PORT (datagrams passed on), pcap:DIR (rotating capture files), "
+             "pcap:- (a capture to standard output), "
              "seqfile:DIR (Hadoop sequence files), "
              "null:; may be repeated."},
     {.name = "tables",

@@ -3,6 +3,7 @@
 #include "sink/sender.h"
 
 #include "base/alloc.h"
+#include "base/privileges.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,16 +28,15 @@ struct eg_frame_sender {
 static enum eg_status interface_take(struct eg_frame_sender *sender, const char *interface,
                                      struct eg_error *err) {
     struct ifreq request = {0};
+    char remedy[EG_RAW_REMEDY];
     struct sockaddr_ll to = {.sll_family = AF_PACKET};
     unsigned index = if_nametoindex(interface);
     if (!index)
         return eg_fail(err, EG_E_NOENT, "there is no interface '%.60s' to send through", interface);
     sender->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); /* 0: it receives nothing */
     if (sender->fd < 0 && (errno == EPERM || errno == EACCES))
-        return eg_fail(err, EG_E_ACCESS,
-                       "no permission to send frames through %s: run as root, or give the program "
-                       "the right: setcap cap_net_raw+ep",
-                       interface);
+        return eg_fail(err, EG_E_ACCESS, "no permission to send frames through %s: %s", interface,
+                       eg_privileges_raw_remedy(remedy));
     if (sender->fd < 0) return eg_fail_errno(err, errno, "cannot open a packet socket");
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
     if (ioctl(sender->fd, SIOCGIFHWADDR, &request) != 0)

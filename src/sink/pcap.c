@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The sink `pcap:DIR`: raw rows as rotating capture files (recording.h). */
+ * The sink `pcap:DIR`: raw rows as rotating capture files (recording.h); `pcap:-`: as one capture to
+ * standard output, each packet as soon as it is there. */
 #include "base/timetext.h"
 #include "sink/recording.h"
 
@@ -7,7 +8,7 @@
 #include <string.h>
 
 struct pcap_options {
-    int64_t rotate, size, files, max_age, max_bytes, exec_at_once;
+    int64_t rotate, size, files, max_age, max_bytes, exec_at_once, pretty_print;
     const char *name, *exec, *format;
 };
 
@@ -73,6 +74,13 @@ static const struct eg_option options[] = {
      .max = INT64_MAX,
      .value_name = "BYTES",
      .help = "Removes the oldest files while all together are larger; 0 keeps all."},
+    {.name = "pretty-print",
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct pcap_options, pretty_print),
+     .preset = "0",
+     .max = INT64_MAX,
+     .value_name = "N",
+     .help = "To standard output (pcap:-): in place of a capture, a line for every N-th packet."},
     EG_OPTION_END,
 };
 _Static_assert(sizeof(((struct pcap_options *)0)->rotate) == sizeof(int64_t), "see option.h");
@@ -89,6 +97,8 @@ static enum eg_status pcap_open(const struct eg_env *env, const char *uri, const
         .pattern = opts->name && opts->name[0] ? opts->name : pattern,
         .exec = opts->exec,
         .exec_at_once = (uint32_t)opts->exec_at_once,
+        .streams = true,
+        .every = (uint64_t)opts->pretty_print,
         .how = {.format = strcmp(opts->format, "pcapng") == 0 ? EG_WRITE_PCAPNG : EG_WRITE_PCAP,
                 .rotate_us = opts->rotate,
                 .size_max = (uint64_t)opts->size,
@@ -102,7 +112,9 @@ static enum eg_status pcap_open(const struct eg_env *env, const char *uri, const
 const struct eg_sink_type eg_sink_pcap = {
     .abi = EG_STAGE_ABI,
     .name = "pcap",
-    .help = "Records packets and datagrams as they came, in rotating capture files.",
+    .help =
+        "Records packets and datagrams as they came, in rotating capture files, or (pcap:-) as a "
+        "capture to standard output.",
     .options = options,
     .options_size = sizeof(struct pcap_options),
     .takes = EG_TAKES_RAW,

@@ -19,6 +19,7 @@
 
 static void sink_free(struct eg_sink *sink) {
     eg_recorder_free(sink->recorder);
+    eg_capture_stream_free(sink->stream);
     eg_hook_free(sink->hook);
     eg_strbuf_reset(&sink->packet);
     eg_free(sink->directory);
@@ -46,6 +47,9 @@ static enum eg_status texts_copy(struct eg_sink *sink, const struct eg_recording
 
 static enum eg_status parts_open(struct eg_sink *sink, const struct eg_recording_options *o,
                                  struct eg_error *err) {
+    if (o->streams && strcmp(sink->directory, "-") == 0)
+        return eg_capture_stream_new(&sink->stream, sink->env, o->every, err);
+    if (o->every) return eg_fail(err, EG_E_USAGE, "pretty-print is for standard output: pcap:-");
     if (sink->program)
         EG_TRY(eg_hook_open(&sink->hook, sink->env, sink->program, o->exec_at_once, err));
     struct eg_recorder_options how = o->how;
@@ -72,6 +76,7 @@ enum eg_status eg_recording_open(struct eg_sink **out, const struct eg_env *env,
 }
 
 enum eg_status eg_recording_finish(struct eg_sink *sink, struct eg_error *err) {
+    if (sink->stream) return eg_capture_stream_flush(sink->stream, err);
     eg_recorder_now(sink->recorder, sink->env->now_us(sink->env->clock));
     return eg_recorder_finish(sink->recorder, err);
 }
@@ -124,20 +129,24 @@ static enum eg_status row_put(struct eg_sink *sink, const struct eg_batch *batch
     else if (datagram)
         interface = eg_span("exports", 7);
     if (datagram && !datagram_wrap(sink, batch, row, &frame)) {
-        eg_recorder_unfit(sink->recorder,
-                          frame.time_ns == EG_FRAME_NO_TIME ? INT64_MIN : frame.time_ns / 1000,
-                          frame.length);
+        int64_t time_us = frame.time_ns == EG_FRAME_NO_TIME ? INT64_MIN : frame.time_ns / 1000;
+        if (sink->stream)
+            eg_capture_stream_unfit(sink->stream, time_us, frame.length);
+        else
+            eg_recorder_unfit(sink->recorder, time_us, frame.length);
         return EG_OK;
     }
     if (sink->packet.failed) return eg_fail(err, EG_E_NOMEM, "%s: no memory", sink->directory);
+    if (sink->stream) return eg_capture_stream_put(sink->stream, &frame, err);
     return eg_recorder_put(sink->recorder, &frame, interface, err);
 }
 
 enum eg_status eg_recording_write(struct eg_sink *sink, struct eg_batch *batch,
                                   struct eg_error *err) {
     if (batch->table_id != EG_TABLE_RAW) return EG_OK;
-    eg_recorder_now(sink->recorder, sink->env->now_us(sink->env->clock));
+    if (sink->recorder) eg_recorder_now(sink->recorder, sink->env->now_us(sink->env->clock));
     for (uint32_t row = 0; row < batch->rows; row++) EG_TRY(row_put(sink, batch, row, err));
+    if (sink->stream) return eg_capture_stream_flush(sink->stream, err);
     if (sink->hook) eg_hook_tend(sink->hook);
     return EG_OK;
 }
@@ -146,6 +155,7 @@ enum eg_status eg_recording_flush(struct eg_sink *sink, const struct eg_position
                                   size_t count, struct eg_error *err) {
     (void)positions;
     (void)count;
+    if (sink->stream) return eg_capture_stream_flush(sink->stream, err);
     eg_recorder_now(sink->recorder, sink->env->now_us(sink->env->clock));
     if (sink->hook) eg_hook_tend(sink->hook);
     return eg_recorder_sync(sink->recorder, err);
@@ -156,9 +166,13 @@ enum eg_status eg_recording_flush(struct eg_sink *sink, const struct eg_position
 bool eg_sink_records(const struct eg_sink_type *type) { return type->write == eg_recording_write; }
 
 const struct eg_recorder_account *eg_recording_account(const struct eg_sink *sink) {
+    if (sink->stream) return eg_capture_stream_account(sink->stream);
     return eg_recorder_account(sink->recorder);
 }
 
 void eg_recording_losses(struct eg_sink *sink, struct eg_tally *tally) {
-    eg_recorder_losses(sink->recorder, tally);
+    if (sink->stream)
+        eg_capture_stream_losses(sink->stream, tally);
+    else
+        eg_recorder_losses(sink->recorder, tally);
 }

@@ -5,11 +5,12 @@
 #define EG_SINK_RECORDING_H
 
 #include "base/strbuf.h"
-#include "sink/recorder.h"
+#include "sink/capture_stream.h"
 
 struct eg_sink {
     const struct eg_env *env;
-    struct eg_recorder *recorder;
+    struct eg_recorder *recorder;        /* NULL: to standard output */
+    struct eg_capture_stream *stream;    /* else NULL */
     struct eg_hook *hook;                /* NULL: none */
     char *directory, *program, *pattern; /* owned */
     char host[256];
@@ -21,6 +22,8 @@ struct eg_sink {
 struct eg_recording_options {
     const char *uri, *pattern, *exec;
     uint32_t exec_at_once;
+    bool streams;   /* the directory "-" is standard output; see capture_stream.h */
+    uint64_t every; /* for that */
     struct eg_recorder_options how;
 };
 EG_MUST_CHECK enum eg_status eg_recording_open(struct eg_sink **out, const struct eg_env *,

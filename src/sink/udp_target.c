@@ -2,6 +2,7 @@
  * Targets of datagrams. Sources: raw(7), ipv6(7): a raw socket takes the IP header as it is. */
 #include "sink/udp_target.h"
 
+#include "base/privileges.h"
 #include "table/address.h"
 
 #include <errno.h>
@@ -60,11 +61,11 @@ enum eg_status eg_udp_target_find(struct eg_udp_target *out, const char *text,
 
 enum eg_status eg_udp_target_raw(struct eg_udp_target *target, int *fd, struct eg_error *err) {
     bool v6 = target->address.ss_family == AF_INET6;
+    char remedy[EG_RAW_REMEDY];
     int on = 1, raw = socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     if (raw < 0 && (errno == EPERM || errno == EACCES))
-        return eg_fail(err, EG_E_ACCESS,
-                       "no permission to send with other addresses: run as root, or give the "
-                       "program the right: setcap cap_net_raw+ep");
+        return eg_fail(err, EG_E_ACCESS, "no permission to send with other addresses: %s",
+                       eg_privileges_raw_remedy(remedy));
     int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP, option = v6 ? IPV6_HEADER_INCLUDED : IP_HDRINCL;
     if (raw < 0 || setsockopt(raw, level, option, &on, sizeof on) != 0) {
         int failed = errno;

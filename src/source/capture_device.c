@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/option.h"
+#include "base/privileges.h"
 #include "base/strbuf.h"
 
 #include <ifaddrs.h>
@@ -86,11 +87,12 @@ static enum eg_status unknown(const char *name, struct eg_error *err) {
 
 static enum eg_status refused(const char *name, int code, pcap_t *pcap, struct eg_error *err) {
     if (code == PCAP_ERROR_NO_SUCH_DEVICE) return unknown(name, err);
+    char remedy[EG_RAW_REMEDY];
     if (code == PCAP_ERROR_PERM_DENIED || code == PCAP_ERROR_PROMISC_PERM_DENIED)
-        return eg_fail(err, EG_E_ACCESS,
-                       "no permission to capture on %s: run as root (with user=NAME it goes on as "
-                       "that user), or give the program the right: setcap cap_net_raw+ep",
-                       name);
+        return eg_fail(
+            err, EG_E_ACCESS,
+            "no permission to capture on %s: %s (as root, user=NAME goes on as that user)", name,
+            eg_privileges_raw_remedy(remedy));
     const char *text = pcap_geterr(pcap);
     return eg_fail(err, EG_E_IO, "cannot capture on %s: %s%s%s", name, pcap_statustostr(code),
                    text && *text ? ": " : "", text ? text : "");

@@ -25,7 +25,7 @@
 
 struct iface_options {
     const char *bpf, *user;
-    int64_t buffer, snaplen;
+    int64_t buffer, snaplen, max_packets;
     bool promiscuous;
 };
 
@@ -57,6 +57,13 @@ static const struct eg_option options[] = {
      .max = INT64_C(2047) << 20,
      .value_name = "BYTES",
      .help = "Size of the ring in which packets wait for the program; for each interface."},
+    {.name = "max-packets",
+     .type = EG_OPT_INT,
+     .offset = offsetof(struct iface_options, max_packets),
+     .preset = "0",
+     .max = INT64_MAX,
+     .value_name = "N",
+     .help = "Ends after so many packets; 0 goes on."},
     {.name = "user",
      .type = EG_OPT_TEXT,
      .offset = offsetof(struct iface_options, user),
@@ -90,6 +97,7 @@ struct eg_source {
     int64_t drain_end_us; /* 0: not draining */
     uint32_t quiet;
     uint64_t given;
+    uint64_t max;         /* ends then */
     atomic_ullong bytes;  /* of packets, as captured; for progress */
     struct eg_error last; /* why the last interface ended; its status is 0 while one is left */
 };
@@ -164,6 +172,7 @@ static enum eg_status iface_open(const struct eg_env *env, const char *uri, cons
     struct eg_source *source = eg_calloc(1, sizeof *source);
     if (!source) return eg_fail(err, EG_E_NOMEM, "no memory to open %.200s", uri);
     source->env = env;
+    source->max = opts->max_packets ? (uint64_t)opts->max_packets : UINT64_MAX;
     source->uri = eg_strdup(uri);
     source->pool = eg_pool_new(BUFFER_BYTES, POOL_SPARE);
     enum eg_status status = EG_OK;
@@ -263,9 +272,10 @@ static bool frame_take(void *to, const struct eg_frame *frame, const char *inter
 
 static void device_read(struct eg_source *source, struct device *one, struct eg_tally *tally) {
     struct eg_error why = {0};
-    uint32_t taken;
-    enum eg_status status = eg_device_read(one->device, eg_builder_room(source->rows), frame_take,
-                                           source, &taken, &why);
+    uint32_t taken, room = eg_builder_room(source->rows);
+    uint64_t left = source->max - source->given;
+    if (left < room) room = (uint32_t)left;
+    enum eg_status status = eg_device_read(one->device, room, frame_take, source, &taken, &why);
     one->given += taken;
     source->given += taken;
     if (taken) one->down = false;
@@ -274,7 +284,8 @@ static void device_read(struct eg_source *source, struct device *one, struct eg_
 
 /* Takes what waits in the rings, until the batch is full. */
 static void rings_read(struct eg_source *source, struct eg_tally *tally) {
-    for (uint32_t i = 0; i < source->count && !batch_full(source); i++) {
+    for (uint32_t i = 0; i < source->count && !batch_full(source) && source->given < source->max;
+         i++) {
         struct device *one = &source->devices[(source->turn + i) % source->count];
         if (one->device) device_read(source, one, tally);
     }
@@ -353,7 +364,8 @@ static enum eg_status iface_next(struct eg_source *source, uint64_t unit, struct
         return source->last.status;
     }
     if (!source->drain_end_us && eg_env_draining(env)) drain_begin(source, now_us, tally);
-    if (source->drain_end_us && drain_over(source, now_us)) {
+    bool enough = source->given >= source->max;
+    if (enough || (source->drain_end_us && drain_over(source, now_us))) {
         drops_all(source, now_us, tally);
         return EG_END;
     }
