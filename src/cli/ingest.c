@@ -47,7 +47,8 @@ static const struct eg_option options[] = {
      .help =
          "What becomes of a capture whose packets are kept: link points to it where it is, copy "
          "puts a copy into the dataset, none keeps the index alone. auto links plain files, and "
-         "copies what comes compressed, through a pipe, or does not stay (--after)."},
+         "copies what comes compressed, through a pipe, or does not stay (--after); of "
+         "an interface it keeps none."},
     {.name = "netflow-port",
      .type = EG_OPT_LIST,
      .offset = offsetof(struct eg_ingest_options, netflow_port),

@@ -8,6 +8,7 @@
 #include "cli/signals.h"
 #include "sink/recording.h"
 #include "source/file.h"
+#include "source/iface.h"
 #include "source/listener.h"
 #include "store/dataset_sink.h"
 #include "wire/book.h"
@@ -152,7 +153,9 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
     struct eg_keep_rule keep;
     EG_TRY(eg_ingest_keep(in, run->group, &keep, err));
     enum eg_status status = eg_sinks_open(&sinks, &run->env, in->dataset, &in->to, o->format, err);
-    bool keeps = sinks.dataset && run->group->source == &eg_source_file;
+    bool files = run->group->source == &eg_source_file;
+    bool frames = run->group->source == &eg_source_iface && keep.keep == EG_KEEP_COPY;
+    bool keeps = sinks.dataset && (files || frames);
     if (status >= 0 && keeps) status = eg_dataset_sink_keep(sinks.dataset, &keep, err);
     struct eg_pump_request request = {
         .scan = {.source = run->group->source,
@@ -165,7 +168,9 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
                  .keep_going = count > 1 || run->group->kind == EG_GROUP_DIRECTORY,
                  .claim_source = sinks.dataset ? eg_dataset_sink_claim : NULL,
                  .claim_to = sinks.dataset,
-                 .keep_source = keeps ? eg_dataset_sink_take : NULL,
+                 .keep_source = !keeps  ? NULL
+                                : files ? eg_dataset_sink_take
+                                        : eg_dataset_sink_record,
                  .keep_to = sinks.dataset},
         .sinks = sinks.items,
         .sink_count = sinks.count,

@@ -11,6 +11,13 @@ enum eg_status eg_ingest_keep(const struct eg_ingest *in, const struct eg_group 
     *out = (struct eg_keep_rule){.choose = strcmp(keep, "auto") == 0, .keep = EG_KEEP_LINK};
     if (strcmp(keep, "copy") == 0) out->keep = EG_KEEP_COPY;
     if (strcmp(keep, "none") == 0) out->keep = EG_KEEP_NONE;
+    if (group->kind == EG_GROUP_LIVE && strcmp(keep, "link") == 0)
+        return eg_fail(
+            err, EG_E_USAGE,
+            "what comes from an interface is in no file that --keep link could point to: "
+            "--keep copy keeps it in the dataset");
+    if (group->kind == EG_GROUP_LIVE && out->choose)
+        *out = (struct eg_keep_rule){.keep = EG_KEEP_NONE}; /* who wants all of it says so */
     if (stays) return EG_OK;
     if (strcmp(keep, "link") == 0)
         return eg_fail(

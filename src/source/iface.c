@@ -2,14 +2,14 @@
  * The `iface` source: packets of network interfaces as they come. `iface:eth0`, several at once as
  * `iface:eth0,eth1`, all of them as `iface:any`. What the kernel or an interface dropped is asked
  * for once a second and counted. docs/internals/live-capture.md is the page about it. */
-#include "source/capture_device.h"
+#include "source/iface.h"
 
 #include "base/alloc.h"
 #include "base/privileges.h"
 #include "base/timetext.h"
 #include "source/buffer.h"
+#include "source/capture_device.h"
 #include "source/frames.h"
-#include "table/stage.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -91,7 +91,10 @@ struct eg_source {
     struct eg_buffer *buffer;
     size_t used;
     int32_t name_index;
-    char name[64]; /* that `name_index` stands for */
+    char name[64];                 /* that `name_index` stands for */
+    struct eg_iface_keeper keeper; /* NULL: nobody keeps frames */
+    int32_t file_index;
+    char file[256]; /* that `file_index` stands for */
     /* counters and draining */
     int64_t counted_us;   /* when the drops were asked for */
     int64_t drain_end_us; /* 0: not draining */
@@ -249,6 +252,26 @@ static bool batch_full(const struct eg_source *source) {
     return eg_builder_room(source->rows) == 0 || BUFFER_BYTES - source->used < EG_FRAME_BYTES_MAX;
 }
 
+/* The frame goes to whoever keeps it, and the row says where it is. */
+static void frame_keep(struct eg_source *source, const struct eg_frame *frame,
+                       const char *interface) {
+    struct eg_builder *rows = source->rows;
+    uint64_t offset;
+    const char *file = source->keeper.frame(source->keeper.to, frame, interface, &offset);
+    if (!file) return;
+    if (!source->file[0] || strcmp(source->file, file) != 0) {
+        source->file_index = eg_builder_intern(rows, EG_COL(RAW, file), file, strlen(file));
+        snprintf(source->file, sizeof source->file, "%s", source->file_index < 0 ? "" : file);
+    }
+    if (source->file_index < 0) return;
+    eg_put_int(rows, EG_COL(RAW, file), source->file_index);
+    eg_put_int(rows, EG_COL(RAW, offset), (int64_t)offset);
+}
+
+void eg_iface_keep(struct eg_source *source, const struct eg_iface_keeper *keeper) {
+    source->keeper = *keeper;
+}
+
 static bool frame_take(void *to, const struct eg_frame *frame, const char *interface) {
     struct eg_source *source = to;
     struct eg_builder *rows = source->rows;
@@ -266,6 +289,7 @@ static bool frame_take(void *to, const struct eg_frame *frame, const char *inter
     eg_put_int(rows, EG_COL(RAW, length), (int64_t)frame->length);
     eg_put_view(rows, EG_COL(RAW, payload), eg_span(copy, frame->payload.size));
     if (source->name_index >= 0) eg_put_int(rows, EG_COL(RAW, interface), source->name_index);
+    if (source->keeper.frame) frame_keep(source, frame, interface);
     eg_builder_row(rows, 1);
     return !batch_full(source);
 }

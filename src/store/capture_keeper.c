@@ -25,10 +25,10 @@
 #define TRIES 1000   /* for a name that is free */
 
 /* One capture that is being read, or was since the last commit. */
-struct kept {
+struct eg_kept {
     struct eg_keeper *keeper;
     struct eg_journal_capture line; /* name and place are ours */
-    struct kept *next;
+    struct eg_kept *next;
     /* of a copy */
     int fd;     /* -1: closed, or a link */
     char *path; /* where it stands now: as .tmp until its first commit */
@@ -45,7 +45,7 @@ struct kept {
 struct eg_keeper {
     struct eg_dataset *ds;
     struct eg_keep_rule rule;
-    struct kept *list;
+    struct eg_kept *list;
     uint64_t names; /* given to what has no identity */
     struct eg_keep_account account;
 };
@@ -70,7 +70,7 @@ void eg_keeper_account(const struct eg_keeper *keeper, struct eg_keep_account *o
 
 /* ---- the copy's bytes ---- */
 
-static void kept_close(struct kept *kept) {
+static void kept_close(struct eg_kept *kept) {
     if (kept->fd >= 0) close(kept->fd);
     kept->fd = -1;
     eg_seekable_writer_free(kept->writer);
@@ -78,7 +78,7 @@ static void kept_close(struct kept *kept) {
 }
 
 /* Directories that only this copy needed go with it. */
-static void copy_remove(struct kept *kept) {
+static void copy_remove(struct eg_kept *kept) {
     size_t root = strlen(kept->keeper->ds->path);
     unlink(kept->path);
     for (char *slash; (slash = strrchr(kept->path, '/')) && (size_t)(slash - kept->path) > root;) {
@@ -87,7 +87,7 @@ static void copy_remove(struct kept *kept) {
     }
 }
 
-static void kept_free(struct kept *kept) {
+static void kept_free(struct eg_kept *kept) {
     kept_close(kept);
     /* once the commit may be decided, the file is for recovery to name */
     if (kept->path && !kept->named && !kept->keeper->ds->unsettled) copy_remove(kept);
@@ -99,7 +99,7 @@ static void kept_free(struct kept *kept) {
 
 void eg_keeper_free(struct eg_keeper *keeper) {
     if (!keeper) return;
-    for (struct kept *kept = keeper->list, *next; kept; kept = next) {
+    for (struct eg_kept *kept = keeper->list, *next; kept; kept = next) {
         next = kept->next;
         kept_free(kept);
     }
@@ -107,7 +107,7 @@ void eg_keeper_free(struct eg_keeper *keeper) {
 }
 
 static enum eg_status copy_put(void *to, const void *bytes, size_t size, struct eg_error *err) {
-    struct kept *kept = to;
+    struct eg_kept *kept = to;
     const uint8_t *from = bytes;
     for (size_t done = 0; done < size;) {
         ssize_t count = write(kept->fd, from + done, size - done);
@@ -119,14 +119,14 @@ static enum eg_status copy_put(void *to, const void *bytes, size_t size, struct 
     return EG_OK;
 }
 
-static void trouble_note(struct kept *kept, enum eg_status status, const struct eg_error *err) {
+static void trouble_note(struct eg_kept *kept, enum eg_status status, const struct eg_error *err) {
     if (status >= 0 || kept->trouble.status < 0) return;
     kept->trouble = *err;
     kept->trouble.status = status;
 }
 
 static void on_bytes(void *to, uint64_t offset, const void *bytes, size_t size) {
-    struct kept *kept = to;
+    struct eg_kept *kept = to;
     struct eg_error err = {0};
     if (kept->fd < 0 || kept->trouble.status < 0 || offset + size <= kept->skip) return;
     size_t known = offset < kept->skip ? (size_t)(kept->skip - offset) : 0;
@@ -137,7 +137,7 @@ static void on_bytes(void *to, uint64_t offset, const void *bytes, size_t size) 
 }
 
 /* Everything given so far is in the file, on disk; the line says how it was seen there. */
-static enum eg_status copy_settle(struct kept *kept, struct eg_error *err) {
+static enum eg_status copy_settle(struct eg_kept *kept, struct eg_error *err) {
     struct stat about;
     if (kept->fd < 0 || kept->trouble.status < 0) return EG_OK;
     if (kept->writer) EG_TRY(eg_seekable_table(kept->writer, err));
@@ -150,7 +150,7 @@ static enum eg_status copy_settle(struct kept *kept, struct eg_error *err) {
 
 static enum eg_status on_reached(void *to, const struct eg_file_reach *reach,
                                  struct eg_error *err) {
-    struct kept *kept = to;
+    struct eg_kept *kept = to;
     if (kept->trouble.status < 0) {
         if (err) *err = kept->trouble;
         return kept->trouble.status;
@@ -166,7 +166,7 @@ static enum eg_status on_reached(void *to, const struct eg_file_reach *reach,
 
 /* Many inputs wait for one commit: their descriptors need not. */
 static void on_closed(void *to) {
-    struct kept *kept = to;
+    struct eg_kept *kept = to;
     struct eg_error err = {0};
     if (kept->reached) trouble_note(kept, copy_settle(kept, &err), &err);
     kept_close(kept);
@@ -215,12 +215,12 @@ static void place_make(struct eg_strbuf *to, const struct eg_file_facts *facts, 
 
 static bool name_taken(const struct eg_keeper *keeper, const char *name) {
     if (eg_journal_capture(&keeper->ds->journal, name)) return true;
-    for (const struct kept *kept = keeper->list; kept; kept = kept->next)
+    for (const struct eg_kept *kept = keeper->list; kept; kept = kept->next)
         if (kept->line.name && strcmp(kept->line.name, name) == 0) return true;
     return false;
 }
 
-static enum eg_status copy_name(struct eg_keeper *keeper, struct kept *kept,
+static enum eg_status copy_name(struct eg_keeper *keeper, struct eg_kept *kept,
                                 const struct eg_file_facts *facts, bool packed,
                                 struct eg_error *err) {
     char stem[STEM_MAX];
@@ -263,7 +263,7 @@ static const struct eg_journal_capture *known_find(const struct eg_keeper *keepe
     return NULL;
 }
 
-static enum eg_status link_take(struct eg_keeper *keeper, struct kept *kept,
+static enum eg_status link_take(struct eg_keeper *keeper, struct eg_kept *kept,
                                 const struct eg_file_facts *facts, struct eg_error *err) {
     char *place = realpath(facts->name, NULL);
     if (!place) return eg_fail_errno(err, errno, "cannot find the place of %s", facts->name);
@@ -292,13 +292,13 @@ static enum eg_status link_take(struct eg_keeper *keeper, struct kept *kept,
     return EG_OK;
 }
 
-static enum eg_status writer_make(struct kept *kept, struct eg_error *err) {
+static enum eg_status writer_make(struct eg_kept *kept, struct eg_error *err) {
     struct eg_seekable_out out = {copy_put, kept};
     return eg_seekable_writer_new(&kept->writer, &out, err);
 }
 
 /* Opens a copy that was registered, to go on behind what was. EG_END: that cannot be done. */
-static enum eg_status copy_resume(struct eg_keeper *keeper, struct kept *kept,
+static enum eg_status copy_resume(struct eg_keeper *keeper, struct eg_kept *kept,
                                   const struct eg_journal_capture *known, struct eg_error *err) {
     struct stat about;
     struct eg_seekable *held = NULL;
@@ -328,7 +328,7 @@ static enum eg_status copy_resume(struct eg_keeper *keeper, struct kept *kept,
     return status;
 }
 
-static enum eg_status copy_create(struct eg_keeper *keeper, struct kept *kept,
+static enum eg_status copy_create(struct eg_keeper *keeper, struct eg_kept *kept,
                                   const struct eg_file_facts *facts, struct eg_error *err) {
     bool packed = facts->packing != EG_PACKING_NONE;
     EG_TRY(copy_name(keeper, kept, facts, packed, err));
@@ -351,7 +351,7 @@ static enum eg_status copy_create(struct eg_keeper *keeper, struct kept *kept,
     return packed ? writer_make(kept, err) : EG_OK;
 }
 
-static void copy_forget(struct kept *kept) {
+static void copy_forget(struct eg_kept *kept) {
     kept_close(kept);
     eg_free(kept->path);
     eg_free(kept->line.name);
@@ -361,7 +361,7 @@ static void copy_forget(struct kept *kept) {
     kept->skip = kept->told_bytes = kept->told_stored = 0;
 }
 
-static enum eg_status copy_take(struct eg_keeper *keeper, struct kept *kept,
+static enum eg_status copy_take(struct eg_keeper *keeper, struct eg_kept *kept,
                                 const struct eg_file_facts *facts, struct eg_error *err) {
     EG_TRY(eg_dataset_ready(keeper->ds, err));
     const struct eg_journal_capture *known = known_find(keeper, facts, true, NULL);
@@ -388,7 +388,7 @@ enum eg_status eg_keeper_take(struct eg_keeper *keeper, struct eg_source *source
                        "%s cannot be pointed to, since it can be read only once: --keep copy keeps "
                        "it, --keep none does without",
                        facts.name);
-    struct kept *kept = eg_calloc(1, sizeof *kept);
+    struct eg_kept *kept = eg_calloc(1, sizeof *kept);
     if (!kept) return no_memory(err);
     kept->keeper = keeper;
     kept->fd = -1;
@@ -411,6 +411,41 @@ enum eg_status eg_keeper_take(struct eg_keeper *keeper, struct eg_source *source
     return EG_OK;
 }
 
+/* ---- captures that are made ---- */
+
+enum eg_status eg_keeper_make(struct eg_keeper *keeper, const char *stem, int64_t first_us,
+                              int32_t link_type, struct eg_kept **out, struct eg_error *err) {
+    struct eg_file_facts facts = {.name = stem, .ending = ".pcap", .first_us = first_us};
+    EG_TRY(eg_dataset_ready(keeper->ds, err));
+    struct eg_kept *kept = eg_calloc(1, sizeof *kept);
+    if (!kept) return no_memory(err);
+    kept->keeper = keeper;
+    kept->fd = -1;
+    kept->line.copy = true;
+    kept->line.link_type = link_type;
+    enum eg_status status = copy_create(keeper, kept, &facts, err);
+    if (status < 0) {
+        kept_free(kept);
+        return status;
+    }
+    kept->next = keeper->list;
+    keeper->list = *out = kept;
+    return EG_OK;
+}
+
+const char *eg_kept_name(const struct eg_kept *kept) { return kept->line.name; }
+
+void eg_kept_write(struct eg_kept *kept, const void *bytes, size_t size) {
+    on_bytes(kept, kept->written, bytes, size);
+}
+
+enum eg_status eg_kept_reach(struct eg_kept *kept, const struct eg_file_reach *reach,
+                             struct eg_error *err) {
+    return on_reached(kept, reach, err);
+}
+
+void eg_kept_close(struct eg_kept *kept) { on_closed(kept); }
+
 /* ---- commits ---- */
 
 /* Now, but in any case later than what is registered under that name: a clock may be set back. */
@@ -422,14 +457,14 @@ static int64_t line_time(const struct eg_dataset *ds, const char *name) {
 }
 
 bool eg_keeper_waits(const struct eg_keeper *keeper) {
-    for (const struct kept *kept = keeper->list; kept; kept = kept->next)
+    for (const struct eg_kept *kept = keeper->list; kept; kept = kept->next)
         if (kept->reached && kept->line.packets) return true;
     return false;
 }
 
 /* One that is not open may have been removed by expiry, since all its rows were; rows that would point
  * into it now must not be committed. */
-static enum eg_status copy_check(const struct kept *kept, struct eg_error *err) {
+static enum eg_status copy_check(const struct eg_kept *kept, struct eg_error *err) {
     if (!kept->line.copy || kept->fd >= 0 || access(kept->path, F_OK) == 0) return EG_OK;
     return eg_fail(err, EG_E_IO,
                    "%s was removed while packets were added to it: nothing of this step is kept; "
@@ -440,7 +475,7 @@ static enum eg_status copy_check(const struct kept *kept, struct eg_error *err) 
 enum eg_status eg_keeper_lines(struct eg_keeper *keeper, struct eg_journal *lines,
                                struct eg_error *err) {
     struct eg_dataset *ds = keeper->ds;
-    for (struct kept *kept = keeper->list; kept; kept = kept->next) {
+    for (struct eg_kept *kept = keeper->list; kept; kept = kept->next) {
         if (!kept->reached || !kept->line.packets) continue;
         EG_TRY(copy_settle(kept, err));
         EG_TRY(copy_check(kept, err));
@@ -454,7 +489,7 @@ enum eg_status eg_keeper_lines(struct eg_keeper *keeper, struct eg_journal *line
     return EG_OK;
 }
 
-static void account_add(struct eg_keeper *keeper, struct kept *kept) {
+static void account_add(struct eg_keeper *keeper, struct eg_kept *kept) {
     struct eg_keep_account *to = &keeper->account;
     if (!kept->counted) *(kept->line.copy ? &to->copied : &to->linked) += 1;
     kept->counted = true;
@@ -466,7 +501,7 @@ static void account_add(struct eg_keeper *keeper, struct kept *kept) {
 }
 
 /* Its commit gave it its name. Without memory to remember that, nothing is looked up by it. */
-static void name_note(struct kept *kept) {
+static void name_note(struct eg_kept *kept) {
     char *path = kept->line.copy && !kept->named
                      ? eg_path_join(kept->keeper->ds->path, kept->line.place)
                      : NULL;
@@ -477,7 +512,7 @@ static void name_note(struct kept *kept) {
 }
 
 void eg_keeper_committed(struct eg_keeper *keeper) {
-    for (struct kept **at = &keeper->list, *kept; (kept = *at);) {
+    for (struct eg_kept **at = &keeper->list, *kept; (kept = *at);) {
         if (kept->reached && kept->line.packets) {
             account_add(keeper, kept);
             name_note(kept);

@@ -26,6 +26,24 @@ void eg_keeper_free(struct eg_keeper *);
 /* For eg_scan_request.keep_source; the source is of the type `file`. */
 EG_MUST_CHECK enum eg_status eg_keeper_take(struct eg_keeper *, struct eg_source *, char *file,
                                             size_t room, struct eg_error *err);
+/* ---- captures that are made, not read ---- */
+
+struct eg_kept;
+struct eg_file_reach;
+/* A new copy, as it comes, named after `stem` and the day of `first_us`. The keeper owns it. */
+EG_MUST_CHECK enum eg_status eg_keeper_make(struct eg_keeper *, const char *stem, int64_t first_us,
+                                            int32_t link_type, struct eg_kept **out,
+                                            struct eg_error *err);
+const char *eg_kept_name(const struct eg_kept *);
+/* At its end. What goes wrong is told by eg_kept_reach, and all that follows. */
+void eg_kept_write(struct eg_kept *, const void *bytes, size_t size);
+/* What stands in it now belongs to the next commit. */
+EG_MUST_CHECK enum eg_status eg_kept_reach(struct eg_kept *, const struct eg_file_reach *,
+                                           struct eg_error *err);
+void eg_kept_close(struct eg_kept *); /* the last call */
+
+/* ---- commits ---- */
+
 /* Whether there is something to commit. */
 bool eg_keeper_waits(const struct eg_keeper *);
 /* Makes durable what was reached since the last commit, and adds a line for each capture to `lines`.

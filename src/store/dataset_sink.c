@@ -5,7 +5,8 @@
 
 #include "base/alloc.h"
 #include "engine/engine.h"
-#include "store/capture_keeper.h"
+#include "source/iface.h"
+#include "store/capture_live.h"
 #include "store/dataset.h"
 #include "store/journal.h"
 #include "store/split.h"
@@ -30,6 +31,7 @@ struct eg_sink {
     const struct eg_env *env;
     struct eg_dataset *dataset;
     struct eg_keeper *keeper;     /* of the captures that are read; NULL: they are not kept */
+    struct eg_live *live;         /* of the frames of interfaces; NULL: likewise */
     struct eg_parquet_crew *crew; /* made by the first flush that has rows */
     struct partition *partitions;
     uint32_t partition_count, partition_room;
@@ -263,6 +265,7 @@ static enum eg_status sink_flush(struct eg_sink *sink, const struct eg_position 
     struct eg_error own = {0};
     if (!err) err = &own;
     EG_TRY(write_quarantine(sink, err));
+    if (sink->live) EG_TRY(eg_live_settle(sink->live, err));
     struct eg_journal captures = {0};
     struct eg_commit *commit = NULL;
     bool keeps = sink->keeper && eg_keeper_waits(sink->keeper);
@@ -296,6 +299,7 @@ static void sink_close(struct eg_sink *sink) {
     eg_tally_reset(&sink->new_quarantine);
     eg_tally_reset(&sink->quarantine);
     eg_parquet_crew_free(sink->crew);
+    eg_live_free(sink->live);
     eg_keeper_free(sink->keeper);
     eg_dataset_close(sink->dataset);
     eg_free(sink);
@@ -319,6 +323,16 @@ enum eg_status eg_dataset_sink_take(void *of, struct eg_source *source, char *fi
                                     struct eg_error *err) {
     struct eg_sink *sink = of;
     return sink->keeper ? eg_keeper_take(sink->keeper, source, file, room, err) : EG_OK;
+}
+
+enum eg_status eg_dataset_sink_record(void *of, struct eg_source *source, char *file, size_t room,
+                                      struct eg_error *err) {
+    (void)file, (void)room; /* the rows say it themselves */
+    struct eg_sink *sink = of;
+    if (!sink->keeper || sink->live) return EG_OK;
+    EG_TRY(eg_live_new(&sink->live, sink->keeper, sink->env, err));
+    eg_iface_keep(source, &(struct eg_iface_keeper){eg_live_frame, sink->live});
+    return EG_OK;
 }
 
 void eg_dataset_sink_kept(const struct eg_sink *sink, struct eg_keep_account *out) {

@@ -21,6 +21,9 @@ EG_MUST_CHECK enum eg_status eg_dataset_sink_keep(struct eg_sink *, const struct
 /* For eg_scan_request.keep_source, with the open sink as `keep_to`; the source is `file`. */
 EG_MUST_CHECK enum eg_status eg_dataset_sink_take(void *sink, struct eg_source *, char *file,
                                                   size_t room, struct eg_error *err);
+/* The same where the source is `iface`: its frames are kept below captures/. */
+EG_MUST_CHECK enum eg_status eg_dataset_sink_record(void *sink, struct eg_source *, char *file,
+                                                    size_t room, struct eg_error *err);
 /* What was kept since it was opened. */
 void eg_dataset_sink_kept(const struct eg_sink *, struct eg_keep_account *out);
 /* Between two runs of the pump: gives the locks of all sources back, and drops what a run that failed

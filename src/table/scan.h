@@ -62,10 +62,10 @@ struct eg_scan_request {
                                    struct eg_position **news, size_t *news_count,
                                    struct eg_error *);
     void *claim_to;
-    /* Called once for every input without a live end that is read for rows of `packets`, after
-     * claim_source and before the first next(): the source may be told to pass on what it reads, and
-     * the answer is what rows call the input. `file` holds its URI before the call. A failure ends
-     * the scan, as that of claim_source. NULL: rows call it by its URI. */
+    /* Called once for every input that is read for rows of `packets`, after claim_source and before
+     * the first next(): the source may be told to pass on what it reads, and the answer is what rows
+     * call the input. `file` holds its URI before the call. A live source's rows say themselves what
+     * they are in. A failure ends the scan, as that of claim_source. NULL: rows call it by its URI. */
     enum eg_status (*keep_source)(void *to, struct eg_source *, char *file, size_t room,
                                   struct eg_error *);
     void *keep_to;

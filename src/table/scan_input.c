@@ -230,7 +230,7 @@ enum eg_status egi_input_begin(struct egi_input *input, const struct egi_known *
                                bool *refused, struct eg_error *err) {
     const struct eg_scan_request *request = input->request;
     *refused = false;
-    if (request->keep_source && !input->plan.live && gives_packets(input)) {
+    if (request->keep_source && gives_packets(input)) {
         char file[FILE_NAME_MAX];
         snprintf(file, sizeof file, "%s", input->name);
         enum eg_status status =

@@ -206,9 +206,9 @@ static void put_same_name(struct eg_builder *rows, uint32_t column, uint32_t cou
     for (uint32_t k = 0; slots && k < count; k++) slots[k] = index;
 }
 
-static void put_interfaces(struct eg_builder *rows, const struct block *block, uint32_t from,
-                           uint32_t count) {
-    const uint32_t column = EG_COL(PACKETS, interface), raw = EG_COL(RAW, interface);
+/* Names that the raw rows have. */
+static void put_names(struct eg_builder *rows, const struct block *block, uint32_t from,
+                      uint32_t count, uint32_t raw, uint32_t column) {
     if (!eg_builder_wants(rows, column) || !raw_column(block, raw)->values) return;
     int32_t *slots = eg_builder_slots(rows, column, count);
     if (!slots) return;
@@ -262,7 +262,8 @@ static void put_rows(const struct eg_extract *extract, struct eg_builder *rows,
     put_i64(rows, block, from, count, EG_COL(RAW, length), EG_COL(PACKETS, length));
     put_i64(rows, block, from, count, EG_COL(RAW, offset), EG_COL(PACKETS, offset));
     put_frame_facts(rows, block, from, count);
-    put_interfaces(rows, block, from, count);
+    put_names(rows, block, from, count, EG_COL(RAW, interface), EG_COL(PACKETS, interface));
+    put_names(rows, block, from, count, EG_COL(RAW, file), EG_COL(PACKETS, file));
     put_same_name(rows, EG_COL(PACKETS, file), count, extract->input_name);
     put_same_name(rows, EG_COL(PACKETS, source), count, "packet");
     for (size_t i = 0; i < LAYER_COLUMNS; i++)

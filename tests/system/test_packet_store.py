@@ -13,6 +13,7 @@ import subprocess
 
 import duckdb
 import pytest
+from lone_wire import wait_for, wire  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EARLGREY = ROOT / "build" / os.environ.get("EG_PRESET", "release") / "earlgrey"
@@ -185,6 +186,73 @@ def test_rebuilt_from_the_parquet_files(earlgrey, tmp_path):
     shutil.rmtree(tmp_path / "data" / "_earlgrey" / "commits")
     earlgrey.ok("doctor", "-d", "data", "--rebuild")
     assert captures(earlgrey, "data") == before and len(before) == 2
+
+
+# ---- interfaces ----
+
+def expect_frames(dataset, sent):
+    """Each row's packet stands at its place; together they are what was sent, in order."""
+    held, frames = {}, []
+    for file, offset, captured in duckdb.sql(
+            f"""select file, "offset", captured from read_parquet('{dataset}/packets/*/*/*.parquet') """).fetchall():
+        data = held.setdefault(file, (dataset / file).read_bytes())
+        seconds, ns, length, _ = struct.unpack_from("<IIII", data, offset)
+        assert length == captured
+        frames.append(((seconds, ns), data[offset + 16:offset + 16 + length]))
+    assert [frame for _, frame in sorted(frames)] == sent
+
+
+def frames_of(capture):
+    """The frames of a little-endian pcap file."""
+    data, at, frames = capture.read_bytes(), 24, []
+    while at < len(data):
+        length = struct.unpack_from("<I", data, at + 8)[0]
+        frames.append(data[at + 16:at + 16 + length])
+        at += 16 + length
+    return frames
+
+
+def test_an_interface(earlgrey, wire, tmp_path, packets):
+    run = wire.start(EARLGREY, "ingest", "iface:eg1", "--keep", "copy", "--interval", "200ms", "-d", tmp_path / "data",
+                     stderr=subprocess.PIPE)
+    try:
+        assert "capturing on" in run.stderr.readline()
+        wire.replay(packets[0], "--pps=20000")
+        run.send_signal(signal.SIGTERM)
+        _, told = run.communicate(timeout=30)
+    finally:
+        run.kill()
+    assert run.returncode == 0 and "captures             1 copied" in told, told
+    sent = frames_of(packets[0])
+    expect_frames(tmp_path / "data", sent)
+    (kept,) = captures(earlgrey, "data")
+    assert kept["packets"] == len(sent) and kept["state"] == "unchanged" and "/eg1-2" in kept["capture"]
+    assert earlgrey.run("doctor", "-d", "data").returncode == 0
+    read = subprocess.run(["tcpdump", "-r", kept["place"], "--count"], capture_output=True, text=True, check=True).stdout
+    assert int(read.split()[0]) == len(sent)
+
+
+def test_an_interface_killed(earlgrey, wire, tmp_path, packets):
+    dataset = tmp_path / "data"
+    for turn in range(3):
+        run = wire.start(EARLGREY, "ingest", "iface:eg1", "--keep", "copy", "--interval", "100ms", "-d", dataset,
+                         stderr=subprocess.PIPE)
+        try:
+            assert "capturing on" in run.stderr.readline()
+            wire.replay(packets[0], "--pps=20000", "--limit=8000")
+            wait_for(lambda: len(list(dataset.glob("packets/*/*/*.parquet"))) > turn)
+        finally:
+            run.kill()
+            run.communicate()
+    sent = frames_of(packets[0])
+    held = {}
+    seen = rows(dataset)
+    for file, offset, captured in seen:
+        data = held.setdefault(file, (dataset / file).read_bytes())
+        assert struct.unpack_from("<I", data, offset + 8)[0] == captured
+        assert data[offset + 16:offset + 16 + captured] in sent
+    assert len(seen) > 1000 and len(held) == len(captures(earlgrey, "data"))
+    assert all(c["state"] == "unchanged" for c in captures(earlgrey, "data"))
 
 
 # ---- kills ----
