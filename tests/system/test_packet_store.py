@@ -222,14 +222,16 @@ def test_an_interface(earlgrey, wire, tmp_path, packets):
         _, told = run.communicate(timeout=30)
     finally:
         run.kill()
-    assert run.returncode == 0 and "captures             1 copied" in told, told
+    assert run.returncode == 0 and " copied, " in told, told
     sent = frames_of(packets[0])
     expect_frames(tmp_path / "data", sent)
-    (kept,) = captures(earlgrey, "data")
-    assert kept["packets"] == len(sent) and kept["state"] == "unchanged" and "/eg1-2" in kept["capture"]
+    kept = captures(earlgrey, "data")
+    assert 1 <= len(kept) <= 2  # the hour may end meanwhile
+    assert sum(c["packets"] for c in kept) == len(sent)
+    assert all(c["state"] == "unchanged" and "/eg1-2" in c["capture"] for c in kept)
     assert earlgrey.run("doctor", "-d", "data").returncode == 0
-    read = subprocess.run(["tcpdump", "-r", kept["place"], "--count"], capture_output=True, text=True, check=True).stdout
-    assert int(read.split()[0]) == len(sent)
+    read = [subprocess.run(["tcpdump", "-r", c["place"], "--count"], capture_output=True, text=True, check=True).stdout for c in kept]
+    assert sum(int(text.split()[0]) for text in read) == len(sent)
 
 
 def test_an_interface_killed(earlgrey, wire, tmp_path, packets):
