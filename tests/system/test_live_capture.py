@@ -263,3 +263,31 @@ def test_ingest_fills_a_dataset_and_records(wire, earlgrey, packets, tmp_path):
     assert packets_in(files) == 20000
     rows = earlgrey.rows("sql", "-d", data, "select interface, count(*) as n from packets group by all order by all")
     assert [(row["interface"], int(row["n"])) for row in rows] == [("eg0", 10000), ("eg1", 10000)]
+
+
+def test_idle_flows_come_out(wire, earlgrey, packets, tmp_path):
+    """Packets become flows while capturing goes on, also when no further packet comes that would tell
+    the time; and the sums are those of the packets."""
+    data = tmp_path / "data"
+    log = tempfile.TemporaryFile("w+")
+    run = wire.start(EARLGREY, "ingest", "iface:eg1", "-d", data, "--json", "--interval", "300ms", "--idle", "500ms",
+                     stderr=log)
+
+    def said():
+        log.seek(0)
+        return log.read()
+
+    def metered():
+        done = earlgrey.run("sql", "-q", "-d", data, "select coalesce(sum(packets), 0) as n from flows", "--json")
+        return int(json.loads(done.stdout)[0]["n"]) if done.returncode == 0 else 0
+    wait_for(lambda: "capturing on" in said())
+    wire.replay(packets[0], "--pps=20000", "--limit=5000")
+    wait_for(lambda: metered() == 5000, 30)
+    assert run.poll() is None, said()
+    wire.replay(packets[0], "--pps=20000", "--limit=1000")
+    time.sleep(0.5)
+    run.send_signal(signal.SIGTERM)  # what is open comes out at the end
+    account = json.loads(run.communicate(timeout=60)[0])
+    assert run.returncode == 0, said()
+    assert account["kept"]["packets"] == 6000 == metered()
+    assert account["flows"]["packet"] == account["kept"]["flows"] > 0
