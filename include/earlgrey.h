@@ -186,6 +186,7 @@ struct eg_reader_options {
     uint32_t netflow_port_count;
     uint32_t batch_rows;         /* 0: 4096 */
     enum eg_arrow_style style;
+    bool metered; /* flows: metered from the packets, instead of those out of exports */
 };
 
 /* Opens captures (pcap, pcapng; plain or gzip, zstd, lz4, xz) for reading.

@@ -70,8 +70,10 @@ static enum eg_status reader_begin(struct eg_reader *reader, const char *const *
                                    struct eg_error *err) {
     struct eg_env env = eg_env_plain;
     if (options->batch_rows) env.batch_rows = options->batch_rows;
-    const struct eg_stage *extract = eg_registry_find(
-        EG_STAGE_extract, options->table == EG_TABLE_FLOWS ? "exports" : "packets");
+    const char *name = options->table != EG_TABLE_FLOWS ? "packets"
+                       : options->metered               ? "metered"
+                                                        : "exports";
+    const struct eg_stage *extract = eg_registry_find(EG_STAGE_extract, name);
     EG_ASSERT(extract && extract->type);
     EG_TRY(columns_choose(reader->table, options, &reader->columns, err));
     if (options->filter)

@@ -27,7 +27,7 @@ class Options(ctypes.Structure):
                 ("column_count", ctypes.c_uint32), ("filter", ctypes.c_char_p),
                 ("netflow_ports", ctypes.POINTER(ctypes.c_uint16)),
                 ("netflow_port_count", ctypes.c_uint32), ("batch_rows", ctypes.c_uint32),
-                ("style", ctypes.c_int)]
+                ("style", ctypes.c_int), ("metered", ctypes.c_bool)]
 
 
 class Stream(ctypes.Structure):

@@ -96,6 +96,13 @@ static void flows_and_packets(void **state) {
     assert_int_equal(sums.bytes, expected);
     options.table = EG_TABLE_PACKETS;
     assert_int_equal(read_paths(paths, 2, &options).rows, 150);
+    options.table = EG_TABLE_FLOWS;
+    options.metered = true; /* the exports are packets of one exporter to one collector */
+    sums = read_paths(paths, 2, &options);
+    assert_in_range(sums.rows, 2, 20);
+    assert_int_equal(sums.columns, all);
+    assert_true(sums.bytes > 150 * 144);
+    options.table = EG_TABLE_PACKETS;
     options.style = EG_ARROW_NATIVE;
     options.batch_rows = 7;
     sums = read_paths(paths, 2, &options);
