@@ -23,7 +23,7 @@ struct eg_ingest_options {
     struct eg_text_list netflow_port;
     const char *format;
     bool json;
-    int64_t threads, round_bytes, interval_us;
+    int64_t threads, round_bytes, interval_us, forget_us;
     /* directories */
     bool follow, once, latest_first, flat;
     int64_t every_us, files_max;

@@ -287,6 +287,11 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
         if (group->kind == EG_GROUP_FILES) run.env.cancel = run.env.drain;
     }
     EG_TRY(eg_book_new(&run.book, err));
+    if (in->live) {
+        struct eg_book_limits limits = eg_book_limits_usual;
+        limits.silent_us = in->options->forget_us;
+        eg_book_limit(run.book, &limits);
+    }
     enum eg_status status = eg_ingest_rules(run.book, &in->options->sampling, err);
     if (status >= 0 && in->live) eg_ingest_book_restore(in, group, run.book);
     if (status < 0)

@@ -112,6 +112,7 @@ static struct exporter *exporter_new(struct eg_book *book, const struct eg_book_
     x->node.hash = exporter_hash(key);
     x->address = key->exporter;
     x->port = key->port;
+    x->last_us = INT64_MIN;
     ring_append(&book->pool, &x->pool);
     for (int i = 0; i < KEPT_KINDS; i++) ring_init(&x->entries[i]);
     ring_init(&x->held);
@@ -400,6 +401,7 @@ enum eg_status eg_book_new(struct eg_book **out, struct eg_error *err) {
     book->limits = eg_book_limits_usual;
     book->stays.next = book->stays.before = &book->stays;
     ring_init(&book->pool);
+    ring_init(&book->known);
     ring_init(&book->retired);
     ring_init(&book->held[0]);
     ring_init(&book->held[1]);

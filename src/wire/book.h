@@ -27,6 +27,7 @@ struct eg_book_limits {
     uint64_t held_bytes;          /* of all; unknown exporters have a quarter of it */
     int64_t held_us;              /* for so long, by the clock of the datagrams */
     uint64_t retired_bytes;       /* versions that are kept for datagrams not decoded yet */
+    int64_t silent_us; /* a known exporter that was silent for longer is forgotten; 0: never */
 };
 extern const struct eg_book_limits eg_book_limits_usual;
 

@@ -66,7 +66,8 @@ struct exporter {
     uint32_t templates;         /* in force */
     uint64_t bytes[KEPT_KINDS]; /* of what is in force */
     uint64_t held_bytes;
-    struct ring pool;                /* unknown ones, the longest silent first */
+    int64_t last_us;                 /* when a known one was last heard */
+    struct ring pool;                /* unknown, or known ones, the longest silent first */
     struct ring entries[KEPT_KINDS]; /* in force, the least recently used first */
     struct ring held;                /* oldest first */
 };
@@ -134,7 +135,7 @@ struct eg_book {
     uint64_t at;
     struct eg_book_stay stays;
     struct table exporters, streams, entries;
-    struct ring pool;
+    struct ring pool, known;
     struct ring retired; /* in the order of their `until` */
     struct ring held[2]; /* of unknown and known exporters */
     struct ring ripe[2]; /* of flows, of options */
@@ -189,6 +190,13 @@ static inline enum kept kept_as(enum eg_fact_kind kind) {
 void book_charge(struct eg_book *, struct exporter *, enum kept, int64_t bytes);
 /* Makes the exporter known, where there is room. */
 void book_trust(struct eg_book *, struct exporter *);
+/* A known exporter was heard. */
+static inline void book_heard(struct eg_book *book, struct exporter *x, int64_t time_us) {
+    x->last_us = time_us;
+    ring_touch(&book->known, &x->pool);
+}
+/* Forgets known exporters that were silent for too long. */
+void book_age(struct eg_book *, const struct eg_book_moment *);
 /* Frees what stands beyond the limits, `newest` last. */
 void book_enforce(struct eg_book *, const struct eg_book_moment *, struct entry *newest);
 

@@ -83,6 +83,7 @@ static void count_unlearned(const struct eg_book_moment *m, enum eg_status why) 
 }
 
 static void define(struct eg_book *book, const struct eg_book_moment *m, struct eg_template *t) {
+    book_age(book, m);
     struct entry *e = book_entry_new(book, m, EG_FACT_TEMPLATE, t->id);
     if (e && !t->options)
         learned(e->stream, EG_FACT_KINDS, t->id); /* it were rows that were missed */
@@ -154,6 +155,7 @@ const struct eg_template *eg_book_use(struct eg_book *book, const struct eg_book
         struct exporter *x = e->stream->exporter;
         ring_touch(&x->entries[KEPT_TEMPLATES], &e->recent);
         if (!x->known) book_trust(book, x);
+        if (x->known) book_heard(book, x, m->datagram->time_us);
         e->newest->used = true;
         found = e->newest->template;
     }

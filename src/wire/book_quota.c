@@ -25,6 +25,7 @@ void book_trust(struct eg_book *book, struct exporter *x) {
     x->known = true;
     book->known_count++;
     ring_remove(&x->pool);
+    ring_append(&book->known, &x->pool);
 }
 
 static void count(const struct eg_book_moment *m, const struct stream *s, enum eg_cause cause) {
@@ -60,6 +61,36 @@ static void evict_exporter(struct eg_book *book, const struct eg_book_moment *m,
     if (--x->streams) return; /* versions that are still asked for point to it */
     table_remove(&book->exporters, &x->node);
     eg_free(x);
+}
+
+/* Its templates and facts end; it may come again as a stranger. */
+static void forget(struct eg_book *book, const struct eg_book_moment *m, struct exporter *x) {
+    x->streams++; /* stays until all of it is gone */
+    while (!ring_empty(&x->held))
+        book_held_drop(book, RING_ITEM(x->held.next, struct held, of_exporter), m->tally);
+    for (int kept = 0; kept < KEPT_KINDS; kept++)
+        while (!ring_empty(&x->entries[kept])) {
+            atomic_fetch_add_explicit(&book->changes, 1, memory_order_release);
+            book_entry_end(book, RING_ITEM(x->entries[kept].next, struct entry, recent), m->place);
+        }
+    x->known = false;
+    book->known_count--;
+    ring_remove(&x->pool);
+    ring_append(&book->pool, &x->pool);
+    if (--x->streams) return; /* versions that are still asked for point to it */
+    ring_remove(&x->pool);
+    table_remove(&book->exporters, &x->node);
+    eg_free(x);
+}
+
+void book_age(struct eg_book *book, const struct eg_book_moment *m) {
+    int64_t now = m->datagram->time_us, limit = book->limits.silent_us;
+    while (limit && now != INT64_MIN && !ring_empty(&book->known)) {
+        struct exporter *x = RING_ITEM(book->known.next, struct exporter, pool);
+        bool old = x->last_us != INT64_MIN && now - limit > x->last_us;
+        if (!old) return;
+        forget(book, m, x);
+    }
 }
 
 void book_enforce(struct eg_book *book, const struct eg_book_moment *m, struct entry *newest) {

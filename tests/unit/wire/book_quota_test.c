@@ -91,8 +91,49 @@ static void only_so_many_become_known(void **state) {
     scene_end(&s);
 }
 
+/* One that was silent for too long goes, quietly; one that was heard stays, and so does what is still
+ * asked for. */
+static void the_long_silent_are_forgotten(void **state) {
+    (void)state;
+    struct scene s = scene_new();
+    struct eg_book_limits limits = eg_book_limits_usual;
+    limits.silent_us = 1000000;
+    eg_book_limit(s.book, &limits);
+    struct eg_book_stay stay;
+    eg_book_enter(s.book, &stay);
+    struct eg_book_moment m = next(&s, 1);
+    uint64_t first = m.place;
+    struct eg_book_key silent = m.key;
+    for (uint32_t x = 1; x <= 3; x++) {
+        m = next(&s, x);
+        eg_book_define(s.book, &m, made(256, 1, 4));
+        assert_non_null(eg_book_use(s.book, &m, 256));
+    }
+    eg_book_learn(s.book, &m, EG_FACT_RATE, 0, (struct eg_fact){.number = 10});
+    assert_int_equal(eg_book_usage(s.book).known_exporters, 3);
+    s.datagram.time_us += 600000;
+    m = next(&s, 2);
+    assert_non_null(eg_book_use(s.book, &m, 256));
+    s.datagram.time_us += 600000;
+    m = next(&s, 4);
+    eg_book_define(s.book, &m, made(256, 1, 4));
+    assert_int_equal(eg_book_usage(s.book).known_exporters, 1);
+    assert_int_equal(eg_book_usage(s.book).templates, 2);
+    assert_non_null(find(s.book, &silent, EG_FACT_TEMPLATE, 256, first + (UINT64_C(1) << 16)));
+    m = next(&s, 1);
+    assert_null(eg_book_use(s.book, &m, 256));
+    eg_book_leave(s.book, &stay);
+    assert_int_equal(eg_book_usage(s.book).exporters, 2);
+    eg_book_define(s.book, &m, made(256, 1, 4)); /* it comes again */
+    assert_non_null(eg_book_use(s.book, &m, 256));
+    assert_int_equal(eg_book_usage(s.book).known_exporters, 2);
+    assert_int_equal(counted(&s, EG_CAUSE_template_refused), 0);
+    scene_end(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_long_silent_are_forgotten),
         cmocka_unit_test(the_least_recently_used_one_goes),
         cmocka_unit_test(bytes_count_too),
         cmocka_unit_test(a_flood_of_strangers_drowns_only_strangers),
