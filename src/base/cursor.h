@@ -114,6 +114,32 @@ static inline bool eg_span_copy(struct eg_span s, size_t offset, void *to, size_
     return true;
 }
 
+/* ---- fields of records that follow each other ---- */
+
+/* The same field of each record, checked once for all of them: where one is not inside, all are 0. */
+struct eg_stride {
+    const uint8_t *at;
+    size_t step;
+};
+static inline struct eg_stride eg_stride(struct eg_span s, size_t offset, size_t width, size_t step,
+                                         size_t count) {
+    static const uint8_t zeros[8];
+    if (!count || width > sizeof zeros || !eg_span_has(s, offset, width) ||
+        (count > 1 && step > (s.size - offset - width) / (count - 1)))
+        return (struct eg_stride){zeros, 0};
+    return (struct eg_stride){s.at + offset, step};
+}
+static inline uint8_t eg_stride_u8(struct eg_stride f, size_t k) { return f.at[k * f.step]; }
+static inline uint16_t eg_stride_be16(struct eg_stride f, size_t k) {
+    return eg_load_be16(f.at + k * f.step);
+}
+static inline uint32_t eg_stride_be32(struct eg_stride f, size_t k) {
+    return eg_load_be32(f.at + k * f.step);
+}
+static inline uint64_t eg_stride_be64(struct eg_stride f, size_t k) {
+    return eg_load_be64(f.at + k * f.step);
+}
+
 /* ---- cursor ---- */
 
 static inline struct eg_cursor eg_cursor(const void *at, size_t size) {

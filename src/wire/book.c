@@ -218,6 +218,7 @@ static void version_end(struct eg_book *book, struct entry *e, uint64_t place) {
     if (!entry_in_force(e)) return;
     struct exporter *x = e->stream->exporter;
     if (e->kind == EG_FACT_TEMPLATE) {
+        book->uses++;
         x->templates--;
         book->template_count--;
     }
@@ -233,7 +234,7 @@ static void version_end(struct eg_book *book, struct entry *e, uint64_t place) {
 static void versions_free(struct eg_book *book) {
     uint64_t at = ring_empty(&book->retired)         ? 0
                   : book->stays.next != &book->stays ? book->stays.next->at
-                                                     : book->at + 1;
+                                                     : book_at(book) + 1;
     while (!ring_empty(&book->retired)) {
         struct eg_book_version *v = RING_ITEM(book->retired.next, struct eg_book_version, retired);
         if (atomic_load_explicit(&v->until, memory_order_relaxed) > at << 16) break;
@@ -294,6 +295,7 @@ enum eg_status book_version_add(struct eg_book *book, struct entry *e, uint64_t 
     book_charge(book, x, kept_as(e->kind), v->bytes);
     if (e->stream->in_force++ == 0) book_charge(book, x, KEPT_TEMPLATES, STREAM_BYTES);
     if (t) {
+        book->uses++;
         x->templates++;
         book->template_count++;
     }
@@ -369,15 +371,13 @@ bool eg_book_has_rules(const struct eg_book *book) { return book->rule_count > 0
 /* ---- places, opening and closing ---- */
 
 uint64_t eg_book_next(struct eg_book *book) {
-    pthread_mutex_lock(&book->lock);
-    uint64_t at = ++book->at;
-    pthread_mutex_unlock(&book->lock);
-    return at;
+    book_at_set(book, book_at(book) + 1);
+    return book_at(book);
 }
 
 void eg_book_enter(struct eg_book *book, struct eg_book_stay *stay) {
     pthread_mutex_lock(&book->lock);
-    *stay = (struct eg_book_stay){book->at + 1, &book->stays, book->stays.before};
+    *stay = (struct eg_book_stay){book_at(book) + 1, &book->stays, book->stays.before};
     book->stays.before->next = stay;
     book->stays.before = stay;
     pthread_mutex_unlock(&book->lock);
@@ -409,6 +409,7 @@ enum eg_status eg_book_new(struct eg_book **out, struct eg_error *err) {
     ring_init(&book->ripe[1]);
     ring_init(&book->spilled);
     ring_init(&book->released);
+    atomic_init(&book->at, 0);
     atomic_init(&book->changes, 0);
     atomic_init(&book->kinds, 0);
     *out = book;

@@ -6,9 +6,7 @@
 bool eg_book_surveys(const struct eg_book *book) { return book->surveys; }
 
 uint64_t eg_book_row(struct eg_book *book, uint64_t row) {
-    pthread_mutex_lock(&book->lock);
-    book->at = book_row_place(row) >> 16;
-    pthread_mutex_unlock(&book->lock);
+    book_at_set(book, book_row_place(row) >> 16);
     return book_row_place(row) >> 16;
 }
 
@@ -71,8 +69,8 @@ static const struct eg_template *next_template(struct eg_book *ahead, const stru
 
 /* Where it is put aside again it was put aside for good. */
 static void hold_again(struct eg_book *book, struct held *h, struct eg_tally *tally) {
-    struct eg_book_moment m = {h->key, h->piece.source, book->at << 16 | 0xffff, &h->piece.datagram,
-                               tally};
+    struct eg_book_moment m = {h->key, h->piece.source, book_at(book) << 16 | 0xffff,
+                               &h->piece.datagram, tally};
     h->again = true;
     book_held_add(book, &m, h);
 }

@@ -146,8 +146,9 @@ bool eg_book_ripe(struct eg_book *book, struct eg_datagram *out) {
     if (there) {
         struct held *h = RING_ITEM(ripe->next, struct held, of_all);
         /* of a survey they stay in their row */
-        if (!book->surveys || (book->at & 0xffff) < 0xffff) book->at++;
-        h->piece.datagram.at = book->at;
+        if (!book->surveys || (book_at(book) & 0xffff) < 0xffff)
+            book_at_set(book, book_at(book) + 1);
+        h->piece.datagram.at = book_at(book);
         ring_remove(&h->of_all);
         ring_append(&book->released, &h->of_all);
         *out = h->piece.datagram;

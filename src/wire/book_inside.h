@@ -126,13 +126,25 @@ struct held {
     bool again;           /* there was no room for it once before */
 };
 
+/* A template that was in force when the joining thread used it last: nothing but that thread ends it,
+ * so it is found again without the lock. */
+struct used {
+    struct eg_book_key key;
+    uint16_t id;
+    struct entry *entry; /* NULL: there is none */
+    uint64_t uses;       /* as book->uses then */
+};
+enum { USED_SLOTS = 256 };
+
 struct eg_book {
     pthread_mutex_t lock;
     struct eg_book_limits limits;
     struct eg_book_rule *rules;
     size_t rule_count;
     bool ports_apart;
-    uint64_t at;
+    atomic_ullong at;             /* written by the joining thread */
+    struct used used[USED_SLOTS]; /* the joining thread's; so is the next */
+    uint64_t uses;                /* moves on whenever a template comes or goes */
     struct eg_book_stay stays;
     struct table exporters, streams, entries;
     struct ring pool, known;
@@ -175,6 +187,14 @@ void book_version_replace(struct eg_book *, struct entry *, uint64_t place);
 /* Puts a version in force; takes the template. EG_END: too many wait already; EG_E_NOMEM. */
 enum eg_status book_version_add(struct eg_book *, struct entry *, uint64_t place,
                                 struct eg_template *, struct eg_fact);
+
+/* The place that was given out last. */
+static inline uint64_t book_at(const struct eg_book *book) {
+    return atomic_load_explicit((atomic_ullong *)(uintptr_t)&book->at, memory_order_relaxed);
+}
+static inline void book_at_set(struct eg_book *book, uint64_t at) {
+    atomic_store_explicit(&book->at, at, memory_order_relaxed);
+}
 
 /* ---- book_learn.c ---- */
 

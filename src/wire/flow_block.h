@@ -45,6 +45,7 @@ struct eg_rows {
     uint64_t tcp, icmp, ported; /* of what protocol; with EG_STEP_PROTO */
     uint64_t icmp6;
     uint64_t six;   /* rows of IPv6 */
+    bool protocols; /* somebody wants what depends on them */
     uint64_t unset; /* rows that no step of this column gave a value yet */
     uint8_t version[EG_BLOCK];
     int64_t start[EG_BLOCK], end[EG_BLOCK], boot[EG_BLOCK];
@@ -74,6 +75,31 @@ static inline uint64_t eg_block_number(const struct eg_rows *r, const struct eg_
     case 4: return eg_be32(r->records, at);
     case 8: return eg_be64(r->records, at);
     default: return eg_element_unsigned(eg_span_sub(r->records, at, s->length));
+    }
+}
+/* The field in all records of the block. */
+static inline struct eg_stride eg_block_stride(const struct eg_rows *r, const struct eg_step *s) {
+    return eg_stride(r->records, s->offset, s->length, r->stride, r->count);
+}
+/* The numbers of all records. */
+static inline void eg_block_numbers(const struct eg_rows *r, const struct eg_step *s,
+                                    uint64_t to[EG_BLOCK]) {
+    struct eg_stride f = eg_block_stride(r, s);
+    switch (s->length) {
+    case 1:
+        for (uint32_t k = 0; k < r->count; k++) to[k] = eg_stride_u8(f, k);
+        break;
+    case 2:
+        for (uint32_t k = 0; k < r->count; k++) to[k] = eg_stride_be16(f, k);
+        break;
+    case 4:
+        for (uint32_t k = 0; k < r->count; k++) to[k] = eg_stride_be32(f, k);
+        break;
+    case 8:
+        for (uint32_t k = 0; k < r->count; k++) to[k] = eg_stride_be64(f, k);
+        break;
+    default:
+        for (uint32_t k = 0; k < r->count; k++) to[k] = eg_block_number(r, s, k);
     }
 }
 static inline int64_t eg_block_i64(const struct eg_rows *r, const struct eg_step *s, uint32_t k) {

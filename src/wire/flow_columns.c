@@ -11,20 +11,20 @@ enum { TCP = 6, ICMP = 1, ICMP6 = 58 };
 /* ---- numbers ---- */
 
 #define LOOP(read, top)                                                                            \
-    for (uint32_t k = 0; k < r->count; k++, at += r->stride) {                                     \
+    for (uint32_t k = 0; k < r->count; k++) {                                                      \
         uint64_t value = read;                                                                     \
         to[k] = value > (top) ? (top) : (__typeof__(*to))value;                                    \
     }
 /* A column of that type from fields of any length; larger values become the largest. */
 #define PUT(name, type, top)                                                                       \
     static void name(const struct eg_rows *r, const struct eg_step *s, type *to) {                 \
-        size_t at = s->offset;                                                                     \
+        struct eg_stride f = eg_block_stride(r, s);                                                \
         switch (s->length) {                                                                       \
-        case 1: LOOP(eg_u8(r->records, at), top) break;                                            \
-        case 2: LOOP(eg_be16(r->records, at), top) break;                                          \
-        case 4: LOOP(eg_be32(r->records, at), top) break;                                          \
-        case 8: LOOP(eg_be64(r->records, at), top) break;                                          \
-        default: LOOP(eg_element_unsigned(eg_span_sub(r->records, at, s->length)), top)            \
+        case 1: LOOP(eg_stride_u8(f, k), top) break;                                               \
+        case 2: LOOP(eg_stride_be16(f, k), top) break;                                             \
+        case 4: LOOP(eg_stride_be32(f, k), top) break;                                             \
+        case 8: LOOP(eg_stride_be64(f, k), top) break;                                             \
+        default: LOOP(eg_block_number(r, s, k), top)                                               \
         }                                                                                          \
     }
 PUT(put_i16, int16_t, INT16_MAX)
@@ -42,8 +42,9 @@ static void put_numbers(struct eg_rows *r, const struct eg_step *s, uint32_t col
 }
 
 static uint64_t zeros(const struct eg_rows *r, const struct eg_step *s) {
-    uint64_t zero = 0;
-    for (uint32_t k = 0; k < r->count; k++) zero |= (uint64_t)(eg_block_number(r, s, k) == 0) << k;
+    uint64_t zero = 0, numbers[EG_BLOCK];
+    eg_block_numbers(r, s, numbers);
+    for (uint32_t k = 0; k < r->count; k++) zero |= (uint64_t)(numbers[k] == 0) << k;
     return zero;
 }
 
@@ -70,9 +71,12 @@ static void put_some(struct eg_rows *r, const struct eg_step *s, uint32_t col, u
 /* ---- protocols ---- */
 
 static void put_proto(struct eg_rows *r, const struct eg_step *s) {
+    uint64_t numbers[EG_BLOCK];
     r->tcp = r->icmp = r->icmp6 = r->ported = 0;
+    if (!r->protocols) return;
+    eg_block_numbers(r, s, numbers);
     for (uint32_t k = 0; k < r->count; k++) {
-        uint64_t proto = eg_block_number(r, s, k);
+        uint64_t proto = numbers[k];
         r->tcp |= (uint64_t)(proto == TCP) << k;
         r->icmp |= (uint64_t)(proto == ICMP) << k;
         r->icmp6 |= (uint64_t)(proto == ICMP6) << k; /* and UDP, DCCP, SCTP, UDP-Lite: */

@@ -25,12 +25,19 @@ void eg_rows_free(struct eg_rows *r) {
     eg_free(r);
 }
 
+/* Columns that depend on what the protocol is. */
+#define BIT(column) (UINT64_C(1) << EG_COL(FLOWS, column))
+static const eg_column_set by_protocol =
+    BIT(proto) | BIT(src_port) | BIT(dst_port) | BIT(tcp_flags) | BIT(icmp_type) | BIT(icmp_code);
+#undef BIT
+
 void eg_rows_begin(struct eg_rows *r, const struct eg_message *m, struct eg_out *out) {
     r->m = m;
     r->out = out;
     r->b = out->rows;
     r->stream = eg_book_key(r->book, m->datagram, m->version, m->domain);
     r->budget = LIST_BUDGET;
+    r->protocols = r->b->wanted & by_protocol;
 }
 
 /* ---- what the book says ---- */
@@ -110,6 +117,17 @@ static void step_do(struct eg_rows *r, const struct eg_step *s) {
         eg_flow_column(r, s);
 }
 
+#define BIT(what) (UINT64_C(1) << EG_STEP_##what)
+/* Whether a step has nothing to do, as nobody asked for its column. */
+static bool idle(const struct eg_rows *r, const struct eg_step *s) {
+    const uint64_t plain =
+        BIT(HOP) | BIT(MASK) | BIT(TCP_FLAGS) | BIT(TCP_FLAGS_PART) | BIT(INT) | BIT(INT_NONZERO);
+    const uint64_t protocol = BIT(PROTO) | BIT(PORT) | BIT(ICMP) | BIT(ICMP_BOTH);
+    if (protocol >> s->what & 1) return !r->protocols;
+    return plain >> s->what & 1 && !(r->b->wanted >> s->column & 1);
+}
+#undef BIT
+
 /* Whether the other direction of a record was used at all. */
 static bool counted(const struct eg_rows *r) {
     bool some = false;
@@ -131,7 +149,8 @@ static void block_put(struct eg_rows *r) {
     put_message(r);
     put_initiator(r);
     if (r->has >> EG_STEP_FRAME & 5) eg_flow_packet(r);
-    for (uint32_t i = 0; i < r->row_steps; i++) step_do(r, &r->step[i]);
+    for (uint32_t i = 0; i < r->row_steps; i++)
+        if (!idle(r, &r->step[i])) step_do(r, &r->step[i]);
     eg_flow_times_put(r);
     eg_flow_rate_put(r);
     bool named = (r->plan->in_if >= 0 || r->plan->out_if >= 0) &&

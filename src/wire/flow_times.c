@@ -13,9 +13,10 @@ static int64_t plus(int64_t a, int64_t b) {
 }
 
 static void absolute(const struct eg_rows *r, const struct eg_step *s, int64_t *to) {
-    if (s->type == EG_ELEMENT_dateTimeMilliseconds) {
+    if (s->type == EG_ELEMENT_dateTimeMilliseconds && s->length == 8) {
+        struct eg_stride f = eg_block_stride(r, s);
         for (uint32_t k = 0; k < r->count; k++) {
-            uint64_t ms = eg_be64(r->records, eg_block_at(r, s, k));
+            uint64_t ms = eg_stride_be64(f, k);
             to[k] = ms > INT64_MAX / 1000 ? INT64_MAX : (int64_t)ms * 1000;
         }
         return;
@@ -32,9 +33,11 @@ static void absolute(const struct eg_rows *r, const struct eg_step *s, int64_t *
 static void since_boot(struct eg_rows *r, const struct eg_step *s, int64_t *to) {
     const struct eg_message *m = r->m;
     bool header = m->has_uptime && !r->booted;
+    uint64_t uptimes[EG_BLOCK];
     r->relative |= !m->has_uptime && !r->booted;
+    eg_block_numbers(r, s, uptimes);
     for (uint32_t k = 0; k < r->count; k++) {
-        uint32_t uptime = (uint32_t)eg_block_number(r, s, k);
+        uint32_t uptime = (uint32_t)uptimes[k];
         if (header)
             to[k] = m->now_us - eg_uptime_ago(m->uptime_ms, uptime) * INT64_C(1000);
         else
