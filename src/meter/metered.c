@@ -16,6 +16,7 @@
 #define MEMORY_MAX (UINT64_C(256) << 20)
 #define DRAIN_FLOWS 16384 /* that a call of join(NULL) may give out of a shard */
 #define TICK_FLOWS 4096   /* that a tick may end */
+#define UNITS_WAITING 2   /* for a shard that is being run, before others wait for it */
 
 /* ---- the extract and its units ---- */
 
@@ -24,7 +25,9 @@ struct queue {
     pthread_mutex_t lock;
     struct eg_sighting_list list;
     int64_t tick_us; /* EG_NO_TIME: none waits */
+    uint32_t units;  /* whose packets wait in the list */
     bool running;    /* somebody is at it */
+    pthread_cond_t taken;
     struct eg_shard shard;
 };
 
@@ -170,6 +173,7 @@ static void queue_put(struct queue *queue, struct eg_sighting_list *list, int64_
         else
             queue->list.first = list->first;
         queue->list.last = list->last;
+        queue->units++;
         *list = (struct eg_sighting_list){0};
     }
     if (tick_us != EG_NO_TIME) queue->tick_us = tick_us;
@@ -189,9 +193,12 @@ static void unit_join(struct eg_extract *x, struct eg_extract_unit *u) {
 
 /* ---- running ---- */
 
-/* Runs a shard until nothing waits for it, unless somebody is at it. */
+/* Runs a shard until nothing waits for it, unless somebody is at it. Where that one falls behind (one
+ * conversation is most of the traffic), reading waits: what is queued is memory. */
 static void queue_run(struct eg_extract *x, struct queue *queue, struct eg_out *out) {
     pthread_mutex_lock(&queue->lock);
+    while (queue->running && queue->units > UNITS_WAITING)
+        pthread_cond_wait(&queue->taken, &queue->lock);
     if (queue->running) {
         pthread_mutex_unlock(&queue->lock);
         return;
@@ -202,6 +209,8 @@ static void queue_run(struct eg_extract *x, struct queue *queue, struct eg_out *
         int64_t tick_us = queue->tick_us;
         queue->list = (struct eg_sighting_list){0};
         queue->tick_us = EG_NO_TIME;
+        queue->units = 0;
+        pthread_cond_broadcast(&queue->taken);
         pthread_mutex_unlock(&queue->lock);
         for (const struct eg_sightings *chunk = list.first; chunk; chunk = chunk->next)
             eg_shard_run(&queue->shard, chunk, out);
@@ -210,6 +219,7 @@ static void queue_run(struct eg_extract *x, struct queue *queue, struct eg_out *
         pthread_mutex_lock(&queue->lock);
     }
     queue->running = false;
+    pthread_cond_broadcast(&queue->taken);
     pthread_mutex_unlock(&queue->lock);
 }
 
@@ -243,6 +253,7 @@ static void metered_close(struct eg_extract *x) {
         eg_sighting_list_reset(&x->queues[i].list, &x->stock);
         eg_sighting_list_reset(&x->settled[i], &x->stock);
         eg_shard_reset(&x->queues[i].shard);
+        pthread_cond_destroy(&x->queues[i].taken);
         pthread_mutex_destroy(&x->queues[i].lock);
     }
     eg_sighting_stock_reset(&x->stock);
@@ -274,6 +285,7 @@ static enum eg_status metered_open(const struct eg_env *env,
     eg_sighting_stock_init(&x->stock);
     for (uint32_t i = 0; i < EG_SHARDS; i++) {
         pthread_mutex_init(&x->queues[i].lock, NULL);
+        pthread_cond_init(&x->queues[i].taken, NULL);
         x->queues[i].tick_us = EG_NO_TIME;
         eg_shard_init(&x->queues[i].shard, &x->how, x->how.memory_max / EG_SHARDS,
                       options->columns & talk, &state->given[i], state->leave[i]);
