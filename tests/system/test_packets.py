@@ -216,6 +216,26 @@ def test_flow_filter_and_bpf_select_the_same(earlgrey, agreeing):
         assert bare(got) == bare(want), (path, expression, bpf)
 
 
+def test_outermost_is_what_bpf_sees(earlgrey, agreeing):
+    """Captures with tunnels: the outer host's packets, read and indexed, are those that BPF selects."""
+    asked = 0
+    for path, packets in sorted(agreeing.items()):
+        outer = [p.data for p in packets if p.link == 1 and len(p.data) > 34 and p.data[12:14] == b"\x08\0" and
+                 p.data[23] in (4, 41, 47, 17)]
+        if not outer or any(p.link != 1 for p in packets) or asked == 12:
+            continue
+        if not earlgrey.ok("packets", "-q", "-r", path, "exists tunnel", "-c", "1", "--no-header", "-o", "tsv"):
+            continue
+        asked += 1
+        host = ".".join(map(str, outer[0][26:30]))
+        want = in_time(tcpdump(path, f"ip host {host}"))
+        home = f"data{asked}"
+        earlgrey.ok("ingest", "-q", path, "-d", home, "--tables", "packets")
+        for place in (["-r", path], ["-d", home]):
+            assert in_time(written(earlgrey, *place, f"host {host}", "--outermost")) == want, (path, host, place)
+    assert asked >= 10
+
+
 # ---- from flows ----
 
 def test_packets_of_a_flow(earlgrey, packets):
