@@ -170,6 +170,10 @@ enum eg_status eg_pick_records_frame(struct eg_pick_records *p, uint64_t offset,
     if (p->file.layout == EG_SEQFILE_BLOCKS) {
         status = block_find(p, offset, err);
     } else {
+        struct eg_span have;
+        EG_TRY(p->reach(p->from, offset, 1, &have, err));
+        if (have.size == 0)
+            return EG_END; /* it is shorter: nothing begins there that could be cut */
         p->at = offset;
         eg_seqfile_reader_restart(p->reader, offset);
         status = row_next(p, err);

@@ -66,7 +66,7 @@ static void indices(void **state) {
     assert_string_equal(table_of(EG_TABLE_COUNTERS)->columns[EG_COL(COUNTERS, time)].name, "time");
     assert_string_equal(table_of(EG_TABLE_LOSSES)->columns[EG_COL(LOSSES, cause)].name, "cause");
     assert_string_equal(table_of(EG_TABLE_RAW)->columns[EG_COL(RAW, offset)].name, "offset");
-    assert_int_equal(EG_COL(RAW, transport) + 1, table_of(EG_TABLE_RAW)->count);
+    assert_int_equal(EG_COL(RAW, file) + 1, table_of(EG_TABLE_RAW)->count);
     assert_int_equal(EG_SET(PACKETS, time_ns), 2);
 }
 
