@@ -120,18 +120,46 @@ static enum eg_status few_condition(const struct few *f, bool both, struct eg_or
     return status;
 }
 
+static void few_reset(struct few *f) {
+    eg_strbuf_reset(&f->rows);
+    eg_strbuf_reset(&f->addresses);
+    *f = (struct few){.from_us = INT64_MAX, .to_us = INT64_MIN};
+}
+
+/* The same flows in the times of their conversations, as SQL in `sql` and, where they are few, in `f`. */
+static enum eg_status conversations(struct eg_report *report, const char *flows, struct few *f,
+                                    struct eg_strbuf *sql, struct eg_error *err) {
+    struct eg_origin origin = report->origin;
+    bool many = f->count == EG_FLOWS_FEW;
+    int64_t idle_us = origin.metering && origin.metering->idle_us ? origin.metering->idle_us
+                                                                  : EG_CONVERSATION_IDLE_US;
+    origin.filter = NULL; /* the other direction need not be what was asked for */
+    origin.match = NULL;
+    origin.from_us = many ? INT64_MIN : f->from_us - idle_us;
+    origin.to_us = many ? INT64_MAX : f->to_us + idle_us;
+    EG_TRY(eg_sql_conversations(&origin, flows, sql, err));
+    if (many) return EG_OK;
+    few_reset(f);
+    return few_ask(report, sql->text, f, err);
+}
+
 enum eg_exit eg_packets_of_flows(struct eg_report *report, const char *flows, bool both,
                                  struct eg_origin *packets, struct eg_strbuf *condition,
                                  size_t *count) {
     struct few f = {.from_us = INT64_MAX, .to_us = INT64_MIN};
     struct eg_error err;
+    struct eg_strbuf whole = {0};
     enum eg_status status = few_ask(report, flows, &f, &err);
+    if (status >= 0 && both && f.count) {
+        status = conversations(report, flows, &f, &whole, &err);
+        flows = whole.text;
+    }
     *count = f.count;
     if (status >= 0 && f.count == EG_FLOWS_FEW)
         status = eg_sql_flow_packets(packets, flows, both, condition, &err);
     else if (status >= 0 && f.count)
         status = few_condition(&f, both, packets, condition, &err);
-    eg_strbuf_reset(&f.rows);
-    eg_strbuf_reset(&f.addresses);
+    few_reset(&f);
+    eg_strbuf_reset(&whole);
     return status < 0 ? eg_report_failed(report, &err, 0) : EG_EXIT_DONE;
 }

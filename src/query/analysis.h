@@ -106,7 +106,7 @@ EG_MUST_CHECK enum eg_status eg_sql_flows(const struct eg_origin *, const char *
 EG_MUST_CHECK enum eg_status eg_sql_packets(const struct eg_packets_request *, const char *fields,
                                             struct eg_strbuf *sql, struct eg_error *err);
 /* Of flows as `flow_packets` wants them: the columns they are found by. */
-#define EG_FLOW_KEY_FIELDS "src_ip,dst_ip,src_port,dst_port,proto,start_time,end_time,source"
+#define EG_FLOW_KEY_FIELDS "src_ip,dst_ip,src_port,dst_port,proto,start_time,end_time,source,vlan,tunnel"
 /* The condition on rows of `packets` that they belong to one of the flows that `flows`, a query with
  * those columns, gives: the same addresses, ports and protocol (`both`: or exchanged), within the flow's
  * times (a second more each way where an exporter's clock tells them); later fragments too, where the
@@ -114,6 +114,12 @@ EG_MUST_CHECK enum eg_status eg_sql_packets(const struct eg_packets_request *, c
 EG_MUST_CHECK enum eg_status eg_sql_flow_packets(const struct eg_origin *packets, const char *flows,
                                                  bool both, struct eg_strbuf *sql,
                                                  struct eg_error *err);
+/* The same flows, each with the times of its conversation: its own and those of the nearest flow with
+ * addresses and ports exchanged, among the origin's, that overlaps it or is not further away than a
+ * conversation may pause. Where there is none: its own. */
+#define EG_CONVERSATION_IDLE_US INT64_C(30000000) /* unless the origin's metering says otherwise */
+EG_MUST_CHECK enum eg_status eg_sql_conversations(const struct eg_origin *origin, const char *flows,
+                                                  struct eg_strbuf *sql, struct eg_error *err);
 /* Where they are: time, time_ns, file, "offset", captured, interface, in the order of time. */
 EG_MUST_CHECK enum eg_status eg_sql_packet_places(const struct eg_packets_request *,
                                                   struct eg_strbuf *sql, struct eg_error *err);

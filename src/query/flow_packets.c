@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From flows to their packets: by key and time. A packet without ports that is a later fragment goes with
+ * From flows to their packets: by key and time. Both directions of a conversation are in the time of both
+ * of its flows: the answer's packets begin before the answer does. A packet without ports that is a later fragment goes with
  * the first fragment, which has them. */
 #include "query/analysis.h"
+
+#include "table/stage.h"
 
 #include <string.h>
 
@@ -61,6 +64,56 @@ static void of_first(const char *packets, const char *flows, bool exchanged,
     keys_equal("o_", exchanged, sql);
     times_overlap("o_", sql);
     eg_strbuf_text(sql, "))");
+}
+
+/* "CASE WHEN r_.proto … END": a port, where there are ports. */
+static void port_of(const char *row, const char *port, struct eg_strbuf *sql) {
+    eg_strbuf_printf(sql, "CASE WHEN %s.proto NOT IN (1, 58) THEN %s.%s END", row, row, port);
+}
+
+/* "… ON": r_ is of the other direction, and not further away than a conversation may pause. */
+static void other_way(int64_t idle_us, struct eg_strbuf *sql) {
+    static const char *const same[] = {"proto", "vlan", "tunnel", "source"};
+    eg_strbuf_text(sql, "r_.src_ip IS NOT DISTINCT FROM g_.dst_ip AND r_.dst_ip IS NOT DISTINCT "
+                        "FROM g_.src_ip AND ");
+    port_of("r_", "src_port", sql);
+    eg_strbuf_text(sql, " IS NOT DISTINCT FROM ");
+    port_of("g_", "dst_port", sql);
+    eg_strbuf_text(sql, " AND ");
+    port_of("r_", "dst_port", sql);
+    eg_strbuf_text(sql, " IS NOT DISTINCT FROM ");
+    port_of("g_", "src_port", sql);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        eg_strbuf_printf(sql, " AND r_.%s IS NOT DISTINCT FROM g_.%s", same[i], same[i]);
+    eg_strbuf_printf(sql,
+                     " AND epoch_us(r_.start_time) <= epoch_us(g_.last_) + %lld AND "
+                     "epoch_us(r_.last_) >= epoch_us(g_.start_time) - %lld",
+                     (long long)idle_us, (long long)idle_us);
+}
+
+#define LAST "greatest(coalesce(end_time, start_time), start_time) AS last_"
+
+enum eg_status eg_sql_conversations(const struct eg_origin *origin, const char *flows,
+                                    struct eg_strbuf *sql, struct eg_error *err) {
+    int64_t idle_us = origin->metering ? origin->metering->idle_us : 0;
+    if (!idle_us) idle_us = EG_CONVERSATION_IDLE_US;
+    eg_strbuf_text(sql, "WITH g_ AS MATERIALIZED (SELECT row_number() OVER () AS n_, " LAST
+                        ", " EG_FLOW_KEY_FIELDS " FROM (");
+    eg_strbuf_text(sql, flows);
+    eg_strbuf_text(sql, ") AS given_), o_ AS (SELECT g_.n_, r_.start_time AS from_, r_.last_ AS "
+                        "to_, row_number() OVER (PARTITION BY g_.n_ ORDER BY "
+                        "greatest(epoch_us(r_.start_time) - epoch_us(g_.last_), "
+                        "epoch_us(g_.start_time) - epoch_us(r_.last_), 0), "
+                        "abs(epoch_us(r_.start_time) - epoch_us(g_.start_time))) AS nearest_ "
+                        "FROM g_ JOIN (SELECT *, " LAST " FROM ");
+    EG_TRY(eg_sql_rows(origin, sql, err));
+    eg_strbuf_text(sql, " AS all_) AS r_ ON ");
+    other_way(idle_us, sql);
+    eg_strbuf_text(sql, ") SELECT g_.* REPLACE (least(g_.start_time, coalesce(o_.from_, "
+                        "g_.start_time)) AS start_time, greatest(g_.last_, coalesce(o_.to_, "
+                        "g_.last_)) AS end_time) FROM g_ LEFT JOIN o_ ON o_.n_ = g_.n_ AND "
+                        "o_.nearest_ = 1 ORDER BY g_.n_");
+    return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }
 
 enum eg_status eg_sql_flow_packets(const struct eg_origin *packets, const char *flows, bool both,

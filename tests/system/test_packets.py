@@ -259,6 +259,25 @@ def test_packets_of_a_flow(earlgrey, packets):
     assert earlgrey.run("packets", "-d", "data", "--flow", "xyz").returncode == 2
 
 
+def test_both_directions_of_a_conversation(earlgrey, shared):
+    """Those of either flow's time, whichever of the two was asked for: all 14 packets, the SYN before the answer too."""
+    path = shared / "packets" / "zeek" / "http" / "get.pcap"
+    want = in_time(tcpdump(path, "tcp"))
+    assert len(want) == 14
+    earlgrey.ok("ingest", "-q", path, "-d", "data")
+    for place in (["-d", "data"], ["-r", path]):
+        earlgrey.ok("flows", "-q", *place, "proto tcp", "-s", "-bytes", "-n", "1", "--packets", "--both", "-w", "l.pcap", "--force")
+        assert in_time(read(earlgrey.home / "l.pcap")) == want, place
+        flows = earlgrey.rows("flows", "-q", *place, "proto tcp", "--fields", "flow_id")
+        assert len(flows) == 2
+        for flow in flows:
+            assert in_time(written(earlgrey, *place, "--flow", flow["flow_id"], "--both")) == want, place
+    earlgrey.ok("ingest", "-q", shared / "packets" / "ipfixprobe" / "dns.pcap", "-d", "dns")
+    for flow in earlgrey.rows("flows", "-q", "-d", "dns", "--fields", "flow_id"):
+        assert len(written(earlgrey, "-d", "dns", "--flow", flow["flow_id"])) == 1
+        assert len(written(earlgrey, "-d", "dns", "--flow", flow["flow_id"], "--both")) == 2
+
+
 # ---- what is written ----
 
 def test_receipt(earlgrey, packets):
