@@ -166,8 +166,8 @@ def test_retrieval_page(tmp_path, packets):
     assert (tmp_path / "pcap-data-web+0001.pcap").exists() and (tmp_path / "pcap-data-names+0001.pcap").exists()
 
 
-def test_readme_packets(tmp_path, packets):
-    shutil.copy(packets[0], tmp_path / "capture.pcap")
+def test_readme_packets(demo, tmp_path):
+    shutil.copy(demo / "packets.pcap", tmp_path / "packets.pcap")
     text = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- packets -->")[1].split("<!-- /packets -->")[0]
     commands = [line for line in text.splitlines() if line.startswith("earlgrey ")]
     assert len(commands) == 5
