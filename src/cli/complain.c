@@ -70,10 +70,13 @@ static void put_message(const char *format, va_list args) {
     eg_put_visible(stderr, text);
 }
 
+/* Several threads may have something to say; a line is of one of them. */
 void eg_say(const struct eg_call *call, const char *message) {
+    flockfile(stderr);
     fprintf(stderr, "earlgrey: %s: ", call->verb->name);
     eg_put_visible(stderr, message);
     fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 enum eg_exit eg_complain(const struct eg_call *call, const struct eg_error *err) {
@@ -94,8 +97,10 @@ enum eg_exit eg_complain_usage(const struct eg_call *call, const char *format, .
 void eg_note(const struct eg_call *call, const char *format, ...) {
     if (call->common->quiet) return;
     va_list args;
+    flockfile(stderr);
     va_start(args, format);
     put_message(format, args);
     va_end(args);
     fputc('\n', stderr);
+    funlockfile(stderr);
 }
