@@ -176,33 +176,58 @@ static const char *const examples[] = {"earlgrey ingest capture.pcap -d data",
                                        "From standard input to JSON lines.",
                                        NULL};
 
-static void *group_thread(void *arg) {
-    void **pair = arg;
-    struct eg_ingest *in = pair[0];
-    struct eg_error err = {0};
-    enum eg_status status = eg_ingest_group(in, pair[1], &err);
-    pthread_mutex_lock(&in->lock);
-    err.status = status;
-    if (status < 0 && in->error.status >= 0) in->error = err;
-    pthread_mutex_unlock(&in->lock);
-    if (status < 0 && in->live) eg_signals_end(); /* whoever runs it sees that, and can act */
+/* Groups that are read one after the other, in a thread of theirs. */
+struct strand {
+    struct eg_ingest *in;
+    struct eg_group *groups[EG_SINKS_MAX];
+    size_t count;
+    pthread_t thread;
+};
+
+static void *strand_run(void *arg) {
+    const struct strand *strand = arg;
+    struct eg_ingest *in = strand->in;
+    for (size_t i = 0; i < strand->count; i++) {
+        struct eg_error err = {0};
+        enum eg_status status = eg_ingest_group(in, strand->groups[i], &err);
+        pthread_mutex_lock(&in->lock);
+        err.status = status;
+        if (status < 0 && in->error.status >= 0) in->error = err;
+        pthread_mutex_unlock(&in->lock);
+        if (status < 0 && in->live) eg_signals_end(); /* whoever runs it sees that, and can act */
+    }
     return NULL;
 }
 
-/* Each group in a thread of its own; answers the first failure when all are over. */
+/* Files and directories that end are read in the order of the words, as if their files were named;
+ * everything else, which may go on for ever, is read at once. */
+static size_t strands_make(struct eg_ingest *in, struct strand *strands) {
+    struct strand *files = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < in->group_count; i++) {
+        struct eg_group *group = &in->groups[i];
+        bool goes_on = group->kind == EG_GROUP_DIRECTORY && in->options->follow;
+        bool waits = !goes_on && eg_ingest_takes_turns(group);
+        struct strand *to = waits && files ? files : &strands[count++];
+        if (waits) files = to;
+        to->in = in;
+        to->groups[to->count++] = group;
+    }
+    return count;
+}
+
+/* Answers the first failure when all are over. */
 static enum eg_status groups_run(struct eg_ingest *in, struct eg_error *err) {
-    pthread_t threads[EG_SINKS_MAX];
-    void *pairs[EG_SINKS_MAX][2];
+    struct strand strands[EG_SINKS_MAX] = {0};
     size_t started = 0;
     if (in->group_count == 1) return eg_ingest_group(in, &in->groups[0], err);
-    for (; started < in->group_count; started++) {
-        pairs[started][0] = in;
-        pairs[started][1] = &in->groups[started];
-        if (pthread_create(&threads[started], NULL, group_thread, pairs[started]) != 0) break;
-    }
+    size_t count = strands_make(in, strands);
+    for (; started < count; started++)
+        if (pthread_create(&strands[started].thread, NULL, strand_run, &strands[started]) != 0)
+            break;
     enum eg_status status = EG_OK;
-    if (started < in->group_count) status = eg_fail(err, EG_E_NOMEM, "cannot start a thread");
-    for (size_t i = 0; i < started; i++) pthread_join(threads[i], NULL);
+    if (started < count) status = eg_fail(err, EG_E_NOMEM, "cannot start a thread");
+    for (size_t i = 0; i < started; i++) pthread_join(strands[i].thread, NULL);
     if (status >= 0 && in->error.status < 0) {
         *err = in->error;
         status = err->status;
@@ -284,6 +309,7 @@ static enum eg_exit run(struct eg_call *call) {
     in.account.last_us = INT64_MIN;
     if (!call->word_count)
         return eg_complain_usage(call, "name a capture to read, or - for standard input");
+    pthread_mutex_init(&in.turn, NULL);
     pthread_mutex_init(&in.lock, NULL);
     enum eg_exit code = ingest(&in);
     eg_ingest_groups_free(&in);
@@ -291,6 +317,7 @@ static enum eg_exit run(struct eg_call *call) {
     eg_pump_account_reset(&in.account);
     eg_tally_reset(&in.quarantined);
     pthread_mutex_destroy(&in.lock);
+    pthread_mutex_destroy(&in.turn);
     return code;
 }
 

@@ -66,6 +66,7 @@ struct eg_ingest {
     size_t group_count;
     bool live;                    /* it goes on until it is told to end */
     struct eg_progress *progress; /* of the only group; NULL: none */
+    pthread_mutex_t turn; /* of groups that read files, before `lock`; see eg_ingest_takes_turns */
     pthread_mutex_t lock;
     struct eg_pump_account account;             /* (lock) of all runs so far */
     struct eg_tally quarantined;                /* (lock) */
@@ -77,6 +78,10 @@ struct eg_ingest {
 /* Sorts the call's words into groups. Errors: EG_E_USAGE, EG_E_NOENT, EG_E_ACCESS naming the word. */
 EG_MUST_CHECK enum eg_status eg_ingest_groups(struct eg_ingest *, struct eg_error *err);
 void eg_ingest_groups_free(struct eg_ingest *);
+/* Whether the group reads nothing but files. Two such groups may meet captures that are, or begin
+ * like, each other's, of which only one may be read at a time: so they are read one after the other. A
+ * pipe may never end, and others do not wait for it. */
+bool eg_ingest_takes_turns(const struct eg_group *);
 
 /* Receives what comes to the addresses of a group until it is told to end. `run` is called with the
  * listener in the group's options, again whenever it failed in a way that may pass. */

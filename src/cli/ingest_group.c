@@ -145,8 +145,8 @@ static void flushed(void *to, const struct eg_pump_account *account) {
     eg_ingest_book_keep(run->in, run->group, run->book, &run->book_kept);
 }
 
-enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inputs, size_t count,
-                              struct eg_pump_account *account, struct eg_error *err) {
+static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inputs, size_t count,
+                               struct eg_pump_account *account, struct eg_error *err) {
     struct eg_ingest *in = run->in;
     const struct eg_ingest_options *o = in->options;
     struct eg_sinks sinks;
@@ -207,6 +207,15 @@ enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inpu
     }
     pthread_mutex_unlock(&in->lock);
     eg_sinks_close(&sinks);
+    return status;
+}
+
+enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inputs, size_t count,
+                              struct eg_pump_account *account, struct eg_error *err) {
+    bool turns = eg_ingest_takes_turns(run->group);
+    if (turns) pthread_mutex_lock(&run->in->turn);
+    enum eg_status status = pump_now(run, inputs, count, account, err);
+    if (turns) pthread_mutex_unlock(&run->in->turn);
     return status;
 }
 

@@ -138,6 +138,19 @@ enum eg_status eg_ingest_groups(struct eg_ingest *in, struct eg_error *err) {
     return EG_OK;
 }
 
+bool eg_ingest_takes_turns(const struct eg_group *group) {
+    struct stat info;
+    if (group->kind == EG_GROUP_DIRECTORY) return true;
+    if (group->kind != EG_GROUP_FILES) return false;
+    for (size_t i = 0; i < group->count; i++) {
+        const char *path = group->inputs[i];
+        if (strncmp(path, "file:", 5) == 0) path += 5;
+        if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+            return false;
+    }
+    return true;
+}
+
 void eg_ingest_groups_free(struct eg_ingest *in) {
     for (size_t i = 0; i < in->group_count; i++) {
         struct eg_group *group = &in->groups[i];

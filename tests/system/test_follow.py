@@ -77,6 +77,39 @@ def test_follow(earlgrey, tmp_path):
     assert hosts(earlgrey) == sorted(v5_capture.hosts(hours=5))
 
 
+def two_folders(place):
+    """Captures in one that begin like those of the other: 12 pairs, of 20 and 40 flows."""
+    for name in ("m1", "m2"):
+        (place / name).mkdir()
+    for i in range(12):
+        whole = put(place / "m2", f"{i:02}.pcap", 1 + 40 * i, hours=2)
+        begins = v5_capture.capture(hours=1, first_host=1 + 40 * i)
+        assert whole.startswith(begins) and len(whole) > len(begins)
+        put(place / "m1", f"{i:02}.pcap", 0, text=begins)
+
+
+def test_folders_whose_captures_begin_alike(earlgrey, tmp_path):
+    """Each flow comes once, with the same rows as when the files are named."""
+    two_folders(tmp_path)
+    earlgrey.ok("ingest", "m1", "m2", "-d", "data")
+    assert len(hosts(earlgrey)) == 12 * 40
+    names = [f"m{k}/{i:02}.pcap" for k in (1, 2) for i in range(12)]
+    earlgrey.ok("ingest", *names, "-d", "named")
+    rows = [earlgrey.rows("sql", "-d", d, "select * from flows order by start_time, src_ip") for d in ("data", "named")]
+    assert rows[0] == rows[1]
+
+
+def test_followed_folders_of_the_same_captures(earlgrey, tmp_path):
+    for name in ("m1", "m2"):
+        (tmp_path / name).mkdir()
+        for i in range(12):
+            put(tmp_path / name, f"{i:02}.pcap", 1 + 20 * i)
+    with live.Collector(earlgrey, "m1", "m2", "-d", "data", "--follow", "--max-files-per-trigger", "2") as collector:
+        until(earlgrey, 12 * 20)
+        assert collector.end()["kept"]["flows"] == 12 * 20
+    assert len(hosts(earlgrey)) == 12 * 20
+
+
 def test_afterwards(earlgrey, tmp_path):
     place = tmp_path / "in"
     place.mkdir()
