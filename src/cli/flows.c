@@ -83,7 +83,7 @@ static enum eg_exit packets_of(struct eg_report *report, const struct flows_opti
     struct eg_strbuf sql = {0}, condition = {0};
     struct eg_error err;
     struct eg_origin flows = report->origin, packets = flows;
-    size_t count = 0;
+    struct eg_flows_found found = {0};
     packets.filter = NULL;
     packets.from_us =
         INT64_MIN; /* a flow overlaps the time that was asked for; all of it is meant */
@@ -95,8 +95,9 @@ static enum eg_exit packets_of(struct eg_report *report, const struct flows_opti
     if (eg_sql_flows(&flows, EG_FLOW_KEY_FIELDS, o->number, o->sort, true, &sql, &err) < 0)
         code = eg_complain(report->call, &err);
     if (code == EG_EXIT_DONE)
-        code = eg_packets_of_flows(report, sql.text, o->both, &packets, &condition, &count);
-    ask.condition = count ? condition.text : "FALSE";
+        code = eg_packets_of_flows(report, sql.text, o->both, &packets, &condition, &found);
+    ask.condition = found.count ? condition.text : "FALSE";
+    ask.exported = found.exported;
     report->origin = packets;
     if (code == EG_EXIT_DONE) code = eg_packets_run(report, &ask);
     report->origin = flows;

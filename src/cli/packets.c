@@ -212,12 +212,14 @@ static enum eg_exit check(struct eg_call *call, const struct packets_options *o,
 
 /* The flow with this id, out of the same dataset or captures, as a condition on packets. */
 static enum eg_exit flow_find(struct eg_call *call, const struct packets_options *o,
-                              struct eg_report *packets, struct eg_strbuf *condition) {
+                              struct eg_report *packets, struct eg_strbuf *condition,
+                              bool *exported) {
     struct eg_report report;
     struct eg_strbuf sql = {0};
     struct eg_error err;
     char **words = call->words;
-    size_t word_count = call->word_count, count = 0;
+    size_t word_count = call->word_count;
+    struct eg_flows_found found = {0};
     if (strspn(o->flow, "0123456789abcdef") != 32 || strlen(o->flow) != 32)
         return eg_complain_usage(call,
                                  "--flow takes 32 hex digits, as the column flow_id of flows "
@@ -243,8 +245,9 @@ static enum eg_exit flow_find(struct eg_call *call, const struct packets_options
     eg_strbuf_printf(&sql, " AS id_ WHERE %s = '%s'",
                      eg_derived_find(EG_TABLE_FLOWS, "flow_id")->expression, o->flow);
     if (code == EG_EXIT_DONE)
-        code = eg_packets_of_flows(&report, sql.text, o->both, &packets->origin, condition, &count);
-    if (code == EG_EXIT_DONE && !count) {
+        code = eg_packets_of_flows(&report, sql.text, o->both, &packets->origin, condition, &found);
+    *exported = found.exported;
+    if (code == EG_EXIT_DONE && !found.count) {
         eg_fail(&err, EG_E_NOENT, "there is no flow %s in %s%s", o->flow,
                 report.capture_count ? "these captures" : o->report.dataset,
                 o->report.time ? " at that time" : "");
@@ -283,7 +286,8 @@ static enum eg_exit run(struct eg_call *call) {
     if (code != EG_EXIT_DONE) return code;
     struct eg_report report;
     code = eg_report_open(&report, call, &o->report, EG_TABLE_PACKETS);
-    if (code == EG_EXIT_DONE && o->flow) code = flow_find(call, o, &report, &condition);
+    if (code == EG_EXIT_DONE && o->flow)
+        code = flow_find(call, o, &report, &condition, &ask.exported);
     ask.condition = condition.text;
     if (code == EG_EXIT_DONE) {
         do code = eg_packets_run(&report, &ask);

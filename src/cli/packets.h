@@ -12,6 +12,7 @@ struct eg_packets_ask {
     const char *bpf, *bytes, *bytes_on, *stellar;
     const char *condition; /* SQL on the rows of `packets`, made of flows */
     const char *flow;      /* for the receipt: the flow that was asked for */
+    bool exported;         /* the flows that `condition` is made of were not metered here */
     bool both, outermost;
     int64_t count;
     /* of the capture */
@@ -41,11 +42,13 @@ struct eg_packets_job {
 /* Runs what is asked for of a report that is open; tells of its own failures. */
 enum eg_exit eg_packets_run(struct eg_report *, const struct eg_packets_ask *);
 
-/* All packets of a job to `put`. */
+/* All packets of a job to `put`. EG_E_IO: there are some, but of none the bytes were kept. */
 EG_MUST_CHECK enum eg_status
 eg_packets_retrieve(struct eg_packets_job *,
                     enum eg_status (*put)(void *, const struct eg_found *, struct eg_error *),
                     void *put_to, struct eg_error *err);
+/* Says how many packets the bytes were not kept of; EG_EXIT_PARTIAL where there are any. */
+enum eg_exit eg_packets_not_kept(const struct eg_packets_job *);
 /* The packets of a job, taken apart. */
 enum eg_exit eg_packets_pdml(struct eg_packets_job *);
 
@@ -56,11 +59,14 @@ bool eg_packets_rows_wanted(const struct eg_report_options *);
 enum eg_exit eg_packets_receipt(const struct eg_packets_job *);
 
 /* The condition that packets belong to the flows that `flows` (SQL, with EG_FLOW_KEY_FIELDS) gives out of
- * the report's origin; `packets` gets the times that they lie in. *count: how many flows, 0 where there
- * are none; as many as EG_FLOWS_FEW: at least so many. */
+ * the report's origin; `packets` gets the times that they lie in. */
+struct eg_flows_found {
+    size_t count;  /* 0: there are none; EG_FLOWS_FEW: at least so many */
+    bool exported; /* none of those was metered here */
+};
 #define EG_FLOWS_FEW 65
 enum eg_exit eg_packets_of_flows(struct eg_report *, const char *flows, bool both,
                                  struct eg_origin *packets, struct eg_strbuf *condition,
-                                 size_t *count);
+                                 struct eg_flows_found *found);
 
 #endif

@@ -15,6 +15,7 @@ struct few {
     struct eg_strbuf rows;      /* "(…), (…)" */
     struct eg_strbuf addresses; /* "'…', '…'" */
     bool nameless;              /* one has no addresses */
+    bool metered;               /* one was metered here */
     int64_t from_us, to_us;
     size_t count;
 };
@@ -64,6 +65,10 @@ static void few_add(struct few *f, const struct eg_batch *batch, uint32_t row) {
     eg_strbuf_printf(&f->rows, ", make_timestamptz(%lld), make_timestamptz(%lld), ",
                      (long long)start, (long long)(end > start ? end : start));
     text_or_null(batch, AT_SOURCE, row, &f->rows);
+    struct eg_span source = eg_batch_valid(batch, AT_SOURCE, row)
+                                ? eg_col_text(&batch->columns[AT_SOURCE], row)
+                                : eg_span(NULL, 0);
+    f->metered = f->metered || (source.size == 6 && memcmp(source.at, "packet", 6) == 0);
     eg_strbuf_char(&f->rows, ')');
     if (start < f->from_us) f->from_us = start;
     if (start > f->to_us) f->to_us = start;
@@ -145,7 +150,7 @@ static enum eg_status conversations(struct eg_report *report, const char *flows,
 
 enum eg_exit eg_packets_of_flows(struct eg_report *report, const char *flows, bool both,
                                  struct eg_origin *packets, struct eg_strbuf *condition,
-                                 size_t *count) {
+                                 struct eg_flows_found *found) {
     struct few f = {.from_us = INT64_MAX, .to_us = INT64_MIN};
     struct eg_error err;
     struct eg_strbuf whole = {0};
@@ -154,7 +159,7 @@ enum eg_exit eg_packets_of_flows(struct eg_report *report, const char *flows, bo
         status = conversations(report, flows, &f, &whole, &err);
         flows = whole.text;
     }
-    *count = f.count;
+    *found = (struct eg_flows_found){.count = f.count, .exported = f.count && !f.metered};
     if (status >= 0 && f.count == EG_FLOWS_FEW)
         status = eg_sql_flow_packets(packets, flows, both, condition, &err);
     else if (status >= 0 && f.count)

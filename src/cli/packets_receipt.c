@@ -69,6 +69,7 @@ static void was_read(const struct eg_packets_job *job, struct eg_strbuf *to) {
     number_member(to, "rows", account->rows);
     number_member(to, "packets", account->frames);
     number_member(to, "bytes", account->bytes);
+    number_member(to, "not_kept", account->not_kept);
     member(to, "captures");
     eg_strbuf_char(to, '[');
     for (size_t i = 0; i < account->capture_count; i++) {

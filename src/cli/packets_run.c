@@ -82,6 +82,29 @@ static void progress_draw(void *to, const struct eg_scan_progress *seen) {
         (void)!eg_packet_file_flush(job->file, NULL); /* the next packet tells what is wrong */
 }
 
+/* What was asked for and cannot be had at all, so that nothing is made of it. */
+static enum eg_status nothing_kept(const struct eg_packets_job *job, struct eg_error *err) {
+    const struct eg_retrieved *account = &job->account;
+    if (account->not_kept && !account->frames)
+        return eg_fail(err, EG_E_IO,
+                       "the bytes of the %llu matching packets were not kept; ingest with --keep "
+                       "copy keeps them",
+                       (unsigned long long)account->not_kept);
+    if (job->ask->exported && !account->rows)
+        return eg_fail(err, EG_E_IO,
+                       "exported flows have no packets here: exporters report flows, not packets");
+    return EG_OK;
+}
+
+enum eg_exit eg_packets_not_kept(const struct eg_packets_job *job) {
+    if (!job->account.not_kept) return EG_EXIT_DONE;
+    fprintf(stderr,
+            "earlgrey: packets: the bytes of %llu more matching packets were not kept; ingest with "
+            "--keep copy keeps them\n",
+            (unsigned long long)job->account.not_kept);
+    return EG_EXIT_PARTIAL;
+}
+
 /* All packets to `put`: looked up where there is an index or a condition that only SQL can answer. */
 enum eg_status eg_packets_retrieve(struct eg_packets_job *job,
                                    enum eg_status (*put)(void *, const struct eg_found *,
@@ -110,7 +133,7 @@ enum eg_status eg_packets_retrieve(struct eg_packets_job *job,
     eg_engine_close(engine);
     eg_progress_stop(job->progress);
     job->progress = NULL;
-    return status;
+    return status < 0 ? status : nothing_kept(job, err);
 }
 
 /* ---- captures ---- */
@@ -165,6 +188,8 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
         fprintf(stderr, "earlgrey: packets: %s\n", job->account.trouble);
         code = EG_EXIT_PARTIAL;
     }
+    enum eg_exit kept = eg_packets_not_kept(job);
+    if (code == EG_EXIT_DONE) code = kept;
     if (code == EG_EXIT_DONE && job->report->options->exit_status && !job->account.found)
         code = EG_EXIT_EMPTY;
     return code;
@@ -209,6 +234,8 @@ static enum eg_exit rows_of_places(struct eg_packets_job *job) {
         status = eg_sql_packets(&job->request, job->report->options->fields, &sql, &err);
     enum eg_exit code = status < 0 ? eg_report_failed(job->report, &err, job->account.frames)
                                    : eg_report_run_in(job->report, noted.engine, sql.text);
+    enum eg_exit kept = status < 0 ? EG_EXIT_DONE : eg_packets_not_kept(job);
+    if (code == EG_EXIT_DONE || code == EG_EXIT_EMPTY) code = kept ? kept : code;
     eg_engine_close(noted.engine);
     eg_strbuf_reset(&noted.sql);
     eg_strbuf_reset(&sql);

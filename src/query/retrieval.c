@@ -26,6 +26,7 @@ struct lookup {
     struct eg_frame_rows *rows; /* NULL: what the index says is all that is asked */
     struct opened files[OPEN_MAX_FILES];
     uint32_t file_count, last;
+    bool input_gone; /* what came through standard input was not kept */
 };
 
 enum { AT_TIME, AT_TIME_NS, AT_FILE, AT_OFFSET, AT_CAPTURED, AT_INTERFACE };
@@ -152,13 +153,26 @@ static bool is_indexed(const struct eg_batch *batch, uint32_t row, const struct 
            number(batch, AT_TIME, row, 0) * 1000 + number(batch, AT_TIME_NS, row, 0);
 }
 
+/* The capture of a row; EG_END: nothing holds its packet. */
+static enum eg_status file_of_row(struct lookup *l, const struct eg_batch *batch, uint32_t row,
+                                  struct opened **out, struct eg_error *err) {
+    if (!eg_batch_valid(batch, AT_FILE, row)) return EG_END; /* captured live */
+    struct eg_span name = eg_col_text(&batch->columns[AT_FILE], row);
+    bool input = l->how->packets->origin.dataset && name.size == 1 && *name.at == '-';
+    if (input && l->input_gone) return EG_END;
+    enum eg_status status = file_of(l, name, out, err);
+    l->input_gone = input && status == EG_E_NOENT;
+    return l->input_gone ? EG_END : status;
+}
+
 static enum eg_status row_follow(struct lookup *l, const struct eg_batch *batch, uint32_t row,
                                  struct eg_error *err) {
     struct opened *file = NULL;
     struct eg_found found = {.offset = (uint64_t)number(batch, AT_OFFSET, row, 0)};
     l->account->rows++;
-    if (!eg_batch_valid(batch, AT_FILE, row)) return EG_OK; /* captured live: nothing holds it */
-    EG_TRY(file_of(l, eg_col_text(&batch->columns[AT_FILE], row), &file, err));
+    enum eg_status status = file_of_row(l, batch, row, &file, err);
+    l->account->not_kept += status == EG_END;
+    if (status != EG_OK) return status < 0 ? status : EG_OK;
     EG_TRY(eg_pick_frame(file->pick, found.offset, &found.frame, err));
     l->account->frames++;
     if (!is_indexed(batch, row, &found.frame))
@@ -175,7 +189,7 @@ static enum eg_status row_follow(struct lookup *l, const struct eg_batch *batch,
     if (eg_batch_valid(batch, AT_INTERFACE, row))
         found.interface = eg_col_text(&batch->columns[AT_INTERFACE], row);
     l->account->found++;
-    enum eg_status status = l->how->put(l->how->put_to, &found, err);
+    status = l->how->put(l->how->put_to, &found, err);
     if (status == EG_OK && l->how->count_max && l->account->found >= l->how->count_max)
         return EG_END;
     return status;

@@ -34,12 +34,16 @@ struct eg_retrieved {
     uint64_t frames; /* read */
     uint64_t bytes;  /* of captures, as stored */
     uint64_t found;
+    uint64_t
+        not_kept; /* rows whose bytes nothing holds: captured live, or piped in, without a copy */
     struct eg_retrieved_capture {
         char *name; /* as rows call it */
         uint64_t frames, bytes, found;
     } * captures;
     size_t capture_count, capture_room;
-    char trouble[sizeof((struct eg_error *)0)->message]; /* of a capture that is cut or damaged: what came before was kept */
+    char
+        trouble[sizeof((struct eg_error *)0)
+                    ->message]; /* of a capture that is cut or damaged: what came before was kept */
 };
 void eg_retrieved_reset(struct eg_retrieved *);
 

@@ -13,6 +13,7 @@ import time
 
 import pytest
 from conftest import EARLGREY
+from lone_wire import wire  # noqa: F401
 from packet_reader import pcap, read, tcpdump
 
 SEED = 20261121
@@ -424,6 +425,56 @@ def test_bad_usage(earlgrey, packets, words, told):
     assert done.returncode == (1 if "/nowhere/out.pcap" in words else 2), done.stderr
     assert told in done.stderr and not done.stdout
     assert not list(earlgrey.home.iterdir())
+
+
+NOT_KEPT = "not kept; ingest with --keep copy keeps them"
+
+
+def test_bytes_that_were_not_kept(earlgrey, shared):
+    """None: a line, exit 1, no file. Some: what there is, the number, exit 3."""
+    corpus = shared / "packets"
+    piped = earlgrey.run("ingest", "-q", "-", "--keep", "none", "-d", "data", stdin=(corpus / "ipfixprobe" / "dns.pcap").read_bytes(), text=False)
+    assert piped.returncode == 0, piped.stderr
+    for words in (["-w", "out.pcap"], ["--bpf", "udp", "-w", "out.pcap"], ["--bpf", "udp"], ["--bytes", "00"],
+                  ["--stellar", "true"], ["--pdml", "-w", "out.xml"]):
+        done = earlgrey.run("packets", "-d", "data", *words)
+        assert done.returncode == 1 and f"the bytes of the 16 matching packets were {NOT_KEPT}" in done.stderr, (words, done.stderr)
+        assert len(done.stderr.splitlines()) == 1 and not done.stdout
+    done = earlgrey.run("flows", "-q", "-d", "data", "--packets", "-w", "out.pcap")
+    assert done.returncode == 1 and "matching packets were " + NOT_KEPT in done.stderr
+    assert [p.name for p in earlgrey.home.iterdir()] == ["data"]
+    assert len(earlgrey.rows("packets", "-q", "-d", "data")) == 16 # the index needs no bytes
+    earlgrey.ok("ingest", "-q", corpus / "zeek" / "http" / "get.pcap", "-d", "data")
+    done = earlgrey.run("packets", "-q", "-d", "data", "-w", "out.pcap", "--receipt", "r.json")
+    assert done.returncode == 3 and f"16 more matching packets were {NOT_KEPT}" in done.stderr
+    assert len(read(earlgrey.home / "out.pcap")) == 14
+    assert json.loads((earlgrey.home / "r.json").read_text())["read"]["not_kept"] == 16
+    done = earlgrey.run("packets", "-q", "-d", "data", "--bpf", "greater 1", "-o", "csv", "--no-header")
+    assert done.returncode == 3 and len(done.stdout.splitlines()) == 14
+    earlgrey.ok("packets", "-q", "-d", "data", "tcp", "-w", "tcp.pcap")
+
+
+def test_live_packets_that_were_not_kept(earlgrey, wire, tmp_path, packets): # noqa: F811
+    run = wire.start(EARLGREY, "ingest", "iface:eg1", "--interval", "200ms", "-d", tmp_path / "live", stderr=subprocess.PIPE)
+    try:
+        assert "capturing on" in run.stderr.readline()
+        wire.replay(packets[0], "--pps=50000")
+        run.send_signal(signal.SIGTERM)
+        run.communicate(timeout=30)
+    finally:
+        run.kill()
+    done = earlgrey.run("packets", "-d", tmp_path / "live", "udp", "-w", "out.pcap")
+    assert done.returncode == 1 and NOT_KEPT in done.stderr and not (earlgrey.home / "out.pcap").exists()
+
+
+def test_exported_flows_have_no_packets(earlgrey, shared):
+    path = shared / "flow-export" / "tcpdump" / "sflow-print-v6.pcap"
+    earlgrey.ok("ingest", "-q", path, "-d", "data")
+    flow = earlgrey.rows("flows", "-q", "-d", "data", "-n", "1", "--fields", "flow_id")[0]["flow_id"]
+    for words in (["flows", "-d", "data", "--packets"], ["flows", "-r", path, "--packets", "--both"], ["packets", "-d", "data", "--flow", flow]):
+        done = earlgrey.run(*words, "-w", "out.pcap")
+        assert done.returncode == 1 and "exported flows have no packets here" in done.stderr, (words, done.stderr)
+    assert not (earlgrey.home / "out.pcap").exists()
 
 
 def test_a_capture_that_changed_or_went_away(earlgrey, packets):
