@@ -17,6 +17,7 @@
 enum {
     LINK_80211 = 105,
     LINK_RADIOTAP = 127,
+    AGGREGATED = 14,        /* bytes before each of several frames in one of 802.11 */
     ARP_MAC_SIZES = 0x0604, /* hardware and protocol address lengths of Ethernet and IPv4 */
     QUOTES_MAX = 2,         /* a quote in a quote is none */
 };
@@ -334,7 +335,12 @@ static void headers_map(const struct change *c, uint32_t link_type, uint32_t bas
         uint32_t at = base + trail->at[i].offset, size = trail->at[i].size;
         switch ((enum eg_header)trail->at[i].header) {
         case EG_HEADER_ETHERNET: addresses_put(c, at, 6, 2); break;
-        case EG_HEADER_LINK: link_map(c, link_type, at, size); break;
+        case EG_HEADER_LINK: /* behind the first: LLC, or the head of one of several frames */
+            if (i == 0)
+                link_map(c, link_type, at, size);
+            else if (size == AGGREGATED && (link_type == LINK_80211 || link_type == LINK_RADIOTAP))
+                addresses_put(c, at, 6, 2);
+            break;
         case EG_HEADER_ARP: arp_map(c, at); break;
         case EG_HEADER_IPV4:
             addresses_put(c, at + 12, 4, 2);
