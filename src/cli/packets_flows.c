@@ -6,7 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { AT_SRC_IP, AT_DST_IP, AT_SRC_PORT, AT_DST_PORT, AT_PROTO, AT_START, AT_END, AT_SOURCE };
+enum {
+    AT_SRC_IP,
+    AT_DST_IP,
+    AT_SRC_PORT,
+    AT_DST_PORT,
+    AT_PROTO,
+    AT_START,
+    AT_END,
+    AT_SOURCE,
+    AT_SRC_MAC,
+    AT_DST_MAC
+};
 
 #define MARGIN_US 1000000 /* of what an exporter's clock says */
 
@@ -69,6 +80,10 @@ static void few_add(struct few *f, const struct eg_batch *batch, uint32_t row) {
                                 ? eg_col_text(&batch->columns[AT_SOURCE], row)
                                 : eg_span(NULL, 0);
     f->metered = f->metered || (source.size == 6 && memcmp(source.at, "packet", 6) == 0);
+    for (uint32_t col = AT_SRC_MAC; col <= AT_DST_MAC; col++) {
+        eg_strbuf_text(&f->rows, ", ");
+        text_or_null(batch, col, row, &f->rows);
+    }
     eg_strbuf_char(&f->rows, ')');
     if (start < f->from_us) f->from_us = start;
     if (start > f->to_us) f->to_us = start;
@@ -109,7 +124,7 @@ static enum eg_status few_condition(const struct few *f, bool both, struct eg_or
     eg_strbuf_text(&values, "SELECT * FROM (VALUES ");
     eg_strbuf_text(&values, f->rows.text);
     eg_strbuf_text(&values, ") AS v_(src_ip, dst_ip, src_port, dst_port, proto, start_time, "
-                            "end_time, source)");
+                            "end_time, source, src_mac, dst_mac)");
     if (f->from_us - MARGIN_US > packets->from_us) packets->from_us = f->from_us - MARGIN_US;
     if (f->to_us + MARGIN_US < packets->to_us) packets->to_us = f->to_us + MARGIN_US;
     if (!f->nameless)

@@ -106,11 +106,12 @@ EG_MUST_CHECK enum eg_status eg_sql_flows(const struct eg_origin *, const char *
 EG_MUST_CHECK enum eg_status eg_sql_packets(const struct eg_packets_request *, const char *fields,
                                             struct eg_strbuf *sql, struct eg_error *err);
 /* Of flows as `flow_packets` wants them: the columns they are found by. */
-#define EG_FLOW_KEY_FIELDS "src_ip,dst_ip,src_port,dst_port,proto,start_time,end_time,source,vlan,tunnel"
+#define EG_FLOW_KEY_FIELDS                                                                         \
+    "src_ip,dst_ip,src_port,dst_port,proto,start_time,end_time,source,src_mac,dst_mac,vlan,tunnel"
 /* The condition on rows of `packets` that they belong to one of the flows that `flows`, a query with
- * those columns, gives: the same addresses, ports and protocol (`both`: or exchanged), within the flow's
- * times (a second more each way where an exporter's clock tells them); later fragments too, where the
- * first one is there. */
+ * those columns, gives: the same addresses (MAC addresses where it is not IP and has them), ports and
+ * protocol (`both`: or exchanged), within the flow's times (a second more each way where an exporter's
+ * clock tells them); later fragments too, where the first one is there. */
 EG_MUST_CHECK enum eg_status eg_sql_flow_packets(const struct eg_origin *packets, const char *flows,
                                                  bool both, struct eg_strbuf *sql,
                                                  struct eg_error *err);

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/* Null is a value here: protocols without ports have none on either side. */
+/* Null is a value here: protocols without ports have none on either side. Frames that are not IP are told
+ * apart by their MAC addresses. */
 static const char *const keys[] = {"src_ip", "dst_ip", "proto", "src_port", "dst_port"};
 static const char *const other[] = {"dst_ip", "src_ip", "proto", "dst_port", "src_port"};
 #define KEYS (sizeof keys / sizeof *keys)
@@ -18,6 +19,12 @@ static void keys_equal(const char *packets, bool exchanged, struct eg_strbuf *sq
     for (size_t i = 0; i < KEYS; i++)
         eg_strbuf_printf(sql, "%s%s.%s IS NOT DISTINCT FROM f_.%s", i ? " AND " : "", packets,
                          keys[i], exchanged ? other[i] : keys[i]);
+    const char *from = exchanged ? "dst_mac" : "src_mac", *to = exchanged ? "src_mac" : "dst_mac";
+    eg_strbuf_printf(sql,
+                     " AND (f_.src_ip IS NOT NULL OR f_.src_mac IS NULL OR (%s.src_mac IS NOT "
+                     "DISTINCT FROM f_.%s AND "
+                     "%s.dst_mac IS NOT DISTINCT FROM f_.%s))",
+                     packets, from, packets, to);
 }
 
 static void times_overlap(const char *packets, struct eg_strbuf *sql) {
@@ -29,13 +36,13 @@ static void times_overlap(const char *packets, struct eg_strbuf *sql) {
 static void flows_timed(const char *flows, struct eg_strbuf *sql) {
     static const char clock[] = "CASE WHEN source = 'packet' THEN INTERVAL 0 SECOND ELSE "
                                 "INTERVAL 1 SECOND END";
-    eg_strbuf_printf(
-        sql,
-        "(SELECT src_ip, dst_ip, proto, CASE WHEN proto NOT IN (1, 58) THEN src_port END "
-        "AS src_port, CASE WHEN proto NOT IN (1, 58) THEN dst_port END AS dst_port, "
-        "start_time - %s AS from_, "
-        "greatest(coalesce(end_time, start_time), start_time) + %s AS to_ FROM (",
-        clock, clock);
+    eg_strbuf_printf(sql,
+                     "(SELECT src_ip, dst_ip, src_mac, dst_mac, proto, CASE WHEN proto NOT IN (1, "
+                     "58) THEN src_port END "
+                     "AS src_port, CASE WHEN proto NOT IN (1, 58) THEN dst_port END AS dst_port, "
+                     "start_time - %s AS from_, "
+                     "greatest(coalesce(end_time, start_time), start_time) + %s AS to_ FROM (",
+                     clock, clock);
     eg_strbuf_text(sql, flows);
     eg_strbuf_text(sql, ") AS given_) AS f_");
 }
@@ -85,6 +92,9 @@ static void other_way(int64_t idle_us, struct eg_strbuf *sql) {
     port_of("g_", "src_port", sql);
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         eg_strbuf_printf(sql, " AND r_.%s IS NOT DISTINCT FROM g_.%s", same[i], same[i]);
+    eg_strbuf_text(sql,
+                   " AND (g_.src_ip IS NOT NULL OR (r_.src_mac IS NOT DISTINCT FROM g_.dst_mac "
+                   "AND r_.dst_mac IS NOT DISTINCT FROM g_.src_mac))");
     eg_strbuf_printf(sql,
                      " AND epoch_us(r_.start_time) <= epoch_us(g_.last_) + %lld AND "
                      "epoch_us(r_.last_) >= epoch_us(g_.start_time) - %lld",

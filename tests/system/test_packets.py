@@ -279,6 +279,22 @@ def test_both_directions_of_a_conversation(earlgrey, shared):
         assert len(written(earlgrey, "-d", "dns", "--flow", flow["flow_id"], "--both")) == 2
 
 
+def test_flows_that_are_not_ip(earlgrey, shared):
+    """Of their time the frames with their MAC addresses, not all that are not IP."""
+    corpus = shared / "packets"
+    for number, (path, want) in enumerate([(corpus / "community-id" / "arp.pcap", [1, 1, 1, 1, 2]),
+                                           (corpus / "tcpdump" / "LLDP_and_CDP.pcap", [1, 1, 1, 1, 4, 4])]):
+        earlgrey.ok("ingest", "-q", path, "-d", f"data{number}")
+        flows = earlgrey.rows("flows", "-q", "-d", f"data{number}", "--fields", "flow_id,packets,src_mac,dst_mac")
+        assert sorted(f["packets"] for f in flows) == want
+        for flow in flows:
+            ends = bytes.fromhex((flow["dst_mac"] + flow["src_mac"]).replace(":", ""))
+            found = written(earlgrey, "-d", f"data{number}", "--flow", flow["flow_id"])
+            assert [p.data[:12] for p in found] == [ends] * flow["packets"]
+            both = written(earlgrey, "-d", f"data{number}", "--flow", flow["flow_id"], "--both")
+            assert set(found) <= set(both) and {p.data[:12] for p in both} <= {ends, ends[6:] + ends[:6]}
+
+
 # ---- what is written ----
 
 def test_receipt(earlgrey, packets):

@@ -25,7 +25,7 @@ static void expect(const char *source, double end, bool both, const char *answer
         "SELECT '10.0.0.1' AS src_ip, '10.0.0.2' AS dst_ip, CAST(1000 AS INTEGER) AS "
         "src_port, CAST(53 AS INTEGER) AS dst_port, CAST(17 AS SMALLINT) AS proto, "
         "make_timestamptz(%lld) AS start_time, make_timestamptz(%lld) AS end_time, '%s' "
-        "AS source",
+        "AS source, CAST(NULL AS VARCHAR) AS src_mac, CAST(NULL AS VARCHAR) AS dst_mac",
         (long long)FEW_START * 1000000 + 1000000,
         (long long)FEW_START * 1000000 + (long long)(end * 1e6), source);
     if (eg_sql_flow_packets(&request.origin, flows.text, both, &condition, &err) < 0)
@@ -60,8 +60,9 @@ static void conversation_expect(int src, int dst, const char *source, int from, 
         &flows,
         "SELECT '10.0.0.%d' AS src_ip, '10.0.0.%d' AS dst_ip, CAST(%d AS INTEGER) AS src_port, "
         "CAST(%d AS INTEGER) AS dst_port, CAST(17 AS SMALLINT) AS proto, make_timestamptz(%lld) "
-        "AS start_time, make_timestamptz(%lld) AS end_time, '%s' AS source, CAST(NULL AS INTEGER) "
-        "AS vlan, CAST(NULL AS VARCHAR) AS tunnel",
+        "AS start_time, make_timestamptz(%lld) AS end_time, '%s' AS source, CAST(NULL AS VARCHAR) "
+        "AS src_mac, CAST(NULL AS VARCHAR) AS dst_mac, CAST(NULL AS INTEGER) AS vlan, CAST(NULL AS "
+        "VARCHAR) AS tunnel",
         src, dst, src == 1 ? 1000 : 53, dst == 1 ? 1000 : 53, (long long)FEW_START * 1000000 + from,
         (long long)FEW_START * 1000000 + to, source);
     if (eg_sql_conversations(&request.origin, flows.text, &inner, &err) < 0)
