@@ -8,7 +8,7 @@ struct packets_options {
     struct eg_report_options report;
     const char *bpf, *bytes, *bytes_on, *stellar, *format, *receipt;
     const char *flow;
-    int64_t count, records;
+    int64_t count, number, records;
     bool both, outermost, force, pdml;
 };
 
@@ -85,6 +85,14 @@ static const struct eg_option options[] = {
      .max = INT64_MAX,
      .value_name = "N",
      .help = "The first so many; 0 is all."},
+    {.name = "number",
+     .letter = 'n',
+     .type = EG_OPT_INT,
+     .offset = AT(number),
+     .preset = "0",
+     .max = INT64_MAX,
+     .value_name = "N",
+     .help = "The same as --count, under the name that other reports have for it."},
     {.name = "write",
      .letter = 'w',
      .type = EG_OPT_TEXT,
@@ -188,6 +196,8 @@ static const char *const examples[] = {
     NULL};
 
 static enum eg_exit check(struct eg_call *call, const struct packets_options *o, bool rows) {
+    if (o->count && o->number && o->count != o->number)
+        return eg_complain_usage(call, "-c and -n are the same: give one of them");
     if (o->pdml && o->report.output && strcmp(o->report.output, "json") != 0)
         return eg_complain_usage(call, "--pdml is XML, or JSON with -o json; there is no %s of it",
                                  o->report.output);
@@ -272,7 +282,7 @@ static enum eg_exit run(struct eg_call *call) {
         .flow = o->flow,
         .both = o->both,
         .outermost = o->outermost,
-        .count = o->count,
+        .count = o->count ? o->count : o->number,
         .path = rows && !o->pdml ? NULL : o->report.write,
         .pdml = !o->pdml                             ? EG_PDML_NONE
                 : o->report.json || o->report.output ? EG_PDML_JSON

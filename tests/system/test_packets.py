@@ -353,6 +353,15 @@ def test_the_first_so_many(earlgrey, packets):
             assert [p.time_ns // 1000 for p in written(earlgrey, *place, *words, "-c", "7")] == want, (words, place)
 
 
+def test_the_number_under_either_name(earlgrey, packets):
+    path, _truth = packets
+    for words in ([], ["--bpf", "udp"], ["--pdml"]):
+        one, other = (earlgrey.ok("packets", "-q", "-r", path, *words, letter, "3") for letter in ("-n", "-c"))
+        assert one == other and one.count("<packet>" if "--pdml" in words else "\n") == (3 if "--pdml" in words else 4)
+    done = earlgrey.run("packets", "-r", path, "-n", "3", "-c", "4")
+    assert done.returncode == 2 and "-c and -n are the same" in done.stderr
+
+
 def test_pipes(earlgrey, packets):
     """What can be read only once: looked through, indexed, shown."""
     path, _truth = packets
