@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "cli/anonymize.h"
+#include "cli/packets.h"
 #include "cli/progress.h"
 #include "wire/capture_write.h"
 
@@ -203,6 +204,7 @@ enum eg_status eg_anonymize_capture(const struct eg_call *call, const struct eg_
                                     struct eg_anonymize_account *account, struct eg_error *err) {
     struct rewriting r = {.call = call, .by = by, .account = account, .to = to, .fd = -1};
     *account = (struct eg_anonymize_account){0};
+    EG_TRY(eg_capture_name_check(to, err));
     if (access(to, F_OK) == 0)
         return eg_fail(err, EG_E_USAGE, "%s exists: name a file that is to be made", to);
     r.ng = ends(to, ".pcapng");

@@ -55,6 +55,9 @@ enum eg_exit eg_packets_pdml(struct eg_packets_job *);
 /* Whether -w, -o and --json mean rows; else -w is a capture. */
 bool eg_packets_rows_wanted(const struct eg_report_options *);
 
+/* EG_E_USAGE for a path that ends as if it were compressed (.gz, .zst, …), which captures are not. */
+EG_MUST_CHECK enum eg_status eg_capture_name_check(const char *path, struct eg_error *err);
+
 /* Writes the receipt of a job that is done. */
 enum eg_exit eg_packets_receipt(const struct eg_packets_job *);
 

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define INSERT_BYTES (64u << 10) /* of a statement that notes places */
 
@@ -148,6 +149,16 @@ static enum eg_capture_format format_of(const struct eg_packets_ask *ask) {
     return dot && strcmp(dot, ".pcapng") == 0 ? EG_WRITE_PCAPNG : EG_WRITE_PCAP;
 }
 
+enum eg_status eg_capture_name_check(const char *path, struct eg_error *err) {
+    static const char *const packed[] = {".gz", ".zst", ".zstd", ".lz4", ".xz", ".bz2"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof packed / sizeof *packed; i++)
+        if (strcasecmp(dot, packed[i]) == 0)
+            return eg_fail(err, EG_E_USAGE,
+                           "%s: captures are written uncompressed: name it .pcap or .pcapng", path);
+    return EG_OK;
+}
+
 static void summary(const struct eg_packets_job *job) {
     struct eg_packet_file_account wrote = eg_packet_file_account(job->file);
     size_t files;
@@ -176,7 +187,8 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
         .nanoseconds = stream,
         .digest = ask->receipt != NULL,
     };
-    enum eg_status status = eg_packet_file_open(&job->file, &options, &err);
+    enum eg_status status = eg_capture_name_check(ask->path, &err);
+    if (status >= 0) status = eg_packet_file_open(&job->file, &options, &err);
     if (status >= 0) status = eg_packets_retrieve(job, file_put, job->file, &err);
     if (status >= 0) status = eg_packet_file_finish(job->file, &err);
     job->ended_us = job->report->call->env.now_us(job->report->call->env.clock);

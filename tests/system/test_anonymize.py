@@ -208,6 +208,7 @@ def test_hex_keys_and_random_keys(earlgrey, packets, tmp_path):
     (["--key", "short", "IN", "out.pcap"], "32 bytes, or 64 hex digits, not 5 bytes"),
     (["--random-key", "--key", "short", "IN", "out.pcap"], "not both"),
     (["--random-key", "IN", "there.pcap"], "there.pcap exists"),
+    (["--random-key", "IN", "out.pcap.gz"], "captures are written uncompressed: name it .pcap or .pcapng"),
     (["--random-key", "IN"], "name a capture or a dataset"),
     (["--random-key", "no-such-file", "out.pcap"], "no-such-file"),
     (["--random-key", "short", "out.pcap"], "short"),

@@ -440,6 +440,8 @@ def test_nothing_is_written_over(earlgrey, packets):
     (["--format", "pcapng"], "--format is of captures"),
     (["--receipt", "r.json"], "--receipt is of captures"),
     (["--fields", "src_prt"], "did you mean 'src_port'?"),
+    (["-w", "out.pcap.gz"], "out.pcap.gz: captures are written uncompressed: name it .pcap or .pcapng"),
+    (["-w", "out.ZST", "--format", "pcapng"], "captures are written uncompressed"),
     (["-w", "/nowhere/out.pcap"], "cannot write /nowhere/out.pcap"),
     (["-w", "-", "--receipt", "-"], "cannot both go to standard output"),
     (["-w", "-", "--records-per-file", "3"], "cannot be split"),
