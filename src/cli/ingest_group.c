@@ -171,6 +171,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
                  .keep_source = !keeps  ? NULL
                                 : files ? eg_dataset_sink_take
                                         : eg_dataset_sink_record,
+                 .keep_known = keeps && files ? eg_dataset_sink_known : NULL,
                  .keep_to = sinks.dataset},
         .sinks = sinks.items,
         .sink_count = sinks.count,

@@ -18,6 +18,7 @@ enum eg_status eg_ingest_keep(const struct eg_ingest *in, const struct eg_group 
             "--keep copy keeps it in the dataset");
     if (group->kind == EG_GROUP_LIVE && out->choose)
         *out = (struct eg_keep_rule){.keep = EG_KEEP_NONE}; /* who wants all of it says so */
+    out->leaves = !stays;
     if (stays) return EG_OK;
     if (strcmp(keep, "link") == 0)
         return eg_fail(
@@ -25,6 +26,6 @@ enum eg_status eg_ingest_keep(const struct eg_ingest *in, const struct eg_group 
             "--keep link points to files where they are, and --after %s takes them away: "
             "--keep copy keeps them in the dataset, --keep none does without",
             in->options->after);
-    if (out->choose) *out = (struct eg_keep_rule){.keep = EG_KEEP_COPY};
+    if (out->choose) *out = (struct eg_keep_rule){.keep = EG_KEEP_COPY, .leaves = true};
     return EG_OK;
 }

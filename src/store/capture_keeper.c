@@ -213,11 +213,15 @@ static void place_make(struct eg_strbuf *to, const struct eg_file_facts *facts, 
     if (packed) eg_strbuf_text(to, ".zst");
 }
 
-static bool name_taken(const struct eg_keeper *keeper, const char *name) {
-    if (eg_journal_capture(&keeper->ds->journal, name)) return true;
+/* Whether this run has a line for it. */
+static bool is_taken(const struct eg_keeper *keeper, const char *name) {
     for (const struct eg_kept *kept = keeper->list; kept; kept = kept->next)
         if (kept->line.name && strcmp(kept->line.name, name) == 0) return true;
     return false;
+}
+
+static bool name_taken(const struct eg_keeper *keeper, const char *name) {
+    return eg_journal_capture(&keeper->ds->journal, name) || is_taken(keeper, name);
 }
 
 static enum eg_status copy_name(struct eg_keeper *keeper, struct eg_kept *kept,
@@ -263,11 +267,35 @@ static const struct eg_journal_capture *known_find(const struct eg_keeper *keepe
     return NULL;
 }
 
+/* The registered link, from this index on, that held exactly what is known of the input, and is lost. */
+static const struct eg_journal_capture *lost_find(const struct eg_keeper *keeper,
+                                                  const struct eg_file_facts *facts, size_t *from) {
+    const struct eg_journal *journal = &keeper->ds->journal;
+    while (facts->known && *from < journal->capture_count) {
+        const struct eg_journal_capture *c = &journal->captures[(*from)++];
+        if (!c->gone && !c->copy && c->bytes == facts->known &&
+            strcmp(c->digest, facts->known_digest) == 0 && eg_capture_lost(keeper->ds, c))
+            return c;
+    }
+    return NULL;
+}
+
+static bool is_seekable(const struct eg_file_facts *facts, const char *place) {
+    struct eg_seekable *seekable = NULL;
+    int fd = facts->packing == EG_PACKING_ZSTD ? open(place, O_RDONLY | O_CLOEXEC) : -1;
+    bool is = fd >= 0 && eg_seekable_open(&seekable, fd, place, false, NULL) == EG_OK;
+    eg_seekable_close(seekable);
+    if (fd >= 0) close(fd);
+    return is;
+}
+
 static enum eg_status link_take(struct eg_keeper *keeper, struct eg_kept *kept,
                                 const struct eg_file_facts *facts, struct eg_error *err) {
     char *place = realpath(facts->name, NULL);
     if (!place) return eg_fail_errno(err, errno, "cannot find the place of %s", facts->name);
     const struct eg_journal_capture *known = known_find(keeper, facts, false, place);
+    size_t from = 0;
+    if (!known) known = lost_find(keeper, facts, &from); /* it was moved, and has grown */
     struct eg_strbuf name = {0};
     eg_strbuf_text(&name, known ? known->name : place);
     /* what stood there before may have been another capture: its rows must not find this one */
@@ -283,12 +311,7 @@ static enum eg_status link_take(struct eg_keeper *keeper, struct eg_kept *kept,
     if (!kept->line.place || !kept->line.name) return no_memory(err);
     kept->line.stored = facts->size;
     kept->line.changed_ns = facts->changed_ns;
-    int fd = facts->packing == EG_PACKING_ZSTD ? open(kept->line.place, O_RDONLY | O_CLOEXEC) : -1;
-    struct eg_seekable *seekable = NULL;
-    kept->line.seekable =
-        fd >= 0 && eg_seekable_open(&seekable, fd, kept->line.place, false, NULL) == EG_OK;
-    eg_seekable_close(seekable);
-    if (fd >= 0) close(fd);
+    kept->line.seekable = is_seekable(facts, kept->line.place);
     return EG_OK;
 }
 
@@ -409,6 +432,54 @@ enum eg_status eg_keeper_take(struct eg_keeper *keeper, struct eg_source *source
     keeper->list = kept;
     snprintf(file, room, "%s", kept->line.name);
     return EG_OK;
+}
+
+/* ---- captures that are found again ---- */
+
+/* The same capture, at another place. */
+static enum eg_status link_move(struct eg_keeper *keeper, const struct eg_journal_capture *lost,
+                                const struct eg_file_facts *facts, const char *place,
+                                struct eg_error *err) {
+    struct eg_kept *kept = eg_calloc(1, sizeof *kept);
+    if (!kept) return no_memory(err);
+    kept->keeper = keeper;
+    kept->fd = -1;
+    kept->line = *lost;
+    kept->line.name = eg_strdup(lost->name);
+    kept->line.place = eg_strdup(place);
+    if (!kept->line.name || !kept->line.place) {
+        kept_free(kept);
+        return no_memory(err);
+    }
+    kept->line.stored = facts->size;
+    kept->line.changed_ns = facts->changed_ns;
+    kept->line.seekable = is_seekable(facts, place);
+    kept->line.folds = 0;
+    kept->reached = kept->over = true;
+    kept->next = keeper->list;
+    keeper->list = kept;
+    return EG_OK;
+}
+
+enum eg_status eg_keeper_known(struct eg_keeper *keeper, struct eg_source *source, char *told,
+                               size_t room, struct eg_error *err) {
+    struct eg_file_facts facts;
+    const struct eg_keep_rule *rule = &keeper->rule;
+    if (rule->leaves || (!rule->choose && rule->keep == EG_KEEP_NONE)) return EG_OK;
+    EG_TRY(eg_file_facts(source, &facts, err));
+    char *place = facts.messages || !facts.regular ? NULL : realpath(facts.name, NULL);
+    enum eg_status status = EG_OK;
+    const struct eg_journal_capture *lost;
+    for (size_t from = 0; place && status >= 0 && (lost = lost_find(keeper, &facts, &from));) {
+        if (strlen(place) >= sizeof((struct eg_capture *)0)->place || is_taken(keeper, lost->name))
+            continue;
+        status = link_move(keeper, lost, &facts, place, err);
+        snprintf(told, room,
+                 "; the packets of %.1000s, which is not there any more, are found here",
+                 lost->name);
+    }
+    free(place);
+    return status;
 }
 
 /* ---- captures that are made ---- */

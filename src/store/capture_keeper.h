@@ -15,6 +15,7 @@ struct eg_keeper;
 struct eg_keep_rule {
     bool choose; /* a plain file is pointed to, what comes compressed or through a pipe is copied */
     enum eg_keep keep; /* else this */
+    bool leaves;       /* it does not stay where it is */
 };
 
 /* The dataset outlives it. */
@@ -26,6 +27,10 @@ void eg_keeper_free(struct eg_keeper *);
 /* For eg_scan_request.keep_source; the source is of the type `file`. */
 EG_MUST_CHECK enum eg_status eg_keeper_take(struct eg_keeper *, struct eg_source *, char *file,
                                             size_t room, struct eg_error *err);
+/* For eg_scan_request.keep_known. A link to the same bytes whose file is gone, or is another one by
+ * now, points to this input from the next commit on. */
+EG_MUST_CHECK enum eg_status eg_keeper_known(struct eg_keeper *, struct eg_source *, char *told,
+                                             size_t room, struct eg_error *err);
 /* ---- captures that are made, not read ---- */
 
 struct eg_kept;

@@ -186,3 +186,11 @@ enum eg_status eg_capture_find(struct eg_dataset *ds, const char *name, bool who
     found_reset(&f);
     return status < 0 ? status : EG_OK;
 }
+
+bool eg_capture_lost(struct eg_dataset *ds, const struct eg_journal_capture *c) {
+    struct found f = {.ds = ds, .name = c->name, .from_us = INT64_MIN, .to_us = INT64_MAX};
+    enum eg_status status = on_capture(&f, c, NULL);
+    if (status >= 0 && f.count) status = look(ds, f.list, f.stamps, false, NULL);
+    found_reset(&f);
+    return status == EG_E_NOENT || status == EG_E_FORMAT;
+}

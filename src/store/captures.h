@@ -36,4 +36,8 @@ EG_MUST_CHECK enum eg_status eg_captures(struct eg_dataset *, int64_t from_us, i
 EG_MUST_CHECK enum eg_status eg_capture_find(struct eg_dataset *, const char *name, bool whole,
                                              struct eg_capture *out, struct eg_error *err);
 
+/* Whether what is registered so is not there any more, or was changed. */
+struct eg_journal_capture;
+bool eg_capture_lost(struct eg_dataset *, const struct eg_journal_capture *);
+
 #endif

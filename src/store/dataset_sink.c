@@ -325,6 +325,12 @@ enum eg_status eg_dataset_sink_take(void *of, struct eg_source *source, char *fi
     return sink->keeper ? eg_keeper_take(sink->keeper, source, file, room, err) : EG_OK;
 }
 
+enum eg_status eg_dataset_sink_known(void *of, struct eg_source *source, char *told, size_t room,
+                                     struct eg_error *err) {
+    struct eg_sink *sink = of;
+    return sink->keeper ? eg_keeper_known(sink->keeper, source, told, room, err) : EG_OK;
+}
+
 enum eg_status eg_dataset_sink_record(void *of, struct eg_source *source, char *file, size_t room,
                                       struct eg_error *err) {
     (void)file, (void)room; /* the rows say it themselves */

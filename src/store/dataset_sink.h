@@ -24,6 +24,9 @@ EG_MUST_CHECK enum eg_status eg_dataset_sink_take(void *sink, struct eg_source *
 /* The same where the source is `iface`: its frames are kept below captures/. */
 EG_MUST_CHECK enum eg_status eg_dataset_sink_record(void *sink, struct eg_source *, char *file,
                                                     size_t room, struct eg_error *err);
+/* For eg_scan_request.keep_known. */
+EG_MUST_CHECK enum eg_status eg_dataset_sink_known(void *sink, struct eg_source *, char *told,
+                                                   size_t room, struct eg_error *err);
 /* What was kept since it was opened. */
 void eg_dataset_sink_kept(const struct eg_sink *, struct eg_keep_account *out);
 /* Between two runs of the pump: gives the locks of all sources back, and drops what a run that failed

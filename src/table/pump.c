@@ -355,7 +355,9 @@ static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
     bool told = pump->request->scan.source->commit != eg_source_commit_nop;
     bool full = atomic_load(&pump->bytes) >= pump->round_bytes ||
                 pump->position_count >= POSITIONS_MAX || pump->request->interval_us;
-    if ((last || told || full) && (pump->dirty || pump->position_count)) {
+    /* inputs that were known whole may have been captures that are found again */
+    bool found = last && pump->request->scan.keep_known;
+    if ((last || told || full) && (pump->dirty || pump->position_count || found)) {
         EG_TRY(sinks_flush(pump, err));
         if (position == EG_OK && told) EG_TRY(eg_scan_commit(pump->scan, &reached, err));
     } else if (pump->request->interval_us) {

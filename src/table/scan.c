@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#define TOLD_MAX 2048 /* of an input that is known */
 #define UNITS_AHEAD_MIN 8
 #define UNITS_AHEAD_EACH 4 /* units a worker may have open: begun, not joined */
 
@@ -279,12 +280,18 @@ static void input_next(struct eg_scan *scan) {
     enum eg_plan_state state;
     struct eg_error err = {0};
     bool refused = false;
+    char told[TOLD_MAX] = "";
     scan->reading = true;
     pthread_mutex_unlock(&scan->lock);
     enum eg_status status = pass_open(scan, &input, &state, &err);
     if (status == EG_OK && scan->request.claim_source && input->plan.key[0] && scan->pass == 1)
         status = input_claim(scan, &input, &state, &refused, &err);
     if (status == EG_OK) status = egi_input_begin(input, &scan->known, &refused, &err);
+    if (status == EG_END) {
+        enum eg_status kept = egi_input_known(input, told, sizeof told, &err);
+        refused = kept < 0;
+        if (refused) status = kept;
+    }
     pthread_mutex_lock(&scan->lock);
     scan->reading = false;
     pthread_cond_broadcast(&scan->changed);
@@ -301,7 +308,7 @@ static void input_next(struct eg_scan *scan) {
     }
     const char *warning = input->plan.warning;
     if (status == EG_END && !warning) {
-        eg_fail(&err, EG_OK, "%s: already ingested, nothing in it is new", input->name);
+        eg_fail(&err, EG_OK, "%s: already ingested, nothing in it is new%s", input->name, told);
         warning = err.message;
     }
     if (warning) trouble_note(scan, index, EG_OK, state, input->plan.rest, warning);

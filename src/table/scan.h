@@ -68,6 +68,10 @@ struct eg_scan_request {
      * they are in. A failure ends the scan, as that of claim_source. NULL: rows call it by its URI. */
     enum eg_status (*keep_source)(void *to, struct eg_source *, char *file, size_t room,
                                   struct eg_error *);
+    /* The same for one that is known whole, of which nothing is read: `told` (of 2,048 bytes, empty) is
+     * what there is to say behind that. NULL: nobody asks. */
+    enum eg_status (*keep_known)(void *to, struct eg_source *, char *told, size_t room,
+                                 struct eg_error *);
     void *keep_to;
 };
 

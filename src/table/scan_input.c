@@ -243,6 +243,13 @@ enum eg_status egi_input_begin(struct egi_input *input, const struct egi_known *
     return extracts_open(input, known, err);
 }
 
+enum eg_status egi_input_known(struct egi_input *input, char *told, size_t room,
+                               struct eg_error *err) {
+    const struct eg_scan_request *request = input->request;
+    if (!request->keep_known || !input->plan.key[0] || !gives_packets(input)) return EG_OK;
+    return request->keep_known(request->keep_to, input->source, told, room, err);
+}
+
 bool egi_input_holds(const struct egi_input *input) {
     for (uint32_t i = 0; i < input->request->part_count; i++)
         if (has(input->wanted, i) && holds(input, i)) return true;

@@ -108,6 +108,8 @@ enum eg_status egi_input_open(struct egi_input **out, const struct eg_env *,
  * failed. */
 enum eg_status egi_input_begin(struct egi_input *, const struct egi_known *, bool *refused,
                                struct eg_error *);
+/* For an input that is known whole: lets the keeper look at it. */
+enum eg_status egi_input_known(struct egi_input *, char *told, size_t room, struct eg_error *);
 /* The position of what a part has given out, the input having been read up to `reached`; see
  * eg_scan_mark. While no worker is inside a call. */
 bool egi_input_mark(const struct egi_input *, uint32_t part, const struct eg_position *reached,

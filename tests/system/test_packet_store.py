@@ -85,6 +85,28 @@ def test_what_is_kept(earlgrey, tmp_path):
     assert captures(earlgrey, "flows") == []
 
 
+def test_a_moved_capture_is_found_again(earlgrey, tmp_path):
+    (tmp_path / "a.pcap").write_bytes(capture_of(100))
+    earlgrey.ok("ingest", "a.pcap", "-d", "data")
+    before = rows(tmp_path / "data")
+    (tmp_path / "a.pcap").rename(tmp_path / "b.pcap")
+    assert "is gone" in earlgrey.run("packets", "-d", "data", "-w", "lost.pcap").stderr
+    told = earlgrey.run("ingest", "b.pcap", "-d", "data").stderr
+    assert "nothing in it is new; the packets of" in told and "are found here" in told
+    assert "captures             1 pointed to where they are" in told
+    earlgrey.ok("packets", "-d", "data", "-w", "found.pcap")
+    assert (tmp_path / "found.pcap").read_bytes()[24:] == (tmp_path / "b.pcap").read_bytes()[24:]
+    assert rows(tmp_path / "data") == before
+    (kept,) = captures(earlgrey, "data")
+    assert kept["capture"] == str(tmp_path / "a.pcap") and kept["place"] == str(tmp_path / "b.pcap")
+    assert "found here" not in earlgrey.run("ingest", "b.pcap", "-d", "data").stderr
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (tmp_path / "b.pcap").rename(folder / "c.pcap")
+    earlgrey.ok("ingest", "in", "-d", "data")
+    assert captures(earlgrey, "data")[0]["place"] == str(folder / "c.pcap")
+
+
 def test_what_does_not_stay_is_copied(earlgrey, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

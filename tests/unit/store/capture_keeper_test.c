@@ -128,6 +128,44 @@ static void grows(void **state) {
     }
 }
 
+/* A link whose file was moved is found again where the same bytes are ingested from, packed ones, too,
+ * and also where they have grown meanwhile; rows keep its name. */
+static void found_again(void **state) {
+    const char *root = path_of(*state, "moved"), *first = path_of(*state, "one.pcap");
+    const char *second = path_of(*state, "two.pcap"), *packed = path_of(*state, "three.pcap.zst");
+    struct made m = capture_of(20, 9), other = capture_of(20, 10);
+    struct eg_capture capture;
+    size_t size = 24 + 10 * RECORD;
+    capture_write(first, &m, size, false);
+    ingest_as(root, first, EG_KEEP_LINK);
+    capture_write(second, &m, size, false);
+    assert_int_equal(ingest_as(root, second, EG_KEEP_LINK).account.linked, 0); /* it is there */
+    assert_int_equal(rename(first, path_of(*state, "elsewhere")), 0);
+    assert_int_equal(ingest_as(root, second, EG_KEEP_NONE).account.linked, 0);
+    assert_int_equal(capture_find(root, first, true, &capture), EG_E_NOENT);
+    assert_int_equal(ingest_as(root, second, EG_KEEP_LINK).account.linked, 1);
+    must(capture_find(root, first, true, &capture));
+    assert_string_equal(capture.place, second);
+    assert_int_equal(capture.packets, 10);
+    assert_int_equal(ingest_as(root, second, EG_KEEP_LINK).account.linked, 0);
+    capture_write(second, &other, size, false); /* another capture, of the same size */
+    capture_write(packed, &m, size, true);
+    assert_int_equal(ingest_as(root, packed, EG_KEEP_LINK).account.linked, 1);
+    must(capture_find(root, first, true, &capture));
+    assert_string_equal(capture.place, packed);
+    unlink(packed);
+    capture_write(second, &m, m.size, false);
+    ingest_as(root, second, EG_KEEP_LINK);
+    capture = only_capture(root);
+    assert_string_equal(capture.name, first);
+    assert_string_equal(capture.place, second);
+    assert_int_equal(capture.packets, 20);
+    assert_int_equal(ask(root, EG_TABLE_PACKETS, "count(*)"), 20);
+    assert_int_equal(ask(root, EG_TABLE_PACKETS, "count(distinct file)"), 1);
+    made_free(&m);
+    made_free(&other);
+}
+
 /* Two of one name, and another capture where one stood: each row finds its own. */
 static void others_of_one_name(void **state) {
     const char *root = path_of(*state, "d"), *path = path_of(*state, "a.pcap");
@@ -242,6 +280,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(copies_plain_and_packed, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(many_rounds, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(grows, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(found_again, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(others_of_one_name, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(keeps_nothing, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(killed_anywhere, scratch_setup, scratch_teardown),

@@ -78,6 +78,7 @@ static inline enum eg_status try_ingest(const char *root, const char *const *pat
                  .claim_source = eg_dataset_sink_claim,
                  .claim_to = sink,
                  .keep_source = eg_dataset_sink_take,
+                 .keep_known = eg_dataset_sink_known,
                  .keep_to = sink},
         .sinks = &to,
         .sink_count = 1,
