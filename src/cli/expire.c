@@ -97,8 +97,9 @@ const struct eg_verb eg_verb_expire = {
     .synopsis = "",
     .description =
         "Removes whole hours, the oldest first, of all tables or of those named. Of several rules "
-        "the one that asks for most decides. The last hour is never removed, nor are rows in "
-        "quarantine, nor what a running ingest has not finished. Captures that were copied into "
+        "the one that asks for most decides. An hour that ended, by the clock, less than an hour "
+        "ago is never removed; nor are rows in quarantine, nor what a running ingest has not "
+        "finished. Captures that were copied into "
         "the dataset are removed with the last of their packets; those elsewhere are forgotten, "
         "and stay where they are.\n\n"
         "What was read stays known: a capture whose rows expired adds nothing when it is ingested "

@@ -59,13 +59,14 @@ static void by_size(void **state) {
     assert_int_equal(account.hours, 1);
     must(expire_at(root, 9, &at_once, BY(.max_bytes = half), &account));
     assert_int_equal(account.hours, 0);
-    /* the last hour stays whatever the rules say, and that is told */
+    /* an hour that is not closed stays whatever the rules say, and that is told */
     must(expire_at(root, 2, &at_once, BY(.max_bytes = 1), &account));
     assert_int_equal(account.hours, 0);
     assert_true(account.short_of);
     must(expire_at(root, 9, &at_once, BY(.max_bytes = 1), &account));
     assert_int_equal(account.hours, 1);
     assert_true(account.short_of == false);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 0); /* all that are closed may go */
 }
 
 /* Nothing is free enough for the rule: all closed hours go, and it is told. */
