@@ -59,7 +59,7 @@ static enum eg_status interface_of(struct rewriting *r, int32_t link_type, struc
         const struct interface *one = &r->interfaces[i];
         *out = i;
         if (one->link_type == link_type && strlen(one->name) == name.size &&
-            memcmp(one->name, name.at, name.size) == 0)
+            (!name.size || memcmp(one->name, name.at, name.size) == 0))
             return EG_OK;
     }
     if (r->interface_count && !r->ng)

@@ -188,6 +188,7 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
         .digest = ask->receipt != NULL,
     };
     enum eg_status status = eg_capture_name_check(ask->path, &err);
+    if (status >= 0) status = eg_packets_outputs_check(job, &err);
     if (status >= 0) status = eg_packet_file_open(&job->file, &options, &err);
     if (status >= 0) status = eg_packets_retrieve(job, file_put, job->file, &err);
     if (status >= 0) status = eg_packet_file_finish(job->file, &err);

@@ -65,9 +65,11 @@ static char *file_name(const struct eg_packet_file *f, size_t number) {
     return eg_strbuf_take(&name);
 }
 
+/* Hidden, and of this process alone: two may write the same name at once. */
 static char *tmp_name(const char *name) {
     struct eg_strbuf tmp = {0};
-    eg_strbuf_printf(&tmp, "%s.tmp", name);
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    eg_strbuf_printf(&tmp, "%.*s.%s.tmp-%d", (int)(base - name), name, base, (int)getpid());
     return eg_strbuf_take(&tmp);
 }
 
@@ -143,8 +145,8 @@ static enum eg_status file_create(struct eg_packet_file *f, const char *name,
     f->in_place = stat(name, &info) == 0 && !S_ISREG(info.st_mode);
     char *tmp = f->in_place ? eg_strdup(name) : tmp_name(name);
     if (!tmp) return no_memory(f, err);
-    f->fd = open(tmp, f->in_place ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
-                 0666);
+    f->fd =
+        open(tmp, f->in_place ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     eg_free(tmp);
     return f->fd >= 0 ? EG_OK : eg_fail_errno(err, errno, "cannot write %s", name);
 }

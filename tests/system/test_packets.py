@@ -543,3 +543,25 @@ def test_a_reader_that_leaves(earlgrey, packets):
         assert len(child.stdout.read(100)) == 100
         child.stdout.close()
         assert child.wait(20) == 0 and child.stderr.read() == b""
+
+
+def test_nothing_is_written_over_unasked_and_inputs_never(earlgrey, packets, tmp_path):
+    capture = tmp_path / "in.pcap"
+    capture.write_bytes(pathlib.Path(packets[0]).read_bytes())
+    whole = capture.read_bytes()
+    (tmp_path / "mine.json").write_text("mine")
+    earlgrey.ok("ingest", "-q", "in.pcap", "-d", "data")
+    for words, says in (
+            (["-r", "in.pcap", "-w", "out.pcap", "--receipt", "mine.json"], "mine.json exists"),
+            (["-r", "in.pcap", "-w", "out.pcap", "--receipt", "out.pcap", "--force"], "cannot both go to out.pcap"),
+            (["-r", "in.pcap", "-w", "out.pcap", "--receipt", "in.pcap", "--force"], "in.pcap is one of the captures"),
+            (["-r", "in.pcap", "-w", "in.pcap", "--force"], "in.pcap is one of the captures"),
+            (["-d", "data", "-w", "in.pcap", "--force"], "in.pcap is one of the captures")):
+        done = earlgrey.run("packets", *words)
+        assert done.returncode == 2 and says in done.stderr, (words, done.stderr)
+        assert not (tmp_path / "out.pcap").exists()
+    assert capture.read_bytes() == whole and (tmp_path / "mine.json").read_text() == "mine"
+    (tmp_path / "out.pcap.tmp").write_text("mine, too")
+    earlgrey.ok("packets", "-q", "-r", "in.pcap", "-w", "out.pcap", "-c", "5", "--receipt", "mine.json", "--force")
+    assert (tmp_path / "out.pcap.tmp").read_text() == "mine, too"
+    assert json.loads((tmp_path / "mine.json").read_text())["written"]["packets"] == 5

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Where a retrieval may write: never over what it reads, and over nothing else unasked. Looked at
+ * before anything is read. */
+#include "base/alloc.h"
+#include "cli/packets.h"
+#include "store/captures.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static bool same_file(const struct stat *one, const char *path) {
+    struct stat other;
+    return stat(path, &other) == 0 && one->st_dev == other.st_dev && one->st_ino == other.st_ino;
+}
+
+/* Whether the file at `path` is one of the captures that may be read. */
+static enum eg_status must_be_no_input(const struct eg_packets_job *job, const char *path,
+                                       struct eg_error *err) {
+    const struct eg_origin *origin = &job->request.origin;
+    struct eg_capture *captures = NULL;
+    size_t count = 0;
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return EG_OK;
+    bool input = false;
+    for (size_t i = 0; i < origin->capture_count && !input; i++)
+        input = same_file(&info, origin->captures[i]);
+    if (!input && origin->dataset)
+        EG_TRY(eg_captures(origin->dataset, INT64_MIN, INT64_MAX, &captures, &count, err));
+    for (size_t i = 0; i < count && !input; i++) input = same_file(&info, captures[i].place);
+    eg_free(captures);
+    if (!input) return EG_OK;
+    return eg_fail(err, EG_E_USAGE, "%s is one of the captures that are read: name another file",
+                   path);
+}
+
+enum eg_status eg_packets_outputs_check(const struct eg_packets_job *job, struct eg_error *err) {
+    const struct eg_packets_ask *ask = job->ask;
+    struct stat info;
+    if (strcmp(ask->path, "-") != 0) EG_TRY(must_be_no_input(job, ask->path, err));
+    if (!ask->receipt || strcmp(ask->receipt, "-") == 0) return EG_OK;
+    if (strcmp(ask->receipt, ask->path) == 0)
+        return eg_fail(err, EG_E_USAGE, "the packets and the receipt cannot both go to %s",
+                       ask->receipt);
+    EG_TRY(must_be_no_input(job, ask->receipt, err));
+    if (!ask->replace && lstat(ask->receipt, &info) == 0 && !S_ISCHR(info.st_mode))
+        return eg_fail(err, EG_E_USAGE, "%s exists; --force writes over it", ask->receipt);
+    return EG_OK;
+}
