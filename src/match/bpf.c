@@ -15,6 +15,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The time of libpcap's compiler grows with the square of a filter, that of its optimizer faster: with
+ * thousands of hosts it is minutes. */
+#define OPTIMIZED_MAX 2048
+#define TEXT_MAX 16384
+
 #define FILE_HEAD_SIZE 24
 #define LINK_ETHERNET 1
 #define LINKS_KNOWN 300 /* LINKTYPE numbers that are given out */
@@ -60,7 +65,8 @@ static void compile(struct program *program, const char *text) {
         note(program, why);
         return;
     }
-    program->good = pcap_compile(pcap, &program->code, text, 1, PCAP_NETMASK_UNKNOWN) == 0;
+    int optimize = strlen(text) <= OPTIMIZED_MAX;
+    program->good = pcap_compile(pcap, &program->code, text, optimize, PCAP_NETMASK_UNKNOWN) == 0;
     if (!program->good) note(program, pcap_geterr(pcap));
     pcap_close(pcap);
 }
@@ -125,6 +131,11 @@ static enum eg_status check(struct eg_bpf *bpf, struct eg_error *err) {
 }
 
 enum eg_status eg_bpf_parse(struct eg_bpf **out, const char *text, struct eg_error *err) {
+    if (strlen(text) > TEXT_MAX)
+        return eg_fail(
+            err, EG_E_USAGE,
+            "a bpf filter has at most %d characters, not %zu: the flow filter takes lists",
+            TEXT_MAX, strlen(text));
     struct eg_bpf *bpf = eg_calloc(1, sizeof *bpf);
     if (!bpf) return eg_fail(err, EG_E_NOMEM, "no memory for a bpf filter");
     pthread_mutex_init(&bpf->lock, NULL);

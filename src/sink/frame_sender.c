@@ -75,6 +75,8 @@ enum eg_status eg_frame_sender_send(struct eg_frame_sender *sender, struct eg_sp
             continue;
         }
         int failed = errno;
+        if (failed == ENXIO || failed == ENODEV || failed == ENETDOWN)
+            return eg_fail(err, EG_E_NOENT, "the interface is gone or down: sending ended there");
         eg_fail_errno(err, failed, "cannot send a frame of %zu bytes", frame.size);
         enum eg_status status = failed == EMSGSIZE ? EG_E_USAGE : EG_E_IO;
         if (err) err->status = status;

@@ -161,6 +161,10 @@ static enum eg_status look(const struct eg_dataset *ds, const struct eg_capture 
                        c->keep == EG_KEEP_COPY ? "restore the dataset's captures/ from a backup"
                                                : "put it back where it was when it was ingested");
     if (stat(c->place, &is) != 0) return eg_fail_errno(err, errno, "cannot read %s", c->place);
+    if (!S_ISREG(is.st_mode)) /* a pipe there would be waited for */
+        return eg_fail(err, EG_E_FORMAT,
+                       "%s is no longer the file that was ingested: put the old file back",
+                       c->place);
     int64_t changed_ns = is.st_mtim.tv_sec * INT64_C(1000000000) + is.st_mtim.tv_nsec;
     uint64_t size = (uint64_t)is.st_size;
     bool same = size == stamp->stored && changed_ns == stamp->changed_ns;

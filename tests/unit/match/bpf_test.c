@@ -200,6 +200,29 @@ static const uint8_t ethernet[14] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 8, 0}
 static const uint8_t cooked[16] = {0, 0, 0, 1, 0, 6, 0, 1, 2, 3, 4, 5, 0, 0, 8, 0};
 static const uint8_t null_ip[4] = {2, 0, 0, 0}, ppp[4] = {0xff, 0x03, 0x00, 0x21};
 
+/* Hundreds of hosts take a moment; thousands would take minutes, and are refused. */
+static void very_long_filters(void **state) {
+    (void)state;
+    char text[80000] = "host 10.0.0.1";
+    size_t size = strlen(text);
+    for (int i = 0; i < 600; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size, " or host 10.%d.%d.7", i / 250, i % 250);
+    struct eg_bpf *bpf = NULL;
+    const char *why = NULL;
+    assert_int_equal(eg_bpf_parse(&bpf, text, NULL), EG_OK);
+    /* 10.2.99.7, the last of them, and another */
+    static const uint8_t last[34] = {[12] = 8, [14] = 0x45, [26] = 10, 2, 99, 7};
+    static const uint8_t other[34] = {[12] = 8, [14] = 0x45, [26] = 10, 12, 0, 8};
+    assert_int_equal(ask(bpf, 1, last, sizeof last, &why), EG_TRUE);
+    assert_int_equal(ask(bpf, 1, other, sizeof other, &why), EG_UNTRUE);
+    eg_bpf_free(bpf);
+    struct eg_error err;
+    memset(text, ' ', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    assert_int_equal(eg_bpf_parse(&bpf, text, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "at most 16384 characters, not 79999"));
+}
+
 static void link_types(void **state) {
     (void)state;
     struct eg_bpf *bpf = NULL;
@@ -293,7 +316,8 @@ static void threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(libpcaps_tests), cmocka_unit_test(refused), cmocka_unit_test(link_types),
+        cmocka_unit_test(libpcaps_tests), cmocka_unit_test(refused), cmocka_unit_test(very_long_filters),
+        cmocka_unit_test(link_types),
         cmocka_unit_test(too_many),       cmocka_unit_test(threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
