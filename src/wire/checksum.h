@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Internet checksums (RFC 1071) of packets whose bytes were changed (RFC 1624): what was right stays
- * right, what was wrong stays wrong, and what was not captured does not matter. */
+ * Internet checksums (RFC 1071), and those of packets whose bytes were changed (RFC 1624): what was
+ * right stays right, what was wrong stays wrong, and what was not captured does not matter. */
 #ifndef EG_WIRE_CHECKSUM_H
 #define EG_WIRE_CHECKSUM_H
 
 #include "base/cursor.h"
+
+/* The ones' complement sum of bytes, added to that of others before them; of several pieces every one
+ * but the last has an even size. */
+static inline uint32_t eg_sum(uint32_t sum, struct eg_span bytes) {
+    uint64_t wide = sum;
+    size_t at = 0;
+    for (; at + 1 < bytes.size; at += 2) wide += eg_be16(bytes, at);
+    if (at < bytes.size) wide += (uint32_t)eg_u8(bytes, at) << 8;
+    while (wide >> 16) wide = (wide & 0xffff) + (wide >> 16);
+    return (uint32_t)wide;
+}
 
 /* The sum of what changed, to be applied to any checksum that covers it. */
 struct eg_sum_change {

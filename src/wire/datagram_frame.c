@@ -4,6 +4,7 @@
 #include "wire/datagram_frame.h"
 
 #include "table/address.h"
+#include "wire/checksum.h"
 
 #include <string.h>
 
@@ -12,16 +13,6 @@ enum { IPV4 = 20, IPV6 = 40, UDP = 8, PROTO_UDP = 17, HOPS = 64 };
 static void put16(uint8_t *to, uint32_t value) {
     to[0] = (uint8_t)(value >> 8);
     to[1] = (uint8_t)value;
-}
-
-/* The ones' complement sum; every span but the last has an even size. */
-static uint32_t sum_of(uint32_t sum, struct eg_span bytes) {
-    uint64_t wide = sum;
-    size_t at = 0;
-    for (; at + 1 < bytes.size; at += 2) wide += eg_be16(bytes, at);
-    if (at < bytes.size) wide += (uint32_t)eg_u8(bytes, at) << 8;
-    while (wide >> 16) wide = (wide & 0xffff) + (wide >> 16);
-    return (uint32_t)wide;
 }
 
 static void ipv4_head(uint8_t *head, const struct eg_udp_ends *ends, uint32_t size,
@@ -33,7 +24,7 @@ static void ipv4_head(uint8_t *head, const struct eg_udp_ends *ends, uint32_t si
     head[9] = PROTO_UDP;
     memcpy(head + 12, ends->src.bytes + 12, 4);
     memcpy(head + 16, ends->dst.bytes + 12, 4);
-    put16(head + 10, ~sum_of(0, eg_span(head, IPV4)) & 0xffff);
+    put16(head + 10, ~eg_sum(0, eg_span(head, IPV4)) & 0xffff);
 }
 
 static void ipv6_head(uint8_t *head, const struct eg_udp_ends *ends, uint32_t size) {
@@ -61,8 +52,8 @@ size_t eg_datagram_head(uint8_t head[EG_DATAGRAM_HEAD], const struct eg_udp_ends
     put16(udp + 2, ends->dst_port);
     put16(udp + 4, size);
     uint32_t addresses = v4 ? 8 : 32;
-    uint32_t sum = sum_of(PROTO_UDP + size, eg_span(udp - addresses, addresses + UDP));
-    sum = ~sum_of(sum, payload) & 0xffff;
+    uint32_t sum = eg_sum(PROTO_UDP + size, eg_span(udp - addresses, addresses + UDP));
+    sum = ~eg_sum(sum, payload) & 0xffff;
     put16(udp + 6, sum ? sum : 0xffff); /* 0 would say that there is none */
     return ip + UDP;
 }
