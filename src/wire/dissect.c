@@ -46,21 +46,24 @@ void eg_walk_link_begins(struct eg_walk *walk) {
     out->mpls_count = 0;
 }
 
-/* A header that is cut: the addresses in front of the cut. */
-static uint32_t ethernet_cut(struct eg_walk *walk) {
+void eg_walk_macs(struct eg_walk *walk, size_t dst, size_t src) {
     struct eg_layers *out = walk->out;
     struct eg_span s = walk->rest.span;
-    (void)eg_walk_has(walk, 14);
-    if (!(out->has & EG_HAS_DST_MAC)) {
-        if (s.size >= 6) {
-            out->dst_mac = eg_mac_at(s, 0);
-            out->has |= EG_HAS_DST_MAC;
-        }
-        if (s.size >= 12) {
-            out->src_mac = eg_mac_at(s, 6);
-            out->has |= EG_HAS_SRC_MAC;
-        }
+    if (out->has & EG_HAS_DST_MAC) return;
+    if (eg_span_has(s, dst, 6)) {
+        out->dst_mac = eg_mac_at(s, dst);
+        out->has |= EG_HAS_DST_MAC;
     }
+    if (eg_span_has(s, src, 6)) {
+        out->src_mac = eg_mac_at(s, src);
+        out->has |= EG_HAS_SRC_MAC;
+    }
+}
+
+/* A header that is cut: the addresses in front of the cut. */
+static uint32_t ethernet_cut(struct eg_walk *walk) {
+    (void)eg_walk_has(walk, 14);
+    eg_walk_macs(walk, 0, 6);
     eg_walk_pass(walk, EG_HEADER_ETHERNET, 0, 14);
     return EG_NEXT_NONE;
 }

@@ -6,18 +6,8 @@
 #include "wire/dissect_steps.h"
 
 static void addresses(struct eg_walk *walk, size_t dst, size_t src) {
-    struct eg_layers *out = walk->out;
-    struct eg_span s = walk->rest.span;
     eg_walk_link_begins(walk);
-    if (out->has & EG_HAS_DST_MAC) return;
-    if (eg_span_has(s, dst, 6)) {
-        out->dst_mac = eg_mac_at(s, dst);
-        out->has |= EG_HAS_DST_MAC;
-    }
-    if (eg_span_has(s, src, 6)) {
-        out->src_mac = eg_mac_at(s, src);
-        out->has |= EG_HAS_SRC_MAC;
-    }
+    eg_walk_macs(walk, dst, src);
 }
 
 /* ---- ARCnet ---- */

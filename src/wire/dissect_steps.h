@@ -145,6 +145,9 @@ uint32_t eg_step_wireless(struct eg_walk *, bool swapped);
 uint32_t eg_step_ethernet(struct eg_walk *);
 /* A link layer begins: behind a tunnel, what is known of the one in front of it is forgotten. */
 void eg_walk_link_begins(struct eg_walk *);
+/* The addresses of the link header at hand, at these places, as far as they are there; one before it
+ * that has told its own stays. */
+void eg_walk_macs(struct eg_walk *, size_t dst, size_t src);
 
 /* What stands between link and network; dissect_between.c. EG_NEXT_NONE for what is not known. */
 uint32_t eg_step_between(struct eg_walk *, uint32_t next);

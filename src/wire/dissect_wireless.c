@@ -20,21 +20,11 @@ enum {
 
 /* Which of the addresses are the ends' own: those between them are access points. */
 static void addresses(struct eg_walk *walk, bool data, uint8_t flags) {
-    struct eg_span s = walk->rest.span;
-    struct eg_layers *out = walk->out;
     size_t dst = 4, src = 10;
     if (data && flags & TO_DS) dst = 16;
     if (data && flags & FROM_DS) src = flags & TO_DS ? 24 : 16;
     eg_walk_link_begins(walk);
-    if (out->has & (EG_HAS_DST_MAC | EG_HAS_SRC_MAC)) return;
-    if (eg_span_has(s, dst, 6)) {
-        out->dst_mac = eg_mac_at(s, dst);
-        out->has |= EG_HAS_DST_MAC;
-    }
-    if (eg_span_has(s, src, 6)) {
-        out->src_mac = eg_mac_at(s, src);
-        out->has |= EG_HAS_SRC_MAC;
-    }
+    eg_walk_macs(walk, dst, src);
 }
 
 /* The first of several frames in one: its own addresses, a length, and LLC. */
