@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "cli/progress.h"
 #include "cli/replay.h"
+#include "table/in_order.h"
 #include "wire/dissect.h"
 #include "wire/probes.h"
 
@@ -128,48 +129,28 @@ static bool enough(const struct replay *r) {
     return r->plan->count_max && r->account->sent >= r->plan->count_max;
 }
 
-static enum eg_status batch_send(struct replay *r, const struct eg_batch *batch,
-                                 struct eg_error *err) {
-    for (uint32_t row = 0; row < batch->rows && !enough(r); row++)
+static enum eg_status batch_send(void *to, struct eg_batch *batch, struct eg_error *err) {
+    struct replay *r = to;
+    for (uint32_t row = 0; batch && row < batch->rows && !enough(r); row++)
         EG_TRY(r->plan->frames ? frame_send(r, batch, row, err)
                                : datagram_send(r, batch, row, err));
     progress_tell(r);
-    return EG_OK;
+    return enough(r) ? EG_END : EG_OK;
 }
 
-/* All units one after the other: what was captured first is sent first. */
-static enum eg_status units_send(struct replay *r, const struct eg_source_type *type,
-                                 struct eg_source *source, const struct eg_plan *plan,
-                                 struct eg_error *err) {
-    struct eg_tally tally = {0};
-    enum eg_status status = EG_OK;
-    uint64_t units = plan->units == EG_UNITS_STREAM ? 1 : plan->units;
-    for (uint64_t unit = 0; unit < units && status >= 0 && !enough(r); unit++) {
-        do {
-            struct eg_batch *batch;
-            status = type->next(source, unit, &batch, &tally, err);
-            if (status != EG_OK) break;
-            status = batch_send(r, batch, err);
-            eg_batch_unref(batch);
-        } while (status >= 0 && !enough(r));
-    }
-    eg_tally_reset(&tally);
-    return status < 0 ? status : EG_OK;
-}
-
+/* What was captured first is sent first. */
 static enum eg_status file_send(struct replay *r, const char *path, struct eg_error *err) {
-    const struct eg_source_type *type = eg_registry_find(EG_STAGE_source, "file")->type;
-    struct eg_source *source;
-    struct eg_plan plan;
-    EG_TRY(type->open(&r->call->env, path, NULL, &source, err));
+    struct eg_in_order how = {.source = eg_registry_find(EG_STAGE_source, "file")->type,
+                              .uri = path,
+                              .take = batch_send,
+                              .to = r};
+    struct eg_tally tally = {0};
     r->datagrams = eg_datagrams_new();
-    enum eg_status status =
-        r->datagrams ? EG_OK : eg_fail(err, EG_E_NOMEM, "no memory to read %s", path);
-    if (status >= 0) status = type->plan(source, NULL, 0, &plan, err);
-    if (status >= 0) status = units_send(r, type, source, &plan, err);
-    if (r->datagrams && !enough(r)) r->account->fragments += eg_datagrams_lost(r->datagrams);
+    if (!r->datagrams) return eg_fail(err, EG_E_NOMEM, "no memory to read %s", path);
+    enum eg_status status = eg_in_order(&r->call->env, &how, &tally, err);
+    eg_tally_reset(&tally);
+    if (!enough(r)) r->account->fragments += eg_datagrams_lost(r->datagrams);
     eg_datagrams_free(r->datagrams);
-    type->close(source);
     if (status != EG_E_CUT) return status;
     if (err) eg_note(r->call, "earlgrey: %s", err->message);
     r->account->inputs_cut++;
