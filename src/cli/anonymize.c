@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/durable.h"
+#include "cli/capture_name.h"
 #include "cli/progress.h"
 #include "store/mapped_copy.h"
 #include "wire/capture.h"
@@ -16,8 +17,8 @@
 #include <sys/stat.h>
 
 struct anonymize_options {
-    const char *key;
-    bool random_key, keep_payload, everything, json;
+    const char *key, *format;
+    bool random_key, keep_payload, everything, force, json;
 };
 
 static const struct eg_option options[] = {
@@ -41,6 +42,16 @@ static const struct eg_option options[] = {
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct anonymize_options, everything),
      .help = "Maps addresses that name no host, too: groups, broadcast, loopback, unspecified."},
+    {.name = "format",
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct anonymize_options, format),
+     .choices = "pcap|pcapng",
+     .help = "What capture is written; without it, as OUT ends, else pcap. pcapng holds several "
+             "link types."},
+    {.name = "force",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct anonymize_options, force),
+     .help = "Writes over a capture that exists."},
     {.name = "json",
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct anonymize_options, json),
@@ -133,15 +144,26 @@ static enum eg_exit capture_tell(const struct eg_call *call, const struct eg_ano
     return a->cut ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
 }
 
+/* Whoever calls the output by the input's name would lose the original. */
+static enum eg_status must_differ(const char *from, const char *to, struct eg_error *err) {
+    struct stat one, other;
+    bool same = stat(from, &one) == 0 && stat(to, &other) == 0 && one.st_dev == other.st_dev &&
+                one.st_ino == other.st_ino && S_ISREG(one.st_mode);
+    return same ? eg_fail(err, EG_E_USAGE, "%s is what is read: name another file", to) : EG_OK;
+}
+
 static enum eg_exit capture_run(struct eg_call *call, struct eg_address_map *map) {
     const struct anonymize_options *o = call->options;
     struct eg_anonymize_account account;
     struct eg_error err = {0};
     struct eg_anonymizer by = {
         .map = map, .keep_payload = o->keep_payload, .before = eg_malloc(EG_FRAME_BYTES_MAX)};
-    enum eg_status status =
-        by.before ? eg_anonymize_capture(call, &by, call->words[0], call->words[1], &account, &err)
-                  : eg_fail(&err, EG_E_NOMEM, "no memory to rewrite a capture");
+    struct eg_packet_file_options to = {.path = call->words[1],
+                                        .format = eg_capture_format_of(call->words[1], o->format),
+                                        .replace = o->force};
+    enum eg_status status = by.before ? must_differ(call->words[0], call->words[1], &err)
+                                      : eg_fail(&err, EG_E_NOMEM, "no memory to rewrite a capture");
+    if (status >= 0) status = eg_anonymize_capture(call, &by, call->words[0], &to, &account, &err);
     eg_free(by.before);
     return status < 0 ? eg_complain(call, &err) : capture_tell(call, &account);
 }

@@ -4,20 +4,21 @@
 #define EG_CLI_ANONYMIZE_H
 
 #include "cli/verb.h"
+#include "sink/packet_file.h"
 #include "wire/anonymize.h"
 
 struct eg_anonymize_account {
     uint64_t frames, bytes; /* read */
     uint64_t shortened;     /* frames that lost payload */
     uint64_t emptied;       /* frames of link types that are not rewritten */
-    uint64_t cut;           /* 1: the capture ends inside a record */
+    bool cut;               /* the capture ends inside a record */
 };
 
-/* Copies the capture at `from` to `to` (pcap, or pcapng where that ends so or the input has several
- * link types), which must not exist; it gets its name when it is complete. */
+/* Copies the capture at `from` as the options say; the file gets its name when it is complete. */
 EG_MUST_CHECK enum eg_status eg_anonymize_capture(const struct eg_call *,
                                                   const struct eg_anonymizer *, const char *from,
-                                                  const char *to, struct eg_anonymize_account *,
+                                                  const struct eg_packet_file_options *to,
+                                                  struct eg_anonymize_account *,
                                                   struct eg_error *err);
 
 #endif

@@ -276,7 +276,7 @@ static enum eg_status live_run(void *to, struct eg_error *err) {
     for (;;) {
         enum eg_status status = pump_group(run, &kept, err);
         ran = ran || kept;
-        /* what could be written to once may come back: a dataset on a disk that is away for now */
+        /* what could be written to once may come back: a disk is mounted again */
         bool away = ran && (status == EG_E_ACCESS || status == EG_E_NOENT);
         bool again = eg_ingest_may_pass(status) || away;
         if (status >= 0 || !again || eg_env_cancelled(&run->env)) return status;

@@ -55,9 +55,6 @@ enum eg_exit eg_packets_pdml(struct eg_packets_job *);
 /* Whether -w, -o and --json mean rows; else -w is a capture. */
 bool eg_packets_rows_wanted(const struct eg_report_options *);
 
-/* EG_E_USAGE for a path that ends as if it were compressed (.gz, .zst, …), which captures are not. */
-EG_MUST_CHECK enum eg_status eg_capture_name_check(const char *path, struct eg_error *err);
-
 /* EG_E_USAGE where the capture or the receipt would be written over what is read, over each other, or over
  * an existing file unasked. */
 EG_MUST_CHECK enum eg_status eg_packets_outputs_check(const struct eg_packets_job *,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Retrieving packets: compiles what is asked of the frames, looks packets up or reads captures through,
  * and writes captures or rows. */
+#include "cli/capture_name.h"
 #include "cli/packets.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define INSERT_BYTES (64u << 10) /* of a statement that notes places */
 
@@ -143,22 +143,6 @@ static enum eg_status file_put(void *to, const struct eg_found *found, struct eg
     return eg_packet_file_put(to, &found->frame, found->interface, err);
 }
 
-static enum eg_capture_format format_of(const struct eg_packets_ask *ask) {
-    const char *dot = strrchr(ask->path, '.');
-    if (ask->format) return strcmp(ask->format, "pcapng") == 0 ? EG_WRITE_PCAPNG : EG_WRITE_PCAP;
-    return dot && strcmp(dot, ".pcapng") == 0 ? EG_WRITE_PCAPNG : EG_WRITE_PCAP;
-}
-
-enum eg_status eg_capture_name_check(const char *path, struct eg_error *err) {
-    static const char *const packed[] = {".gz", ".zst", ".zstd", ".lz4", ".xz", ".bz2"};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot && i < sizeof packed / sizeof *packed; i++)
-        if (strcasecmp(dot, packed[i]) == 0)
-            return eg_fail(err, EG_E_USAGE,
-                           "%s: captures are written uncompressed: name it .pcap or .pcapng", path);
-    return EG_OK;
-}
-
 static void summary(const struct eg_packets_job *job) {
     struct eg_packet_file_account wrote = eg_packet_file_account(job->file);
     size_t files;
@@ -181,7 +165,7 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
                                  "a capture is not for a terminal: name a file, or pipe it on");
     struct eg_packet_file_options options = {
         .path = ask->path,
-        .format = format_of(ask),
+        .format = eg_capture_format_of(ask->path, ask->format),
         .records_max = (uint64_t)ask->records,
         .replace = ask->replace,
         .nanoseconds = stream,

@@ -6,6 +6,7 @@ import functools
 import ipaddress
 import json
 import pathlib
+import struct
 import subprocess
 
 import pytest
@@ -235,15 +236,66 @@ def test_a_dataset_with_rows_is_not_written_into(earlgrey, packets, tmp_path):
 
 
 def test_interfaces_of_a_pcapng_stay_apart(earlgrey, shared, tmp_path):
-    """What a pcap file cannot hold is refused with the remedy, and works as pcapng."""
     name = shared / "packets" / "pcapplusplus" / "many_interfaces-1.pcapng"
     if not name.exists():
         pytest.skip("no such capture among the shared ones")
-    done = earlgrey.run("anonymize", "--random-key", name, "out.pcap")
-    assert done.returncode == 2 and "out.pcap.pcapng" in done.stderr
-    assert not (tmp_path / "out.pcap").exists()
     earlgrey.ok("anonymize", "-q", "--random-key", name, "out.pcapng")
-    count = [subprocess.run(["tshark", "-n", "-r", str(path), "-T", "fields", "-e", "frame.interface_name"],
-                            capture_output=True, text=True, check=True).stdout.splitlines()
-             for path in (name, tmp_path / "out.pcapng")]
-    assert len(count[0]) == len(count[1])
+    seen = [subprocess.run(["tshark", "-n", "-r", str(path), "-T", "fields", "-e", "frame.interface_name"],
+                           capture_output=True, text=True, check=True).stdout.splitlines()
+            for path in (name, tmp_path / "out.pcapng")]
+    assert seen[0] == seen[1] and len(set(seen[0])) > 1
+
+
+def block(kind, body):
+    body += bytes(-len(body) % 4)
+    return struct.pack("<II", kind, 12 + len(body)) + body + struct.pack("<I", 12 + len(body))
+
+
+def two_link_types():
+    """A pcapng with an Ethernet packet and one that begins with its IP header."""
+    ip = bytes.fromhex("45000014000100004011000001020304c0000201")
+    frames = (bytes(12) + b"\x08\x00" + ip, ip)
+    raw = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    raw += b"".join(block(1, struct.pack("<HHI", link_type, 0, 65535)) for link_type in (1, 101))
+    for number, frame in enumerate(frames):
+        head = struct.pack("<IIIII", number, 0x60000, number, len(frame), len(frame))
+        raw += block(6, head + frame + bytes(-len(frame) % 4))
+    return raw
+
+
+def test_two_link_types_need_pcapng(earlgrey, tmp_path):
+    """What a pcap file cannot hold is refused with the remedy, and works as pcapng."""
+    (tmp_path / "in.pcapng").write_bytes(two_link_types())
+    done = earlgrey.run("anonymize", "--random-key", "in.pcapng", "out.pcap")
+    assert done.returncode == 2 and "--format pcapng" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.pcapng"]
+    earlgrey.ok("anonymize", "-q", "--random-key", "--format", "pcapng", "in.pcapng", "out.pcap")
+    assert (tmp_path / "out.pcap").read_bytes()[:4] == b"\x0a\x0d\x0d\x0a"
+    assert [row["ip.src"] for row in dissected(tmp_path / "out.pcap")] != [["1.2.3.4"], ["1.2.3.4"]]
+
+
+def test_a_capture_is_not_its_own_copy(earlgrey, packets, tmp_path):
+    """--force writes over a file that exists, but never over what is read."""
+    mine = tmp_path / "mine.pcap"
+    mine.write_bytes(packets[0].read_bytes())
+    (tmp_path / "link.pcap").symlink_to(mine)
+    for out in ("mine.pcap", "link.pcap"):
+        done = earlgrey.run("anonymize", "--random-key", "--force", "mine.pcap", out)
+        assert done.returncode == 2 and f"{out} is what is read" in done.stderr
+    assert mine.read_bytes() == packets[0].read_bytes()
+    (tmp_path / "old.pcap").write_text("mine")
+    earlgrey.ok("anonymize", "-q", "--random-key", "--force", "mine.pcap", "old.pcap")
+    assert len(dissected(tmp_path / "old.pcap")) == packets[1]["packets"]
+
+
+@pytest.mark.parametrize("magic", ["d4c3b2a1", "4d3cb2a1"])
+def test_times_keep_their_digits(earlgrey, tmp_path, magic):
+    """Microseconds stay microseconds, nanoseconds nanoseconds: no time gains or loses digits."""
+    raw = bytes.fromhex(magic) + struct.pack("<HHiIII", 2, 4, 0, 0, 65535, 101)
+    frame = bytes.fromhex("45000014000100004011000001020304c0000201")
+    raw += struct.pack("<IIII", 1_700_000_000, 123_456, len(frame), len(frame)) + frame
+    (tmp_path / "in.pcap").write_bytes(raw)
+    earlgrey.ok("anonymize", "-q", "--random-key", "in.pcap", "out.pcap")
+    out = (tmp_path / "out.pcap").read_bytes()
+    assert out[:4].hex() == magic
+    assert struct.unpack("<II", out[24:32]) == (1_700_000_000, 123_456)
