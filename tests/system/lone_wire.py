@@ -14,6 +14,18 @@ from conftest import ROOT, PRESET
 LIVE_RUN = ROOT / "build" / PRESET / "tests" / "system" / "live_run"
 
 
+def output_of(*words):
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout
+
+
+def command_of(pid):
+    """What a process runs; "" where it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
 class Wire:
     """The interfaces eg0 (where packets are sent) and eg1 (where they are captured)."""
 
@@ -36,6 +48,16 @@ class Wire:
             if line.strip().startswith(interface + ":"):
                 return int(line.split()[2])
         raise KeyError(interface)
+
+    def listening(self):
+        """Whether anything in here has opened an interface or a UDP port."""
+        tables = self.run("cat", "/proc/net/packet", "/proc/net/udp").stdout.splitlines()
+        return len(tables) > 2  # a heading each
+
+    def pids(self, command):
+        """The processes in here that run this command."""
+        found = output_of("ip", "netns", "pids", self.name).split()
+        return [int(pid) for pid in found if command_of(pid) == command]
 
     def replay(self, capture, *options):
         """Sends a capture's packets, each once unless told otherwise."""
@@ -67,7 +89,7 @@ def wire():
             subprocess.run(["ip", "-n", name, "link", "set", interface, "up"], check=True)
         yield Wire(name)
     finally:
-        for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout.split():
+        for pid in output_of("ip", "netns", "pids", name).split():
             try:
                 os.kill(int(pid), signal.SIGKILL)
             except ProcessLookupError:
