@@ -167,6 +167,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
                  .book = run->book,
                  .keep_going = count > 1 || run->group->kind == EG_GROUP_DIRECTORY,
                  .claim_source = sinks.dataset ? eg_dataset_sink_claim : NULL,
+                 .known_begins = sinks.dataset && files ? eg_dataset_sink_begins : NULL,
                  .claim_to = sinks.dataset,
                  .keep_source = !keeps  ? NULL
                                 : files ? eg_dataset_sink_take

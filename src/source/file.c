@@ -119,6 +119,21 @@ static bool record_follows(const struct eg_source *source, const struct eg_ident
            EG_RECORD_FRAME;
 }
 
+static void changed_tell(struct eg_source *source, const struct eg_identity *identity) {
+    unsigned long long offset = identity->offset;
+    if (identity->ends)
+        snprintf(source->warning, sizeof source->warning,
+                 "%.300s begins like %.300s, which is known up to byte %llu, but ends before that, "
+                 "and that one is not there any more to compare them: it is read as a new capture, "
+                 "and what both hold may be there twice",
+                 source->input.name, identity->like->name, offset);
+    else
+        snprintf(source->warning, sizeof source->warning,
+                 "%.300s begins like %.300s, which is known, but differs from it before byte "
+                 "%llu: it is read as a new capture",
+                 source->input.name, identity->like->name, offset);
+}
+
 static enum eg_status known_find(struct eg_source *source, const struct eg_position *known,
                                  size_t known_count, struct eg_plan *plan, struct eg_error *err) {
     static const uint64_t least[] = {[EG_CAPTURE_PCAP] = EG_PCAP_HEAD + 1,
@@ -132,6 +147,7 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
                          least[eg_stream_format(source->stream)], known, known_count, err);
     if (status == EG_OK) {
         plan->state = identity.state;
+        plan->ends = identity.ends;
         if (plan->state == EG_PLAN_GROWN) {
             plan->resume_offset = identity.offset;
             memcpy(plan->digest, identity.like->digest, sizeof plan->digest);
@@ -145,10 +161,7 @@ static enum eg_status known_find(struct eg_source *source, const struct eg_posit
             source->known_cut_bytes = identity.like->cut_bytes;
             source->known_cut_us = identity.like->cut_us;
         } else if (plan->state == EG_PLAN_CHANGED) {
-            snprintf(source->warning, sizeof source->warning,
-                     "%.300s begins like %.300s, which is known, but differs from it before byte "
-                     "%llu: it is read as a new capture",
-                     source->input.name, identity.like->name, (unsigned long long)identity.offset);
+            changed_tell(source, &identity);
             plan->warning = source->warning;
         }
     }

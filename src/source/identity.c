@@ -177,6 +177,7 @@ enum eg_status eg_identity_find(struct eg_identity *out, struct eg_input *input,
     status = candidates_check(found.list, found.count, input, hasher, out->rest, &at, err);
     if (status != EG_OK) goto out;
     identity_settle(out, found.list, found.count);
+    if (found.count && at < found.list[found.count - 1].position->offset) out->ends = at;
     if (out->state == EG_PLAN_GROWN) status = rest_read(out, input, at, err);
 out:
     eg_hasher_free(hasher);

@@ -22,7 +22,9 @@ EG_MUST_CHECK enum eg_status eg_identity_lock(char lock[40], struct eg_input *in
 /* What a look at the known positions found. */
 struct eg_identity {
     enum eg_plan_state state; /* NEW, CHANGED, or GROWN where a known offset was met */
-    uint64_t offset;          /* GROWN: how far it is known; CHANGED: before where it differs */
+    uint64_t
+        ends; /* where it ended, before the furthest place that it was to be compared at; else 0 */
+    uint64_t offset; /* GROWN: how far it is known; CHANGED: before where it differs */
     const struct eg_position *like; /* the known one that it was compared with; NULL: none */
     /* The bytes behind `offset`, as far as was looked (EG_IDENTITY_REST bytes, or to the end);
      * they tell a grown input from a known one. `followed`: there are known bytes behind it. */

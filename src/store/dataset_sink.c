@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "engine/engine.h"
 #include "source/iface.h"
+#include "store/beginning.h"
 #include "store/capture_live.h"
 #include "store/dataset.h"
 #include "store/journal.h"
@@ -311,6 +312,12 @@ enum eg_status eg_dataset_sink_claim(void *of, const char *key, const char *lock
     struct eg_sink *sink = of;
     EG_TRY(eg_dataset_lock_source(sink->dataset, key, lock, name, err));
     return eg_dataset_news(sink->dataset, news, news_count, err);
+}
+
+enum eg_status eg_dataset_sink_begins(void *of, const char *name, uint64_t size,
+                                      const struct eg_position *known, struct eg_error *err) {
+    const struct eg_sink *sink = of;
+    return eg_beginning_of(sink->dataset, name, size, known, err);
 }
 
 enum eg_status eg_dataset_sink_keep(struct eg_sink *sink, const struct eg_keep_rule *rule,

@@ -15,6 +15,10 @@ extern const struct eg_sink_type eg_sink_dataset;
 EG_MUST_CHECK enum eg_status eg_dataset_sink_claim(void *sink, const char *key, const char *lock,
                                                    const char *name, struct eg_position **news,
                                                    size_t *news_count, struct eg_error *err);
+/* For eg_scan_request.known_begins, likewise. */
+EG_MUST_CHECK enum eg_status eg_dataset_sink_begins(void *sink, const char *name, uint64_t size,
+                                                    const struct eg_position *known,
+                                                    struct eg_error *err);
 /* From here on the captures that are read are kept by that rule; asked for once. */
 EG_MUST_CHECK enum eg_status eg_dataset_sink_keep(struct eg_sink *, const struct eg_keep_rule *,
                                                   struct eg_error *err);

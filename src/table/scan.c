@@ -308,7 +308,11 @@ static void input_next(struct eg_scan *scan) {
     }
     const char *warning = input->plan.warning;
     if (status == EG_END && !warning) {
-        eg_fail(&err, EG_OK, "%s: already ingested, nothing in it is new%s", input->name, told);
+        if (input->plan.like[0])
+            eg_fail(&err, EG_OK, "%s: already ingested, it is the beginning of %s%s", input->name,
+                    input->plan.like, told);
+        else
+            eg_fail(&err, EG_OK, "%s: already ingested, nothing in it is new%s", input->name, told);
         warning = err.message;
     }
     if (warning) trouble_note(scan, index, EG_OK, state, input->plan.rest, warning);

@@ -61,6 +61,11 @@ struct eg_scan_request {
     enum eg_status (*claim_source)(void *to, const char *key, const char *lock, const char *name,
                                    struct eg_position **news, size_t *news_count,
                                    struct eg_error *);
+    /* Whether an input that holds `size` bytes and ends before a known place is the beginning of what
+     * that place is of: then nothing in it is new. EG_END: it is not, or that cannot be told. With
+     * `claim_to`. NULL: nobody can tell. */
+    enum eg_status (*known_begins)(void *to, const char *name, uint64_t size,
+                                   const struct eg_position *known, struct eg_error *);
     void *claim_to;
     /* Called once for every input that is read for rows of `packets`, after claim_source and before
      * the first next(): the source may be told to pass on what it reads, and the answer is what rows

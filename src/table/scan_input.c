@@ -186,7 +186,8 @@ static enum eg_status input_plan(struct egi_input *input, const struct egi_known
     const struct eg_scan_request *request = input->request;
     EG_TRY(request->source->open(input->env, input->name, request->source_options, &input->source,
                                  err));
-    EG_TRY(egi_plan_for(input->source, request, known, input->wanted, &input->plan, err));
+    EG_TRY(
+        egi_plan_for(input->source, input->name, request, known, input->wanted, &input->plan, err));
     return input->plan.state == EG_PLAN_KNOWN ? EG_END : EG_OK;
 }
 

@@ -91,7 +91,7 @@ uint32_t egi_input_passes(const struct eg_env *, const struct eg_scan_request *,
 
 /* Plans with the places that are known of all of `parts`: one that some part is behind would leave
  * rows of that part out. */
-enum eg_status egi_plan_for(struct eg_source *, const struct eg_scan_request *,
+enum eg_status egi_plan_for(struct eg_source *, const char *name, const struct eg_scan_request *,
                             const struct egi_known *, egi_parts parts, struct eg_plan *out,
                             struct eg_error *);
 /* What a run that was killed had given out of a part that holds rows back, from the place on where

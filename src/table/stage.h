@@ -80,7 +80,10 @@ struct eg_plan {
     const atomic_ullong *bytes_read; /* how much was read so far, of `bytes` where they are known,
                                         kept by a source whose units do not tell it (compressed
                                         input, pipes); else NULL */
-    bool rest; /* KNOWN: more stands behind, though not yet (or not any more) a whole record */
+    uint64_t ends;  /* where it ended, if that is before a place that is known of what begins as it
+                         does (its uncompressed bytes are so many); else 0 */
+    char like[256]; /* set by the scan: it is KNOWN as the beginning of what was called so */
+    bool rest;      /* KNOWN: more stands behind, though not yet (or not any more) a whole record */
     const char *warning; /* CHANGED: says so, in one line; else NULL */
     char key[40];        /* as in struct eg_position: what others know this input by; "" if none */
     char lock[40];       /* as key, by more bytes: many captures begin alike; "": the key does */
@@ -202,7 +205,8 @@ struct eg_extract_type {
     enum eg_table_id table;
     enum eg_table_id also; /* a second table it may fill; EG_TABLE_COUNT: none */
     const char *position;  /* what positions call what it has given out */
-    bool holds; /* rows back, until join(NULL): its position is where it held none, with its state. It
+    bool
+        holds; /* rows back, until join(NULL): its position is where it held none, with its state. It
                    sees nothing of what stands before that */
 
     enum eg_status (*open)(const struct eg_env *, const struct eg_extract_options *,

@@ -107,6 +107,34 @@ def test_a_moved_capture_is_found_again(earlgrey, tmp_path):
     assert captures(earlgrey, "data")[0]["place"] == str(folder / "c.pcap")
 
 
+@pytest.mark.parametrize("how", [["--keep", "link"], ["--keep", "copy"], ["--keep", "none"], ["--tables", "flows"]])
+def test_a_shorter_copy_is_known(earlgrey, tmp_path, how):
+    data = capture_of(1000)
+    (tmp_path / "a.pcap").write_bytes(data)
+    earlgrey.ok("ingest", "a.pcap", "-d", "data", *how)
+    sums = "select count(*) n, sum(packets) p, sum(bytes) b from flows"
+    before = earlgrey.rows("sql", sums, "-d", "data")
+    (tmp_path / "cut.pcap").write_bytes(data[:24 + 400 * 76 + 30])
+    (tmp_path / "less.pcap.gz").write_bytes(gzip.compress(data[:24 + 7 * 76]))
+    account = json.loads(earlgrey.ok("ingest", "cut.pcap", "less.pcap.gz", "-d", "data", "--json", *how))
+    assert account["inputs_known"] == 2 and account["kept"]["flows"] == account["kept"]["packets"] == 0
+    assert [told["message"] for told in account["remarks"]] == [
+        f"{name}: already ingested, it is the beginning of a.pcap" for name in ("cut.pcap", "less.pcap.gz")]
+    assert earlgrey.rows("sql", sums, "-d", "data") == before
+    # another one that only begins alike is not
+    (tmp_path / "other.pcap").write_bytes(data[:24 + 400 * 76] + data[24 + 500 * 76:24 + 600 * 76])
+    account = json.loads(earlgrey.ok("ingest", "other.pcap", "-d", "data", "--json", *how))
+    assert account["inputs_known"] == 0 and account["kept"]["flows"] > 0
+    # in one run, the longer one first; and where nothing is left to compare with
+    account = json.loads(earlgrey.ok("ingest", "a.pcap", "cut.pcap", "-d", "at-once", "--json", *how))
+    assert account["inputs_known"] == 1
+    (tmp_path / "a.pcap").unlink()
+    (tmp_path / "other.pcap").unlink()
+    (tmp_path / "short.pcap").write_bytes(data[:24 + 300 * 76])
+    told = earlgrey.run("ingest", "short.pcap", "-d", "data", *how).stderr
+    assert ("it is the beginning of" if "copy" in how else "may be there twice") in told
+
+
 def test_what_does_not_stay_is_copied(earlgrey, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

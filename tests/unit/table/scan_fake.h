@@ -107,6 +107,9 @@ static inline enum eg_status fake_plan(struct eg_source *s, const struct eg_posi
         .bytes = s->pipe || s->live ? 0 : s->records * 10,
         .bytes_read = s->pipe ? &s->stored : NULL,
     };
+    for (size_t i = 0; i < known_count; i++)
+        if (strcmp(known[i].key, s->name) == 0 && known[i].offset / 10 > s->records)
+            out->ends = s->records * 10;
     snprintf(out->key, sizeof out->key, "%s", s->name);
     if (strcmp(s->name, "b") == 0) snprintf(out->lock, sizeof out->lock, "lock of b");
     return EG_OK;

@@ -70,6 +70,48 @@ static void passes(void **state) {
     }
 }
 
+static enum eg_status begins(void *to, const char *name, uint64_t size,
+                             const struct eg_position *known, struct eg_error *err) {
+    (void)err;
+    assert_string_equal(name, "a:100:30:");
+    assert_int_equal(size, 1000);
+    assert_int_equal(known->offset, 1500);
+    ++*(int *)to;
+    return strcmp(known->name, "whole") == 0 ? EG_OK : EG_END;
+}
+
+/* An input that ends before a known place is known where it is the beginning of what that is of. */
+static void beginnings(void **state) {
+    (void)state;
+    const char *const uri = "a:100:30:";
+    for (int same = 0; same < 2; same++) {
+        struct eg_position positions[] = {
+            {.key = "a", .offset = 1500, .table = "packets"},
+            {.key = "a", .offset = 500, .table = "packets", .name = "begins alike"},
+            {.key = "b", .offset = 1500, .table = "packets", .name = "whole"}};
+        snprintf(positions[0].name, sizeof positions[0].name, "%s", same ? "whole" : "another");
+        struct eg_scan_request request = request_of(&uri);
+        struct egi_known known;
+        struct egi_pass got[EG_SCAN_PARTS_MAX] = {{.parts = 0}};
+        struct eg_source *source;
+        struct eg_plan plan;
+        int asked = 0;
+        request.known_begins = begins;
+        request.claim_to = &asked;
+        assert_int_equal(egi_known_init(&known, &request, positions, 3, NULL), EG_OK);
+        assert_int_equal(fake_source.open(&env, uri, NULL, &source, NULL), EG_OK);
+        assert_int_equal(egi_plan_for(source, uri, &request, &known, 2, &plan, NULL), EG_OK);
+        assert_int_equal(asked, 1);
+        assert_int_equal(plan.state, same ? EG_PLAN_KNOWN : EG_PLAN_GROWN);
+        assert_string_equal(plan.like, same ? "whole" : "");
+        fake_source.close(source);
+        /* of flows nothing is known */
+        assert_int_equal(egi_input_passes(&env, &request, &known, 0, got), same ? 1 : 2);
+        assert_int_equal(got[0].parts, 1);
+        egi_known_reset(&known);
+    }
+}
+
 static struct eg_position held_at(const char *key, uint64_t offset, uint64_t reached,
                                   uint64_t rows) {
     struct eg_position at = {.offset = offset, .table = "metered"};
@@ -138,6 +180,7 @@ static void states(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(passes),
+        cmocka_unit_test(beginnings),
         cmocka_unit_test(states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
