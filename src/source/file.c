@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DIGEST_CHUNK (1u << 20)
 #define NG_KNOWN_LEAST EG_KEY_BYTES /* shorter ones are a section header and an interface */
 
 struct file_options {
@@ -41,9 +40,6 @@ struct eg_source {
     pthread_mutex_t lock_counts;
     uint64_t packets; /* (lock_counts) given out so far, with these times */
     int64_t first_us, last_us;
-    /* for position(), of units: the digest of everything before `hashed` */
-    struct eg_hasher *hasher;
-    uint64_t hashed;
 };
 
 static enum eg_status file_open(const struct eg_env *env, const char *uri, const void *options,
@@ -76,7 +72,6 @@ static void file_close(struct eg_source *source) {
     eg_units_free(source->units);
     eg_stream_free(source->stream);
     eg_input_reset(&source->input);
-    eg_hasher_free(source->hasher);
     eg_free(source);
 }
 
@@ -185,6 +180,7 @@ static enum eg_status file_plan(struct eg_source *source, const struct eg_positi
         EG_TRY(eg_units_new(&source->units, &source->input, eg_stream_pcap(source->stream),
                             plan.resume_offset, err));
         plan.units = eg_units_count(source->units);
+        if (source->env->positions) EG_TRY(eg_units_hash(source->units, source_head(source), err));
         eg_stream_free(source->stream);
         source->stream = NULL;
     } else {
@@ -231,6 +227,7 @@ enum eg_status eg_file_pass_on(struct eg_source *source, const struct eg_file_te
                                struct eg_error *err) {
     struct eg_stream_tee stream = {tee->bytes, tee->to};
     if (source->stream) EG_TRY(eg_stream_pass_on(source->stream, &stream, err));
+    if (source->units) eg_units_pass_on(source->units, tee->bytes, tee->to);
     source->tee = *tee;
     return EG_OK;
 }
@@ -284,29 +281,17 @@ static enum eg_status file_next(struct eg_source *source, uint64_t unit, struct 
 
 /* ---- position ---- */
 
-/* Hashes the file from where the last call ended up to `offset`, and passes it on. */
-static enum eg_status digest_reach(struct eg_source *source, uint64_t offset,
-                                   struct eg_error *err) {
-    if (!source->hasher) source->hasher = eg_hasher_new();
-    uint8_t *chunk = eg_malloc(DIGEST_CHUNK);
-    enum eg_status status = EG_OK;
-    if (!source->hasher || !chunk)
-        status = eg_fail(err, EG_E_NOMEM, "no memory to read %s", source->input.name);
-    while (status == EG_OK && source->hashed < offset) {
-        uint64_t want = offset - source->hashed;
-        size_t got;
-        status = eg_input_pread(&source->input, chunk, want < DIGEST_CHUNK ? want : DIGEST_CHUNK,
-                                source->hashed, &got, err);
-        if (status == EG_OK && got == 0)
-            status =
-                eg_fail(err, EG_E_IO, "%s became shorter while it was read", source->input.name);
-        if (status == EG_OK) eg_hasher_add(source->hasher, chunk, got);
-        if (status == EG_OK && source->tee.bytes)
-            source->tee.bytes(source->tee.to, source->hashed, chunk, got);
-        source->hashed += got;
-    }
-    eg_free(chunk);
-    return status;
+/* What was known of the input when it was planned must be what was read of it. */
+static enum eg_status known_check(const struct eg_source *source, struct eg_error *err) {
+    struct eg_digest digest;
+    char text[33];
+    if (!source->known_end || !eg_units_resumed(source->units, &digest)) return EG_OK;
+    eg_digest_text(digest, text);
+    if (strcmp(text, source->known_digest) == 0) return EG_OK;
+    return eg_fail(err, EG_E_IO,
+                   "%s was changed while it was read: nothing of this step is kept; run the same "
+                   "command again",
+                   source->input.name);
 }
 
 static enum eg_status file_position(struct eg_source *source, uint64_t last,
@@ -314,9 +299,8 @@ static enum eg_status file_position(struct eg_source *source, uint64_t last,
     struct eg_position position = {.offset = 0};
     struct eg_digest digest;
     if (source->units) {
-        EG_TRY(eg_units_end(source->units, last, &position.offset, err));
-        EG_TRY(digest_reach(source, position.offset, err));
-        digest = eg_hasher_digest(source->hasher);
+        EG_TRY(eg_units_end(source->units, last, &position.offset, &digest, err));
+        EG_TRY(known_check(source, err));
         /* not where reading stopped before it */
         position.cut = eg_units_cut(source->units, &position.cut_bytes, &position.cut_us) &&
                        position.offset + position.cut_bytes == source->input.size;

@@ -11,6 +11,7 @@
 #include "source/frames.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #define UNIT_BYTES (UINT64_C(4) << 20) /* fits the caches of the cores; larger ones are slower */
 #define UNIT_BYTES_MAX (UINT64_C(64) << 20)
@@ -38,8 +39,15 @@ struct eg_units {
     struct unit_reader **readers; /* one a unit; NULL but while it is read */
     pthread_mutex_t lock;         /* guards what follows */
     pthread_cond_t walked;
-    uint8_t *states;  /* enum unit_state */
-    uint64_t *begins; /* of each unit's first record; known up to and including `front` */
+    uint8_t *states;           /* enum unit_state */
+    uint64_t *begins;          /* of each unit's first record; known up to and including `front` */
+    struct eg_hasher *hasher;  /* of what was walked; NULL: it is not hashed */
+    struct eg_digest *digests; /* of what stands before each of `begins` */
+    uint64_t *sums;            /* of units that nobody had read when they were walked */
+    struct eg_span head;
+    void (*bytes)(void *to, uint64_t offset, const void *bytes,
+                  size_t size); /* NULL: nobody wants them */
+    void *bytes_to;
     uint64_t front;
     uint64_t stop_unit; /* the unit in which whole records end before the file does; or `count` */
     bool cut;           /* the end was counted as capture_cut: so many bytes, under this time */
@@ -100,6 +108,9 @@ void eg_units_free(struct eg_units *u) {
     if (!u) return;
     for (uint64_t i = 0; u->readers && i < u->count; i++) reader_free(u->readers[i]);
     eg_pool_close(u->pool);
+    eg_hasher_free(u->hasher);
+    eg_free(u->digests);
+    eg_free(u->sums);
     eg_free(u->readers);
     eg_free(u->states);
     eg_free(u->begins);
@@ -110,6 +121,27 @@ void eg_units_free(struct eg_units *u) {
 
 uint64_t eg_units_count(const struct eg_units *u) { return u->count; }
 const struct eg_pcap *eg_units_pcap(const struct eg_units *u) { return &u->pcap; }
+
+enum eg_status eg_units_hash(struct eg_units *u, struct eg_span head, struct eg_error *err) {
+    u->head = eg_span_sub(head, 0, EG_PCAP_HEAD);
+    u->hasher = eg_hasher_new();
+    u->digests = eg_calloc(u->count + 1, sizeof *u->digests);
+    u->sums = eg_calloc(u->count, sizeof *u->sums);
+    if (!u->hasher || !u->digests || !u->sums)
+        return eg_fail(err, EG_E_NOMEM, "no memory to read %s", u->input->name);
+    eg_hasher_add(u->hasher, u->head.at, u->head.size);
+    u->digests[0] = eg_hasher_digest(u->hasher);
+    return EG_OK;
+}
+
+void eg_units_pass_on(struct eg_units *u,
+                      void (*bytes)(void *to, uint64_t offset, const void *bytes, size_t size),
+                      void *to) {
+    EG_ASSERT(u->hasher && u->front == 0);
+    u->bytes = bytes;
+    u->bytes_to = to;
+    if (bytes) bytes(to, 0, u->head.at, u->head.size);
+}
 
 /* ---- loading and walking ---- */
 
@@ -140,6 +172,22 @@ static enum eg_status range_judge(struct eg_units *u, uint64_t unit, enum eg_sta
                    u->input->name, (unsigned long long)range_begin(u, u->broken));
 }
 
+/* The records of a unit that was walked, out of what stands in its range and behind. */
+static struct eg_span unit_records(const struct eg_units *u, uint64_t unit, struct eg_span have) {
+    uint64_t begin = u->begins[unit], end = u->begins[unit + 1], base = range_begin(u, unit);
+    if (begin >= end) return eg_span(NULL, 0);
+    return eg_span_sub(have, begin - base, end - begin);
+}
+
+/* A unit that was walked is what was read of the file, whatever that becomes. */
+static void front_hash(struct eg_units *u, uint64_t unit, struct eg_span have) {
+    struct eg_span records = unit_records(u, unit, have);
+    if (!u->hasher) return;
+    if (records.size) eg_hasher_add(u->hasher, records.at, records.size);
+    if (records.size && u->bytes) u->bytes(u->bytes_to, u->begins[unit], records.at, records.size);
+    u->digests[unit + 1] = eg_hasher_digest(u->hasher);
+}
+
 /* Walks unit `front`, whose bytes are `have`, under the lock. */
 static void front_advance(struct eg_units *u, struct eg_span have) {
     uint64_t unit = u->front, base = range_begin(u, unit), limit = range_begin(u, unit + 1);
@@ -149,6 +197,7 @@ static void front_advance(struct eg_units *u, struct eg_span have) {
         if (place < limit) u->stop_unit = unit;
     }
     u->begins[unit + 1] = place;
+    front_hash(u, unit, have);
     u->front = unit + 1;
     pthread_cond_broadcast(&u->walked);
 }
@@ -160,7 +209,10 @@ static enum eg_status front_load(struct eg_units *u, struct eg_error *err) {
     struct eg_span have;
     enum eg_status status =
         range_judge(u, u->front, range_load(u, u->front, buffer, &have, err), err);
+    uint64_t unit = u->front;
     if (status == EG_OK) front_advance(u, have);
+    struct eg_span records = unit_records(u, unit, have);
+    if (status == EG_OK && u->hasher) u->sums[unit] = eg_hash64(records.at, records.size, 0);
     eg_buffer_unref(buffer);
     return status;
 }
@@ -183,6 +235,15 @@ static void unit_mark(struct eg_units *u, uint64_t unit, enum unit_state state) 
     pthread_mutex_unlock(&u->lock);
 }
 
+/* A unit that had been walked before it was read must still be what it was then. Under the lock. */
+static enum eg_status walked_check(struct eg_units *u, uint64_t unit, struct eg_span have,
+                                   struct eg_error *err) {
+    struct eg_span records = unit_records(u, unit, have);
+    if (!u->hasher || eg_hash64(records.at, records.size, 0) == u->sums[unit]) return EG_OK;
+    if (unit < u->broken) u->broken = unit;
+    return eg_fail(err, EG_E_IO, "%s was changed while it was read", u->input->name);
+}
+
 static enum eg_status unit_load(struct eg_units *u, uint64_t unit, struct unit_reader *reader,
                                 struct eg_error *err) {
     EG_TRY(eg_frames_builder(&reader->builder, u->input->env->batch_rows, err));
@@ -193,7 +254,10 @@ static enum eg_status unit_load(struct eg_units *u, uint64_t unit, struct unit_r
     pthread_mutex_lock(&u->lock);
     status = range_judge(u, unit, status, err);
     if (status == EG_OK) status = front_reach(u, unit, err);
-    if (status == EG_OK && u->front == unit) front_advance(u, reader->have);
+    if (status == EG_OK && u->front == unit)
+        front_advance(u, reader->have);
+    else if (status == EG_OK)
+        status = walked_check(u, unit, reader->have, err);
     if (status == EG_OK && u->begins[unit] < u->begins[unit + 1]) {
         reader->at = u->begins[unit] - reader->base;
         reader->end = u->begins[unit + 1] - reader->base;
@@ -237,8 +301,15 @@ static enum eg_status unit_trouble(struct eg_units *u, uint64_t unit, struct uni
         u->cut_us = time_us;
         pthread_mutex_unlock(&u->lock);
     }
-    return eg_frames_trouble(u->input->name, record, &note, place, u->size - place, time_us, tally,
-                             err);
+    enum eg_status status = eg_frames_trouble(u->input->name, record, &note, place, u->size - place,
+                                              time_us, tally, err);
+    struct stat is;
+    if (record == EG_RECORD_MORE && fstat(u->input->fd, &is) == 0 && (uint64_t)is.st_size < u->size)
+        status = eg_fail(err, status,
+                         "%s became shorter while it was read; the packets before byte %llu were "
+                         "kept",
+                         u->input->name, (unsigned long long)place);
+    return status;
 }
 
 enum eg_status eg_units_next(struct eg_units *u, uint64_t unit, struct eg_batch **out,
@@ -279,11 +350,24 @@ bool eg_units_cut(struct eg_units *u, uint64_t *bytes, int64_t *time_us) {
 }
 
 enum eg_status eg_units_end(struct eg_units *u, uint64_t unit, uint64_t *offset,
-                            struct eg_error *err) {
+                            struct eg_digest *digest, struct eg_error *err) {
     EG_ASSERT(unit < u->count);
     pthread_mutex_lock(&u->lock);
     enum eg_status status = front_reach(u, unit + 1, err);
     if (status == EG_OK) *offset = u->begins[unit + 1];
+    if (status == EG_OK && digest) {
+        EG_ASSERT(u->hasher);
+        *digest = u->digests[unit + 1];
+    }
     pthread_mutex_unlock(&u->lock);
     return status;
+}
+
+bool eg_units_resumed(struct eg_units *u, struct eg_digest *digest) {
+    pthread_mutex_lock(&u->lock);
+    bool known = u->hasher && u->split_begin > EG_PCAP_HEAD && u->front >= u->split &&
+                 u->begins[u->split] == u->split_begin;
+    if (known) *digest = u->digests[u->split];
+    pthread_mutex_unlock(&u->lock);
+    return known;
 }

@@ -415,7 +415,9 @@ static enum eg_status rounds_run(struct pump *pump, struct eg_error *err) {
     for (size_t i = 0; i < pump->request->sink_count; i++)
         if (pump->request->sinks[i].type->takes == EG_TAKES_RAW) request.raw = raw_deliver;
     request.raw_to = pump;
-    enum eg_status status = eg_scan_open(&pump->scan, pump->env, &request, err);
+    struct eg_env env = *pump->env; /* copied by the scan */
+    env.positions = true;
+    enum eg_status status = eg_scan_open(&pump->scan, &env, &request, err);
     eg_free(known);
     if (status >= 0) status = threads_make(pump, err);
     while (status >= 0 && status != EG_END) {

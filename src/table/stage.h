@@ -36,6 +36,8 @@ struct eg_env {
                                   NULL: never */
     uint32_t batch_rows;       /* capacity of batches; EG_BATCH_ROWS unless a test says otherwise */
     uint64_t unit_bytes;       /* how much input a unit holds; 0: what suits the source */
+    bool positions; /* position() will be asked for: of a source that can say what was read
+                                  only while it reads (its digest), it is asked for nowhere else */
 };
 /* The real clock, a silent log, no cancellation, usual sizes. */
 extern const struct eg_env eg_env_plain;

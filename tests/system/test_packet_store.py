@@ -135,6 +135,53 @@ def test_a_shorter_copy_is_known(earlgrey, tmp_path, how):
     assert ("it is the beginning of" if "copy" in how else "may be there twice") in told
 
 
+@pytest.fixture(name="changing", scope="module")
+def _changing(tmp_path_factory):
+    """Runs an ingest of big.pcap during which that file changes."""
+    library = tmp_path_factory.mktemp("change") / "change_read.so"
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, HERE / "change_read.c", "-ldl"], check=True)
+
+    def run(home, after, *words, size=None, byte=None):
+        env = dict(os.environ) | {"LD_PRELOAD": str(library), "EG_CHANGE_NAME": "/big.pcap", "EG_CHANGE_AFTER": str(after)}
+        env |= {"EG_CHANGE_SIZE": str(size)} if size is not None else {"EG_CHANGE_BYTE": str(byte)}
+        return subprocess.run([EARLGREY, "ingest", "big.pcap", *words, "--threads", "1"], cwd=home, env=env,
+                              capture_output=True, text=True, timeout=120, check=False)
+    return run
+
+
+@pytest.mark.skipif("asan" in str(EARLGREY) or "tsan" in str(EARLGREY), reason="a sanitizer wants to be loaded first")
+@pytest.mark.parametrize("keep", ["copy", "link", "none"])
+def test_a_capture_that_changes_while_it_is_read(earlgrey, tmp_path, changing, keep):
+    """Rows, copy and position are of what was read, whatever the file is by then; one that becomes shorter is
+    cut there, and what was read of it is kept. When it is whole again, the rest comes."""
+    data = capture_of(160000, length=60)  # three units
+    words = ["-d", "data", "--keep", keep]
+    (tmp_path / "big.pcap").write_bytes(data)
+    done = changing(tmp_path, len(data) - 1, *words, byte=5000)
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "data")) == 160000
+    if keep == "copy":
+        assert content(tmp_path / "data", captures(earlgrey, "data")[0]["capture"]) == data
+    if keep == "link":
+        assert captures(earlgrey, "data")[0]["state"] == "changed"
+    shutil.rmtree(tmp_path / "data")
+    for after, size, least in ((len(data) - 1, 100, 160000), (5_000_000, 3_000_000, 50000)):
+        (tmp_path / "big.pcap").write_bytes(data)
+        done = changing(tmp_path, after, *words, size=size)
+        assert done.returncode == (0 if least == 160000 else 3), done.stderr
+        there = rows(tmp_path / "data")
+        assert least <= len(there) <= (160000 if least == 160000 else 120000)
+        if least < 160000:
+            assert "became shorter while it was read; the packets before byte" in done.stderr
+        (tmp_path / "big.pcap").write_bytes(data)
+        earlgrey.ok("ingest", "big.pcap", *words)
+        assert len(rows(tmp_path / "data")) == 160000
+        assert earlgrey.rows("sql", "select sum(packets) n from flows", "-d", "data") == [{"n": 160000}]
+        if keep == "copy":
+            assert content(tmp_path / "data", captures(earlgrey, "data")[0]["capture"]) == data
+        shutil.rmtree(tmp_path / "data")
+
+
 def test_what_does_not_stay_is_copied(earlgrey, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

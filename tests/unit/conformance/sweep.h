@@ -361,6 +361,7 @@ static inline void sweep_read(const char *path, const struct sweep_how *how,
                               struct sweep_result *to) {
     static const uint16_t ports[] = {2055, 9995};
     struct eg_env env = eg_env_plain;
+    env.positions = true;
     env.batch_rows = how->batch_rows;
     env.unit_bytes = how->unit_bytes;
     struct eg_scan_request request = {

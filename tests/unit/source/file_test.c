@@ -781,6 +781,7 @@ static void survives_lack_of_memory(void **state) {
     for (unsigned k = 0; k < 3; k++) {
         file_write(path, given[k]->bytes, given[k]->size);
         struct eg_env env = eg_env_plain;
+        env.positions = true;
         env.unit_bytes = 2000;
         env.batch_rows = 50;
         bool failed = true;

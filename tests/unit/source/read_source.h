@@ -112,6 +112,7 @@ struct reading_how {
 static inline struct reading reading_of(const char *uri, struct reading_how how) {
     struct reading r = {.last = EG_END};
     struct eg_env env = eg_env_plain;
+    env.positions = true;
     if (how.unit_bytes) env.unit_bytes = how.unit_bytes;
     if (how.batch_rows) env.batch_rows = how.batch_rows;
     struct eg_source *source;

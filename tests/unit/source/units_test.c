@@ -115,7 +115,8 @@ static void threads_read_units(void **state) {
                 assert_int_equal(seconds, UINT64_C(19999) * 10000);
             }
             uint64_t end;
-            assert_int_equal(eg_units_end(o.units, eg_units_count(o.units) - 1, &end, NULL), EG_OK);
+            assert_int_equal(eg_units_end(o.units, eg_units_count(o.units) - 1, &end, NULL, NULL),
+                             EG_OK);
             assert_int_equal(end, m.size);
             units_close(&o);
         }
@@ -162,6 +163,68 @@ static void files_that_change_meanwhile(void **state) {
     made_free(&m);
 }
 
+struct collected {
+    uint8_t *bytes;
+    size_t size;
+};
+
+static void collect(void *to, uint64_t offset, const void *bytes, size_t size) {
+    struct collected *c = to;
+    assert_int_equal(offset, c->size);
+    memcpy(c->bytes + c->size, bytes, size);
+    c->size += size;
+}
+
+static void byte_change(off_t place) {
+    FILE *file = fopen(path, "r+b");
+    assert_int_equal(fseeko(file, place, SEEK_SET), 0);
+    int byte = fgetc(file);
+    assert_int_equal(fseeko(file, place, SEEK_SET), 0);
+    assert_int_not_equal(fputc(byte ^ 0xff, file), EOF);
+    assert_int_equal(fclose(file), 0);
+}
+
+static enum eg_status unit_rows(struct open_units *o, uint64_t unit, uint64_t *rows);
+
+/* What rows were made of is hashed and passed on, whatever becomes of the file; what was walked before it
+ * was read must still be what it was. */
+static void what_was_read_is_hashed(void **state) {
+    (void)state;
+    struct made m = capture_make(2000);
+    for (int ahead = 0; ahead < 3; ahead++) {
+        struct open_units o;
+        struct collected c = {eg_malloc(m.size), 0};
+        units_open(&o, &m, 10000, 0);
+        assert_int_equal(eg_units_hash(o.units, eg_span(m.bytes, m.size), NULL), EG_OK);
+        eg_units_pass_on(o.units, collect, &c);
+        uint64_t rows = 0, end, count = eg_units_count(o.units), from = ahead == 2 ? 3 : count;
+        struct eg_digest digest, expected = eg_hash128(m.bytes, m.size);
+        for (uint64_t unit = 0; unit < from; unit++)
+            assert_int_equal(unit_rows(&o, unit, &rows), EG_END);
+        if (ahead == 2) assert_int_equal(eg_units_end(o.units, count - 1, &end, NULL, NULL), EG_OK);
+        if (ahead)
+            byte_change((off_t)m.size - 20);
+        else
+            assert_int_equal(truncate(path, 100), 0);
+        for (uint64_t unit = from; unit < count; unit++) {
+            bool last = unit == count - 1;
+            assert_int_equal(unit_rows(&o, unit, &rows), last ? EG_E_IO : EG_END);
+        }
+        assert_int_equal(eg_units_end(o.units, count - 1, &end, &digest, NULL), EG_OK);
+        assert_int_equal(end, m.size);
+        assert_memory_equal(&digest, &expected, sizeof digest);
+        assert_int_equal(c.size, m.size);
+        assert_memory_equal(c.bytes, m.bytes, m.size);
+        uint64_t half;
+        assert_int_equal(eg_units_end(o.units, count / 2, &half, &digest, NULL), EG_OK);
+        expected = eg_hash128(m.bytes, half);
+        assert_memory_equal(&digest, &expected, sizeof digest);
+        units_close(&o);
+        eg_free(c.bytes);
+    }
+    made_free(&m);
+}
+
 static enum eg_status unit_rows(struct open_units *o, uint64_t unit, uint64_t *rows) {
     struct eg_tally tally = {0};
     struct eg_batch *batch;
@@ -185,7 +248,7 @@ static void a_failed_read_is_remembered(void **state) {
         uint64_t rows = 0, end, count = eg_units_count(o.units);
         assert_true(count > 8);
         assert_int_equal(unit_rows(&o, 1, &rows), EG_END);
-        if (walked) assert_int_equal(eg_units_end(o.units, 6, &end, NULL), EG_OK);
+        if (walked) assert_int_equal(eg_units_end(o.units, 6, &end, NULL, NULL), EG_OK);
         int fd = o.input.fd;
         o.input.fd = -1;
         assert_int_equal(unit_rows(&o, 4, &rows), EG_E_IO);
@@ -199,7 +262,7 @@ static void a_failed_read_is_remembered(void **state) {
         assert_int_equal(unit_rows(&o, 0, &rows), EG_END);
         assert_int_equal(unit_rows(&o, 3, &rows), EG_END);
         assert_true(rows > before);
-        assert_int_equal(eg_units_end(o.units, 3, &end, NULL), EG_OK);
+        assert_int_equal(eg_units_end(o.units, 3, &end, NULL, NULL), EG_OK);
         assert_in_range(end, 40000, 41000);
         units_close(&o);
     }
@@ -218,7 +281,7 @@ static void one_unit_begins_where_reading_is_taken_up(void **state) {
         uint64_t begin = 24, end = 0;
         bool met = false;
         for (uint64_t unit = 0; unit < eg_units_count(o.units); unit++) {
-            assert_int_equal(eg_units_end(o.units, unit, &end, NULL), EG_OK);
+            assert_int_equal(eg_units_end(o.units, unit, &end, NULL, NULL), EG_OK);
             met = met || begin == resume;
             assert_true(end <= resume || begin >= resume);
             begin = end;
@@ -234,6 +297,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_read_units),
         cmocka_unit_test(files_that_change_meanwhile),
+        cmocka_unit_test(what_was_read_is_hashed),
         cmocka_unit_test(a_failed_read_is_remembered),
         cmocka_unit_test(one_unit_begins_where_reading_is_taken_up),
     };

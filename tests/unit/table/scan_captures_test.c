@@ -86,6 +86,7 @@ static enum eg_status round_run(struct eg_scan *scan, const struct how *how, str
  * on from its position, as after a kill. */
 static enum eg_status scan_file(const char *path, const struct how *how, struct result *to) {
     struct eg_env env = eg_env_plain;
+    env.positions = true;
     env.batch_rows = how->batch_rows;
     env.unit_bytes = how->unit_bytes;
     struct eg_position position;
