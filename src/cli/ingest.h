@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/sinks.h"
 #include "store/capture_keeper.h"
+#include "wire/book.h"
 
 #include <pthread.h>
 
@@ -111,13 +112,22 @@ EG_MUST_CHECK enum eg_status eg_ingest_keep(const struct eg_ingest *, const stru
                                             struct eg_keep_rule *, struct eg_error *err);
 
 /* The group's book: sampling rates the user knows better (--sampling), the same read again, and what
- * was learned, kept in the dataset from run to run (`kept`: the digest of what was kept last). */
+ * was learned, kept in the dataset from run to run. */
 EG_MUST_CHECK enum eg_status eg_ingest_rules(struct eg_book *, const struct eg_text_list *,
                                              struct eg_error *err);
 void eg_ingest_reload(const struct eg_ingest *, struct eg_book *);
+/* What is kept of a book is that of a position: it is written before the flush that makes the position
+ * durable, and takes the place of the one before it afterwards. */
+struct eg_ingest_kept {
+    uint64_t digest, next; /* of what is kept, and of what waits for its flush */
+    bool waits;
+};
+bool eg_ingest_book_stays(const struct eg_ingest *, const struct eg_group *);
 void eg_ingest_book_restore(const struct eg_ingest *, const struct eg_group *, struct eg_book *);
-void eg_ingest_book_keep(const struct eg_ingest *, const struct eg_group *, struct eg_book *,
-                         uint64_t *kept);
+void eg_ingest_book_ready(const struct eg_ingest *, const struct eg_group *, struct eg_book *,
+                          const struct eg_position *, size_t count, struct eg_ingest_kept *);
+void eg_ingest_book_keep(const struct eg_ingest *, const struct eg_group *,
+                         struct eg_ingest_kept *);
 
 /* Reads the files of a directory: those that are there, or (follow) those that come too. */
 EG_MUST_CHECK enum eg_status eg_ingest_directory(struct eg_ingest *, struct eg_group *,

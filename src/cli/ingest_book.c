@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "cli/config_file.h"
 #include "cli/ingest.h"
+#include "store/dataset.h"
 #include "table/address.h"
 #include "wire/book.h"
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SAVED_MAX (256 << 20)
 
@@ -81,6 +83,10 @@ void eg_ingest_reload(const struct eg_ingest *in, struct eg_book *book) {
 
 /* ---- keeping it ---- */
 
+bool eg_ingest_book_stays(const struct eg_ingest *in, const struct eg_group *group) {
+    return in->dataset && (in->live || eg_ingest_takes_turns(group));
+}
+
 /* DATASET/_earlgrey/templates/NAME, of what the group reads. */
 static bool book_path(const struct eg_ingest *in, const struct eg_group *group, bool make,
                       struct eg_strbuf *to) {
@@ -97,13 +103,61 @@ static bool book_path(const struct eg_ingest *in, const struct eg_group *group, 
     return !to->failed;
 }
 
+/* The line that says of which position it is. */
+static void position_line(const struct eg_position *p, struct eg_strbuf *to) {
+    eg_strbuf_printf(to, "# %s %s %" PRIu64 " %s %s\n", p->key, p->table, p->offset, p->digest,
+                     p->state);
+}
+
+/* Whether the position in the last line of what was about to be kept became durable. */
+static bool position_reached(const struct eg_ingest *in, const char *text) {
+    struct eg_dataset *dataset;
+    struct eg_position *all = NULL;
+    size_t count = 0;
+    struct eg_error err;
+    const char *line = strstr(text, "\n# ");
+    /* what a writer that was killed had decided is completed first */
+    if (!line || eg_dataset_open(&dataset, in->dataset, EG_DATASET_WRITE, &in->call->env, &err) < 0)
+        return false;
+    bool reached = false;
+    struct eg_strbuf words = {0};
+    if (eg_dataset_positions(dataset, &all, &count, &err) < 0) count = 0;
+    for (size_t i = 0; i < count && !reached; i++) {
+        eg_strbuf_clear(&words);
+        position_line(&all[i], &words);
+        reached = !words.failed && strcmp(words.text, line + 1) == 0;
+    }
+    eg_strbuf_reset(&words);
+    eg_free(all);
+    eg_dataset_close(dataset);
+    return reached;
+}
+
+/* Where the run before this one was killed around a flush: which book is that of the position. */
+static void book_settle(const struct eg_ingest *in, const char *path) {
+    struct eg_strbuf next = {0};
+    struct eg_error err;
+    char *text = NULL;
+    size_t size;
+    eg_strbuf_printf(&next, "%s.next", path);
+    if (!next.failed && eg_file_read(&text, &size, next.text, SAVED_MAX, &err) >= 0) {
+        if (!position_reached(in, text))
+            unlink(next.text);
+        else if (eg_file_rename(next.text, path, &err) < 0)
+            eg_note(in->call, "earlgrey: templates of the last run are not used: %s", err.message);
+    }
+    eg_free(text);
+    eg_strbuf_reset(&next);
+}
+
 void eg_ingest_book_restore(const struct eg_ingest *in, const struct eg_group *group,
                             struct eg_book *book) {
     struct eg_strbuf path = {0};
     struct eg_error err;
     char *text = NULL;
     size_t size;
-    if (!in->dataset || !book_path(in, group, false, &path)) goto out;
+    if (!book_path(in, group, false, &path)) goto out;
+    book_settle(in, path.text);
     enum eg_status status = eg_file_read(&text, &size, path.text, SAVED_MAX, &err);
     if (status >= 0) status = eg_book_load(book, eg_span(text, size), &err);
     if (status < 0 && status != EG_E_NOENT)
@@ -113,18 +167,37 @@ out:
     eg_strbuf_reset(&path);
 }
 
-void eg_ingest_book_keep(const struct eg_ingest *in, const struct eg_group *group,
-                         struct eg_book *book, uint64_t *kept) {
+void eg_ingest_book_ready(const struct eg_ingest *in, const struct eg_group *group,
+                          struct eg_book *book, const struct eg_position *positions, size_t count,
+                          struct eg_ingest_kept *kept) {
     struct eg_strbuf path = {0}, text = {0};
     struct eg_error err;
-    if (!in->dataset) return;
-    eg_book_save(book, &text);
-    if (!text.failed && text.size) {
-        uint64_t digest = eg_hash64(text.text, text.size, 0);
-        if (digest != *kept && book_path(in, group, true, &path) &&
-            eg_file_replace(path.text, text.text, text.size, &err) >= 0)
-            *kept = digest;
-    }
+    kept->waits = false;
+    eg_book_save_resume(book, &text);
+    bool empty = !text.size || strchr(text.text, '\n') + 1 == text.text + text.size;
+    if (text.failed || (empty && !kept->digest)) goto out; /* nothing there, and nothing before */
+    kept->next = eg_hash64(text.text, text.size, 0);
+    if (kept->next == kept->digest) goto out;
+    if (count) position_line(&positions[count - 1], &text);
+    if (!book_path(in, group, true, &path)) goto out;
+    eg_strbuf_text(&path, ".next");
+    if (!text.failed && !path.failed)
+        kept->waits = eg_file_replace(path.text, text.text, text.size, &err) >= 0;
+out:
     eg_strbuf_reset(&text);
+    eg_strbuf_reset(&path);
+}
+
+void eg_ingest_book_keep(const struct eg_ingest *in, const struct eg_group *group,
+                         struct eg_ingest_kept *kept) {
+    struct eg_strbuf path = {0}, next = {0};
+    struct eg_error err;
+    if (kept->waits && book_path(in, group, false, &path)) {
+        eg_strbuf_printf(&next, "%s.next", path.text);
+        if (!next.failed && eg_file_rename(next.text, path.text, &err) >= 0)
+            kept->digest = kept->next;
+    }
+    kept->waits = false;
+    eg_strbuf_reset(&next);
     eg_strbuf_reset(&path);
 }

@@ -38,8 +38,9 @@ struct eg_ingest_run {
     struct eg_ingest *in;
     struct eg_group *group;
     struct eg_book *book;
-    uint64_t book_kept;
+    struct eg_ingest_kept book_kept;
     struct eg_env env;
+    bool book_stays;                       /* in the dataset, for the next run */
     unsigned reloads;                      /* done */
     const struct eg_pump_account *account; /* of the pump that runs; NULL: none does */
     struct {
@@ -136,13 +137,18 @@ static void draw(void *to, const struct eg_scan_progress *seen) {
 }
 
 /* Between two rounds nothing is decoded. */
+static void flushing(void *to, const struct eg_position *positions, size_t count) {
+    struct eg_ingest_run *run = to;
+    eg_ingest_book_ready(run->in, run->group, run->book, positions, count, &run->book_kept);
+}
+
 static void flushed(void *to, const struct eg_pump_account *account) {
     struct eg_ingest_run *run = to;
     (void)account;
     unsigned reloads = eg_signals_reloads();
     if (reloads != run->reloads) eg_ingest_reload(run->in, run->book);
     run->reloads = reloads;
-    eg_ingest_book_keep(run->in, run->group, run->book, &run->book_kept);
+    eg_ingest_book_keep(run->in, run->group, &run->book_kept);
 }
 
 static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inputs, size_t count,
@@ -183,7 +189,8 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
                            : 0,
         .progress = draw,
         .progress_to = run,
-        .flushed = in->live ? flushed : NULL,
+        .flushing = run->book_stays ? flushing : NULL,
+        .flushed = in->live || run->book_stays ? flushed : NULL,
         .flushed_to = run,
     };
     choose_parts(in, run->group, &request.scan);
@@ -304,7 +311,9 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
         eg_book_limit(run.book, &limits);
     }
     enum eg_status status = eg_ingest_rules(run.book, &in->options->sampling, err);
-    if (status >= 0 && in->live) eg_ingest_book_restore(in, group, run.book);
+    run.book_stays = eg_ingest_book_stays(in, group);
+    if (run.book_stays) eg_book_remember(run.book);
+    if (status >= 0 && run.book_stays) eg_ingest_book_restore(in, group, run.book);
     if (status < 0)
         ; /* nothing is read */
     else if (group->kind == EG_GROUP_LISTEN)

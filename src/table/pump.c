@@ -303,6 +303,9 @@ static struct eg_scan_progress seen_new(const struct pump *pump) {
 /* The first sink is the one whose positions are asked for at the next start, so it is the last to
  * flush: what it vouches for is then in all of them. */
 static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
+    const struct eg_pump_request *request = pump->request;
+    if (request->flushing)
+        request->flushing(request->flushed_to, pump->positions, pump->position_count);
     for (size_t i = pump->request->sink_count; i-- > 0;) {
         const struct eg_pump_sink *sink = &pump->request->sinks[i];
         EG_TRY(sink->type->flush(sink->sink, pump->positions, pump->position_count, err));

@@ -40,6 +40,9 @@ struct eg_pump_request {
     void (*progress)(void *to,
                      const struct eg_scan_progress *); /* a few times a second; may be NULL */
     void *progress_to;
+    /* Called before each flush, while nothing is read, with the positions it will make durable; may be
+     * NULL. */
+    void (*flushing)(void *to, const struct eg_position *, size_t count);
     /* Called after each flush, while nothing is read, with what is durable now; may be NULL. */
     void (*flushed)(void *to, const struct eg_pump_account *);
     void *flushed_to;

@@ -456,6 +456,7 @@ void eg_book_free(struct eg_book *book) {
     table_free(&book->entries);
     table_free(&book->streams);
     table_free(&book->exporters);
+    eg_strbuf_reset(&book->begun);
     pthread_mutex_destroy(&book->lock);
     eg_free(book->rules);
     eg_free(book);

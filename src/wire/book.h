@@ -209,7 +209,18 @@ EG_MUST_CHECK enum eg_status eg_book_list(struct eg_book *,
                                           struct eg_error *err);
 /* Templates and facts now in force, as lines of text; `out` fails where memory does. */
 void eg_book_save(struct eg_book *, struct eg_strbuf *out);
-/* Takes what was saved into a book that nobody uses yet, within its limits. Errors: EG_E_FORMAT
+/* From here on the book also keeps, as text, what was in force where the input at hand began: a run that
+ * takes that input up in the middle reads it from its beginning, and must know then what was known then.
+ * Before it is used. */
+void eg_book_remember(struct eg_book *);
+/* An input that can be read again begins, or ends. Joining threads only. */
+void eg_book_input_begins(struct eg_book *);
+void eg_book_input_ends(struct eg_book *);
+/* What the next run must begin with, as saved text: what was in force where the input at hand began, else
+ * what is now. */
+void eg_book_save_resume(struct eg_book *, struct eg_strbuf *out);
+/* Takes what was saved into a book that nobody uses yet, within its limits; lines that begin with # are
+ * passed over. Errors: EG_E_FORMAT
  * (err->position: the line; those before it were taken), EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status eg_book_load(struct eg_book *, struct eg_span text,
                                           struct eg_error *err);

@@ -116,6 +116,28 @@ void eg_book_save(struct eg_book *book, struct eg_strbuf *out) {
     eg_free(all);
 }
 
+/* ---- what the next run begins with ---- */
+
+void eg_book_remember(struct eg_book *book) { book->remembers = true; }
+
+void eg_book_input_begins(struct eg_book *book) {
+    if (!book->remembers) return;
+    eg_strbuf_clear(&book->begun);
+    eg_book_save(book, &book->begun);
+    book->inside = true;
+}
+
+void eg_book_input_ends(struct eg_book *book) { book->inside = false; }
+
+void eg_book_save_resume(struct eg_book *book, struct eg_strbuf *out) {
+    if (!book->inside)
+        eg_book_save(book, out);
+    else if (book->begun.failed)
+        out->failed = true;
+    else
+        eg_strbuf_add(out, book->begun.text, book->begun.size);
+}
+
 /* ---- loading ---- */
 
 /* The next word of the line; empty where there is none. */
@@ -297,7 +319,7 @@ enum eg_status eg_book_load(struct eg_book *book, struct eg_span text, struct eg
         size_t end = 0;
         while (end < rest.size && eg_u8(rest, end) != '\n') end++;
         number++;
-        status = load_line(&l, eg_span_sub(rest, 0, end), &bad);
+        if (eg_u8(rest, 0) != '#') status = load_line(&l, eg_span_sub(rest, 0, end), &bad);
         rest = eg_span_from(rest, end + 1);
     }
     eg_strbuf_reset(&l.record);

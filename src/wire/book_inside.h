@@ -164,6 +164,9 @@ struct eg_book {
     uint64_t missed_id;
     atomic_ullong changes;
     atomic_uint kinds; /* of facts that were ever learned */
+    /* of the input at hand, where all of it may be read again; the joining thread's */
+    bool remembers, inside;
+    struct eg_strbuf begun; /* what was in force where it began */
 };
 
 /* ---- book.c ---- */

@@ -46,7 +46,7 @@ struct eg_extract {
     struct eg_sequences *sequences;
     struct eg_tally *tally; /* of the join that is going on */
     uint64_t rows, row;     /* of units that are over; of what is being settled, from 1 on */
-    bool surveyed;
+    bool surveyed, begun;
     struct eg_book *ahead; /* what comes, where data had to be put aside; read by finish() too */
 };
 
@@ -436,6 +436,8 @@ static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit 
     (void)err;
     x->tally = &out->tally;
     if (!x->surveys) eg_book_look_ahead(x->book, x->as.again != NULL, x->ahead);
+    if (!x->begun && !x->surveys && x->as.again) eg_book_input_begins(x->book);
+    x->begun = true;
     if (u) {
         eg_book_enter(x->book, &u->stay);
         unit_settle(x, u, out);
@@ -446,6 +448,7 @@ static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit 
     eg_book_drain(x->book, &out->tally);
     if (x->ahead) eg_book_credit(x->book, x->ahead);
     eg_book_look_ahead(x->book, false, NULL);
+    eg_book_input_ends(x->book);
     return EG_OK;
 }
 

@@ -6,23 +6,18 @@ The capture holds packets of some hundred flows that are open at once and live o
 exports between them. Calls that change a file of the dataset are counted by a preloaded library
 (kill_at.c), with a commit every few thousand packets.
 """
-import os
-import pathlib
 import random
 import shutil
-import signal
 import struct
-import subprocess
 
 import duckdb
 import pytest
 
 import conftest
 import v5_capture
+from killed import Killer
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-EARLGREY = ROOT / "build" / os.environ.get("EG_PRESET", "release") / "earlgrey"
-HERE = pathlib.Path(__file__).resolve().parent
+INGEST = ("ingest", "a.pcap", "--round-bytes", "1500k", "--idle", "1s")
 
 
 def records(data):
@@ -52,27 +47,10 @@ def _packets(tmp_path_factory):
                               "--live", "500")[0]
 
 
-@pytest.fixture(name="work")
-def _work(tmp_path, packets):
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler")
-    if os.environ.get("EG_PRESET", "release") in ("asan", "tsan"):
-        pytest.skip("a sanitizer's runtime must be loaded first")
-    subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", tmp_path / "kill_at.so",
-                    HERE / "kill_at.c", "-ldl"], check=True)
+@pytest.fixture(name="killer")
+def _killer(tmp_path, packets):
     (tmp_path / "a.pcap").write_bytes(mixed(packets.read_bytes(), v5_capture.capture(hours=20)))
-    return tmp_path
-
-
-def ingest(work, dataset, *options, at=None, log=None):
-    env = dict(os.environ)
-    if at or log:
-        env |= {"LD_PRELOAD": str(work / "kill_at.so"), "EG_KILL_ROOT": str(dataset)}
-        env |= {"EG_KILL_AT": str(at)} if at else {}
-        env |= {"EG_KILL_LOG": str(log)} if log else {}
-    return subprocess.run([str(EARLGREY), "ingest", "a.pcap", "-d", str(dataset), "--round-bytes", "1500k",
-                           "--idle", "1s", *options], cwd=work, env=env, capture_output=True, text=True,
-                          timeout=120, check=False)
+    return Killer(tmp_path, timeout=120)
 
 
 def tables(dataset, but="date, hour"):
@@ -85,13 +63,12 @@ def tables(dataset, but="date, hour"):
 
 
 @pytest.mark.parametrize("wanted", ["auto", "flows", "all"])
-def test_killed_while_flows_are_open(work, wanted):
-    whole, options = work / "whole", ["--tables", wanted]
+def test_killed_while_flows_are_open(killer, wanted):
+    whole, words = killer.work / "whole", [*INGEST, "--tables", wanted]
     if wanted == "flows":
-        options += ["--round-bytes", "1"]
-    assert ingest(work, whole, *options, log=work / "log").returncode == 0
+        words += ["--round-bytes", "1"]
+    calls = len(killer.calls(whole, *words))
     expected = tables(whole)
-    calls = len((work / "log").read_text(encoding="utf-8").splitlines())
     count = duckdb.sql(f"select count(*) filter (source = 'packet'), count(*) filter (source = 'netflow5') "
                        f"from read_parquet('{whole}/flows/*/*/*.parquet')").fetchone()
     assert count[0] > 4000 and count[1] == 400
@@ -99,46 +76,43 @@ def test_killed_while_flows_are_open(work, wanted):
     assert commits >= 3, "several commits while flows are open"
     dice, killed = random.Random(20261121), 0
     for turn in range(12):
-        dataset = work / f"d{turn}"
+        dataset = killer.work / f"d{turn}"
         for _ in range(dice.choice((1, 2, 4))):
-            done = ingest(work, dataset, *options, "--threads", dice.choice("124"),
-                          at=dice.randrange(1, calls))
-            killed += done.returncode == -signal.SIGKILL
-        done = ingest(work, dataset, *options, "--threads", dice.choice("124"))
+            killed += killer.dies(dataset, *words, "--threads", dice.choice("124"), at=dice.randrange(1, calls))
+        done = killer.run(dataset, *words, "--threads", dice.choice("124"))
         assert done.returncode == 0, done.stderr
         assert tables(dataset) == expected, turn
-        again = ingest(work, dataset, *options)
+        again = killer.run(dataset, *words)
         assert "already ingested" in again.stderr
         assert tables(dataset) == expected
         shutil.rmtree(dataset)
     assert killed >= 12
 
 
-def test_a_table_that_was_not_asked_for_before(work):
+def test_a_table_that_was_not_asked_for_before(killer):
     """Packets first, then all: flows come, and no packet a second time."""
-    whole, dataset = work / "whole", work / "d"
-    assert ingest(work, whole).returncode == 0
-    assert ingest(work, dataset, "--tables", "exports").returncode == 0
-    assert ingest(work, dataset, at=60).returncode == -signal.SIGKILL
-    assert ingest(work, dataset).returncode == 0
+    whole, dataset = killer.work / "whole", killer.work / "d"
+    assert killer.run(whole, *INGEST).returncode == 0
+    assert killer.run(dataset, *INGEST, "--tables", "exports").returncode == 0
+    assert killer.dies(dataset, *INGEST, at=60)
+    assert killer.run(dataset, *INGEST).returncode == 0
     assert tables(dataset) == tables(whole)
 
 
-def test_a_capture_that_begins_alike(work):
+def test_a_capture_that_begins_alike(killer):
     """What a killed run gave out of one capture says nothing of another that begins like it."""
-    whole, dataset = work / "whole", work / "d"
-    original = (work / "a.pcap").read_bytes()
-    assert ingest(work, dataset, log=work / "log").returncode == 0
-    calls = len((work / "log").read_text(encoding="utf-8").splitlines())
+    whole, dataset = killer.work / "whole", killer.work / "d"
+    original = (killer.work / "a.pcap").read_bytes()
+    calls = len(killer.calls(dataset, *INGEST))
     shutil.rmtree(dataset)
-    assert ingest(work, dataset, at=calls * 2 // 3).returncode == -signal.SIGKILL
-    before = dataset.rename(work / "before")
+    assert killer.dies(dataset, *INGEST, at=calls * 2 // 3)
+    before = dataset.rename(killer.work / "before")
     shutil.copytree(before, dataset, symlinks=True)
     changed = bytearray(original)
     changed[len(changed) // 10] ^= 1  # inside what had been read
-    (work / "a.pcap").write_bytes(changed)
-    assert ingest(work, whole).returncode == 0
-    assert ingest(work, dataset).returncode == 0
+    (killer.work / "a.pcap").write_bytes(changed)
+    assert killer.run(whole, *INGEST).returncode == 0
+    assert killer.run(dataset, *INGEST).returncode == 0
     for name, but in (("flows", "date, hour"), ("packets", "date, hour, file")):  # the file is another, and is told so
         kept, other, now = (tables(where, but)[name] for where in (before, whole, dataset))
         assert kept[0] and tuple(map(sum, zip(kept, other))) == now, name

@@ -4,7 +4,6 @@ there, what happens when a capture vanishes or changes, and a kill at any call."
 import gzip
 import json
 import lzma
-import os
 import pathlib
 import shutil
 import signal
@@ -13,11 +12,10 @@ import subprocess
 
 import duckdb
 import pytest
+from conftest import EARLGREY
+from killed import Killer
 from lone_wire import wait_for, wire  # noqa: F401
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-EARLGREY = ROOT / "build" / os.environ.get("EG_PRESET", "release") / "earlgrey"
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 def capture_of(count, start=1767355200, length=60, link_type=1):
@@ -356,30 +354,6 @@ def test_an_interface_killed(earlgrey, wire, tmp_path, packets):
 
 # ---- kills ----
 
-@pytest.fixture(name="work")
-def _work(tmp_path):
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler")
-    if os.environ.get("EG_PRESET", "release") in ("asan", "tsan"):
-        pytest.skip("a sanitizer's runtime must be loaded first")
-    subprocess.run(["cc", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", tmp_path / "kill_at.so",
-                    HERE / "kill_at.c", "-ldl"], check=True)
-    (tmp_path / "a.pcap").write_bytes(capture_of(3000))
-    (tmp_path / "b.pcap.gz").write_bytes(gzip.compress(capture_of(3000, start=1767358800)))
-    return tmp_path
-
-
-def ingest(work, dataset, at=None, log=None):
-    env = dict(os.environ)
-    if at or log:
-        env |= {"LD_PRELOAD": str(work / "kill_at.so"), "EG_KILL_ROOT": str(dataset)}
-        env |= {"EG_KILL_AT": str(at)} if at else {}
-        env |= {"EG_KILL_LOG": str(log)} if log else {}
-    return subprocess.run([str(EARLGREY), "ingest", "a.pcap", "b.pcap.gz", "-d", str(dataset), "--keep", "copy",
-                           "--round-bytes", "1"], cwd=work, env=env, capture_output=True, text=True,
-                          timeout=60, check=False)
-
-
 def expect_visible_is_whole(dataset):
     """Whatever a reader sees of a dataset whose writer was killed: each row's file is there, and what
     stands there is the packet."""
@@ -395,27 +369,20 @@ def expect_visible_is_whole(dataset):
 
 
 @pytest.mark.skipif(not shutil.which("zstd"), reason="needs zstd")
-def test_killed_after_every_call(work):
-    log = work / "log"
-    assert ingest(work, work / "whole", log=log).returncode == 0
-    expected = [(row[1], row[2]) for row in rows(work / "whole")]
-    calls = log.read_text(encoding="utf-8").splitlines()
+def test_killed_after_every_call(tmp_path):
+    (tmp_path / "a.pcap").write_bytes(capture_of(3000))
+    (tmp_path / "b.pcap.gz").write_bytes(gzip.compress(capture_of(3000, start=1767358800)))
+    killer, words = Killer(tmp_path), ("ingest", "a.pcap", "b.pcap.gz", "--keep", "copy", "--round-bytes", "1")
+    calls = killer.calls(tmp_path / "whole", *words)
+    expected = [(row[1], row[2]) for row in rows(tmp_path / "whole")]
     captures_calls = [i for i, line in enumerate(calls, 1) if "/captures" in line]
     assert len(captures_calls) > 10
     points = sorted(set(captures_calls) | set(range(1, len(calls) + 1, 10)))
-    killed = 0
-    for turn, point in enumerate(points):
-        dataset = work / f"d{point}"
-        killed += ingest(work, dataset, at=point).returncode == -signal.SIGKILL
+
+    def after(dataset, where, _turn):
         expect_visible_is_whole(dataset)
-        if turn % 3 == 0:
-            ingest(work, dataset, at=1 + turn * 2 % 60)
-            expect_visible_is_whole(dataset)
-        done = ingest(work, dataset)
-        assert done.returncode == 0, f"point {point}: {done.stderr}"
-        expect_visible_is_whole(dataset)
-        assert [(row[1], row[2]) for row in rows(dataset)] == expected, f"point {point}"
+        assert [(row[1], row[2]) for row in rows(dataset)] == expected, where
         kept = sorted(str(path.relative_to(dataset)) for path in (dataset / "captures").rglob("*") if path.is_file())
-        assert kept == sorted({row[0] for row in rows(dataset)}) and len(kept) == 2, f"point {point}: {kept}"
-        shutil.rmtree(dataset)
+        assert kept == sorted({row[0] for row in rows(dataset)}) and len(kept) == 2, f"{where}: {kept}"
+    killed, _ = killer.each(points, words, look=expect_visible_is_whole, after=after, often=3, stride=(6, 60))
     assert killed >= len(points) * 2 // 3  # rounds, and with them calls, are not the same in every run

@@ -275,6 +275,18 @@ static void rows_and_account(void **state) {
     }
 }
 
+struct flush_heard {
+    const struct eg_sink *sink;
+    int count;
+    size_t positions;
+};
+static void flush_hear(void *to, const struct eg_position *positions, size_t count) {
+    struct flush_heard *heard = to;
+    assert_int_equal(heard->sink->flushes, heard->count++); /* before it */
+    heard->positions += count;
+    assert_int_equal(positions[count - 1].offset, 9010);
+}
+
 /* A source that need not hear of commits: small inputs share a flush. */
 static void small_inputs_share(void **state) {
     (void)state;
@@ -287,9 +299,14 @@ static void small_inputs_share(void **state) {
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
     struct eg_pump_request request = request_of(sinks, 1, three, 3);
     request.scan.source = &quiet;
+    struct flush_heard heard = {.sink = &sink};
+    request.flushing = flush_hear;
+    request.flushed_to = &heard;
     struct eg_pump_account account;
     assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
     assert_int_equal(sink.flushes, 1);
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.positions, 6);
     assert_int_equal(sink.place_count, 6);
     struct fake_rows expected = {0};
     three_expected(&expected);

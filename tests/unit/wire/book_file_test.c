@@ -169,11 +169,58 @@ static void memory_may_run_out(void **state) {
     eg_book_free(book);
 }
 
+/* In the middle of an input the next run begins where that began, else where this one ended. */
+static void the_next_run_begins_with_the_input(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_ipfix);
+    struct eg_strbuf resume = {0};
+    struct eg_book *again;
+    eg_book_input_begins(s.book);
+    eg_book_input_ends(s.book);
+    eg_book_remember(s.book);
+    struct bytes b = ipfix(1, 5);
+    put_template(&b, 256, FLOW, COUNT(FLOW));
+    session_send(&s, &b);
+    char *first = saved(s.book);
+    eg_book_input_begins(s.book);
+    b = ipfix(2, 5);
+    put_template(&b, 257, FLOW, 3);
+    session_send(&s, &b);
+    char *second = saved(s.book);
+    eg_book_save_resume(s.book, &resume);
+    assert_string_equal(resume.text, first);
+    assert_string_not_equal(second, first);
+    eg_book_input_ends(s.book);
+    eg_strbuf_clear(&resume);
+    eg_book_save_resume(s.book, &resume);
+    assert_string_equal(resume.text, second);
+    eg_strbuf_text(&resume, "# whose it is\n"); /* is for whoever wrote it */
+    assert_int_equal(eg_book_new(&again, NULL), EG_OK);
+    assert_int_equal(eg_book_load(again, eg_span(resume.text, resume.size), NULL), EG_OK);
+    assert_int_equal(eg_book_usage(again).templates, 2);
+    /* without memory there is nothing to begin with, rather than less */
+    torture_fail_after(0);
+    eg_strbuf_clear(&resume);
+    eg_book_input_begins(s.book);
+    assert_true(torture_off());
+    eg_book_save_resume(s.book, &resume);
+    assert_true(resume.failed);
+    eg_strbuf_reset(&resume);
+    eg_book_free(again);
+    free(first);
+    free(second);
+    struct result r = session_end(&s);
+    result_reset(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_saved_comes_back), cmocka_unit_test(a_restart_decodes_at_once),
-        cmocka_unit_test(other_texts_are_refused),  cmocka_unit_test(templates_are_listed_in_order),
+        cmocka_unit_test(what_is_saved_comes_back),
+        cmocka_unit_test(a_restart_decodes_at_once),
+        cmocka_unit_test(other_texts_are_refused),
+        cmocka_unit_test(templates_are_listed_in_order),
         cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(the_next_run_begins_with_the_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
