@@ -77,3 +77,14 @@ enum eg_status eg_frames_trouble(const char *name, enum eg_record record,
     if (err) err->position = (int64_t)place;
     return status;
 }
+
+enum eg_status eg_frames_shrunk(const char *name, uint64_t place, uint64_t bytes, int64_t time_us,
+                                struct eg_tally *tally, struct eg_error *err) {
+    eg_tally_add(tally, EG_CAUSE_capture_cut, NULL, time_us, 1, 1, (int64_t)bytes);
+    enum eg_status status =
+        eg_fail(err, EG_E_CUT,
+                "%s became shorter while it was read; the packets before byte %llu were kept", name,
+                (unsigned long long)place);
+    if (err) err->position = (int64_t)place;
+    return status;
+}

@@ -28,5 +28,8 @@ enum eg_record eg_frames_fill(struct eg_builder *, const struct eg_pcap *, struc
 enum eg_status eg_frames_trouble(const char *name, enum eg_record record,
                                  const struct eg_record_note *, uint64_t place, uint64_t bytes,
                                  int64_t time_us, struct eg_tally *, struct eg_error *err);
+/* The same for a file that lost its end while it was read. */
+enum eg_status eg_frames_shrunk(const char *name, uint64_t place, uint64_t bytes, int64_t time_us,
+                                struct eg_tally *, struct eg_error *err);
 
 #endif

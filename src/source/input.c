@@ -245,6 +245,11 @@ bool eg_input_ready(const struct eg_input *in, int wait_ms) {
     return count > 0 || (count < 0 && errno != EINTR); /* what is wrong, the read will tell */
 }
 
+bool eg_input_shrunk(const struct eg_input *in) {
+    struct stat now;
+    return in->regular && fstat(in->fd, &now) == 0 && (uint64_t)now.st_size < in->size;
+}
+
 enum eg_status eg_input_rewind(struct eg_input *in, struct eg_error *err) {
     EG_ASSERT(in->regular);
     if (lseek(in->fd, 0, SEEK_SET) != 0)

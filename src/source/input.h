@@ -39,6 +39,8 @@ EG_MUST_CHECK enum eg_status eg_input_read(struct eg_input *, void *to, size_t s
                                            struct eg_error *err);
 /* Whether eg_input_read would answer at once (within `wait_ms`). */
 bool eg_input_ready(const struct eg_input *, int wait_ms);
+/* Whether the file is shorter now than it was when it was opened. */
+bool eg_input_shrunk(const struct eg_input *);
 /* Begins anew; regular inputs only. */
 EG_MUST_CHECK enum eg_status eg_input_rewind(struct eg_input *, struct eg_error *err);
 /* Bytes at a place of a regular, uncompressed input; fewer than `size` only at its end. Any

@@ -326,6 +326,12 @@ static enum eg_status stream_over(struct eg_stream *s, enum eg_record record,
     s->over = true;
     struct eg_span rest = stream_rest(s);
     bool packed = s->trouble.status != EG_OK;
+    if (record == EG_RECORD_MORE && eg_input_shrunk(s->input)) {
+        s->cut = true;
+        s->cut_bytes = rest.size;
+        s->cut_us = INT64_MIN;
+        return eg_frames_shrunk(s->input->name, s->whole, rest.size, INT64_MIN, tally, err);
+    }
     if (record == EG_RECORD_MORE && rest.size == 0 && !packed && !s->skipping && !s->inside)
         return EG_END;
     if (s->inside) rest.size = (size_t)(s->base + s->end - s->whole);

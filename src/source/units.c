@@ -11,7 +11,6 @@
 #include "source/frames.h"
 
 #include <pthread.h>
-#include <sys/stat.h>
 
 #define UNIT_BYTES (UINT64_C(4) << 20) /* fits the caches of the cores; larger ones are slower */
 #define UNIT_BYTES_MAX (UINT64_C(64) << 20)
@@ -301,15 +300,10 @@ static enum eg_status unit_trouble(struct eg_units *u, uint64_t unit, struct uni
         u->cut_us = time_us;
         pthread_mutex_unlock(&u->lock);
     }
-    enum eg_status status = eg_frames_trouble(u->input->name, record, &note, place, u->size - place,
-                                              time_us, tally, err);
-    struct stat is;
-    if (record == EG_RECORD_MORE && fstat(u->input->fd, &is) == 0 && (uint64_t)is.st_size < u->size)
-        status = eg_fail(err, status,
-                         "%s became shorter while it was read; the packets before byte %llu were "
-                         "kept",
-                         u->input->name, (unsigned long long)place);
-    return status;
+    if (record == EG_RECORD_MORE && eg_input_shrunk(u->input))
+        return eg_frames_shrunk(u->input->name, place, u->size - place, time_us, tally, err);
+    return eg_frames_trouble(u->input->name, record, &note, place, u->size - place, time_us, tally,
+                             err);
 }
 
 enum eg_status eg_units_next(struct eg_units *u, uint64_t unit, struct eg_batch **out,

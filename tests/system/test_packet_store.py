@@ -4,6 +4,7 @@ there, what happens when a capture vanishes or changes, and a kill at any call."
 import gzip
 import json
 import lzma
+import os
 import pathlib
 import shutil
 import signal
@@ -13,7 +14,7 @@ import subprocess
 import duckdb
 import pytest
 from conftest import EARLGREY
-from killed import Killer
+from killed import HERE, Killer
 from lone_wire import wait_for, wire  # noqa: F401
 
 
@@ -178,6 +179,31 @@ def test_a_capture_that_changes_while_it_is_read(earlgrey, tmp_path, changing, k
         if keep == "copy":
             assert content(tmp_path / "data", captures(earlgrey, "data")[0]["capture"]) == data
         shutil.rmtree(tmp_path / "data")
+
+
+@pytest.mark.skipif("asan" in str(EARLGREY) or "tsan" in str(EARLGREY), reason="a sanitizer wants to be loaded first")
+@pytest.mark.parametrize("form", ["pcapng", "gzip"])
+def test_a_stream_that_becomes_shorter(earlgrey, tmp_path, changing, form):
+    """What is read from its beginning to its end says so in one line, too, and keeps what was whole."""
+    capture, data = tmp_path / "big.pcap", capture_of(160000, length=60)
+    (tmp_path / "plain.pcap").write_bytes(data)
+    if form == "pcapng":
+        subprocess.run(["editcap", "-F", "pcapng", tmp_path / "plain.pcap", capture], check=True)
+    else:
+        capture.write_bytes(gzip.compress(data, 1))
+    size = capture.stat().st_size
+    half = size // 2
+    if form == "pcapng":  # between two packets, so that nothing but the size tells that some are missing
+        whole, at = capture.read_bytes(), 0
+        while at < half:
+            at += struct.unpack_from("<I", whole, at + 4)[0]
+        half = at
+    done = changing(tmp_path, 0, "-d", "data", "--keep", "none", size=half)
+    assert done.returncode == 3, done.stderr
+    (told,) = [line for line in done.stderr.splitlines() if "big.pcap" in line]
+    assert "big.pcap became shorter while it was read; the packets before byte" in told
+    kept = earlgrey.rows("sql", "select count(*) n from packets", "-d", "data")[0]["n"]
+    assert 40000 < kept < 120000
 
 
 def test_what_does_not_stay_is_copied(earlgrey, tmp_path):

@@ -139,16 +139,19 @@ static void files_that_change_meanwhile(void **state) {
             assert_int_equal(truncate(path, (off_t)m.size / 2), 0);
         }
         struct eg_tally tally = {0};
+        struct eg_error err = {0};
         uint64_t rows = 0;
         int troubles = 0;
         for (uint64_t unit = 0; unit < eg_units_count(o.units); unit++) {
             struct eg_batch *batch;
             enum eg_status status;
-            while ((status = eg_units_next(o.units, unit, &batch, &tally, NULL)) == EG_OK) {
+            while ((status = eg_units_next(o.units, unit, &batch, &tally, &err)) == EG_OK) {
                 rows += batch->rows;
                 eg_batch_unref(batch);
             }
             if (status < 0) assert_int_equal(status, EG_E_CUT);
+            if (status < 0)
+                assert_non_null(strstr(err.message, "became shorter while it was read"));
             troubles += status < 0;
         }
         assert_int_equal(troubles, !grows);
