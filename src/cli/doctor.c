@@ -42,9 +42,8 @@ static const char *const examples[] = {"earlgrey doctor -d data",
                                        "The same for programs.",
                                        NULL};
 
-static void say(const struct eg_call *call, int level, const char *text) {
+static void say_state(const struct eg_call *call, const char *state, const char *text) {
     const struct doctor_options *o = call->options;
-    const char *state = level <= 3 ? "broken" : level == 4 ? "note" : "fine";
     struct eg_strbuf line = {0};
     if (o->json) {
         eg_strbuf_printf(&line, "{\"state\":\"%s\",\"text\":", state);
@@ -57,6 +56,10 @@ static void say(const struct eg_call *call, int level, const char *text) {
         putchar('\n');
     }
     eg_strbuf_reset(&line);
+}
+
+static void say(const struct eg_call *call, int level, const char *text) {
+    say_state(call, level <= 3 ? "broken" : level == 4 ? "note" : "fine", text);
 }
 
 static bool check_program(const struct eg_call *call) {
@@ -99,12 +102,18 @@ static enum eg_exit run(struct eg_call *call) {
     struct eg_error err;
     if (eg_dataset_doctor(o->dataset, o->rebuild, &call->env, &findings, &count, &err) < 0)
         return eg_complain(call, &err);
+    bool lost = false;
     for (size_t i = 0; i < count; i++) {
-        say(call, findings[i].level, findings[i].text);
-        whole = whole && findings[i].level > 3;
+        const struct eg_finding *f = &findings[i];
+        if (f->lost && f->level > 3)
+            say_state(call, "lost", f->text);
+        else
+            say(call, f->level, f->text);
+        whole = whole && f->level > 3;
+        lost = lost || f->lost;
     }
     eg_findings_free(findings, count);
-    return whole ? EG_EXIT_DONE : EG_EXIT_FAILED;
+    return !whole ? EG_EXIT_FAILED : lost ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
 }
 
 const struct eg_verb eg_verb_doctor = {
@@ -113,8 +122,9 @@ const struct eg_verb eg_verb_doctor = {
     .synopsis = "",
     .description =
         "Checks the program and a dataset: its schema version, commits that a crash left "
-        "half done, files the catalog does not know, files that cannot be read. Exits "
-        "with 1 when something is broken.",
+        "half done, files the catalog does not know, files that cannot be read, captures that are "
+        "gone or were changed. Exits with 1 when something is broken, with 3 when all is whole "
+        "but captures elsewhere are gone or were changed: their packets cannot be had any more.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct doctor_options),

@@ -92,6 +92,7 @@ EG_MUST_CHECK enum eg_status eg_dataset_positions(struct eg_dataset *, struct eg
  * makes the catalog again from the files. */
 struct eg_finding {
     int level; /* 3 broken, 4 worth knowing, 6 fine */
+    bool lost; /* a capture elsewhere that its packets cannot be read from any more */
     char *text;
 };
 EG_MUST_CHECK enum eg_status eg_dataset_doctor(const char *path, bool rebuild,

@@ -44,7 +44,7 @@ static void say(struct report *report, int level, const char *format, ...) {
     if (!copy)
         report->failed = true;
     else
-        report->list[report->count++] = (struct eg_finding){level, copy};
+        report->list[report->count++] = (struct eg_finding){.level = level, .text = copy};
 }
 
 void eg_findings_free(struct eg_finding *findings, size_t count) {
@@ -174,11 +174,18 @@ static enum eg_status see_stranger(void *to, const char *relative, const char *n
     return EG_OK;
 }
 
-/* A copy that is damaged is the dataset's trouble; what becomes of a file elsewhere is its owner's. */
+/* A copy that is damaged is the dataset's trouble; what becomes of a file elsewhere is its owner's, but
+ * its packets are lost all the same. */
+static void say_capture(struct report *report, bool broken, bool lost, const char *text) {
+    size_t before = report->count;
+    say(report, broken ? 3 : 4, "%s", text);
+    if (report->count > before) report->list[before].lost = lost;
+}
+
 static enum eg_status say_capture_states(struct report *report, struct eg_dataset *ds,
                                          const struct eg_capture *list, size_t count,
                                          struct eg_error *err) {
-    size_t troubled = 0;
+    size_t troubled = 0, more_broken = 0, more_lost = 0;
     for (size_t i = 0; i < count; i++) {
         struct eg_capture found;
         struct eg_error told = {0};
@@ -187,12 +194,18 @@ static enum eg_status say_capture_states(struct report *report, struct eg_datase
             if (err) *err = told;
             return status;
         }
-        if (status < 0 && troubled++ < NAMED_MAX)
-            say(report, list[i].keep == EG_KEEP_COPY ? 3 : 4, "%s", told.message);
+        if (status >= 0) continue;
+        bool own = list[i].keep == EG_KEEP_COPY;
+        if (troubled++ < NAMED_MAX)
+            say_capture(report, own, !own, told.message);
+        else
+            *(own ? &more_broken : &more_lost) += 1;
     }
-    if (troubled > NAMED_MAX)
-        say(report, 4, "and %zu captures more like these; inspect --captures names all",
-            troubled - NAMED_MAX);
+    if (troubled <= NAMED_MAX) return EG_OK;
+    char more[120];
+    snprintf(more, sizeof more, "and %zu captures more like these; inspect --captures names all",
+             more_broken + more_lost);
+    say_capture(report, more_broken, more_lost, more);
     return EG_OK;
 }
 

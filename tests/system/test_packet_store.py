@@ -269,7 +269,12 @@ def test_vanished_and_changed(earlgrey, tmp_path):
         file.write(b"more")
     states = {pathlib.Path(c["place"]).stem: c["state"] for c in captures(earlgrey, "data")}
     assert states == {"gone": "gone", "changed": "changed", "grown": "unchanged", "fine": "unchanged"}
-    told = earlgrey.ok("doctor", "-d", "data")
+    done = earlgrey.run("doctor", "-d", "data")
+    told = done.stdout
+    assert done.returncode == 3 and told.count("\nlost ") == 2 and "\nbroken" not in told
+    found = [json.loads(line) for line in earlgrey.run("doctor", "-d", "data", "--json").stdout.splitlines()]
+    assert [one["text"].split()[-1] for one in found if one["state"] == "lost"] and \
+        sum(one["state"] == "lost" for one in found) == 2
     assert f"{tmp_path}/gone.pcap is gone, and its packets with it: put it back" in told
     assert f"{tmp_path}/changed.pcap was changed since its packets were ingested (its checksum is another)" in told
     assert "grown.pcap" not in told and "fine.pcap" not in told
