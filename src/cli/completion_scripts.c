@@ -14,41 +14,112 @@ static bool wants_file(const struct eg_option *o) {
                              strstr(o->value_name, "DIR"));
 }
 
-/* What a verb's words, or the sinks of --to, may begin with besides a file's name. */
-static const char *uris_of(const struct eg_verb *verb) {
-    if (strcmp(verb->name, "ingest") == 0) return "udp:// tcp:// iface:";
-    if (strcmp(verb->name, "replay") == 0) return "udp:// iface:";
-    return NULL;
-}
-static const char *uris_of_option(const struct eg_option *o) {
-    return strcmp(o->name, "to") == 0 ? "udp:// pcap: null:" : NULL;
+/* "udp:// tcp:// iface:": what the stages of a kind are called by, besides files and directories. */
+static void schemes(enum eg_stage_kind kind, FILE *to) {
+    static const char *const plain[] = {"file", "stdout", "dataset"};
+    size_t count, told = 0;
+    const struct eg_stage *stages = eg_registry(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = stages[i].name;
+        bool passed = stages[i].kind != kind || !stages[i].type;
+        for (size_t k = 0; k < sizeof plain / sizeof *plain; k++)
+            passed = passed || strcmp(name, plain[k]) == 0;
+        if (passed) continue;
+        bool address = strcmp(name, "udp") == 0 || strcmp(name, "tcp") == 0;
+        fprintf(to, "%s%s:%s", told++ ? " " : "", name, address ? "//" : "");
+    }
 }
 
+/* What a verb's words, or an option's value, may begin with besides a file's name. */
+enum uris { NO_URIS, SOURCES, SINKS, TARGETS };
+static enum uris uris_of(const struct eg_verb *verb) {
+    if (strcmp(verb->name, "ingest") == 0) return SOURCES;
+    return strcmp(verb->name, "replay") == 0 ? TARGETS : NO_URIS;
+}
+static enum uris uris_of_option(const struct eg_option *o) {
+    return strcmp(o->name, "to") == 0 ? SINKS : NO_URIS;
+}
+static void uris_put(enum uris uris, FILE *to) {
+    if (uris == TARGETS)
+        fputs("udp:// iface:", to);
+    else
+        schemes(uris == SINKS ? EG_STAGE_sink : EG_STAGE_source, to);
+}
+
+/* ---- bash ---- */
+
+/* Of a verb whose long options may have one dash, too, that form is not offered. */
 static void bash_options(const struct eg_option *options, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
         if (o->letter) fprintf(to, " -%c", o->letter);
+        if (o->brief) fprintf(to, " -%s", o->brief);
         fprintf(to, " --%s", o->name);
     }
 }
 
-static void bash_values(const struct eg_option *options, FILE *to) {
+static void bash_uris(enum uris uris, FILE *to) {
+    /* what goes on behind the scheme is no word of its own yet */
+    fputs("COMPREPLY=($(compgen -f -W '", to);
+    uris_put(uris, to);
+    fputs("' -- \"$cur\")); "
+          "[[ ${COMPREPLY[0]} == *: || ${COMPREPLY[0]} == *:// ]] && compopt -o nospace",
+          to);
+}
+
+static void bash_values(const struct eg_option *options, bool one_dash, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
         if (o->type == EG_OPT_FLAG) continue;
         fputs("        ", to);
         if (o->letter) fprintf(to, "-%c|", o->letter);
+        if (o->brief) fprintf(to, "-%s|", o->brief);
+        if (one_dash) fprintf(to, "-%s|", o->name);
         fprintf(to, "--%s) ", o->name);
         if (o->choices) {
             fputs("COMPREPLY=($(compgen -W '", to);
             choices(o, to);
             fputs("' -- \"$cur\"))", to);
         } else if (uris_of_option(o)) {
-            fprintf(to, "compopt -o nospace; COMPREPLY=($(compgen -f -W '%s' -- \"$cur\"))",
-                    uris_of_option(o));
+            bash_uris(uris_of_option(o), to);
         } else {
             fputs(wants_file(o) ? "COMPREPLY=($(compgen -f -- \"$cur\"))" : "COMPREPLY=()", to);
         }
         fputs("; return ;;\n", to);
     }
+}
+
+static void bash_verb(const struct eg_verb *verb, FILE *to) {
+    fputs("        case $prev in\n", to);
+    bash_values(verb->options, verb->one_dash, to);
+    bash_values(eg_common_option_table, verb->one_dash, to);
+    fputs("        esac\n        [[ $cur == -* ]] && COMPREPLY=($(compgen -W '", to);
+    bash_options(verb->options, to);
+    bash_options(eg_common_option_table, to);
+    fputs("' -- \"$cur\")) || ", to);
+    if (uris_of(verb)) {
+        fputs("{ ", to);
+        bash_uris(uris_of(verb), to);
+        fputs("; } ;;\n", to);
+    } else {
+        fputs("COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n", to);
+    }
+}
+
+/* The second word of "packets fixed", and what follows it. */
+static void bash_forms(const struct eg_verb *verb, FILE *to) {
+    if (!verb->forms) return;
+    fputs("        case ${COMP_WORDS[2]} in\n", to);
+    for (size_t i = 0; verb->forms[i]; i++) {
+        fprintf(to, "        %s) if [ \"$COMP_CWORD\" -gt 2 ]; then case x in x)\n",
+                strchr(verb->forms[i]->name, ' ') + 1);
+        bash_verb(verb->forms[i], to);
+        fputs("        esac; return; fi ;;\n", to);
+    }
+    fputs("        esac\n        if [ \"$COMP_CWORD\" = 2 ] && [[ $cur != -* ]]; then\n"
+          "            COMPREPLY=($(compgen -f -W '",
+          to);
+    for (size_t i = 0; verb->forms[i]; i++)
+        fprintf(to, "%s%s", i ? " " : "", strchr(verb->forms[i]->name, ' ') + 1);
+    fputs("' -- \"$cur\"))\n            return\n        fi\n", to);
 }
 
 static void bash(FILE *to) {
@@ -58,27 +129,26 @@ static void bash(FILE *to) {
           "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W '",
           to);
     for (size_t i = 0; eg_verbs[i]; i++) fprintf(to, "%s%s", i ? " " : "", eg_verbs[i]->name);
-    fputs("' -- \"$cur\"))\n        return\n    fi\n    case $verb in\n", to);
+    /* bash takes "iface:eth0" for three words */
+    fputs(
+        "' -- \"$cur\"))\n        return\n    fi\n"
+        "    local before=$cur part=\n"
+        "    [[ $prev == : ]] && part=$cur before=: prev=${COMP_WORDS[COMP_CWORD-2]}\n"
+        "    if [[ $before == : && $prev == iface ]]; then\n"
+        "        COMPREPLY=($(compgen -W \"any $(ls /sys/class/net 2>/dev/null)\" -- \"$part\"))\n"
+        "        return\n    fi\n"
+        "    [[ $before == : && $cur != : ]] && prev=:\n"
+        "    case $verb in\n",
+        to);
     for (size_t i = 0; eg_verbs[i]; i++) {
-        fprintf(to, "    %s)\n        case $prev in\n", eg_verbs[i]->name);
-        bash_values(eg_verbs[i]->options, to);
-        bash_values(eg_common_option_table, to);
-        fputs("        esac\n        [[ $cur == -* ]] && COMPREPLY=($(compgen -W '", to);
-        bash_options(eg_verbs[i]->options, to);
-        bash_options(eg_common_option_table, to);
-        const char *uris = uris_of(eg_verbs[i]);
-        fputs("' -- \"$cur\")) || ", to);
-        if (uris) /* what goes on behind the scheme is no word of its own yet */
-            fprintf(to,
-                    "{ COMPREPLY=($(compgen -f -W '%s' -- \"$cur\")); "
-                    "[[ ${COMPREPLY[0]} == *: || ${COMPREPLY[0]} == *:// ]] && compopt -o nospace; "
-                    "} ;;\n",
-                    uris);
-        else
-            fputs("COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n", to);
+        fprintf(to, "    %s)\n", eg_verbs[i]->name);
+        bash_forms(eg_verbs[i], to);
+        bash_verb(eg_verbs[i], to);
     }
     fputs("    esac\n}\ncomplete -o filenames -F _earlgrey earlgrey\n", to);
 }
+
+/* ---- zsh ---- */
 
 /* Quoted for '…' in zsh and fish; brackets and colons mean something in zsh's option specs. */
 static void quoted(const char *text, bool zsh, FILE *to) {
@@ -92,31 +162,65 @@ static void quoted(const char *text, bool zsh, FILE *to) {
     }
 }
 
+static void zsh_value(const struct eg_option *o, FILE *to) {
+    if (o->type == EG_OPT_FLAG) return;
+    fprintf(to, ":%s:", o->value_name ? o->value_name : "value");
+    if (o->choices) {
+        fputc('(', to);
+        choices(o, to);
+        fputc(')', to);
+    } else if (uris_of_option(o)) {
+        fputs("{compadd -S \"\" -- ", to);
+        uris_put(uris_of_option(o), to);
+        fputs("; _files}", to);
+    } else if (wants_file(o)) {
+        fputs("_files", to);
+    }
+}
+
 static void zsh_options(const struct eg_option *options, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
-        for (int form = o->letter ? 0 : 1; form < 2; form++) {
-            const char *many = o->type == EG_OPT_LIST ? "*" : "";
-            if (form == 0)
-                fprintf(to, "        '%s-%c[", many, o->letter);
-            else
-                fprintf(to, "        '%s--%s[", many, o->name);
+        const char letter[2] = {o->letter}, *const names[] = {letter, o->brief, o->name};
+        for (int form = 0; form < 3; form++) {
+            if (!names[form] || !names[form][0]) continue;
+            fprintf(to, "        '%s%s%s[", o->type == EG_OPT_LIST ? "*" : "",
+                    form == 2 ? "--" : "-", names[form]);
             quoted(o->help, true, to);
             fputc(']', to);
-            if (o->type != EG_OPT_FLAG) {
-                fprintf(to, ":%s:", o->value_name ? o->value_name : "value");
-                if (o->choices) {
-                    fputc('(', to);
-                    choices(o, to);
-                    fputc(')', to);
-                } else if (uris_of_option(o)) {
-                    fprintf(to, "{compadd -S \"\" -- %s; _files}", uris_of_option(o));
-                } else if (wants_file(o)) {
-                    fputs("_files", to);
-                }
-            }
+            zsh_value(o, to);
             fputs("' \\\n", to);
         }
     }
+}
+
+/* Letters may stand together behind one dash, unless names may have one dash, too. */
+static void zsh_verb(const struct eg_verb *verb, FILE *to) {
+    fprintf(to, "_arguments%s \\\n", verb->one_dash ? "" : " -s");
+    zsh_options(verb->options, to);
+    zsh_options(eg_common_option_table, to);
+    if (!uris_of(verb)) {
+        fputs("        '*:file:_files' ;;\n", to);
+        return;
+    }
+    fputs("        '*:source:{compadd -S \"\" -- ", to);
+    uris_put(uris_of(verb), to);
+    fputs("; _files}' ;;\n", to);
+}
+
+static void zsh_forms(const struct eg_verb *verb, FILE *to) {
+    if (!verb->forms) return;
+    fputs("      case $words[2] in\n", to);
+    for (size_t i = 0; verb->forms[i]; i++) {
+        fprintf(to,
+                "      %s) if (( CURRENT > 2 )); then shift words; (( CURRENT-- )); case x in x) ",
+                strchr(verb->forms[i]->name, ' ') + 1);
+        zsh_verb(verb->forms[i], to);
+        fputs("      esac; return; fi ;;\n", to);
+    }
+    fputs("      esac\n      (( CURRENT == 2 )) && compadd --", to);
+    for (size_t i = 0; verb->forms[i]; i++)
+        fprintf(to, " %s", strchr(verb->forms[i]->name, ' ') + 1);
+    fputc('\n', to);
 }
 
 static void zsh(FILE *to) {
@@ -130,30 +234,33 @@ static void zsh(FILE *to) {
           "  local verb=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $verb in\n",
           to);
     for (size_t i = 0; eg_verbs[i]; i++) {
-        fprintf(to, "    %s)\n      _arguments -s \\\n", eg_verbs[i]->name);
-        zsh_options(eg_verbs[i]->options, to);
-        zsh_options(eg_common_option_table, to);
-        const char *uris = uris_of(eg_verbs[i]);
-        if (uris)
-            fprintf(to, "        '*:source:{compadd -S \"\" -- %s; _files}' ;;\n", uris);
-        else
-            fputs("        '*:file:_files' ;;\n", to);
+        fprintf(to, "    %s)\n", eg_verbs[i]->name);
+        zsh_forms(eg_verbs[i], to);
+        fputs("      ", to);
+        zsh_verb(eg_verbs[i], to);
     }
     fputs("  esac\n}\n_earlgrey \"$@\"\n", to);
 }
 
-static void fish_options(const char *verb, const struct eg_option *options, FILE *to) {
+/* ---- fish ---- */
+
+/* `when`: the condition, in fish, under which the options are those. */
+static void fish_options(const char *when, const struct eg_option *options, FILE *to) {
     for (const struct eg_option *o = options; o->name; o++) {
-        fprintf(to, "complete -c earlgrey -n '__fish_seen_subcommand_from %s' -l %s", verb,
-                o->name);
+        fprintf(to, "complete -c earlgrey -n '%s' -l %s", when, o->name);
         if (o->letter) fprintf(to, " -s %c", o->letter);
+        if (o->brief) fprintf(to, o->brief[1] ? " -o %s" : " -s %s", o->brief);
         if (o->choices) {
             fputs(" -xa '", to);
             choices(o, to);
             fputc('\'', to);
         } else if (o->type != EG_OPT_FLAG) {
             fputs(wants_file(o) || uris_of_option(o) ? " -r" : " -x", to);
-            if (uris_of_option(o)) fprintf(to, " -a '%s'", uris_of_option(o));
+            if (uris_of_option(o)) {
+                fputs(" -a '", to);
+                uris_put(uris_of_option(o), to);
+                fputc('\'', to);
+            }
         }
         fputs(" -d '", to);
         quoted(o->help, false, to);
@@ -161,18 +268,49 @@ static void fish_options(const char *verb, const struct eg_option *options, FILE
     }
 }
 
+static void fish_forms(const struct eg_verb *verb, FILE *to) {
+    char when[200];
+    for (size_t i = 0; verb->forms && verb->forms[i]; i++) {
+        const char *word = strchr(verb->forms[i]->name, ' ') + 1;
+        fprintf(to,
+                "complete -c earlgrey -n '__fish_seen_subcommand_from %s; and test (count "
+                "(commandline -opc)) -eq 2' -a %s -d '",
+                verb->name, word);
+        quoted(verb->forms[i]->summary, false, to);
+        fputs("'\n", to);
+        snprintf(when, sizeof when,
+                 "__fish_seen_subcommand_from %.60s; and __fish_seen_subcommand_from %.60s",
+                 verb->name, word);
+        fish_options(when, verb->forms[i]->options, to);
+    }
+}
+
+/* The options of a verb itself are not those of its forms. */
+static void fish_when(const struct eg_verb *verb, char when[400]) {
+    size_t size = (size_t)snprintf(when, 400, "__fish_seen_subcommand_from %.60s", verb->name);
+    for (size_t i = 0; verb->forms && verb->forms[i] && size < 300; i++)
+        size +=
+            (size_t)snprintf(when + size, 400 - size, "; and not __fish_seen_subcommand_from %.30s",
+                             strchr(verb->forms[i]->name, ' ') + 1);
+}
+
 static void fish(FILE *to) {
     fputs("# earlgrey(1) completion for fish\n", to);
     for (size_t i = 0; eg_verbs[i]; i++) {
-        fprintf(to, "complete -c earlgrey -n __fish_use_subcommand -f -a %s -d '",
-                eg_verbs[i]->name);
-        quoted(eg_verbs[i]->summary, false, to);
+        const struct eg_verb *verb = eg_verbs[i];
+        char when[400];
+        fprintf(to, "complete -c earlgrey -n __fish_use_subcommand -f -a %s -d '", verb->name);
+        quoted(verb->summary, false, to);
         fputs("'\n", to);
-        fish_options(eg_verbs[i]->name, eg_verbs[i]->options, to);
-        fish_options(eg_verbs[i]->name, eg_common_option_table, to);
-        if (uris_of(eg_verbs[i]))
-            fprintf(to, "complete -c earlgrey -n '__fish_seen_subcommand_from %s' -a '%s'\n",
-                    eg_verbs[i]->name, uris_of(eg_verbs[i]));
+        fish_when(verb, when);
+        fish_options(when, verb->options, to);
+        snprintf(when, sizeof when, "__fish_seen_subcommand_from %.60s", verb->name);
+        fish_options(when, eg_common_option_table, to);
+        fish_forms(verb, to);
+        if (!uris_of(verb)) continue;
+        fprintf(to, "complete -c earlgrey -n '%s' -a '", when);
+        uris_put(uris_of(verb), to);
+        fputs("'\n", to);
     }
 }
 

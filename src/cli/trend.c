@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `earlgrey trend`: traffic per interval. */
 #include "cli/report.h"
+#include "table/human.h"
 
 #include <string.h>
 
@@ -48,30 +49,62 @@ static const char *const examples[] = {"earlgrey trend -r capture.pcap --by 1s",
 #define INTERVALS_MAX INT64_C(1000000) /* rows of an answer */
 #define PARTS_MAX INT64_C(20000000)    /* shares of flows, in all */
 
-/* Narrow intervals over a long time take memory without end: told before it is tried. */
+/* The narrowest of the usual widths with which `amount`, made of widths of `by_us`, is at most `most`. */
+static const char *width_for(int64_t by_us, int64_t amount, int64_t most) {
+    static const struct {
+        int64_t us;
+        const char *text;
+    } widths[] = {
+        {1000, "1ms"},        {2000, "2ms"},         {5000, "5ms"},       {10000, "10ms"},
+        {20000, "20ms"},      {50000, "50ms"},       {100000, "100ms"},   {200000, "200ms"},
+        {500000, "500ms"},    {1000000, "1s"},       {2000000, "2s"},     {5000000, "5s"},
+        {10000000, "10s"},    {30000000, "30s"},     {60000000, "1m"},    {300000000, "5m"},
+        {900000000, "15m"},   {3600000000, "1h"},    {21600000000, "6h"}, {86400000000, "1d"},
+        {604800000000, "7d"}, {2592000000000, "30d"}};
+    const size_t count = sizeof widths / sizeof *widths;
+    double least = (double)by_us * (double)amount / (double)most;
+    for (size_t i = 0; i < count; i++)
+        if ((double)widths[i].us >= least && widths[i].us > by_us) return widths[i].text;
+    return "366d";
+}
+
+/* Narrow intervals over a long time take memory without end: told before it is tried, with the limit
+ * and the width that keeps it. */
 static enum eg_exit check_cost(struct eg_report *report, const struct eg_trend_request *request) {
     if (request->by_us >= 60 * INT64_C(1000000) || request->by_us < 1000) return EG_EXIT_DONE;
     struct eg_strbuf sql = {0};
     struct eg_error err;
-    int64_t cost[2];
+    int64_t cost[3]; /* the first time, the last one, shares */
     enum eg_exit code = EG_EXIT_DONE;
     if (eg_sql_trend_cost(request, &sql, &err) < 0)
         code = eg_complain(report->call, &err);
     else
-        code = eg_report_numbers(report, sql.text, cost, 2);
+        code = eg_report_numbers(report, sql.text, cost, 3);
     eg_strbuf_reset(&sql);
     if (code != EG_EXIT_DONE) return code;
-    int64_t span = cost[0];
-    if (request->origin.from_us != INT64_MIN && request->origin.to_us != INT64_MAX)
-        span = request->origin.to_us - request->origin.from_us;
-    int64_t intervals = span / request->by_us;
-    bool spread = request->spread && !request->origin.from_packets;
-    if (intervals <= INTERVALS_MAX && (!spread || cost[1] <= PARTS_MAX)) return EG_EXIT_DONE;
-    return eg_complain_usage(report->call,
-                             "--by is too narrow here: it would make %lld intervals; "
-                             "widen it, narrow the time with -t, or count flows where they end "
-                             "(--attribute end)",
-                             (long long)intervals);
+    const struct eg_origin *origin = &request->origin;
+    int64_t from = origin->from_us != INT64_MIN ? origin->from_us : cost[0];
+    int64_t to = origin->to_us != INT64_MAX ? origin->to_us : cost[1];
+    int64_t intervals = to > from ? (to - from) / request->by_us + 1 : 1;
+    bool spread = request->spread && !origin->from_packets;
+    bool many = intervals > INTERVALS_MAX;
+    char n[EG_HUMAN_TEXT], most[EG_HUMAN_TEXT];
+    eg_thousands_text(many ? intervals : cost[2], n);
+    eg_thousands_text(many ? INTERVALS_MAX : PARTS_MAX, most);
+    if (many)
+        return eg_complain_usage(
+            report->call,
+            "--by is too narrow for this time: it makes %s intervals, and an answer has at most "
+            "%s: take --by %s or wider, or less time (-t FROM,TO)",
+            n, most, width_for(request->by_us, intervals, INTERVALS_MAX));
+    if (spread && cost[2] > PARTS_MAX)
+        return eg_complain_usage(
+            report->call,
+            "--by is too narrow to spread these flows: they have %s shares in its intervals, and "
+            "at most %s are made: take --by %s or wider, less time (-t FROM,TO), fewer flows (a "
+            "filter), or count each where it ends (--attribute end)",
+            n, most, width_for(request->by_us, cost[2], PARTS_MAX));
+    return EG_EXIT_DONE;
 }
 
 static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {

@@ -126,8 +126,8 @@ EG_MUST_CHECK enum eg_status eg_sql_packet_places(const struct eg_packets_reques
                                                   struct eg_strbuf *sql, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_sql_trend(const struct eg_trend_request *, struct eg_strbuf *sql,
                                           struct eg_error *err);
-/* What a trend would take, asked before it: `span` (µs from the first to the last packet) and `parts`
- * (intervals that flows are spread over, in all). */
+/* What a trend would take, asked before it: `earliest` and `latest` (µs since 1970, of its flows) and `parts`
+ * (intervals that are shown and flows are spread over, in all). */
 EG_MUST_CHECK enum eg_status eg_sql_trend_cost(const struct eg_trend_request *,
                                                struct eg_strbuf *sql, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_sql_losses(const struct eg_origin *, struct eg_strbuf *sql,

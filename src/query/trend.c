@@ -7,6 +7,7 @@
 #include "table/address.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static enum eg_status side_condition(const char *host, const char *column, struct eg_strbuf *sql,
@@ -56,6 +57,37 @@ static enum eg_status flow_part(const struct eg_trend_request *request, struct e
     return EG_OK;
 }
 
+/* The intervals that are shown, or asked about; INT64_MIN, INT64_MAX: open. */
+static void asked_times(const struct eg_trend_request *request, int64_t *from, int64_t *to) {
+    *from = request->origin.from_us;
+    *to = request->origin.to_us;
+    if (request->part && request->first_us > *from) *from = request->first_us;
+    if (request->part && request->before_us - 1 < *to) *to = request->before_us - 1;
+}
+
+static int64_t interval_of(int64_t time_us, int64_t by) {
+    return time_us / by - (time_us % by < 0);
+}
+
+/* i: one row a flow and interval that is shown. What a flow has elsewhere is not made, however long it
+ * lasted. */
+static void explode_part(const struct eg_trend_request *request, const char *sides,
+                         struct eg_strbuf *sql) {
+    int64_t from, to;
+    char lo[60] = "w", hi[60] = "x";
+    asked_times(request, &from, &to);
+    if (from != INT64_MIN)
+        snprintf(lo, sizeof lo, "greatest(w, CAST(%" PRId64 " AS BIGINT))",
+                 interval_of(from, request->by_us));
+    if (to != INT64_MAX)
+        snprintf(hi, sizeof hi, "least(x, CAST(%" PRId64 " AS BIGINT))",
+                 interval_of(to, request->by_us));
+    eg_strbuf_printf(sql,
+                     ", i AS (SELECT s, e, b, p, w%s, explode(sequence(%s, %s)) AS k FROM h "
+                     "WHERE x > w AND %s <= %s)",
+                     sides, lo, hi, lo, hi);
+}
+
 /* g: one row a flow and interval. The share of [s, e] that lies before an interval's edge, times the
  * counter, rounded down: differences of neighbouring edges add up exactly. */
 static void spread_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
@@ -74,9 +106,7 @@ static void spread_part(const struct eg_trend_request *request, struct eg_strbuf
                      " AS DOUBLE)) AS BIGINT) AS w, "
                      "CAST(floor(e / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS x FROM f)",
                      by, by);
-    eg_strbuf_printf(
-        sql, ", i AS (SELECT s, e, b, p, w%s, explode(sequence(w, x)) AS k FROM h WHERE x > w)",
-        sides);
+    explode_part(request, sides, sql);
     eg_strbuf_printf(
         sql,
         ", g AS (SELECT w AS k, b, p, 1 AS n%s FROM h WHERE x = w UNION ALL "
@@ -95,7 +125,7 @@ static void edge(int64_t asked_us, int64_t open, const char *otherwise, int64_t 
         eg_strbuf_text(sql, otherwise);
         return;
     }
-    int64_t interval = asked_us / by - (asked_us % by < 0);
+    int64_t interval = interval_of(asked_us, by);
     /* an aggregate, so that there is one row, with or without flows */
     eg_strbuf_printf(sql, "CAST(%" PRId64 " AS BIGINT) + 0 * coalesce(%s, 0)", interval, otherwise);
 }
@@ -103,9 +133,8 @@ static void edge(int64_t asked_us, int64_t open, const char *otherwise, int64_t 
 static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
     /* every interval between the first and the last one: idle ones are zero, not missing */
     eg_strbuf_text(sql, ", a AS (SELECT explode(sequence(lo, hi)) AS k FROM (SELECT ");
-    int64_t from = request->origin.from_us, to = request->origin.to_us;
-    if (request->part && request->first_us > from) from = request->first_us;
-    if (request->part && request->before_us - 1 < to) to = request->before_us - 1;
+    int64_t from, to;
+    asked_times(request, &from, &to);
     edge(from, INT64_MIN, "min(k)", request->by_us, sql);
     eg_strbuf_text(sql, " AS lo, ");
     edge(to, INT64_MAX, "max(k)", request->by_us, sql);
@@ -163,11 +192,18 @@ enum eg_status eg_sql_trend(const struct eg_trend_request *asked, struct eg_strb
 
 enum eg_status eg_sql_trend_cost(const struct eg_trend_request *request, struct eg_strbuf *sql,
                                  struct eg_error *err) {
-    eg_strbuf_printf(sql,
-                     "SELECT max(e) - min(s) AS span, CAST(sum(floor((e - s) / CAST(%" PRId64
-                     " AS DOUBLE))) AS BIGINT) AS parts FROM (SELECT unix_micros(start_time) AS s, "
-                     "unix_micros(coalesce(end_time, start_time)) AS e FROM ",
-                     request->by_us);
+    char lo[60] = "s", hi[60] = "e";
+    int64_t from = request->origin.from_us, to = request->origin.to_us;
+    if (from != INT64_MIN)
+        snprintf(lo, sizeof lo, "greatest(s, CAST(%" PRId64 " AS BIGINT))", from);
+    if (to != INT64_MAX) snprintf(hi, sizeof hi, "least(e, CAST(%" PRId64 " AS BIGINT))", to);
+    eg_strbuf_printf(
+        sql,
+        "SELECT min(s) AS earliest, max(e) AS latest, CAST(sum(floor((%s - %s) / CAST(%" PRId64
+        " AS DOUBLE))) AS BIGINT) AS parts FROM (SELECT "
+        "unix_micros(start_time) AS s, unix_micros(coalesce(end_time, start_time)) "
+        "AS e FROM ",
+        hi, lo, request->by_us);
     EG_TRY(eg_sql_rows(&request->origin, sql, err));
     eg_strbuf_text(sql, " AS r) AS t");
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;

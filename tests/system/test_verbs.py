@@ -367,3 +367,50 @@ def test_inspect_lists_templates(earlgrey, tmp_path):
     assert seen[1]["fields"] == "samplingInterval(4)"
     told = earlgrey.ok("inspect", "m.ipfix", "--templates")
     assert "template             256" in told and "records              2" in told
+
+
+def complete(earlgrey, *words):
+    """What bash offers for the last of these words."""
+    line = " ".join(f"'{word}'" for word in ("earlgrey", *words))
+    return subprocess.run(["bash", "-c", earlgrey.ok("completion", "bash") + "compopt() { :; }\n" +
+                           f"COMP_WORDS=({line}); COMP_CWORD={len(words)}; _earlgrey; echo ${{COMPREPLY[@]}}"],
+                          capture_output=True, text=True, check=True, cwd=earlgrey.home).stdout.split()
+
+
+def test_completion_of_forms_and_addresses(earlgrey):
+    assert complete(earlgrey, "packets", "f") == ["fixed"] and complete(earlgrey, "packets", "q") == ["query"]
+    assert complete(earlgrey, "packets", "fixed", "--ip_src") == ["--ip_src_addr", "--ip_src_port"]
+    assert set(complete(earlgrey, "packets", "fixed", "-s")) >= {"-sa", "-sp", "-st"}
+    assert complete(earlgrey, "packets", "query", "-pfo", "p") == ["payload"]
+    assert complete(earlgrey, "packets", "query", "--query") == ["--query"]
+    assert "--query" not in complete(earlgrey, "packets", "fixed", "--")
+    assert complete(earlgrey, "packets", "--stel") == ["--stellar"]
+    assert set(complete(earlgrey, "ingest", "")) == {"udp://", "tcp://", "iface:"}
+    assert complete(earlgrey, "ingest", "x.pcap", "--to", "s") == ["seqfile:"]
+    assert set(complete(earlgrey, "ingest", "x.pcap", "--to", "")) == {"udp://", "pcap:", "seqfile:", "null:"}
+    assert complete(earlgrey, "replay", "x.pcap", "u") == ["udp://"]
+    assert complete(earlgrey, "ingest", "iface", ":", "l") == ["lo"] and "lo" in complete(earlgrey, "ingest", "iface", ":")
+    for shell in ("zsh", "fish"):
+        script = earlgrey.ok("completion", shell)
+        assert "seqfile:" in script and "iface:" in script and "ip_src_addr" in script and "packet_filter_on" in script
+
+
+def test_trend_says_how_narrow_it_may_be(earlgrey, exports, tmp_path):
+    done = earlgrey.run("trend", "-r", exports[0], "--by", "1ms", "--attribute", "end")
+    assert done.returncode == 2 and "an answer has at most 1,000,000: take --by 20ms or wider, or less time" in done.stderr
+    assert len(earlgrey.rows("trend", "-r", exports[0], "--by", "20ms", "--attribute", "end")) > 500_000
+    # flows of a day, of which a second is asked for: their other intervals are not made
+    long = tmp_path / "long.pcap"
+    frame = bytes.fromhex("020000000001020000000002080045000021000100004011000a0a0000010a000002") + b"\0\x01\0\x02\0\x0d\0\0hello"
+    with open(long, "wb") as out:
+        out.write(struct.pack("<IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for day in range(366):
+            out.write(struct.pack("<IIII", 1767225600 + day * 86399, 0, len(frame), len(frame)) + frame)
+    earlgrey.ok("ingest", long, "--tables", "flows", "--idle", "1d", "--active", "1d", "-d", "data")
+    flows = earlgrey.rows("flows", "-d", "data", "--fields", "start_time,end_time")
+    assert len(flows) > 100
+    rows = earlgrey.rows("trend", "-d", "data", "--by", "1ms", "-t", "2026-02-01T00:00:00Z,2026-02-01T00:00:00.999Z")
+    assert len(rows) == 1000
+    done = earlgrey.run("trend", "-d", "data", "--by", "1ms", "-t", "2026-02-01T00:00:00Z,2026-02-01T00:16:39.999Z",
+                        "--match", "inside")
+    assert done.returncode == 0, done.stderr
