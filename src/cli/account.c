@@ -101,6 +101,19 @@ static void tell_captures(const struct eg_keep_account *c) {
                 grouped(c->stored, n3, sizeof n3));
 }
 
+/* What went on as it came: neither flows nor rows of packets, whatever was decoded of it. */
+static void tell_raw(const struct eg_pump_account *a, const struct eg_account_how *how) {
+    char n[40];
+    for (size_t i = 0; i < a->raw_count; i++) {
+        const struct eg_pump_raw *raw = &a->raw[i];
+        uint64_t rows = raw->rows > raw->lost ? raw->rows - raw->lost : 0;
+        fprintf(stderr, "  %-9s %12s %s, as they came, to ", "given on", grouped(rows, n, sizeof n),
+                how->read);
+        eg_put_visible(stderr, raw->name);
+        fputc('\n', stderr);
+    }
+}
+
 static void tell_text(const struct eg_call *call, const struct eg_pump_account *a,
                       const struct eg_tally *all, const struct eg_account_how *how) {
     char n1[40], n2[40], n3[40];
@@ -114,9 +127,10 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
             how->read, grouped(a->seen.bytes_done, n2, sizeof n2));
     fprintf(stderr, "  %-9s %12s export datagrams\n", "decoded",
             grouped(a->seen.datagrams, n1, sizeof n1));
-    fprintf(stderr, "  %-9s %12s flows, %s packets\n", "kept",
-            grouped(a->kept[EG_TABLE_FLOWS], n1, sizeof n1),
-            grouped(a->kept[EG_TABLE_PACKETS], n3, sizeof n3));
+    if (how->tables)
+        fprintf(stderr, "  %-9s %12s flows, %s packets\n", "kept",
+                grouped(a->kept[EG_TABLE_FLOWS], n1, sizeof n1),
+                grouped(a->kept[EG_TABLE_PACKETS], n3, sizeof n3));
     if (a->metered && a->metered < a->kept[EG_TABLE_FLOWS])
         fprintf(stderr, "  %-9s %12s of the flows are of exports, %s metered from packets\n", "",
                 grouped(a->kept[EG_TABLE_FLOWS] - a->metered, n1, sizeof n1),
@@ -126,6 +140,7 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
     if (a->kept[EG_TABLE_COUNTERS])
         fprintf(stderr, "  %-9s %12s counter samples\n", "",
                 grouped(a->kept[EG_TABLE_COUNTERS], n1, sizeof n1));
+    tell_raw(a, how);
     if (a->first_us <= a->last_us) {
         char first[40], last[40];
         eg_time_text(a->first_us, first);
@@ -170,6 +185,18 @@ static void json_troubles(const struct eg_pump_account *a, bool errors, struct e
     eg_strbuf_char(to, ']');
 }
 
+static void json_raw(const struct eg_pump_account *a, struct eg_strbuf *to) {
+    eg_strbuf_text(to, "\"given_on\":[");
+    for (size_t i = 0; i < a->raw_count; i++) {
+        const struct eg_pump_raw *raw = &a->raw[i];
+        eg_strbuf_text(to, i ? ",{\"sink\":" : "{\"sink\":");
+        eg_encode_json_text(raw->name, strlen(raw->name), to);
+        eg_strbuf_printf(to, ",\"packets\":%llu}",
+                         (unsigned long long)(raw->rows > raw->lost ? raw->rows - raw->lost : 0));
+    }
+    eg_strbuf_text(to, "],");
+}
+
 static void tell_json(const struct eg_pump_account *a, const struct eg_tally *all,
                       const struct eg_keep_account *captures) {
     struct eg_strbuf to = {0};
@@ -193,6 +220,7 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
         eg_time_text(a->last_us, last);
         eg_strbuf_printf(&to, "\"from\":\"%s\",\"to\":\"%s\",", first, last);
     }
+    if (a->raw_count) json_raw(a, &to);
     if (captures)
         eg_strbuf_printf(
             &to, "\"captures\":{\"linked\":%llu,\"copied\":%llu,\"bytes\":%llu,\"stored\":%llu},",

@@ -12,6 +12,7 @@ struct eg_account_how {
     const struct eg_tally *quarantined;     /* may be NULL */
     const struct eg_keep_account *captures; /* may be NULL */
     const char *read;                       /* what was read: "packets", "datagrams" */
+    bool tables;                            /* some sink takes rows of tables */
     bool json;
     bool live;             /* what sinks did not take is no failure of the run */
     enum eg_status status; /* how it ended */

@@ -270,6 +270,22 @@ static const char *read_what(const struct eg_ingest *in) {
     return !listened ? "packets" : other ? "packets and datagrams" : "datagrams";
 }
 
+/* Whether rows go anywhere; else only what came as it came. */
+static bool tables_wanted(const struct eg_ingest *in) {
+    if (in->dataset) return true;
+    for (size_t i = 0; i < in->to.count; i++) {
+        char name[32] = "dataset";
+        const char *uri = in->to.items[i], *colon = strchr(uri, ':');
+        if (strcmp(uri, "-") == 0) return true;
+        if (colon && (size_t)(colon - uri) < sizeof name)
+            snprintf(name, sizeof name, "%.*s", (int)(colon - uri), uri);
+        const struct eg_stage *stage = eg_registry_find(EG_STAGE_sink, name);
+        const struct eg_sink_type *type = stage ? stage->type : NULL;
+        if (!type || type->takes != EG_TAKES_RAW) return true;
+    }
+    return in->to.count == 0;
+}
+
 static enum eg_exit ingest(struct eg_ingest *in) {
     struct eg_call *call = in->call;
     struct eg_error err;
@@ -293,6 +309,7 @@ static enum eg_exit ingest(struct eg_ingest *in) {
     struct eg_account_how how = {.quarantined = &in->quarantined,
                                  .captures = in->dataset ? &in->captures : NULL,
                                  .read = read_what(in),
+                                 .tables = tables_wanted(in),
                                  .json = in->options->json,
                                  .live = in->live,
                                  .status = status};

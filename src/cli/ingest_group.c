@@ -151,6 +151,18 @@ static void flushed(void *to, const struct eg_pump_account *account) {
     eg_ingest_book_keep(run->in, run->group, &run->book_kept);
 }
 
+/* What a sink lost at its very end. */
+static void losses_take(const struct eg_pump_sink *sink, struct eg_pump_account *account) {
+    struct eg_tally own = {0};
+    struct eg_pump_raw *raw =
+        sink->type->takes == EG_TAKES_RAW ? eg_pump_account_raw(account, sink->name) : NULL;
+    sink->type->losses(sink->sink, &own);
+    for (uint32_t i = 0; raw && i < own.count; i++)
+        if (own.entries[i].packets > 0) raw->lost += (uint64_t)own.entries[i].packets;
+    eg_tally_merge(&account->tally, &own);
+    eg_tally_reset(&own);
+}
+
 static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inputs, size_t count,
                                struct eg_pump_account *account, struct eg_error *err) {
     struct eg_ingest *in = run->in;
@@ -202,7 +214,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
         if (eg_sink_records(sink->type))
             finished = eg_recording_finish(sink->sink, status < 0 ? NULL : err);
         if (status >= 0) status = finished;
-        sink->type->losses(sink->sink, &account->tally);
+        losses_take(sink, account);
     }
     pthread_mutex_lock(&in->lock);
     if (sinks.dataset) {
@@ -257,6 +269,7 @@ static enum eg_status pump_group(struct eg_ingest_run *run, bool *kept, struct e
                                            run->group->count, &account, err);
     inputs_count(run, &account);
     *kept = account.kept[EG_TABLE_FLOWS] || account.kept[EG_TABLE_PACKETS];
+    for (size_t i = 0; i < account.raw_count; i++) *kept = *kept || account.raw[i].rows;
     eg_ingest_account(run, &account);
     eg_pump_account_reset(&account);
     return status;

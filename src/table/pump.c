@@ -44,6 +44,8 @@ struct pump {
     uint64_t round_bytes;
     atomic_ullong bytes;     /* handed to the sinks since the last flush */
     atomic_bool raw_given;   /* to sinks that take it, since the last flush */
+    atomic_ullong raw_rows;  /* so many */
+    bool tables_taken;       /* some sink takes batches of tables, or records */
     struct timespec flushed; /* monotonic: when a round began */
     /* what stands in the sinks, not flushed */
     struct eg_position *positions;
@@ -97,8 +99,8 @@ static enum eg_status batch_deliver(struct pump_thread *self, struct eg_batch *b
     for (size_t i = 0; i < pump->request->sink_count; i++)
         if (pump->request->sinks[i].type->takes != EG_TAKES_RAW)
             EG_TRY(egi_outlet_write(&pump->outlets[i], batch, err));
-    self->rows[batch->table_id] += batch->rows;
-    if (metered(batch)) self->metered += batch->rows;
+    if (pump->tables_taken) self->rows[batch->table_id] += batch->rows;
+    if (pump->tables_taken && metered(batch)) self->metered += batch->rows;
     times_note(self, batch);
     uint64_t bytes = eg_batch_bytes(batch);
     if (atomic_fetch_add(&pump->bytes, bytes) + bytes >= pump->round_bytes)
@@ -112,6 +114,7 @@ static enum eg_status raw_deliver(void *to, struct eg_batch *raw, struct eg_erro
         if (pump->request->sinks[i].type->takes == EG_TAKES_RAW)
             EG_TRY(egi_outlet_write(&pump->outlets[i], raw, err));
     atomic_store(&pump->raw_given, true);
+    atomic_fetch_add(&pump->raw_rows, raw->rows);
     return EG_OK;
 }
 
@@ -239,6 +242,15 @@ static enum eg_status losses_write(struct pump *pump, const struct eg_tally *tal
     return status < 0 ? status : EG_OK;
 }
 
+/* Of a sink that takes raw batches. */
+static void raw_lost(struct eg_pump_account *account, const struct eg_pump_sink *sink,
+                     const struct eg_tally *own) {
+    struct eg_pump_raw *raw =
+        sink->type->takes == EG_TAKES_RAW ? eg_pump_account_raw(account, sink->name) : NULL;
+    for (uint32_t i = 0; raw && i < own->count; i++)
+        if (own->entries[i].packets > 0) raw->lost += (uint64_t)own->entries[i].packets;
+}
+
 /* What was counted since the last call goes to the account, and as rows to the sinks. */
 static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
     struct eg_tally fresh = {0};
@@ -246,7 +258,11 @@ static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
     eg_scan_losses(pump->scan, &fresh);
     for (size_t i = 0; i < pump->request->sink_count; i++) {
         const struct eg_pump_sink *sink = &pump->request->sinks[i];
-        sink->type->losses(sink->sink, &fresh);
+        struct eg_tally own = {0};
+        sink->type->losses(sink->sink, &own);
+        raw_lost(pump->account, sink, &own);
+        eg_tally_merge(&fresh, &own);
+        eg_tally_reset(&own);
     }
     eg_tally_merge(&pump->account->tally, &fresh);
     const char *input = eg_scan_input(pump->scan);
@@ -317,6 +333,13 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
     }
     account->metered += pump->metered;
     pump->metered = 0;
+    uint64_t raw_rows = atomic_exchange(&pump->raw_rows, 0);
+    for (size_t i = 0; i < pump->request->sink_count; i++) {
+        const struct eg_pump_sink *sink = &pump->request->sinks[i];
+        bool takes = sink->type->takes == EG_TAKES_RAW;
+        struct eg_pump_raw *raw = takes ? eg_pump_account_raw(account, sink->name) : NULL;
+        if (raw) raw->rows += raw_rows;
+    }
     if (pump->first_us < account->first_us) account->first_us = pump->first_us;
     if (pump->last_us > account->last_us) account->last_us = pump->last_us;
     if (pump->request->flushed) {
@@ -416,7 +439,10 @@ static enum eg_status rounds_run(struct pump *pump, struct eg_error *err) {
     request.known = known;
     request.pause = true;
     for (size_t i = 0; i < pump->request->sink_count; i++)
-        if (pump->request->sinks[i].type->takes == EG_TAKES_RAW) request.raw = raw_deliver;
+        if (pump->request->sinks[i].type->takes == EG_TAKES_RAW)
+            request.raw = raw_deliver;
+        else
+            pump->tables_taken = true;
     request.raw_to = pump;
     struct eg_env env = *pump->env; /* copied by the scan */
     env.positions = true;

@@ -48,11 +48,20 @@ struct eg_pump_request {
     void *flushed_to;
 };
 
+/* What a sink that takes raw batches was given, flushed, and what it said it lost of that. */
+struct eg_pump_raw {
+    const char *name; /* as in eg_pump_sink; the caller's */
+    uint64_t rows, lost;
+};
+#define EG_PUMP_RAW_MAX 16
+
 /* What happened, for the account. */
 struct eg_pump_account {
     struct eg_scan_progress seen;
-    uint64_t kept[EG_TABLE_COUNT]; /* rows durable in the first sink */
-    uint64_t metered;              /* of the flows kept: those made of packets */
+    uint64_t kept[EG_TABLE_COUNT]; /* rows durable in the sinks that take tables; none does: 0 */
+    struct eg_pump_raw raw[EG_PUMP_RAW_MAX];
+    size_t raw_count;
+    uint64_t metered; /* of the flows kept: those made of packets */
     uint64_t inputs, inputs_known;
     uint64_t
         inputs_failed;     /* could not be opened or read on; one that is merely cut is not among */
@@ -62,6 +71,8 @@ struct eg_pump_account {
     int64_t first_us, last_us; /* range of start times kept; first > last: none */
 };
 void eg_pump_account_reset(struct eg_pump_account *);
+/* The entry of a sink, made when there is none yet; NULL: there are too many. */
+struct eg_pump_raw *eg_pump_account_raw(struct eg_pump_account *, const char *name);
 /* Leaves out the trouble at `index`. */
 void eg_pump_account_drop(struct eg_pump_account *, size_t index);
 /* Adds the account of another run. Errors: EG_E_NOMEM (its troubles are left out). */

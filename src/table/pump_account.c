@@ -14,6 +14,14 @@ void eg_pump_account_reset(struct eg_pump_account *account) {
     *account = (struct eg_pump_account){.first_us = INT64_MAX, .last_us = INT64_MIN};
 }
 
+struct eg_pump_raw *eg_pump_account_raw(struct eg_pump_account *account, const char *name) {
+    for (size_t i = 0; i < account->raw_count; i++)
+        if (strcmp(account->raw[i].name, name) == 0) return &account->raw[i];
+    if (account->raw_count == EG_PUMP_RAW_MAX) return NULL;
+    account->raw[account->raw_count] = (struct eg_pump_raw){.name = name};
+    return &account->raw[account->raw_count++];
+}
+
 void eg_pump_account_drop(struct eg_pump_account *account, size_t index) {
     struct eg_trouble *t = &account->troubles[index];
     eg_free(t->input);
@@ -47,6 +55,11 @@ enum eg_status eg_pump_account_merge(struct eg_pump_account *into,
     for (int table = 0; table < EG_TABLE_COUNT; table++) {
         into->seen.rows[table] += from->seen.rows[table];
         into->kept[table] += from->kept[table];
+    }
+    for (size_t i = 0; i < from->raw_count; i++) {
+        struct eg_pump_raw *raw = eg_pump_account_raw(into, from->raw[i].name);
+        if (raw) raw->rows += from->raw[i].rows;
+        if (raw) raw->lost += from->raw[i].lost;
     }
     into->metered += from->metered;
     into->inputs += from->inputs;

@@ -2,6 +2,7 @@
 """What a collector says it missed, against what is known to be missing: exported = decoded + gap for each
 exporter, domain and protocol, in the account, in the table `losses` and under every report."""
 import collections
+import json
 import random
 import re
 import signal
@@ -249,3 +250,29 @@ def test_too_slow_to_store(earlgrey, where):
     lost = sum(int(n.replace(",", "")) for n in re.findall(r"([\d,]+) records +(?:queue_full|spool_full|socket_drop)", account))
     assert cause in account, account
     assert len(lines) + lost * 30 == count * 30, account
+
+
+def account_of(earlgrey, *words):
+    """The account of an ingest."""
+    return json.loads(earlgrey.ok(*words, "--json", "-q"))
+
+
+def test_what_went_on_as_it_came_is_no_flow(earlgrey, packets):
+    """Sinks of packets are given packets: the account tells of each what it got, and of tables what is in them."""
+    count = packets[1]["packets"]
+    for sink in ("seqfile:sq", "pcap:files"):
+        account = account_of(earlgrey, "ingest", packets[0], "--to", sink)
+        assert account["kept"] == {"flows": 0, "packets": 0, "counters": 0}
+        assert account["flows"] == {"exports": 0, "packet": 0}
+        assert account["given_on"] == [{"sink": sink, "packets": count}]
+        done = earlgrey.run("ingest", packets[0], "--to", sink)
+        assert f"{count:,} packets, as they came, to {sink}" in done.stderr
+        assert "kept" not in done.stderr and "metered" not in done.stderr
+    account = account_of(earlgrey, "ingest", packets[0], "-d", "data", "--to", "seqfile:more")
+    assert account["kept"]["packets"] == count and account["kept"]["flows"] > 0
+    assert account["given_on"] == [{"sink": "seqfile:more", "packets": count}]
+    # frames are no datagrams: nothing of them was passed on
+    done = earlgrey.run("ingest", packets[0], "--to", "udp://127.0.0.1:9", "--json", "-q")
+    account = json.loads(done.stdout)
+    assert account["given_on"] == [{"sink": "udp://127.0.0.1:9", "packets": 0}]
+    assert account["lost"]["not_passed_on"]["packets"] == count and done.returncode == 3
