@@ -449,7 +449,22 @@ enum eg_status eg_report_engine(struct eg_report *report, const char *before, bo
 #define TRIES 5
 
 /* An hour of the dataset is exchanged in one step: a list made before it names files that are gone. */
-enum eg_exit eg_report_failed(struct eg_report *report, const struct eg_error *err, uint64_t rows) {
+/* What the engine says of a mistake that many make, with the remedy. */
+static void remedy_add(struct eg_error *err) {
+    char why[sizeof err->message];
+    if (!strstr(err->message, "from source column protocol")) return;
+    snprintf(why, sizeof why, "%.300s", err->message);
+    int64_t position = err->position;
+    eg_fail(err, err->status,
+            "protocol is a name, as in protocol = 'tcp'; the number is proto, as in proto = 6 (%s)",
+            why);
+    err->position = position;
+}
+
+enum eg_exit eg_report_failed(struct eg_report *report, const struct eg_error *given,
+                              uint64_t rows) {
+    struct eg_error told = *given, *err = &told;
+    remedy_add(err);
     report->again =
         err->status == EG_E_NOENT && report->origin.dataset && !rows && report->tries < TRIES;
     return report->again ? EG_EXIT_FAILED : eg_complain(report->call, err);

@@ -9,6 +9,59 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "-, udp://HOST:PORT, pcap:DIR, …": what this build has, as it is written. */
+static void sinks_list(struct eg_strbuf *to) {
+    static const char *const forms[][2] = {
+        {"udp", "udp://HOST:PORT"}, {"pcap", "pcap:DIR"}, {"seqfile", "seqfile:DIR"}};
+    size_t count;
+    const struct eg_stage *stages = eg_registry(&count);
+    eg_strbuf_text(to, "- (standard output)");
+    for (size_t i = 0; i < count; i++) {
+        const char *name = stages[i].name, *form = NULL;
+        if (stages[i].kind != EG_STAGE_sink || !stages[i].type || strcmp(name, "stdout") == 0 ||
+            strcmp(name, "dataset") == 0)
+            continue;
+        for (size_t k = 0; k < sizeof forms / sizeof *forms; k++)
+            if (strcmp(forms[k][0], name) == 0) form = forms[k][1];
+        eg_strbuf_printf(to, form ? ", %s" : ", %s:", form ? form : name);
+    }
+    eg_strbuf_text(to, ", or a dataset's directory");
+}
+
+static enum eg_status no_sink(const char *uri, const char *scheme, struct eg_error *err) {
+    struct eg_strbuf list = {0};
+    const char *names[32], *near = NULL;
+    size_t count, known = 0;
+    const struct eg_stage *stages = eg_registry(&count);
+    for (size_t i = 0; i < count && known < 32; i++)
+        if (stages[i].kind == EG_STAGE_sink) names[known++] = stages[i].name;
+    if (scheme[0]) near = eg_nearest(scheme, names, known);
+    sinks_list(&list);
+    eg_fail(err, EG_E_USAGE,
+            "there is no sink '%.31s:'%s%s%s; there are %s; a directory's name with a colon is "
+            "written ./%s",
+            scheme[0] ? scheme : uri, near ? " (did you mean '" : "", near ? near : "",
+            near ? ":'?)" : "", list.text ? list.text : "", uri);
+    eg_strbuf_reset(&list);
+    return EG_E_USAGE;
+}
+
+/* "stdout", "null", "udp": the name of a sink or source with nothing behind it is no directory. */
+static enum eg_status no_bare_name(const char *uri, struct eg_error *err) {
+    struct eg_strbuf list = {0};
+    enum eg_status status = EG_OK;
+    bool output = strcmp(uri, "stdout") == 0, dataset = strcmp(uri, "dataset") == 0;
+    bool known = eg_registry_find(EG_STAGE_sink, uri) || eg_registry_find(EG_STAGE_source, uri);
+    if (!known || dataset || strcmp(uri, "file") == 0) return EG_OK;
+    sinks_list(&list);
+    status = eg_fail(err, EG_E_USAGE,
+                     "'%s' alone is no sink%s; there are %s; a directory of that name is written "
+                     "./%s",
+                     uri, output ? ": standard output is -" : "", list.text ? list.text : "", uri);
+    eg_strbuf_reset(&list);
+    return status;
+}
+
 static enum eg_status find_sink(const char *uri, const struct eg_stage **out,
                                 struct eg_error *err) {
     const char *colon = strchr(uri, ':');
@@ -21,11 +74,7 @@ static enum eg_status find_sink(const char *uri, const struct eg_stage **out,
         name = scheme;
     }
     *out = eg_registry_find(EG_STAGE_sink, name);
-    if (!*out)
-        return eg_fail(err, EG_E_USAGE,
-                       "there is no sink '%s:'; 'earlgrey doctor' lists what this "
-                       "build has, and a directory's name with a colon is written ./%s",
-                       name, uri);
+    if (!*out) return no_sink(uri, scheme, err);
     if (!(*out)->type)
         return eg_fail(err, EG_E_USAGE, "the sink %s is not in this build: %s", name,
                        (*out)->unavailable);
@@ -103,7 +152,10 @@ enum eg_status eg_sinks_open(struct eg_sinks *sinks, const struct eg_env *env, c
                              struct eg_error *err) {
     *sinks = (struct eg_sinks){0};
     if (dataset) EG_TRY(open_one(sinks, env, dataset, format, err));
-    for (size_t i = 0; i < to->count; i++) EG_TRY(open_one(sinks, env, to->items[i], format, err));
+    for (size_t i = 0; i < to->count; i++) {
+        EG_TRY(no_bare_name(to->items[i], err));
+        EG_TRY(open_one(sinks, env, to->items[i], format, err));
+    }
     return EG_OK;
 }
 

@@ -204,3 +204,22 @@ def test_what_would_never_end_is_refused(earlgrey, exports):
     refused(earlgrey, 2, "top", "-r", exports[0], "--source", "netflo5", says=["netflow5"])
     assert "options follow the verb" in earlgrey.run("--config", "x", "top").stderr
     refused(earlgrey, 2, "top", exports[0], says=["-r"])
+
+
+def test_the_number_of_a_protocol(earlgrey, packets):
+    refused(earlgrey, 2, "sql", "-r", packets[0], "select count(*) from packets where protocol = 6",
+            says=["proto = 6", "protocol = 'tcp'"])
+    for name in ("flows", "packets"):
+        number, word = (earlgrey.ok(name, "-r", packets[0], text, "-o", "csv") for text in ("protocol=6", "protocol=tcp"))
+        assert number == word and number.count("\n") > 100
+
+
+def test_sinks_that_are_none(earlgrey, packets):
+    there_is = ["udp://HOST:PORT", "pcap:DIR", "seqfile:DIR", "null:", "dataset"]
+    for word in ("stdout", "null", "udp", "iface", "pcap"):
+        refused(earlgrey, 2, "ingest", packets[0], "--to", word, says=[f"'{word}' alone is no sink", f"./{word}", *there_is])
+    refused(earlgrey, 2, "ingest", packets[0], "--to", "stdout", says=["standard output is -"])
+    refused(earlgrey, 2, "ingest", packets[0], "--to", "pacp:out", says=["no sink 'pacp:' (did you mean 'pcap:'?)", *there_is])
+    refused(earlgrey, 2, "ingest", packets[0], "--to", "tcp://127.0.0.1:1", says=["no sink 'tcp:'", *there_is])
+    earlgrey.ok("ingest", packets[0], "--to", "./stdout")
+    assert (earlgrey.home / "stdout" / "_earlgrey").is_dir()
