@@ -2,6 +2,7 @@
  * `earlgrey replay`: sends what captures hold again: export datagrams to a collector, or frames out
  * of an interface. */
 #include "cli/replay.h"
+#include "table/encode.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,19 +136,42 @@ static enum eg_status target_open(const struct replay_options *o, const char *ta
 
 /* ---- the account ---- */
 
+static void misfits_json(const char *name, const struct eg_replay_misfits *m) {
+    struct eg_strbuf text = {0};
+    if (m->count) eg_encode_json_text(m->file, strlen(m->file), &text);
+    printf(",\"%s\":{\"frames\":%llu", name, (unsigned long long)m->count);
+    if (m->count && text.text)
+        printf(",\"first\":{\"file\":%s,\"packet\":%llu,\"bytes\":%llu}", text.text,
+               (unsigned long long)m->number, (unsigned long long)m->bytes);
+    putchar('}');
+    eg_strbuf_reset(&text);
+}
+
 static void tell_json(const struct eg_replay_account *a, bool frames) {
     printf("{\"%s\":%llu,\"bytes\":%llu,\"seconds\":%.3f,\"exporters\":%u,\"skipped\":{"
            "\"other\":%llu,\"cut\":%llu,\"fragments\":%llu,\"unsendable\":%llu,\"failed\":%llu},"
-           "\"refusals\":%llu,\"inputs_cut\":%llu}\n",
+           "\"refusals\":%llu,\"inputs_cut\":%llu",
            frames ? "frames" : "datagrams", (unsigned long long)a->sent,
            (unsigned long long)a->bytes, a->seconds, a->exporters, (unsigned long long)a->other,
            (unsigned long long)a->cut, (unsigned long long)a->fragments,
-           (unsigned long long)a->unsendable, (unsigned long long)a->failed,
-           (unsigned long long)a->refusals, (unsigned long long)a->inputs_cut);
+           (unsigned long long)(a->unsendable + a->large.count + a->strange.count),
+           (unsigned long long)a->failed, (unsigned long long)a->refusals,
+           (unsigned long long)a->inputs_cut);
+    if (frames) misfits_json("too_large", &a->large);
+    if (frames) misfits_json("not_ethernet", &a->strange);
+    puts("}");
 }
 
 static void tell_skipped(uint64_t count, const char *why) {
     if (count) fprintf(stderr, "  %-9s %12llu %s\n", "skipped", (unsigned long long)count, why);
+}
+
+static void tell_misfits(const struct eg_replay_misfits *m, const char *why) {
+    if (!m->count) return;
+    fprintf(stderr, "  %-9s %12llu %s; the first is packet %llu of ", "skipped",
+            (unsigned long long)m->count, why, (unsigned long long)m->number);
+    eg_put_visible(stderr, m->file);
+    fprintf(stderr, " (%llu bytes)\n", (unsigned long long)m->bytes);
 }
 
 static void tell_text(const struct eg_call *call, const struct eg_replay_account *a, bool frames) {
@@ -163,6 +187,8 @@ static void tell_text(const struct eg_call *call, const struct eg_replay_account
     tell_skipped(a->other, "other packets");
     tell_skipped(a->cut, "that the capture holds only in part");
     tell_skipped(a->fragments, "datagrams with fragments missing");
+    tell_misfits(&a->large, "frames larger than the interface takes");
+    tell_misfits(&a->strange, "frames that are not Ethernet");
     tell_skipped(a->unsendable, "that cannot be sent there");
     tell_skipped(a->failed, "that the system would not send");
     if (a->refusals)
@@ -170,18 +196,36 @@ static void tell_text(const struct eg_call *call, const struct eg_replay_account
                 (unsigned long long)a->refusals);
 }
 
-static enum eg_exit account_tell(const struct eg_call *call, const struct eg_replay_account *a,
-                                 bool json, bool frames) {
+/* One line on what was not sent, by cause: it is told with --quiet and --json, too. */
+static void complain_misfits(const struct eg_replay_plan *plan, const struct eg_replay_account *a) {
+    char text[400] = "";
+    size_t size = 0;
+    if (a->large.count)
+        size = (size_t)snprintf(
+            text, sizeof text,
+            "%llu frames of more than %u bytes were not sent: %.60s takes none "
+            "that large (MTU %u)",
+            (unsigned long long)a->large.count, eg_frame_sender_mtu(plan->frames) + EG_FRAME_HEAD,
+            eg_frame_sender_name(plan->frames), eg_frame_sender_mtu(plan->frames));
+    if (a->strange.count)
+        snprintf(text + size, sizeof text - size,
+                 "%s%llu frames that are not Ethernet were not sent", size ? "; " : "",
+                 (unsigned long long)a->strange.count);
+    if (text[0]) fprintf(stderr, "earlgrey: replay: %s\n", text);
+}
+
+static enum eg_exit account_tell(const struct eg_call *call, const struct eg_replay_plan *plan,
+                                 const struct eg_replay_account *a, bool json) {
     if (a->unsendable || a->failed)
-        fprintf(stderr, "earlgrey: replay: %s\n",
-                a->first_failure.message[0] ? a->first_failure.message
-                                            : "only Ethernet frames can be sent");
+        fprintf(stderr, "earlgrey: replay: %s\n", a->first_failure.message);
+    complain_misfits(plan, a);
     if (json)
-        tell_json(a, frames);
+        tell_json(a, plan->frames);
     else
-        tell_text(call, a, frames);
+        tell_text(call, a, plan->frames);
     if (!a->sent) return EG_EXIT_FAILED;
-    bool all = !a->failed && !a->unsendable && !a->inputs_cut && !a->refusals;
+    bool all = !a->failed && !a->unsendable && !a->large.count && !a->strange.count &&
+               !a->inputs_cut && !a->refusals;
     return all ? EG_EXIT_DONE : EG_EXIT_PARTIAL;
 }
 
@@ -199,7 +243,7 @@ static enum eg_exit run(struct eg_call *call) {
         return eg_complain(call, &err);
     enum eg_status status = eg_replay_run(call, call->words, files, &plan, &account, &err);
     enum eg_exit code = EG_EXIT_DONE;
-    if (status >= 0 || account.sent) code = account_tell(call, &account, o->json, plan.frames);
+    if (status >= 0 || account.sent) code = account_tell(call, &plan, &account, o->json);
     if (status < 0) code = eg_complain(call, &err);
     eg_sender_close(plan.datagrams);
     eg_frame_sender_close(plan.frames);
@@ -215,7 +259,8 @@ const struct eg_verb eg_verb_replay = {
         "datagrams, whole, in their order and as far apart as they were captured. Exporters are "
         "told apart by source port, or with --bind-exporters by address, or with --spoof they are "
         "who they were.\n\n"
-        "Towards iface:NAME it sends the Ethernet frames of the captures as they are.\n\n"
+        "Towards iface:NAME it sends the Ethernet frames of the captures as they are; those larger "
+        "than the interface takes are passed over, counted and named.\n\n"
         "At the end it accounts for what it sent and what it left out, and why. It exits with 3 "
         "when something could not be sent, nobody listened, or a capture ends too early; with 1 "
         "when nothing was sent.",

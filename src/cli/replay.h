@@ -18,13 +18,23 @@ struct eg_replay_plan {
     struct eg_frame_sender *frames;
 };
 
+/* Packets that were passed over for one reason, and the first of them. */
+struct eg_replay_misfits {
+    uint64_t count;
+    const char *file; /* the call's word */
+    uint64_t number;  /* in the file, from 1 */
+    uint64_t bytes;
+};
+
 struct eg_replay_account {
     uint64_t sent, bytes;
-    uint64_t other;      /* packets that are no export, or go to another port */
-    uint64_t cut;        /* datagrams, frames that the capture does not hold whole */
-    uint64_t fragments;  /* datagrams of which fragments are missing */
-    uint64_t unsendable; /* too large, not Ethernet, of another address family */
-    uint64_t failed;     /* the system would not send them */
+    uint64_t other;                   /* packets that are no export, or go to another port */
+    uint64_t cut;                     /* datagrams, frames that the capture does not hold whole */
+    uint64_t fragments;               /* datagrams of which fragments are missing */
+    struct eg_replay_misfits large;   /* frames that the interface takes none of that size */
+    struct eg_replay_misfits strange; /* frames that are not Ethernet */
+    uint64_t unsendable;              /* datagrams: too large, of another address family */
+    uint64_t failed;                  /* the system would not send them */
     struct eg_error first_failure;
     uint64_t inputs_cut; /* files that end too early or are damaged */
     uint32_t exporters;

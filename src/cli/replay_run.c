@@ -24,6 +24,8 @@ struct replay {
     struct eg_exporters known; /* that certainly are some */
     int64_t started_ns;        /* of this loop */
     int64_t begun_ns;
+    const char *file;
+    uint64_t number; /* of the packet in it, from 1 */
 };
 
 static int64_t now_ns(void) {
@@ -105,6 +107,10 @@ static enum eg_status datagram_send(struct replay *r, const struct eg_batch *bat
     return outcome_note(r, status, d.payload.size, &why, err);
 }
 
+static void misfit_note(const struct replay *r, struct eg_replay_misfits *kind, size_t bytes) {
+    if (!kind->count++) *kind = (struct eg_replay_misfits){1, r->file, r->number, bytes};
+}
+
 static enum eg_status frame_send(struct replay *r, const struct eg_batch *batch, uint32_t row,
                                  struct eg_error *err) {
     const struct eg_column *c = batch->columns;
@@ -112,7 +118,7 @@ static enum eg_status frame_send(struct replay *r, const struct eg_batch *batch,
     bool ethernet = eg_batch_valid(batch, EG_COL(RAW, link_type), row) &&
                     eg_col_int(&c[EG_COL(RAW, link_type)], row) == EG_LINK_ETHERNET;
     if (!ethernet || eg_col_int(&c[EG_COL(RAW, length)], row) > (int64_t)frame.size) {
-        r->account->unsendable += !ethernet;
+        if (!ethernet) misfit_note(r, &r->account->strange, frame.size);
         r->account->cut += ethernet;
         return EG_OK;
     }
@@ -122,6 +128,10 @@ static enum eg_status frame_send(struct replay *r, const struct eg_batch *batch,
     EG_TRY(wait_until(r, eg_pace_due(&r->plan->pace, time_ns, frame.size), err));
     struct eg_error why = {0};
     enum eg_status status = eg_frame_sender_send(r->plan->frames, frame, &why);
+    if (status == EG_E_USAGE) {
+        misfit_note(r, &r->account->large, frame.size);
+        return EG_OK;
+    }
     return outcome_note(r, status, frame.size, &why, err);
 }
 
@@ -131,9 +141,11 @@ static bool enough(const struct replay *r) {
 
 static enum eg_status batch_send(void *to, struct eg_batch *batch, struct eg_error *err) {
     struct replay *r = to;
-    for (uint32_t row = 0; batch && row < batch->rows && !enough(r); row++)
+    for (uint32_t row = 0; batch && row < batch->rows && !enough(r); row++) {
+        r->number++;
         EG_TRY(r->plan->frames ? frame_send(r, batch, row, err)
                                : datagram_send(r, batch, row, err));
+    }
     progress_tell(r);
     return enough(r) ? EG_END : EG_OK;
 }
@@ -145,6 +157,8 @@ static enum eg_status file_send(struct replay *r, const char *path, struct eg_er
                               .take = batch_send,
                               .to = r};
     struct eg_tally tally = {0};
+    r->file = path;
+    r->number = 0;
     r->datagrams = eg_datagrams_new();
     if (!r->datagrams) return eg_fail(err, EG_E_NOMEM, "no memory to read %s", path);
     enum eg_status status = eg_in_order(&r->call->env, &how, &tally, err);

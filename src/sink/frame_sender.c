@@ -23,6 +23,8 @@
 
 struct eg_frame_sender {
     int fd;
+    uint32_t mtu;
+    char name[IFNAMSIZ];
 };
 
 static enum eg_status interface_take(struct eg_frame_sender *sender, const char *interface,
@@ -44,6 +46,9 @@ static enum eg_status interface_take(struct eg_frame_sender *sender, const char 
     if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER &&
         request.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
         return eg_fail(err, EG_E_USAGE, "%s takes no Ethernet frames", interface);
+    snprintf(sender->name, sizeof sender->name, "%s", interface);
+    if (ioctl(sender->fd, SIOCGIFMTU, &request) == 0 && request.ifr_mtu > 0)
+        sender->mtu = (uint32_t)request.ifr_mtu;
     to.sll_ifindex = (int)index;
     if (bind(sender->fd, (const struct sockaddr *)&to, sizeof to) != 0)
         return eg_fail_errno(err, errno, "cannot send through %s", interface);
@@ -83,6 +88,9 @@ enum eg_status eg_frame_sender_send(struct eg_frame_sender *sender, struct eg_sp
         return status;
     }
 }
+
+uint32_t eg_frame_sender_mtu(const struct eg_frame_sender *sender) { return sender->mtu; }
+const char *eg_frame_sender_name(const struct eg_frame_sender *sender) { return sender->name; }
 
 void eg_frame_sender_close(struct eg_frame_sender *sender) {
     if (!sender) return;

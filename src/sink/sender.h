@@ -39,7 +39,11 @@ struct eg_frame_sender;
 /* Errors: EG_E_NOENT, EG_E_ACCESS, EG_E_USAGE for an interface that takes no Ethernet frames. */
 EG_MUST_CHECK enum eg_status eg_frame_sender_open(struct eg_frame_sender **out,
                                                   const char *interface, struct eg_error *err);
-/* As eg_sender_send. */
+/* What it takes: frames of so many bytes behind the Ethernet header; 0: it did not say. */
+#define EG_FRAME_HEAD 14
+uint32_t eg_frame_sender_mtu(const struct eg_frame_sender *);
+const char *eg_frame_sender_name(const struct eg_frame_sender *); /* the sender's */
+/* As eg_sender_send; EG_E_USAGE: it is larger than the interface takes. */
 EG_MUST_CHECK enum eg_status eg_frame_sender_send(struct eg_frame_sender *, struct eg_span frame,
                                                   struct eg_error *err);
 void eg_frame_sender_close(struct eg_frame_sender *); /* NULL is fine */

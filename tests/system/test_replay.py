@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -204,6 +205,28 @@ def test_frames_on_a_wire(wire, packets, tmp_path):
     done = wire.run(EARLGREY, "replay", "--mbps", "20", "--count", "1000", "--json", packets[0], "iface:eg0")
     account = json.loads(done.stdout)
     assert 5e6 < account["bytes"] * 8 / account["seconds"] < 21e6
+
+
+def test_frames_that_do_not_fit(wire, tmp_path):
+    """Those larger than the interface takes are counted and named; all others are sent."""
+    path = tmp_path / "mixed.pcap"
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for number in range(100):
+            size = 3000 if number % 10 == 6 else 1514 if number % 10 == 7 else 60
+            out.write(struct.pack("<IIII", 1767225600, 0, size, size) +
+                      bytes.fromhex("02000000000202000000000188b5").ljust(size, b"x"))
+    before = wire.received()
+    done = wire.run(EARLGREY, "replay", "--mbps", "100", path, "iface:eg0", check=False)
+    assert done.returncode == 3 and wire.received() - before == 90
+    assert done.stderr.startswith("earlgrey: replay: 10 frames of more than 1514 bytes were not sent: eg0 takes none that large "
+                                  "(MTU 1500)\n")
+    assert f"10 frames larger than the interface takes; the first is packet 7 of {path} (3000 bytes)" in done.stderr
+    done = wire.run(EARLGREY, "replay", "--mbps", "100", "--json", path, "iface:eg0", check=False)
+    account = json.loads(done.stdout)
+    assert account["frames"] == 90 and account["skipped"]["unsendable"] == 10
+    assert account["too_large"] == {"frames": 10, "first": {"file": str(path), "packet": 7, "bytes": 3000}}
+    assert account["not_ethernet"] == {"frames": 0}
 
 
 def test_recorded_replayed_recorded(earlgrey, exports, tmp_path):
