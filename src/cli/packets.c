@@ -22,8 +22,8 @@ static const struct eg_option options[] = {
      .offset = REPORT(read),
      .value_name = "FILE",
      .help =
-         "Looks through this capture; may be repeated. Words behind it that name files are read "
-         "too."},
+         "Looks through this capture, or all below this directory; may be repeated. Words behind "
+         "it that name files are read too."},
     {.name = "dataset",
      .letter = 'd',
      .type = EG_OPT_TEXT,
@@ -314,11 +314,10 @@ const struct eg_verb eg_verb_packets = {
     .synopsis = "[FILTER]",
     .description =
         "Finds packets: in a dataset (-d) by its index, reading only the bytes of those that are "
-        "found, in the order of time, merged over all captures; in captures (-r) by reading them, "
-        "in "
-        "their order. Without -w they are shown as rows; with it they are written as a capture, "
-        "with "
-        "every byte and nanosecond they had.",
+        "found; in captures (-r) by reading them. They come in the order of time, merged over all "
+        "captures; but what is read from captures and goes to a stream (-w -), or comes from one, "
+        "is as it was read. Without -w they are shown as rows; with it they are written as a "
+        "capture, with every byte and nanosecond they had.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct packets_options),

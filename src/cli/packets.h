@@ -6,6 +6,7 @@
 #include "cli/report.h"
 #include "query/retrieval.h"
 #include "sink/packet_file.h"
+#include "sink/packet_order.h"
 
 /* What is asked of the bytes of a frame, and how captures are written; NULL and 0: nothing. */
 struct eg_packets_ask {
@@ -36,13 +37,19 @@ struct eg_packets_job {
     struct eg_retrieved account;
     struct eg_packet_file *file;
     struct eg_progress *progress;
+    struct eg_packet_order *order; /* they are put into; NULL: they come as they are read */
+    bool again;                    /* reading can begin anew, for them to be put into order */
+    uint64_t late;                 /* packets behind later ones */
+    int64_t last_ns;               /* the latest time so far */
     int64_t began_us, ended_us;
 };
 
 /* Runs what is asked for of a report that is open; tells of its own failures. */
 enum eg_exit eg_packets_run(struct eg_report *, const struct eg_packets_ask *);
 
-/* All packets of a job to `put`. EG_E_IO: there are some, but of none the bytes were kept. */
+/* All packets of a job to `put`: by an index in the order of time; captures that are read as they stand, the
+ * one that begins first before the others, so long as no packet is earlier than one before it (`late`). Where
+ * reading can begin anew that ends it: what was put is void then. EG_E_IO: there are some, but of none the bytes were kept. */
 EG_MUST_CHECK enum eg_status
 eg_packets_retrieve(struct eg_packets_job *,
                     enum eg_status (*put)(void *, const struct eg_found *, struct eg_error *),

@@ -7,15 +7,12 @@
 #include "cli/packets.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
-
-#define DEPTH_MAX 16 /* of directories below the base path */
 
 struct metron_options {
     const char *source, *destination, *source_port, *destination_port, *protocol, *pattern,
@@ -161,27 +158,6 @@ static void list_reset(struct eg_text_list *list) {
     eg_free(list->items);
 }
 
-/* All files below a directory, by name; hidden ones and those that are being written left out. */
-static bool files_list(struct eg_text_list *list, const char *path, int depth) {
-    struct dirent **names;
-    int count = depth < DEPTH_MAX ? scandir(path, &names, NULL, alphasort) : 0;
-    bool whole = count >= 0;
-    for (int i = 0; i < count; i++) {
-        struct stat info;
-        const char *name = names[i]->d_name, *dot = strrchr(name, '.');
-        char below[4096];
-        int size = snprintf(below, sizeof below, "%s/%s", path, name);
-        bool wanted = name[0] != '.' && name[0] != '_' && !(dot && strcmp(dot, ".tmp") == 0) &&
-                      size > 0 && (size_t)size < sizeof below && stat(below, &info) == 0;
-        if (wanted && S_ISDIR(info.st_mode)) whole = files_list(list, below, depth + 1) && whole;
-        if (wanted && S_ISREG(info.st_mode) && info.st_size > 0)
-            whole = list_add(list, below) && whole;
-        free(names[i]);
-    }
-    if (count > 0) free(names);
-    return whole;
-}
-
 static bool is_dataset(const char *path) {
     char inside[4096];
     struct stat info;
@@ -196,10 +172,8 @@ static enum eg_exit place_set(struct eg_call *call, const struct metron_options 
     if (!given(o->base) || is_dataset(o->base)) return EG_EXIT_DONE;
     if (stat(o->base, &info) != 0)
         return eg_complain_usage(call, "there is nothing at %s", o->base);
-    bool listed = S_ISDIR(info.st_mode) ? files_list(&report->read, o->base, 0)
-                                        : list_add(&report->read, o->base);
-    if (!listed) return eg_complain_usage(call, "%s cannot be listed", o->base);
-    if (!report->read.count) return eg_complain_usage(call, "there are no captures at %s", o->base);
+    if (!list_add(&report->read, o->base))
+        return eg_complain_usage(call, "%s cannot be listed", o->base);
     return EG_EXIT_DONE;
 }
 

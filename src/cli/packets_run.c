@@ -106,6 +106,25 @@ enum eg_exit eg_packets_not_kept(const struct eg_packets_job *job) {
     return EG_EXIT_PARTIAL;
 }
 
+struct passing {
+    struct eg_packets_job *job;
+    enum eg_status (*put)(void *, const struct eg_found *, struct eg_error *);
+    void *put_to;
+};
+
+/* A packet that was read, on its way; EG_END: it is earlier than one before it, and reading begins anew. */
+static enum eg_status packet_pass(void *to, const struct eg_found *found, struct eg_error *err) {
+    const struct passing *p = to;
+    struct eg_packets_job *job = p->job;
+    int64_t time_ns = found->frame.time_ns;
+    if (job->order) return eg_packet_order_put(job->order, &found->frame, found->interface, err);
+    if (time_ns == EG_FRAME_NO_TIME) time_ns = INT64_MAX; /* those without one are last */
+    job->late += time_ns < job->last_ns;
+    if (job->late && job->again) return EG_END;
+    if (time_ns > job->last_ns) job->last_ns = time_ns;
+    return p->put(p->put_to, found, err);
+}
+
 /* All packets to `put`: looked up where there is an index or a condition that only SQL can answer. */
 enum eg_status eg_packets_retrieve(struct eg_packets_job *job,
                                    enum eg_status (*put)(void *, const struct eg_found *,
@@ -117,14 +136,16 @@ enum eg_status eg_packets_retrieve(struct eg_packets_job *job,
         .packets = &job->request,
         .tests = job->tests,
         .test_count = job->test_count,
-        .count_max = (uint64_t)job->ask->count,
+        .count_max = job->order ? 0 : (uint64_t)job->ask->count,
         .threads = (uint32_t)job->report->options->threads,
-        .put = put,
-        .put_to = put_to,
+        .put = packet_pass,
+        .put_to = &(struct passing){job, put, put_to},
         .progress = progress_draw,
         .progress_to = job,
     };
     job->progress = eg_progress_manual(job->report->call);
+    job->late = 0;
+    job->last_ns = INT64_MIN;
     struct eg_engine *engine = NULL;
     enum eg_status status = EG_OK;
     if (indexed) status = eg_report_engine(job->report, EG_SQL_MACROS, false, &engine, err);
@@ -143,6 +164,58 @@ static enum eg_status file_put(void *to, const struct eg_found *found, struct eg
     return eg_packet_file_put(to, &found->frame, found->interface, err);
 }
 
+struct giving {
+    struct eg_packets_job *job;
+    uint64_t left; /* packets; of those that are wanted */
+};
+
+static enum eg_status ordered_give(void *to, const struct eg_frame *frame, struct eg_span interface,
+                                   struct eg_error *err) {
+    struct giving *g = to;
+    if (!g->left--) return EG_END;
+    return eg_packet_file_put(g->job->file, frame, interface, err);
+}
+
+/* Reads once more, and writes in the order of time. */
+static enum eg_status file_fill_ordered(struct eg_packets_job *job,
+                                        const struct eg_packet_file_options *options,
+                                        struct eg_error *err) {
+    struct giving giving = {job, job->ask->count ? (uint64_t)job->ask->count : UINT64_MAX};
+    eg_packet_file_free(job->file);
+    job->file = NULL;
+    eg_retrieved_reset(&job->account);
+    job->again = false;
+    enum eg_status status = eg_packet_file_open(&job->file, options, err);
+    if (status >= 0) status = eg_packet_order_new(&job->order, options->path, 0, err);
+    if (status >= 0) status = eg_packets_retrieve(job, file_put, job->file, err);
+    if (status >= 0) status = eg_packet_order_give(job->order, ordered_give, &giving, err);
+    eg_packet_order_free(job->order);
+    job->order = NULL;
+    return status;
+}
+
+/* Enough were found, but a capture that was not read begins before the last of them. */
+static bool may_come_earlier(const struct eg_packets_job *job) {
+    const struct eg_report *report = job->report;
+    if (!job->ask->count || job->account.found < (uint64_t)job->ask->count) return false;
+    for (size_t i = job->account.capture_count; report->first_ns && i < report->capture_count; i++)
+        if (report->first_ns[i] < job->last_ns) return true;
+    return false;
+}
+
+/* What is written to a file is in the order of time; a stream, and what can be read only once, as it is
+ * read. */
+static enum eg_status file_fill(struct eg_packets_job *job,
+                                const struct eg_packet_file_options *options,
+                                struct eg_error *err) {
+    job->again = strcmp(options->path, "-") != 0;
+    for (size_t i = 0; i < job->report->capture_count; i++)
+        job->again = job->again && !eg_spool_needed(job->report->captures[i]);
+    enum eg_status status = eg_packets_retrieve(job, file_put, job->file, err);
+    bool order = job->again && (job->late || may_come_earlier(job));
+    return status >= 0 && order ? file_fill_ordered(job, options, err) : status;
+}
+
 static void summary(const struct eg_packets_job *job) {
     struct eg_packet_file_account wrote = eg_packet_file_account(job->file);
     size_t files;
@@ -150,6 +223,11 @@ static void summary(const struct eg_packets_job *job) {
     if (wrote.timeless)
         eg_note(job->report->call, "earlgrey: %llu packets without a time stand at 1970",
                 (unsigned long long)wrote.timeless);
+    if (job->late)
+        eg_note(job->report->call,
+                "earlgrey: %llu packets stand behind later ones, as they were read: a file (-w "
+                "FILE) of captures that are files is in the order of time",
+                (unsigned long long)job->late);
     char into[64] = "";
     if (files != 1) snprintf(into, sizeof into, " in %zu files", files);
     eg_note(job->report->call, "earlgrey: %llu packets%s, %.1f MB of captures read",
@@ -174,7 +252,7 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
     enum eg_status status = eg_capture_name_check(ask->path, &err);
     if (status >= 0) status = eg_packets_outputs_check(job, &err);
     if (status >= 0) status = eg_packet_file_open(&job->file, &options, &err);
-    if (status >= 0) status = eg_packets_retrieve(job, file_put, job->file, &err);
+    if (status >= 0) status = file_fill(job, &options, &err);
     if (status >= 0) status = eg_packet_file_finish(job->file, &err);
     job->ended_us = job->report->call->env.now_us(job->report->call->env.clock);
     if (status < 0) return eg_report_failed(job->report, &err, job->account.frames);

@@ -89,24 +89,58 @@ static enum eg_exit read_ports(struct eg_report *report) {
     return EG_EXIT_DONE;
 }
 
+static bool capture_add(struct eg_report *report, char *path) {
+    char **more = eg_realloc(report->captures, report->capture_count + 1, sizeof(char *));
+    if (!more) return false;
+    report->captures = more;
+    report->captures[report->capture_count++] = path;
+    return true;
+}
+
+/* `-r DIR`: all captures below it. */
+static enum eg_exit read_directory(struct eg_report *report, const char *path) {
+    struct eg_error err;
+    size_t before = report->below.count;
+    if (eg_captures_below(report->call, path, &report->below, &err) < 0)
+        return eg_complain(report->call, &err);
+    for (size_t i = before; i < report->below.count; i++)
+        if (!capture_add(report, report->below.paths[i])) return EG_EXIT_FAILED;
+    return EG_EXIT_DONE;
+}
+
 /* `-r a.pcap b.pcap 'host 10.1.2.3'`: words in front of the filter that name files are captures. */
 static enum eg_exit read_captures(struct eg_report *report, size_t *first_word) {
     const struct eg_text_list *list = &report->options->read;
-    report->captures = eg_calloc(list->count + report->call->word_count + 1, sizeof(char *));
-    if (!report->captures) return EG_EXIT_FAILED;
-    for (size_t i = 0; i < list->count; i++) report->captures[i] = list->items[i];
-    report->capture_count = list->count;
+    struct stat info;
     *first_word = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        bool directory = stat(list->items[i], &info) == 0 && S_ISDIR(info.st_mode);
+        enum eg_exit code = EG_EXIT_DONE;
+        if (directory)
+            code = read_directory(report, list->items[i]);
+        else if (!capture_add(report, list->items[i]))
+            code = EG_EXIT_FAILED;
+        if (code != EG_EXIT_DONE) return code;
+    }
     while (list->count && *first_word < report->call->word_count) {
-        struct stat info;
         char *word = report->call->words[*first_word];
         if (stat(word, &info) != 0 || S_ISDIR(info.st_mode)) break;
-        report->captures[report->capture_count++] = word;
+        if (!capture_add(report, word)) return EG_EXIT_FAILED;
         (*first_word)++;
     }
     report->origin.captures = (const char *const *)report->captures;
     report->origin.capture_count = report->capture_count;
     return EG_EXIT_DONE;
+}
+
+/* Packets are read in the order of time as far as that goes without looking further: the capture that
+ * begins first is first. */
+static void sort_captures(struct eg_report *report) {
+    for (size_t i = 0; i < report->capture_count; i++)
+        if (eg_spool_needed(report->captures[i])) return;
+    report->first_ns = eg_calloc(report->capture_count + 1, sizeof *report->first_ns);
+    if (report->first_ns)
+        eg_captures_sort(report->call, report->captures, report->first_ns, report->capture_count);
 }
 
 static enum eg_exit check_readable(struct eg_report *report) {
@@ -116,11 +150,6 @@ static enum eg_exit check_readable(struct eg_report *report) {
         struct eg_error err;
         if (stat(report->captures[i], &info) != 0 || access(report->captures[i], R_OK) != 0) {
             eg_fail_errno(&err, errno, "cannot read %s", report->captures[i]);
-            return eg_complain(report->call, &err);
-        }
-        if (S_ISDIR(info.st_mode)) {
-            eg_fail(&err, EG_E_FORMAT, "%s is a directory; name the captures in it: %s/*",
-                    report->captures[i], report->captures[i]);
             return eg_complain(report->call, &err);
         }
     }
@@ -276,6 +305,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
         report->origin.metering = &report->metering;
     }
     bool about_flows = report->about_flows = table == EG_TABLE_FLOWS;
+    if (table == EG_TABLE_PACKETS) sort_captures(report);
     if (report->capture_count)
         return about_flows ? look_at_captures(report) : check_readable(report);
     return open_dataset(report, about_flows);
@@ -286,6 +316,8 @@ void eg_report_close(struct eg_report *report) {
     eg_dataset_close(report->origin.dataset);
     eg_filter_free(report->filter);
     eg_free(report->captures);
+    eg_free(report->first_ns);
+    eg_paths_reset(&report->below);
     eg_spool_drop(report->spool);
 }
 

@@ -4,6 +4,7 @@
 #ifndef EG_CLI_REPORT_H
 #define EG_CLI_REPORT_H
 
+#include "cli/captures_below.h"
 #include "cli/metering.h"
 #include "cli/ports.h"
 #include "cli/spool.h"
@@ -86,8 +87,8 @@ struct eg_report_options {
      .type = EG_OPT_LIST,                                                                          \
      .offset = EG_REPORT_AT(S, read),                                                              \
      .value_name = "FILE",                                                                         \
-     .help = "Answers straight from this capture; may be repeated. Words "                         \
-             "behind it that name files are read too."},                                           \
+     .help = "Answers straight from this capture, or from all below this directory; may be "       \
+             "repeated. Words behind it that name files are read too."},                           \
         {.name = "netflow-port",                                                                   \
          .type = EG_OPT_LIST,                                                                      \
          .offset = EG_REPORT_AT(S, netflow_port),                                                  \
@@ -148,8 +149,10 @@ struct eg_report {
     struct eg_ports ports;
     struct eg_metering metering;
     struct eg_engine *engine; /* of our own questions; NULL: none was asked yet */
-    char **captures;
+    char **captures;          /* the texts are the call's, or of `below` */
     size_t capture_count;
+    struct eg_paths below;     /* of directories */
+    int64_t *first_ns;         /* of packets: when each capture begins; NULL: not looked at */
     char spool[EG_SPOOL_PATH]; /* the copy of a pipe; at most one capture can be one */
     bool about_flows;
     bool again; /* a file of the dataset went away before the first row: to be asked anew */
