@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Chosen packets as capture files. pcap is written in microseconds, as most programs do, until a packet
  * has a time that needs more: then what stands in the file is made over in place, which changes numbers
- * and no sizes. Nothing is forced to the disk: what was found once can be found again, and waiting for the
- * disk would take longer than finding it. */
+ * and no sizes. A file is on the disk before it has its name, and its name before that is said. */
 #include "sink/packet_file.h"
 
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "base/hash.h"
 
 #include <errno.h>
@@ -280,6 +280,8 @@ static void put_count(struct eg_packet_file *f, const struct eg_frame *frame, bo
 static enum eg_status file_end(struct eg_packet_file *f, struct eg_error *err) {
     enum eg_status status = eg_packet_file_flush(f, err);
     if (status < 0 || to_output(f)) return status;
+    if (!f->in_place && fdatasync(f->fd) != 0)
+        status = eg_fail_errno(err, errno, "cannot write %s", f->files[f->count - 1].name);
     if (close(f->fd) != 0 && status >= 0)
         status = eg_fail_errno(err, errno, "cannot write %s", f->files[f->count - 1].name);
     f->fd = -1;
@@ -348,6 +350,21 @@ static enum eg_status file_name_give(struct eg_packet_file *f, const char *name,
     return status;
 }
 
+/* Gives all files their names, and forces these to the disk. */
+static enum eg_status names_give(struct eg_packet_file *f, struct eg_error *err) {
+    const char *slash = strrchr(f->path, '/');
+    size_t size = slash && slash != f->path ? (size_t)(slash - f->path) : 1;
+    char *directory = eg_strndup(slash ? f->path : ".", size);
+    enum eg_status status = directory ? EG_OK : no_memory(f, err);
+    for (; f->named < f->count && status >= 0; f->named += status >= 0)
+        status = file_name_give(f, f->files[f->named].name, err);
+    if (status >= 0) status = eg_dir_sync(directory, err);
+    eg_free(directory);
+    return status == EG_E_ACCESS && f->named == f->count
+               ? EG_OK /* one may write into what one may not read */
+               : status;
+}
+
 /* A capture that holds nothing. */
 static enum eg_status empty_write(struct eg_packet_file *f, struct eg_error *err) {
     EG_TRY(file_begin(f, err));
@@ -370,8 +387,7 @@ enum eg_status eg_packet_file_finish(struct eg_packet_file *f, struct eg_error *
     }
     if (f->in_place) return EG_OK;
     for (size_t i = 0; i < f->count && f->asked_digest; i++) EG_TRY(digest_make(&f->files[i], err));
-    for (; f->named < f->count; f->named++) EG_TRY(file_name_give(f, f->files[f->named].name, err));
-    return EG_OK;
+    return names_give(f, err);
 }
 
 /* All files or none: what was named before one failed goes too, unless it took another's place. */

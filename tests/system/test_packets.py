@@ -623,3 +623,26 @@ def test_a_directory_without_captures(earlgrey, packets, tmp_path):
         for verb in ("packets", "top", "flows", "losses"):
             done = earlgrey.run(verb, *words)
             assert done.returncode == code and told in done.stderr and done.stdout == "", (verb, words)
+
+
+@pytest.mark.skipif("asan" in EARLGREY.parent.name or "tsan" in EARLGREY.parent.name,
+                    reason="a sanitizer wants to be loaded first")
+def test_on_the_disk_before_it_is_said(earlgrey, packets, tmp_path):
+    """The bytes before the name, and the name before the end; so of several files, of flows, and of PDML."""
+    library, log = tmp_path / "sync_log.so", tmp_path / "log"
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library,
+                    pathlib.Path(__file__).parent / "sync_log.c", "-ldl"], check=True)
+    (tmp_path / "out").mkdir()
+    for words, names in ((["packets", "-c", "1000", "-w", "out/a.pcap"], ["out/a.pcap"]),
+                         (["packets", "-c", "100", "-w", "out/a.pcap", "--force"], ["out/a.pcap"]),
+                         (["packets", "-c", "20", "-w", "out/b.pcap", "--records-per-file", "10"],
+                          ["out/b+0001.pcap", "out/b+0002.pcap"]),
+                         (["flows", "-n", "1", "--packets", "-w", "out/c.pcap"], ["out/c.pcap"])):
+        log.unlink(missing_ok=True)
+        earlgrey.ok(*words, "-r", packets[0], env={"LD_PRELOAD": str(library), "EG_SYNC_LOG": str(log)})
+        lines = [line.split(" ", 1) for line in log.read_text().splitlines()]
+        named = [i for i, (what, name) in enumerate(lines) if what == "name" and name in names]
+        synced = [i for i, (what, name) in enumerate(lines) if what == "sync" and "/out/." in name]
+        folder = [i for i, (what, name) in enumerate(lines) if what == "sync" and name == str(tmp_path / "out")]
+        assert [lines[i][1] for i in named] == names, lines
+        assert len(synced) == len(names) and max(synced) < min(named) and max(folder) > max(named), lines
