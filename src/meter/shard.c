@@ -19,7 +19,7 @@ void eg_shard_init(struct eg_shard *shard, const struct eg_metering *how, uint64
     if (memory_max < EG_SHARD_MEMORY_MIN) memory_max = EG_SHARD_MEMORY_MIN;
     *shard = (struct eg_shard){
         .how = how,
-        .analyse = analyse && !how->one_way,
+        .analyse = analyse,
         .clock_us = EG_NO_TIME,
         .previous_us = EG_NO_TIME,
         .given = given,

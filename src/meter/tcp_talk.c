@@ -7,6 +7,7 @@ enum { FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10 };
 enum { /* of a segment */
        KEEP_ALIVE = 1 << 0,
        WINDOW_PROBE = 1 << 1,
+       SEEN = 1 << 2, /* there was one: its window is known */
 };
 
 #define FAST_US 20000 /* a segment so soon after repeated acknowledgements was asked for by them */
@@ -27,7 +28,7 @@ static uint64_t since(const struct eg_sighting *s, int64_t then) {
 /* What a segment without news says: is this side asking for something again? */
 static void judge_ack(struct eg_tcp_side *own, const struct eg_tcp_side *other,
                       const struct eg_sighting *s, uint8_t *marks) {
-    if (s->payload == 1 && s->seq == own->next && other->window == 0) {
+    if (s->payload == 1 && s->seq == own->next && other->marks & SEEN && !other->window) {
         *marks |= WINDOW_PROBE;
         return;
     }
@@ -69,7 +70,7 @@ static void remember(struct eg_tcp_side *own, const struct eg_sighting *s, uint8
     own->window = s->window;
     own->ack = s->ack;
     own->ack_us = s->time_us;
-    own->marks = marks;
+    own->marks = marks | SEEN;
 }
 
 /* From the latest SYN to the first acknowledgement behind it that is not the SYN's answer; of
