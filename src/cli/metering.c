@@ -4,6 +4,23 @@
 
 #include <string.h>
 
+#define IDLE_US INT64_C(30000000)
+#define ACTIVE_US INT64_C(300000000)
+#define MEMORY_BYTES (INT64_C(256) << 20)
+
+bool eg_metering_given(const struct eg_metering_options *o) {
+    return o->idle_us || o->active_us || o->memory || o->one_way || o->outermost || o->payload ||
+           o->key.count;
+}
+
+bool eg_metering_unusual(const struct eg_metering_options *given) {
+    struct eg_metering_options o = *given;
+    if (o.idle_us == IDLE_US) o.idle_us = 0;
+    if (o.active_us == ACTIVE_US) o.active_us = 0;
+    if (o.memory == MEMORY_BYTES) o.memory = 0;
+    return eg_metering_given(&o);
+}
+
 enum eg_status eg_metering_choose(const struct eg_metering_options *options,
                                   struct eg_metering *out, struct eg_error *err) {
     *out = (struct eg_metering){

@@ -13,11 +13,11 @@ struct eg_metering_options {
     struct eg_text_list key;
 };
 
-#define EG_METERING_OPTIONS(S, field)                                                              \
+#define EG_METERING_OPTIONS_FROM(S, field, idle_preset, active_preset, memory_preset)              \
     {.name = "idle",                                                                               \
      .type = EG_OPT_DURATION,                                                                      \
      .offset = offsetof(S, field.idle_us),                                                         \
-     .preset = "30s",                                                                              \
+     .preset = idle_preset,                                                                        \
      .min = 1000,                                                                                  \
      .max = 86400000000,                                                                           \
      .value_name = "TIME",                                                                         \
@@ -25,7 +25,7 @@ struct eg_metering_options {
         {.name = "active",                                                                         \
          .type = EG_OPT_DURATION,                                                                  \
          .offset = offsetof(S, field.active_us),                                                   \
-         .preset = "5m",                                                                           \
+         .preset = active_preset,                                                                  \
          .min = 1000,                                                                              \
          .max = 86400000000,                                                                       \
          .value_name = "TIME",                                                                     \
@@ -44,7 +44,7 @@ struct eg_metering_options {
         {.name = "flow-memory",                                                                    \
          .type = EG_OPT_INT,                                                                       \
          .offset = offsetof(S, field.memory),                                                      \
-         .preset = "256Mi",                                                                        \
+         .preset = memory_preset,                                                                  \
          .min = 1 << 20,                                                                           \
          .max = INT64_C(1) << 40,                                                                  \
          .value_name = "BYTES",                                                                    \
@@ -61,6 +61,14 @@ struct eg_metering_options {
         .help = "Flows of packets: keeps the first N bytes of payload (in extra)."                 \
     }
 
+#define EG_METERING_OPTIONS(S, field) EG_METERING_OPTIONS_FROM(S, field, "30s", "5m", "256Mi")
+/* Of verbs that meter only where one of them is given: as above, but nothing is preset. */
+#define EG_METERING_OPTIONS_ASKED(S, field) EG_METERING_OPTIONS_FROM(S, field, NULL, NULL, NULL)
+
+/* Whether any is given, or preset. */
+bool eg_metering_given(const struct eg_metering_options *);
+/* Whether any is other than usual. */
+bool eg_metering_unusual(const struct eg_metering_options *);
 /* Errors: EG_E_USAGE for a flow key that is none. */
 EG_MUST_CHECK enum eg_status eg_metering_choose(const struct eg_metering_options *,
                                                 struct eg_metering *out, struct eg_error *err);

@@ -298,8 +298,13 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     if (code == EG_EXIT_DONE) code = check_source(report);
     if (code != EG_EXIT_DONE) return code;
     report->origin.source = options->source;
-    if (options->metering.idle_us) {
+    if (eg_metering_given(&options->metering)) {
         struct eg_error err;
+        if (!options->read.count && eg_metering_unusual(&options->metering))
+            eg_note(call,
+                    "earlgrey: %s: options of metering are of captures (-r); the flows of a "
+                    "dataset are as they were ingested",
+                    options->dataset);
         if (eg_metering_choose(&options->metering, &report->metering, &err) < 0)
             return eg_complain(call, &err);
         report->origin.metering = &report->metering;

@@ -16,6 +16,7 @@ struct top_options {
 static const struct eg_option options[] = {
     EG_REPORT_ORIGIN_OPTIONS(struct top_options),
     EG_REPORT_DEDUP_OPTION(struct top_options),
+    EG_METERING_OPTIONS_ASKED(struct top_options, report.metering),
     {.name = "by",
      .letter = 's',
      .type = EG_OPT_LIST,
@@ -103,8 +104,10 @@ static bool about_retransmissions(const struct top_options *o) {
 
 static enum eg_exit run(struct eg_call *call) {
     struct top_options *o = call->options;
-    o->report.records = about_retransmissions(o);
-    if (o->report.records && !o->report.source) o->report.source = eg_strdup("packet");
+    bool retransmissions = about_retransmissions(o);
+    if (retransmissions && !o->report.source) o->report.source = eg_strdup("packet");
+    o->report.records =
+        retransmissions || (o->report.read.count && eg_metering_given(&o->report.metering));
     return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
 }
 
@@ -116,7 +119,10 @@ const struct eg_verb eg_verb_top = {
         "Groups the flows by one or more fields and shows the largest groups. Counters are scaled "
         "by the sampling rate unless --raw is given.\n\n"
         "With -r the answer comes straight from captures: from the flow exports in them, or, where "
-        "there are none, from their packets.",
+        "there are none, from their packets: a flow is then all packets with the same addresses, "
+        "ports and protocol. With an option of metering (--idle, --one-way, …) they are metered "
+        "first, as `flows -r` and `ingest` do it; what is not given is as usual there (30s idle, "
+        "5m active).",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct top_options),

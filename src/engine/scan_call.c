@@ -139,7 +139,9 @@ static bool read_flag(duckdb_bind_info info, const char *name);
 static enum eg_status read_metering(struct eg_scan_call *call, duckdb_bind_info info,
                                     struct eg_error *err) {
     struct eg_metering *m = &call->metering;
-    int64_t payload;
+    int64_t payload, memory;
+    EG_TRY(read_number(info, "flow_memory", INT64_C(1) << 40, &memory, err));
+    m->memory_max = (uint64_t)memory;
     EG_TRY(read_number(info, "idle_us", INT64_C(86400) * 1000000, &m->idle_us, err));
     EG_TRY(read_number(info, "active_us", INT64_C(86400) * 1000000, &m->active_us, err));
     EG_TRY(read_number(info, "payload", 1024, &payload, err));
@@ -182,6 +184,7 @@ void eg_scan_call_parameters(duckdb_table_function function) {
         {"idle_us", DUCKDB_TYPE_BIGINT, false},    {"active_us", DUCKDB_TYPE_BIGINT, false},
         {"one_way", DUCKDB_TYPE_BOOLEAN, false},   {"outermost", DUCKDB_TYPE_BOOLEAN, false},
         {"flow_key", DUCKDB_TYPE_VARCHAR, false},  {"payload", DUCKDB_TYPE_BIGINT, false},
+        {"flow_memory", DUCKDB_TYPE_BIGINT, false},
     };
     duckdb_logical_type any = duckdb_create_logical_type(DUCKDB_TYPE_ANY);
     duckdb_table_function_add_parameter(function, any); /* a text, or a list of texts */

@@ -32,7 +32,7 @@ struct eg_scan_call {
 
 /* (paths, filter := '…', netflow_ports := […], addresses := 'code', keep_going := true,
  * source := 'auto|exports|packet|all', and how packets are metered: idle_us, active_us, one_way,
- * outermost, flow_key := 'vlan,tunnel', payload) */
+ * outermost, flow_key := 'vlan,tunnel', payload, flow_memory) */
 void eg_scan_call_parameters(duckdb_table_function);
 /* Reads the arguments. NULL: the error was given to DuckDB and to the engine. */
 struct eg_scan_call *eg_scan_call_bind(duckdb_bind_info, enum eg_table_id);

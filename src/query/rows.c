@@ -174,6 +174,7 @@ static void captured_source(const struct eg_origin *origin, struct eg_strbuf *sq
     if (m->one_way) eg_strbuf_text(sql, ", one_way := true");
     if (m->outermost) eg_strbuf_text(sql, ", outermost := true");
     if (m->payload_bytes) eg_strbuf_printf(sql, ", payload := %u", m->payload_bytes);
+    if (m->memory_max) eg_strbuf_printf(sql, ", flow_memory := %" PRIu64, m->memory_max);
     if (m->vlan_key || m->tunnel_key)
         eg_strbuf_printf(sql, ", flow_key := '%s%s%s'", m->vlan_key ? "vlan" : "",
                          m->vlan_key && m->tunnel_key ? "," : "", m->tunnel_key ? "tunnel" : "");

@@ -232,3 +232,26 @@ def test_options_of_metering(earlgrey, packets):
     done = earlgrey.run("ingest", path, "-d", "no", "--flow-key", "vlan,port")
     assert done.returncode == 2 and "--flow-key takes vlan and tunnel, not 'port'" in done.stderr
     assert not (earlgrey.home / "no").exists()
+
+
+def test_top_meters_where_it_is_asked_to(earlgrey, packets):
+    """As many flows, and as much traffic, as `flows` has with the same options."""
+    path = packets[0]
+    plain = earlgrey.rows("top", "-r", path, "-s", "proto", "-n", "0", "-m", "flows")
+    for options in (["--idle", "30s"], ["--idle", "5ms"], ["--active", "10ms"], ["--one-way"], ["--flow-memory", "1Mi", "--idle", "1ms"]):
+        text = earlgrey.ok("flows", "-r", path, *options, "--fields", "proto,packets,bytes", "-o", "csv").splitlines()[1:]
+        want = {}
+        for line in text:
+            proto, *counts = map(int, line.split(","))
+            have = want.setdefault(proto, [0, 0, 0])
+            for i, count in enumerate((1, *counts)):
+                have[i] += count
+        rows = earlgrey.rows("top", "-r", path, "-s", "proto", "-n", "0", "-m", "flows", *options)
+        assert {row["proto"]: [row["flows"], row["packets"], row["bytes"]] for row in rows} == want, options
+        assert sum(row["packets"] for row in rows) == packets[1]["packets"]
+    assert {row["proto"]: row["packets"] for row in plain} == {row["proto"]: row["packets"] for row in rows}
+    assert sum(row["flows"] for row in rows) > sum(row["flows"] for row in plain)
+    earlgrey.ok("ingest", path, "-d", "data")
+    assert "options of metering are of captures" in earlgrey.run("top", "-d", "data", "--idle", "1s").stderr
+    assert "options of metering are of captures" in earlgrey.run("flows", "-d", "data", "--one-way").stderr
+    assert "options of metering" not in earlgrey.run("flows", "-d", "data").stderr

@@ -62,7 +62,8 @@ static void metering_is_passed_on(void **state) {
                                     .vlan_key = true,
                                     .tunnel_key = true,
                                     .outermost = true,
-                                    .payload_bytes = 8};
+                                    .payload_bytes = 8,
+                                    .memory_max = 1 << 20};
     const struct eg_metering usual = {.idle_us = 0};
     struct eg_origin origin = little_origin(paths, &none, NULL);
     origin.source = "packet";
@@ -73,7 +74,7 @@ static void metering_is_passed_on(void **state) {
     assert_non_null(strstr(sql.text,
                            "source := 'packet', idle_us := 5000000, active_us := 60000000, "
                            "one_way := true, outermost := true, payload := 8, "
-                           "flow_key := 'vlan,tunnel')"));
+                           "flow_memory := 1048576, flow_key := 'vlan,tunnel')"));
     eg_strbuf_clear(&sql);
     origin.metering = &usual;
     assert_int_equal(eg_sql_rows(&origin, &sql, NULL), EG_OK);
