@@ -152,7 +152,7 @@ def test_retrieval_page(tmp_path, packets):
     """From a capture to a flow to its packets in tshark; rows, bytes, receipts, Metron's forms."""
     shutil.copy(packets[0], tmp_path / "capture.pcap")
     commands = shell_lines("retrieval.md")
-    assert len(commands) == 14
+    assert len(commands) == 16
     told = [run_line(tmp_path, command) for command in commands]
     largest = told[2].stdout.splitlines()[1].split("\t")
     assert len(largest[0]) == 32
@@ -160,7 +160,8 @@ def test_retrieval_page(tmp_path, packets):
     assert len(told[5].stdout.splitlines()) == 5 and largest[1] in told[5].stdout
     assert len(told[6].stdout.splitlines()) == 6
     assert (tmp_path / "syns.pcap").stat().st_size > 100
-    assert 1 <= len(told[8].stdout.splitlines()) <= 6
+    assert (tmp_path / "dns.pcap").stat().st_size > 100
+    assert 1 <= len(told[10].stdout.splitlines()) <= 6
     assert (tmp_path / "one.xml").read_text().count("<packet>") == 1
     assert json.loads((tmp_path / "receipt.json").read_text())["written"]["files"][0]["file"] == "host.pcap"
     assert (tmp_path / "pcap-data-web+0001.pcap").exists() and (tmp_path / "pcap-data-names+0001.pcap").exists()
