@@ -47,6 +47,7 @@ struct eg_ingest_run {
         int64_t told, told_us; /* so many, then; 0: never */
     } alarmed[ALARM_COUNT];
     bool counted; /* its inputs are in the account */
+    struct eg_iface_memory iface;
 };
 
 static void part_add(struct eg_scan_request *scan, const char *name) {
@@ -270,6 +271,9 @@ static enum eg_status pump_group(struct eg_ingest_run *run, bool *kept, struct e
     inputs_count(run, &account);
     *kept = account.kept[EG_TABLE_FLOWS] || account.kept[EG_TABLE_PACKETS];
     for (size_t i = 0; i < account.raw_count; i++) *kept = *kept || account.raw[i].rows;
+    /* what was not stored is told of as a whole when the interface is opened again */
+    if (status < 0 && status != EG_E_CANCELLED && run->iface.closed)
+        eg_tally_reset(&account.unflushed);
     eg_ingest_account(run, &account);
     eg_pump_account_reset(&account);
     return status;
@@ -323,6 +327,8 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
         limits.silent_us = in->options->forget_us;
         eg_book_limit(run.book, &limits);
     }
+    if (group->source == &eg_source_iface)
+        ((struct eg_iface_options *)group->source_options)->memory = &run.iface;
     enum eg_status status = eg_ingest_rules(run.book, &in->options->sampling, err);
     run.book_stays = eg_ingest_book_stays(in, group);
     if (run.book_stays) eg_book_remember(run.book);

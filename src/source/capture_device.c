@@ -253,6 +253,25 @@ static uint64_t interface_drops(struct eg_device *device) {
     return drops;
 }
 
+uint32_t eg_device_passed(const struct eg_device *device) {
+    struct ifaddrs *all;
+    uint32_t passed = 0;
+    bool any = strcmp(device->name, "any") == 0;
+    if (getifaddrs(&all) != 0) return 0;
+    for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
+        const struct rtnl_link_stats *counted = at->ifa_data;
+        if (!counted || !at->ifa_addr || at->ifa_addr->sa_family != AF_PACKET ||
+            (!any && strcmp(at->ifa_name, device->name) != 0))
+            continue;
+        passed += counted->rx_packets;
+        if (!(at->ifa_flags & IFF_LOOPBACK)) passed += counted->tx_packets;
+    }
+    freeifaddrs(all);
+    return passed;
+}
+
+uint64_t eg_device_seen(const struct eg_device *device) { return device->received.sum; }
+
 struct eg_device_drops eg_device_drops(struct eg_device *device) {
     struct pcap_stat now;
     if (pcap_stats(device->pcap, &now) != 0) return (struct eg_device_drops){0};

@@ -40,6 +40,12 @@ struct eg_device_drops {
     uint64_t interface; /* by the interface or its driver */
 };
 struct eg_device_drops eg_device_drops(struct eg_device *);
+/* How many packets passed the interface so far, in and out, by its own counters, which wrap; of a loopback
+ * interface those that came in. Of `any` the sum of all. */
+uint32_t eg_device_passed(const struct eg_device *);
+/* How many packets the kernel has seen since it was opened, as far as `drops` knows: put into the ring, or
+ * dropped. */
+uint64_t eg_device_seen(const struct eg_device *);
 /* How many packets the kernel has put into the ring since it was opened, as far as `drops` knows. */
 uint64_t eg_device_arrived(const struct eg_device *);
 

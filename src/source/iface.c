@@ -23,23 +23,17 @@
 #define DRAIN_US (2 * EG_SECOND_US) /* at most, though packets go on coming */
 #define QUIET_WAITS 3               /* nothing for so long: the ring is empty */
 
-struct iface_options {
-    const char *bpf, *user;
-    int64_t buffer, snaplen, max_packets;
-    bool promiscuous;
-};
-
 static const struct eg_option options[] = {
     {.name = "bpf",
      .type = EG_OPT_TEXT,
-     .offset = offsetof(struct iface_options, bpf),
+     .offset = offsetof(struct eg_iface_options, bpf),
      .value_name = "FILTER",
      .help =
          "Captures only the packets that this filter of libpcap matches; the others are seen by "
          "nobody and counted nowhere."},
     {.name = "snaplen",
      .type = EG_OPT_INT,
-     .offset = offsetof(struct iface_options, snaplen),
+     .offset = offsetof(struct eg_iface_options, snaplen),
      .preset = "262144",
      .min = 64,
      .max = 262144,
@@ -47,11 +41,11 @@ static const struct eg_option options[] = {
      .help = "Bytes of each packet that are kept."},
     {.name = "promiscuous",
      .type = EG_OPT_FLAG,
-     .offset = offsetof(struct iface_options, promiscuous),
+     .offset = offsetof(struct eg_iface_options, promiscuous),
      .help = "Takes packets that are for others too."},
     {.name = "buffer",
      .type = EG_OPT_INT,
-     .offset = offsetof(struct iface_options, buffer),
+     .offset = offsetof(struct eg_iface_options, buffer),
      .preset = "64Mi",
      .min = 1 << 20,
      .max = INT64_C(2047) << 20,
@@ -59,20 +53,20 @@ static const struct eg_option options[] = {
      .help = "Size of the ring in which packets wait for the program; for each interface."},
     {.name = "max-packets",
      .type = EG_OPT_INT,
-     .offset = offsetof(struct iface_options, max_packets),
+     .offset = offsetof(struct eg_iface_options, max_packets),
      .preset = "0",
      .max = INT64_MAX,
      .value_name = "N",
      .help = "Ends after so many packets; 0 goes on."},
     {.name = "user",
      .type = EG_OPT_TEXT,
-     .offset = offsetof(struct iface_options, user),
+     .offset = offsetof(struct eg_iface_options, user),
      .value_name = "NAME",
      .help = "Becomes this user for good once the interfaces are open."},
     EG_OPTION_END,
 };
-_Static_assert(sizeof(((struct iface_options *)0)->bpf) == sizeof(char *), "see option.h");
-_Static_assert(sizeof(((struct iface_options *)0)->buffer) == sizeof(int64_t), "see option.h");
+_Static_assert(sizeof(((struct eg_iface_options *)0)->bpf) == sizeof(char *), "see option.h");
+_Static_assert(sizeof(((struct eg_iface_options *)0)->buffer) == sizeof(int64_t), "see option.h");
 
 struct device {
     struct eg_device *device; /* NULL: it went away */
@@ -103,6 +97,17 @@ struct eg_source {
     uint64_t max;         /* ends then */
     atomic_ullong bytes;  /* of packets, as captured; for progress */
     struct eg_error last; /* why the last interface ended; its status is 0 while one is left */
+    /* what became durable, for the source that may be opened in place of this one */
+    struct eg_iface_memory *memory; /* NULL: nobody asks */
+    bool filtered;
+    bool reopened;      /* to be told */
+    bool open;          /* capturing has begun */
+    uint64_t gone_seen; /* of interfaces that went away */
+    uint64_t missed; /* what the one before owed, and what passed meanwhile */
+    struct {
+        uint64_t given, dropped;
+        bool told;
+    } now, reached, kept; /* so far; at the last position; at the last commit */
 };
 
 static void say(const struct eg_env *env, int level, const char *text) {
@@ -111,7 +116,37 @@ static void say(const struct eg_env *env, int level, const char *text) {
 
 /* ---- opening ---- */
 
+/* What the kernel saw, less what is durable: rows, and drops that were counted. */
+static void memory_leave(struct eg_source *source) {
+    struct eg_iface_memory *memory = source->memory;
+    uint64_t seen = 0, kept = source->kept.given + source->kept.dropped;
+    uint32_t passed = 0;
+    for (uint32_t i = 0; i < source->count; i++) {
+        if (!source->devices[i].device) continue;
+        (void)eg_device_drops(source->devices[i].device); /* which asks the kernel */
+        seen += eg_device_seen(source->devices[i].device);
+        passed += eg_device_passed(source->devices[i].device);
+    }
+    seen += source->gone_seen;
+    *memory = (struct eg_iface_memory){true, seen > kept ? seen - kept : 0, passed};
+    if (!source->kept.told) memory->owed += source->missed;
+}
+
+/* A source was closed in the middle of capturing, and this one goes on. */
+static void memory_take(struct eg_source *source) {
+    const struct eg_iface_memory *memory = source->memory;
+    if (!memory || !memory->closed) return;
+    uint32_t passed = 0;
+    for (uint32_t i = 0; i < source->count; i++)
+        passed += eg_device_passed(source->devices[i].device);
+    passed -= memory->passed;
+    if (passed > INT32_MAX) passed = 0; /* an interface was made anew, and counts from 0 */
+    source->missed = memory->owed + (source->filtered ? 0 : passed);
+    source->reopened = true;
+}
+
 static void iface_close(struct eg_source *source) {
+    if (source->memory && source->open) memory_leave(source);
     for (uint32_t i = 0; i < source->count; i++) eg_device_close(source->devices[i].device);
     eg_buffer_unref(source->buffer);
     eg_builder_free(source->rows);
@@ -124,7 +159,7 @@ static const char *names_of(const char *uri) {
     return strncmp(uri, "iface:", 6) == 0 ? uri + 6 : uri;
 }
 
-static enum eg_status devices_open(struct eg_source *source, const struct iface_options *opts,
+static enum eg_status devices_open(struct eg_source *source, const struct eg_iface_options *opts,
                                    struct eg_error *err) {
     const char *names = names_of(source->uri);
     const struct eg_device_options how = {opts->bpf, opts->buffer, opts->snaplen,
@@ -169,13 +204,15 @@ static enum eg_status rights_drop(const struct eg_source *source, const char *us
 
 static enum eg_status iface_open(const struct eg_env *env, const char *uri, const void *given,
                                  struct eg_source **out, struct eg_error *err) {
-    static const struct iface_options usual = {.buffer = INT64_C(64) << 20,
-                                               .snaplen = EG_FRAME_BYTES_MAX};
-    const struct iface_options *opts = given ? given : &usual;
+    static const struct eg_iface_options usual = {.buffer = INT64_C(64) << 20,
+                                                  .snaplen = EG_FRAME_BYTES_MAX};
+    const struct eg_iface_options *opts = given ? given : &usual;
     struct eg_source *source = eg_calloc(1, sizeof *source);
     if (!source) return eg_fail(err, EG_E_NOMEM, "no memory to open %.200s", uri);
     source->env = env;
     source->max = opts->max_packets ? (uint64_t)opts->max_packets : UINT64_MAX;
+    source->memory = opts->memory;
+    source->filtered = opts->bpf && opts->bpf[0];
     source->uri = eg_strdup(uri);
     source->pool = eg_pool_new(BUFFER_BYTES, POOL_SPARE);
     enum eg_status status = EG_OK;
@@ -185,6 +222,8 @@ static enum eg_status iface_open(const struct eg_env *env, const char *uri, cons
         status = eg_frames_builder(&source->rows, env->batch_rows ? env->batch_rows : EG_BATCH_ROWS,
                                    err);
     if (status >= 0) status = devices_open(source, opts, err);
+    source->open = status >= 0;
+    if (source->open) memory_take(source);
     if (status >= 0) status = rights_drop(source, opts->user, err);
     if (status < 0) {
         iface_close(source);
@@ -208,8 +247,10 @@ static enum eg_status iface_plan(struct eg_source *source, const struct eg_posit
 
 static const struct eg_blame blame = {"packet", NULL, -1};
 
-static void drops_count(struct device *one, int64_t now_us, struct eg_tally *tally) {
+static void drops_count(struct eg_source *source, struct device *one, int64_t now_us,
+                        struct eg_tally *tally) {
     struct eg_device_drops drops = eg_device_drops(one->device);
+    source->now.dropped += drops.kernel;
     if (drops.kernel)
         eg_tally_add(tally, EG_CAUSE_capture_drop, &blame, now_us, 0, (int64_t)drops.kernel, 0);
     if (drops.interface)
@@ -220,7 +261,7 @@ static void drops_count(struct device *one, int64_t now_us, struct eg_tally *tal
 static void drops_all(struct eg_source *source, int64_t now_us, struct eg_tally *tally) {
     source->counted_us = now_us;
     for (uint32_t i = 0; i < source->count; i++)
-        if (source->devices[i].device) drops_count(&source->devices[i], now_us, tally);
+        if (source->devices[i].device) drops_count(source, &source->devices[i], now_us, tally);
 }
 
 static bool any_left(const struct eg_source *source) {
@@ -234,7 +275,8 @@ static bool any_left(const struct eg_source *source) {
 static void device_lost(struct eg_source *source, struct device *one, struct eg_tally *tally,
                         enum eg_status status, const struct eg_error *why) {
     int64_t now_us = source->env->now_us(source->env->clock);
-    drops_count(one, now_us, tally);
+    drops_count(source, one, now_us, tally);
+    source->gone_seen += eg_device_seen(one->device);
     eg_tally_add(tally, EG_CAUSE_interface_gone, &blame, now_us, 1, 0, 0);
     eg_device_close(one->device);
     one->device = NULL;
@@ -387,6 +429,10 @@ static enum eg_status iface_next(struct eg_source *source, uint64_t unit, struct
         if (err) *err = source->last;
         return source->last.status;
     }
+    if (source->reopened && !source->now.told)
+        eg_tally_add(tally, EG_CAUSE_interface_reopened, &blame, now_us, 1, (int64_t)source->missed,
+                     0);
+    source->now.told = true;
     if (!source->drain_end_us && eg_env_draining(env)) drain_begin(source, now_us, tally);
     bool enough = source->given >= source->max;
     if (enough || (source->drain_end_us && drain_over(source, now_us))) {
@@ -408,8 +454,19 @@ static enum eg_status iface_position(struct eg_source *source, uint64_t last,
                                      struct eg_position *out, struct eg_error *err) {
     (void)last;
     (void)err;
+    source->now.given = source->given;
+    source->reached = source->now;
     *out = (struct eg_position){.offset = source->given}; /* no key: nothing of it comes again */
     snprintf(out->name, sizeof out->name, "%s", source->uri);
+    return EG_OK;
+}
+
+/* What stands before the last position is durable. */
+static enum eg_status iface_commit(struct eg_source *source, const struct eg_position *position,
+                                   struct eg_error *err) {
+    (void)position;
+    (void)err;
+    source->kept = source->reached;
     return EG_OK;
 }
 
@@ -418,11 +475,11 @@ const struct eg_source_type eg_source_iface = {
     .name = "iface",
     .help = "packets of network interfaces as they come: iface:NAME, iface:any",
     .options = options,
-    .options_size = sizeof(struct iface_options),
+    .options_size = sizeof(struct eg_iface_options),
     .open = iface_open,
     .plan = iface_plan,
     .next = iface_next,
     .position = iface_position,
-    .commit = eg_source_commit_nop,
+    .commit = iface_commit,
     .close = iface_close,
 };

@@ -9,6 +9,22 @@
 
 extern const struct eg_source_type eg_source_iface;
 
+/* What outlives a source that is closed since a sink failed, for the one that is opened in its place: it
+ * tells what nobody stored. All zero at first. */
+struct eg_iface_memory {
+    bool closed;     /* there was one before */
+    uint64_t owed;   /* packets that the kernel saw and that never became durable */
+    uint32_t passed; /* the interfaces' own counters when it was closed */
+};
+
+/* What the source takes. `memory` is no option; NULL: nothing comes before or after it. */
+struct eg_iface_options {
+    const char *bpf, *user;
+    int64_t buffer, snaplen, max_packets;
+    bool promiscuous;
+    struct eg_iface_memory *memory;
+};
+
 struct eg_iface_keeper {
     /* Keeps a frame; answers the name of the capture it went to and its place there. NULL: it was not
      * kept. The text stays until the next call. */

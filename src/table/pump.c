@@ -264,7 +264,7 @@ static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
         eg_tally_merge(&fresh, &own);
         eg_tally_reset(&own);
     }
-    eg_tally_merge(&pump->account->tally, &fresh);
+    eg_tally_merge(&pump->account->unflushed, &fresh);
     const char *input = eg_scan_input(pump->scan);
     eg_strbuf_text(&extra, "{\"file\":");
     eg_encode_json_text(input ? input : "", input ? strlen(input) : 0, &extra);
@@ -316,6 +316,11 @@ static struct eg_scan_progress seen_new(const struct pump *pump) {
     return seen;
 }
 
+static void tally_settle(struct eg_pump_account *account) {
+    eg_tally_merge(&account->tally, &account->unflushed);
+    eg_tally_reset(&account->unflushed);
+}
+
 /* The first sink is the one whose positions are asked for at the next start, so it is the last to
  * flush: what it vouches for is then in all of them. */
 static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
@@ -342,6 +347,7 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
     }
     if (pump->first_us < account->first_us) account->first_us = pump->first_us;
     if (pump->last_us > account->last_us) account->last_us = pump->last_us;
+    tally_settle(account);
     if (pump->request->flushed) {
         account->seen = seen_new(pump);
         pump->request->flushed(pump->request->flushed_to, account);
@@ -473,7 +479,8 @@ static enum eg_status pump_close(struct pump *pump, enum eg_status status, struc
     for (uint32_t i = 0; i < pump->thread_count; i++) eg_scan_worker_free(pump->threads[i].worker);
     if (pump->scan) {
         pump->account->seen = seen_new(pump);
-        eg_scan_losses(pump->scan, &pump->account->tally);
+        eg_scan_losses(pump->scan, &pump->account->unflushed);
+        if (status >= 0) tally_settle(pump->account);
         enum eg_status copied = troubles_copy(pump->account, pump->scan, status < 0 ? NULL : err);
         if (status >= 0) status = copied;
     }

@@ -66,6 +66,9 @@ struct eg_pump_account {
     uint64_t
         inputs_failed;     /* could not be opened or read on; one that is merely cut is not among */
     struct eg_tally tally; /* free with eg_tally_reset */
+    struct eg_tally
+        unflushed; /* counted since the last flush by a run that failed; merged into the tally of
+                                  the account that it is added to */
     struct eg_trouble *troubles; /* free with eg_pump_account_reset */
     size_t trouble_count;
     int64_t first_us, last_us; /* range of start times kept; first > last: none */

@@ -11,6 +11,7 @@
 void eg_pump_account_reset(struct eg_pump_account *account) {
     egi_troubles_free(account->troubles, account->trouble_count);
     eg_tally_reset(&account->tally);
+    eg_tally_reset(&account->unflushed);
     *account = (struct eg_pump_account){.first_us = INT64_MAX, .last_us = INT64_MIN};
 }
 
@@ -66,6 +67,7 @@ enum eg_status eg_pump_account_merge(struct eg_pump_account *into,
     into->inputs_known += from->inputs_known;
     into->inputs_failed += from->inputs_failed;
     eg_tally_merge(&into->tally, &from->tally);
+    eg_tally_merge(&into->tally, &from->unflushed);
     if (from->first_us < into->first_us) into->first_us = from->first_us;
     if (from->last_us > into->last_us) into->last_us = from->last_us;
     return troubles_append(into, from, err);

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A collector whose disk is full: it says so once, loses nothing that memory can hold, counts what it
 cannot, and goes on within five seconds of space coming back. The dataset stays readable throughout."""
+import json
 import os
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
 
 import live
+from conftest import EARLGREY
+from lone_wire import wait_for, wire  # noqa: F401
 from test_kill_collector import datagram
 
 
@@ -51,6 +56,18 @@ def until_there(earlgrey, place, count, seconds):
     raise AssertionError(f"{rows_in(earlgrey, place)} of {count} flows after {seconds} s")
 
 
+def fill_up(disk):
+    """A file that takes all the space there is."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as out:
+        try:
+            while True:
+                out.write(bytes(65536))
+        except OSError:
+            pass
+    return filler
+
+
 def test_full_disk(earlgrey, small_disk):
     port, data = live.free_port(), small_disk / "data"
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -59,13 +76,7 @@ def test_full_disk(earlgrey, small_disk):
         number = send(sender, port, 0, 1000)
         until_there(earlgrey, data, number, 10)
         for fill in range(3):
-            filler = small_disk / "filler"
-            with open(filler, "wb", buffering=0) as out:
-                try:
-                    while True:
-                        out.write(bytes(65536))
-                except OSError:
-                    pass
+            filler = fill_up(small_disk)
             number = send(sender, port, number, 2000)
             time.sleep(2)
             assert rows_in(earlgrey, data)["m"] <= number  # still readable, nothing doubled
@@ -78,3 +89,38 @@ def test_full_disk(earlgrey, small_disk):
     assert rows_in(earlgrey, data) == {"n": number, "m": number}
     assert account["lost"] == {}
     assert not list(data.rglob("*.tmp"))
+
+
+def test_an_interface_is_opened_again(wire, earlgrey, small_disk, packets):  # noqa: F811
+    """An interface does not wait while the disk is full: what passed and is in no row is in `losses`."""
+    data, log = small_disk / "data", tempfile.TemporaryFile("w+")
+    before = wire.received()
+    run = wire.start(EARLGREY, "ingest", "iface:eg1", "-d", data, "--json", "--interval", "300ms", "--tables", "packets",
+                     "--keep", "none", stderr=log)
+
+    def said():
+        log.seek(0)
+        return log.read()
+
+    def seen():
+        return earlgrey.rows("sql", "select count(*) n from packets", "-d", data)[0]["n"]
+    wait_for(lambda: "capturing on" in said())
+    wire.replay(packets[0], "--pps=20000", "--limit=3000")
+    wait_for(lambda: data.exists() and seen() == 3000, 20)
+    filler = fill_up(small_disk)
+    wire.replay(packets[0], "--pps=5000", "--limit=10000")
+    wait_for(lambda: "trying again every second" in said())
+    wire.replay(packets[0], "--pps=5000", "--limit=5000")
+    filler.unlink()
+    wait_for(lambda: said().count("capturing on") > 1)
+    time.sleep(2)
+    wire.replay(packets[0], "--pps=20000", "--limit=2000")
+    time.sleep(1)
+    run.send_signal(signal.SIGTERM)
+    account = json.loads(run.communicate(timeout=60)[0])
+    assert run.returncode == 0, said()
+    lost = earlgrey.rows("sql", "select cause, sum(packets)::bigint p from losses group by all", "-d", data)
+    assert [row["cause"] for row in lost] == ["interface_reopened"]
+    assert lost[0]["p"] > 10000 and account["lost"]["interface_reopened"]["packets"] == lost[0]["p"]
+    # a packet that comes between the moment of opening and that of asking the counters may count twice
+    assert abs(seen() + lost[0]["p"] - (wire.received() - before)) <= 3
