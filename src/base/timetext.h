@@ -9,6 +9,14 @@
 #define EG_HOUR_US (3600 * EG_SECOND_US)
 #define EG_DAY_US (24 * EG_HOUR_US)
 
+/* A time before 1990-01-01, or from 2100-01-01 on, was no clock's: no row of it is in an answer of a
+ * dataset. */
+#define EG_TIME_FIRST_US (INT64_C(631152000) * EG_SECOND_US)
+#define EG_TIME_BEYOND_US (INT64_C(4102444800) * EG_SECOND_US)
+static inline bool eg_time_possible(int64_t time_us) {
+    return time_us >= EG_TIME_FIRST_US && time_us < EG_TIME_BEYOND_US;
+}
+
 struct eg_civil {
     int64_t year;
     int month, day, hour, minute, second, micros; /* month and day count from 1 */

@@ -37,6 +37,30 @@ static int64_t amount_of(const struct eg_tally_entry *sum, const char **unit) {
     return sum->records ? sum->records : sum->packets ? sum->packets : sum->bytes;
 }
 
+/* Rows that went into quarantine: flows, and packets. What an exported flow holds is no row. */
+struct quarantined {
+    uint64_t flows, packets;
+};
+
+static struct quarantined quarantined_of(const struct eg_tally *tally) {
+    struct quarantined rows = {0, 0};
+    for (uint32_t i = 0; tally && i < tally->count; i++) {
+        const struct eg_tally_entry *e = &tally->entries[i];
+        if (e->cause != EG_CAUSE_quarantined) continue;
+        rows.flows += (uint64_t)e->records;
+        if (strcmp(e->source, "packet") == 0) rows.packets += (uint64_t)e->packets;
+    }
+    return rows;
+}
+
+static void tell_quarantined(const struct eg_tally *tally, const char *title) {
+    struct quarantined rows = quarantined_of(tally);
+    char flows[40], packets[40];
+    fprintf(stderr, "  %-9s %12s flows, %s packets  quarantined\n", title,
+            grouped(rows.flows, flows, sizeof flows),
+            grouped(rows.packets, packets, sizeof packets));
+}
+
 static void tell_found(const struct eg_tally *tally) {
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
@@ -59,8 +83,11 @@ static void tell_causes(const struct eg_tally *tally, bool losses, const char *t
         const char *unit;
         int64_t count = amount_of(&sum, &unit);
         if (cause->is_loss != losses || count <= 0) continue;
-        fprintf(stderr, "  %-9s %12s %s  %s\n", first ? title : "",
-                grouped((uint64_t)count, amount, sizeof amount), unit, cause->name);
+        if (i == EG_CAUSE_quarantined)
+            tell_quarantined(tally, first ? title : "");
+        else
+            fprintf(stderr, "  %-9s %12s %s  %s\n", first ? title : "",
+                    grouped((uint64_t)count, amount, sizeof amount), unit, cause->name);
         first = false;
     }
     if (first && losses) fprintf(stderr, "  %-9s %12s\n", title, "nothing");
@@ -211,6 +238,9 @@ static void tell_json(const struct eg_pump_account *a, const struct eg_tally *al
                      (unsigned long long)a->kept[EG_TABLE_FLOWS],
                      (unsigned long long)a->kept[EG_TABLE_PACKETS],
                      (unsigned long long)a->kept[EG_TABLE_COUNTERS]);
+    struct quarantined aside = quarantined_of(all);
+    eg_strbuf_printf(&to, "\"quarantined\":{\"flows\":%llu,\"packets\":%llu},",
+                     (unsigned long long)aside.flows, (unsigned long long)aside.packets);
     eg_strbuf_printf(&to, "\"flows\":{\"exports\":%llu,\"packet\":%llu},",
                      (unsigned long long)(a->kept[EG_TABLE_FLOWS] - a->metered),
                      (unsigned long long)a->metered);

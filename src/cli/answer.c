@@ -272,6 +272,22 @@ static void tell_metered(struct eg_report *report, struct eg_engine *engine) {
     eg_strbuf_reset(&sql);
 }
 
+/* Of the rows in quarantine both kinds are told: flows and packets are left out alike. */
+static void tell_lost(struct eg_report *report, const struct eg_batch *batch, uint32_t row,
+                      struct eg_span cause) {
+    long long amounts[2] = {0, 0};
+    for (uint32_t i = 0; i < 2; i++)
+        if (eg_batch_valid(batch, i + 1, row)) amounts[i] = eg_col_int(&batch->columns[i + 1], row);
+    if (!amounts[0] && !amounts[1]) return;
+    if (amounts[0] && amounts[1] && cause.size == 11 && memcmp(cause.at, "quarantined", 11) == 0)
+        eg_note(report->call, "earlgrey: not in the answer: %lld flows, %lld packets (quarantined)",
+                amounts[0], amounts[1]);
+    else
+        eg_note(report->call, "earlgrey: not in the answer: %lld %s (%.*s)",
+                amounts[0] ? amounts[0] : amounts[1], amounts[0] ? "records" : "packets",
+                (int)cause.size, (const char *)cause.at);
+}
+
 /* What a dataset lost in the time asked about, and what it keeps beside the flows. */
 static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
     struct eg_origin origin = report->origin;
@@ -289,12 +305,7 @@ static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
             for (uint32_t row = 0; row < batch->rows; row++) {
                 struct eg_span cause = eg_col_text(&batch->columns[0], row);
                 if (!is_loss(cause)) continue;
-                bool records = eg_batch_valid(batch, 1, row) && eg_col_int(&batch->columns[1], row);
-                uint32_t col = records ? 1 : 2;
-                if (!eg_batch_valid(batch, col, row)) continue;
-                eg_note(report->call, "earlgrey: not in the answer: %lld %s (%.*s)",
-                        (long long)eg_col_int(&batch->columns[col], row),
-                        records ? "records" : "packets", (int)cause.size, (const char *)cause.at);
+                tell_lost(report, batch, row, cause);
             }
             eg_batch_unref(batch);
         }

@@ -33,6 +33,7 @@ struct waiting {
 struct eg_flow_fragments {
     eg_flow_piece_fn settled;
     void *to;
+    struct eg_flow_secret secret;
     uint64_t seed;
     int64_t clock_us;        /* latest time of a fragment */
     uint32_t chains[CHAINS]; /* number of the newest datagram of each, NONE */
@@ -47,6 +48,7 @@ struct eg_flow_fragments *eg_flow_fragments_new(const struct eg_flow_secret *sec
                                                 eg_flow_piece_fn settled, void *to) {
     struct eg_flow_fragments *f = eg_calloc(1, sizeof *f);
     if (!f) return NULL;
+    f->secret = *secret;
     f->seed = secret->key[0];
     f->settled = settled;
     f->to = to;
@@ -106,9 +108,12 @@ static void learn(struct eg_flow_fragments *f, const struct name *name,
 
 static void settle(struct eg_flow_fragments *f, struct eg_flow_piece *piece,
                    const struct datagram *d) {
+    uint8_t own = piece->sighting.key.kind & EG_KEY_UNDATED;
+    bool alike = (d->key.kind & EG_KEY_UNDATED) == own;
     piece->sighting.key = d->key;
     piece->sighting.way = d->way;
-    piece->sighting.hash = d->hash;
+    piece->sighting.key.kind = (uint8_t)((d->key.kind & ~EG_KEY_UNDATED) | own);
+    piece->sighting.hash = alike ? d->hash : eg_flow_hash(&f->secret, &piece->sighting.key);
     f->settled(f->to, piece);
 }
 

@@ -18,6 +18,9 @@ enum {
     EG_KEY_ICMP = 1 << 4, /* both ports are type * 256 + code of the request */
     EG_KEY_VLAN = 1 << 5, /* tagged, and that counts */
     EG_KEY_TUNNEL = 1 << 6,
+    EG_KEY_UNDATED =
+        1 << 7, /* its packets have no possible time: they are flows of their own, so that
+                                what a dataset leaves out of its packets it leaves out of its flows */
 };
 
 /* No padding: compared as bytes. `low` and its port come first in the order of bytes; where each

@@ -3,6 +3,7 @@
 #include "meter/sighting.h"
 
 #include "base/alloc.h"
+#include "base/timetext.h"
 
 /* ---- from layers ---- */
 
@@ -15,6 +16,7 @@ void eg_sighting_of(const struct eg_metering *how, const struct eg_flow_secret *
                     struct eg_sighting *out) {
     uint32_t has = layers->has, seen = 0;
     out->way = (uint8_t)eg_flow_key_of(how, layers, frame->link_type, &out->key);
+    if (!eg_time_possible(frame->time_us)) out->key.kind |= EG_KEY_UNDATED;
     out->hash = eg_flow_hash(secret, &out->key);
     out->time_us = frame->time_us;
     out->length = frame->length;

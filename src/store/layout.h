@@ -5,6 +5,7 @@
 #define EG_STORE_LAYOUT_H
 
 #include "base/strbuf.h"
+#include "base/timetext.h"
 
 #define EG_SESSION_TEXT 17 /* 16 hex digits and a NUL: one writer, from its open to its close */
 #define EG_COMMIT_TEXT 32  /* SESSION-000001 */
@@ -20,12 +21,10 @@
 #define EG_LAYOUT_ASIDE EG_LAYOUT_OWN "/aside"         /* hours being made, and those replaced */
 #define EG_LAYOUT_POSITIONS EG_LAYOUT_OWN "/positions" /* of all that expired, once more */
 
-/* Times that get a partition: 1990-01-01 up to, not including, 2100-01-01. */
-#define EG_LAYOUT_FIRST_US (INT64_C(631152000) * 1000000)
-#define EG_LAYOUT_BEYOND_US (INT64_C(4102444800) * 1000000)
-static inline bool eg_layout_has_hour(int64_t time_us) {
-    return time_us >= EG_LAYOUT_FIRST_US && time_us < EG_LAYOUT_BEYOND_US;
-}
+/* Times that get a partition. */
+#define EG_LAYOUT_FIRST_US EG_TIME_FIRST_US
+#define EG_LAYOUT_BEYOND_US EG_TIME_BEYOND_US
+static inline bool eg_layout_has_hour(int64_t time_us) { return eg_time_possible(time_us); }
 
 /* "flows/date=2026-01-02/hour=13"; "quarantine/flows" for INT64_MIN. */
 void eg_layout_partition(enum eg_table_id, int64_t hour_us, struct eg_strbuf *to);

@@ -206,6 +206,36 @@ def test_a_stream_that_becomes_shorter(earlgrey, tmp_path, changing, form):
     assert 40000 < kept < 120000
 
 
+def test_packets_with_impossible_times(earlgrey, tmp_path):
+    """Their rows and their flows are left out alike: sums over flows are sums over packets, in the answers as in
+    quarantine, and both are told, per table."""
+    start = 1767355200
+    times = [(start, 0), (start, 2_000_000), (start, 1), (0, 0), (start, 2_000_001), (start + 1, 0), (start + 2, 5), (4_200_000_000, 0)]
+    data = bytearray(capture_of(0))
+    for i, (seconds, micros) in enumerate(times * 40):
+        frame = b"\x02" * 12 + b"\x88\xb5" + struct.pack(">I", i)
+        length = 60 + i % 100
+        data += struct.pack("<IIII", seconds, micros, len(frame), length) + frame
+    (tmp_path / "a.pcap").write_bytes(data)
+    account = json.loads(earlgrey.ok("ingest", "a.pcap", "-d", "data", "--json"))
+    assert account["kept"]["packets"] == 160 and account["quarantined"]["packets"] == 160
+    assert account["quarantined"]["flows"] > 0
+    def sums(place, what):
+        return duckdb.sql(f"select sum({what})::bigint, sum({'bytes' if what == 'packets' else 'length'})::bigint from "
+                          f"read_parquet('{tmp_path}/data/{place}')").fetchone()
+
+    flows, packets = sums("flows/*/*/*.parquet", "packets"), sums("packets/*/*/*.parquet", "1")
+    flows_aside, packets_aside = sums("quarantine/flows/*.parquet", "packets"), sums("quarantine/packets/*.parquet", "1")
+    assert flows == packets and packets[0] == 160
+    assert flows_aside == packets_aside and packets_aside[0] == 160
+    told = earlgrey.run("ingest", "a.pcap", "-d", "again").stderr
+    aside = account["quarantined"]["flows"]
+    assert f"{aside} flows, 160 packets  quarantined" in told
+    assert f"not in the answer: {aside} flows, 160 packets (quarantined)" in earlgrey.run("flows", "-d", "data").stderr
+    read = earlgrey.rows("flows", "-r", "a.pcap", "--fields", "packets,bytes,start_time", "-n", "0")
+    assert sum(row["packets"] for row in read) == 320
+
+
 def test_what_does_not_stay_is_copied(earlgrey, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -11,7 +11,7 @@
 #include "sightings.h"
 
 struct taken {
-    uint32_t count, with_ports;
+    uint32_t count, with_ports, undated;
     uint32_t numbers[8]; /* of the first eight */
     uint16_t ports[8];
 };
@@ -24,6 +24,7 @@ static void take(void *to, const struct eg_flow_piece *piece) {
         taken->ports[taken->count] = piece->sighting.key.low_port;
     }
     taken->with_ports += ports;
+    taken->undated += !!(piece->sighting.key.kind & EG_KEY_UNDATED);
     taken->count++;
     assert_int_equal(piece->sighting.hash, eg_flow_hash(&secret, &piece->sighting.key));
 }
@@ -66,6 +67,22 @@ static void test_in_order_and_reversed(void **state) {
     eg_flow_fragments_free(f);
 }
 
+/* One without a possible time goes to such a flow, though its datagram's first one has a time. */
+static void test_undated(void **state) {
+    (void)state;
+    struct taken taken = {0};
+    struct eg_flow_fragments *f = eg_flow_fragments_new(&secret, take, &taken);
+    struct eg_flow_piece late = piece(false, 7, 1, -T0);
+    assert_true(late.sighting.key.kind & EG_KEY_UNDATED);
+    add(f, piece(true, 7, 0, 0));
+    add(f, late);
+    add(f, piece(false, 7, 2, 1));
+    assert_int_equal(taken.count, 2);
+    assert_int_equal(taken.with_ports, 2);
+    assert_int_equal(taken.undated, 1);
+    eg_flow_fragments_free(f);
+}
+
 static void test_in_vain(void **state) {
     (void)state;
     struct taken taken = {0};
@@ -103,6 +120,7 @@ static void test_bounds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_order_and_reversed),
+        cmocka_unit_test(test_undated),
         cmocka_unit_test(test_in_vain),
         cmocka_unit_test(test_bounds),
     };
