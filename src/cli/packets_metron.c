@@ -18,7 +18,7 @@ struct metron_options {
     const char *source, *destination, *source_port, *destination_port, *protocol, *pattern,
         *pattern_on;
     const char *query;
-    bool reverse;
+    bool reverse, force;
     const char *start, *end, *date_format, *base, *output_base, *prefix, *threads, *queue;
     const char *dataset, *receipt;
     int64_t reducers, records;
@@ -62,6 +62,11 @@ struct metron_options {
          .help = "The dataset that is asked without -bp."},                                        \
         TEXT("receipt", "rec", receipt, "FILE",                                                    \
              "Says in this file, as JSON, what was asked, read and written."),                     \
+        {.name = "force",                                                                          \
+         .brief = "f",                                                                             \
+         .type = EG_OPT_FLAG,                                                                      \
+         .offset = AT(force),                                                                      \
+         .help = "Writes over captures, and a receipt, that exist."},                              \
         TEXT("base_output_path", "bop", output_base, "PATH",                                       \
              "Taken and not needed: nothing is kept between."),                                    \
         {.name = "num_reducers",                                                                   \
@@ -225,6 +230,7 @@ static enum eg_exit ask(struct eg_call *call, const struct metron_options *o,
         .path = path,
         .format = "pcap",
         .records = o->records,
+        .replace = o->force,
         .receipt = given(o->receipt) ? o->receipt : NULL,
     };
     call->words[0] = filter->text;
@@ -246,6 +252,11 @@ static enum eg_exit run(struct eg_call *call) {
     if (call->word_count)
         return eg_complain_usage(call, "'%s' belongs to no option", call->words[0]);
     if (!given(o->start)) return eg_complain_usage(call, "-st (--start_time) is required");
+    if (given(o->prefix) && strchr(o->prefix, '/'))
+        return eg_complain_usage(call,
+                                 "-pre is a part of the results' names, which stand in the current "
+                                 "directory: '%s' must hold no slash",
+                                 o->prefix);
     enum eg_exit code = place_set(call, o, &place);
     filter_make(o, &filter);
     path_make(call, o->prefix, &path);

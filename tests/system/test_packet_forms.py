@@ -105,6 +105,21 @@ def test_times(asked):
     assert sum(map(len, results(earlgrey, "t"))) == sum(p.time_ns >= low * 10**6 for p in everything)
 
 
+def test_results_that_exist(asked):
+    """They are written over by --force alone; a prefix leads nowhere else."""
+    earlgrey, _ = asked
+    earlgrey.ok("packets", "fixed", "-st", "0", "-p", "udp", "-bp", "data", "-pre", "again")
+    done = earlgrey.run("packets", "fixed", "-st", "0", "-p", "tcp", "-bp", "data", "-pre", "again")
+    assert done.returncode in (1, 2) and "exists" in done.stderr
+    earlgrey.ok("packets", "fixed", "-st", "0", "-p", "tcp", "-bp", "data", "-pre", "again", "-force")
+    assert sum(map(len, results(earlgrey, "again"))) > 0
+    (earlgrey.home / "pcap-data-x").mkdir(exist_ok=True)
+    for prefix in ("x/y", "/tmp/y", "../y"):
+        done = earlgrey.run("packets", "query", "-st", "0", "-q", "", "-bp", "data", "-pre", prefix)
+        assert done.returncode == 2 and "must hold no slash" in done.stderr
+    assert not list((earlgrey.home / "pcap-data-x").iterdir())
+
+
 def test_local_times(asked):
     earlgrey, path = asked
     first = read(path)[0].time_ns // 10**9
