@@ -8,6 +8,7 @@
 #include "store/layout.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define HOUR_US INT64_C(3600000000)
 
@@ -132,6 +133,29 @@ static enum eg_status copy(struct copying *c, struct eg_error *err) {
     return status < 0 ? status : eg_commit_finish(c->commit, NULL, 0, err);
 }
 
+/* Whether `path`, of which only a part may be there yet, is the directory `of` or lies inside it. */
+static bool lies_in(const char *path, const char *of) {
+    struct stat outer, at;
+    char *above = stat(of, &outer) == 0 ? eg_strdup(path) : NULL, *slash = above;
+    bool found = false;
+    while (slash && *above && !found) {
+        found = stat(above, &at) == 0 && at.st_dev == outer.st_dev && at.st_ino == outer.st_ino;
+        slash = strrchr(above, '/');
+        if (slash) *slash = 0;
+    }
+    eg_free(above);
+    return found;
+}
+
+/* A copy inside the dataset would be read as a part of it. */
+static enum eg_status apart_check(const struct eg_dataset *from, const struct eg_dataset *to,
+                                  struct eg_error *err) {
+    const char *in = eg_dataset_path(from), *out = eg_dataset_path(to);
+    if (!lies_in(out, in)) return EG_OK;
+    return eg_fail(err, EG_E_USAGE, "%s is inside what is read, %s: name a place beside it", out,
+                   in);
+}
+
 enum eg_status eg_dataset_mapped_copy(struct eg_mapped_copy *what, const char *from, const char *to,
                                       const struct eg_env *env, struct eg_error *err) {
     struct copying c = {.what = what, .env = env};
@@ -139,6 +163,7 @@ enum eg_status eg_dataset_mapped_copy(struct eg_mapped_copy *what, const char *f
     memset(what->rows, 0, sizeof what->rows);
     EG_TRY(eg_dataset_open(&c.from, from, EG_DATASET_READ, env, err));
     enum eg_status status = eg_dataset_open(&c.to, to, EG_DATASET_WRITE, env, err);
+    if (status >= 0) status = apart_check(c.from, c.to, err);
     if (status >= 0) status = copy(&c, err);
     eg_commit_free(c.commit);
     eg_engine_close(c.engine);

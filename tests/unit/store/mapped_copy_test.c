@@ -58,6 +58,27 @@ static void never_into_rows_of_others(void **state) {
     eg_address_map_free(c.map);
 }
 
+/* A copy inside of what is copied, also by another name of it, is refused before anything is written. */
+static void never_inside_itself(void **state) {
+    struct copying c;
+    char within[300], link[300], by_link[320];
+    setup(&c, *state);
+    struct eg_mapped_copy copy = {.map = c.map};
+    snprintf(within, sizeof within, "%s/sub/deeper", c.from);
+    snprintf(link, sizeof link, "%s/link", (const char *)*state);
+    snprintf(by_link, sizeof by_link, "%s/sub", link);
+    assert_int_equal(symlink(c.from, link), 0);
+    const char *const places[] = {within, by_link, c.from, link};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        assert_int_equal(eg_dataset_mapped_copy(&copy, c.from, places[i], &test_env, ERR),
+                         EG_E_USAGE);
+        assert_non_null(strstr(ERR->message, "is inside what is read"));
+    }
+    snprintf(within, sizeof within, "%s/sub", c.from);
+    assert_int_not_equal(access(within, F_OK), 0);
+    eg_address_map_free(c.map);
+}
+
 static void interrupted(void **state) {
     struct copying c;
     atomic_bool cancel = true;
@@ -74,6 +95,6 @@ static void interrupted(void **state) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {IN_SCRATCH(copies), IN_SCRATCH(never_into_rows_of_others),
-                                       IN_SCRATCH(interrupted)};
+                                       IN_SCRATCH(never_inside_itself), IN_SCRATCH(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
