@@ -358,6 +358,14 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
             eg_note(report->call, "earlgrey: not in the answer: %lld %s (%s)", (long long)amount,
                     sum.records ? "records" : "packets", eg_cause_info((enum eg_cause)cause)->name);
     }
+    struct eg_tally_entry early = {0};
+    if (tally && report->about_flows) early = eg_tally_sum(tally, EG_CAUSE_flow_emergency);
+    if (early.records)
+        eg_note(report->call,
+                "earlgrey: %lld flows were given out early, since the flow cache was full: their "
+                "packets are all counted, in more flows than there were (flow_emergency; "
+                "--flow-memory gives more)",
+                (long long)early.records);
     if (report->origin.dataset && report->about_flows && !report->call->common->quiet)
         tell_dataset(report, engine);
     struct eg_scan_progress seen = eg_engine_progress(engine);

@@ -2,6 +2,7 @@
 """Questions about packets as SQL and as reports, held against tshark and capinfos."""
 import collections
 import json
+import struct
 import shutil
 import statistics
 import subprocess
@@ -255,3 +256,18 @@ def test_top_meters_where_it_is_asked_to(earlgrey, packets):
     assert "options of metering are of captures" in earlgrey.run("top", "-d", "data", "--idle", "1s").stderr
     assert "options of metering are of captures" in earlgrey.run("flows", "-d", "data", "--one-way").stderr
     assert "options of metering" not in earlgrey.run("flows", "-d", "data").stderr
+
+
+def test_flows_that_end_early_are_told(earlgrey):
+    """Also where there is no dataset to count them in; their packets are all there."""
+    count = 30000
+    data = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    data += b"".join(struct.pack("<IIII", 1767355200, i, 60, 60) + struct.pack(">6xHI", 0x0200, i).ljust(12, b"\0") +
+                     b"\x88\xb5" + bytes(46) for i in range(count))
+    (earlgrey.home / "many.pcap").write_bytes(data)
+    account = json.loads(earlgrey.ok("ingest", "many.pcap", "-d", "data", "--tables", "flows", "--flow-memory", "1Mi", "--json"))
+    early = account["noted"]["flow_emergency"]["records"]
+    done = earlgrey.run("flows", "-r", "many.pcap", "--flow-memory", "1Mi", "--fields", "packets", "-n", "0", "--json")
+    assert done.returncode == 0 and sum(row["packets"] for row in json.loads(done.stdout)) == count
+    assert early > 0 and f"{early} flows were given out early, since the flow cache was full" in done.stderr
+    assert "given out early" not in earlgrey.run("flows", "-r", "many.pcap", "-n", "0").stderr
