@@ -54,3 +54,35 @@ void eg_utf8_repair(struct eg_span s, struct eg_strbuf *to) {
         s = eg_span_from(s, good + 1);
     }
 }
+
+void eg_utf8_escape(struct eg_span s, struct eg_strbuf *to) {
+    size_t size;
+    if (eg_utf8_good(s) == s.size) {
+        eg_strbuf_add(to, s.at, s.size);
+        return;
+    }
+    for (; s.size; s = eg_span_from(s, size)) {
+        int32_t point = eg_utf8_next(s, &size);
+        if (point < 0 || point == '%')
+            eg_strbuf_printf(to, "%%%02X", eg_u8(s, 0));
+        else
+            eg_strbuf_add(to, s.at, size);
+    }
+}
+
+static int hex_value(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool eg_utf8_unescape(struct eg_span s, struct eg_strbuf *to) {
+    for (size_t size = 1; s.size; s = eg_span_from(s, size)) {
+        bool escaped = eg_u8(s, 0) == '%';
+        int high = hex_value(eg_u8(s, 1)), low = hex_value(eg_u8(s, 2));
+        if (escaped && (high < 0 || low < 0)) return false;
+        size = escaped ? 3 : 1;
+        eg_strbuf_char(to, (char)(escaped ? high << 4 | low : eg_u8(s, 0)));
+    }
+    return true;
+}

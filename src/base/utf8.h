@@ -14,5 +14,10 @@ int32_t eg_utf8_next(struct eg_span s, size_t *size);
 size_t eg_utf8_good(struct eg_span s);
 /* Adds `s` with U+FFFD for every byte that is no part of a character. */
 void eg_utf8_repair(struct eg_span s, struct eg_strbuf *to);
+/* Adds `s` as it is, if it is UTF-8; else with %XX for every byte that is no part of a character, and for
+ * every percent sign, so that eg_utf8_unescape (of that alone) gives the bytes back. */
+void eg_utf8_escape(struct eg_span s, struct eg_strbuf *to);
+/* False: a percent sign that two hex digits do not follow. */
+bool eg_utf8_unescape(struct eg_span s, struct eg_strbuf *to);
 
 #endif

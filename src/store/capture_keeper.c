@@ -7,9 +7,10 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "base/hash.h"
-#include "base/timetext.h"
+#include "base/utf8.h"
 #include "source/file.h"
 #include "source/seekable.h"
+#include "store/copy_place.h"
 #include "store/dataset_own.h"
 
 #include <errno.h>
@@ -21,8 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STEM_MAX 120 /* bytes of a copy's name that are the original's */
-#define TRIES 1000   /* for a name that is free */
+#define TRIES 1000 /* for a name that is free */
 
 /* One capture that is being read, or was since the last commit. */
 struct eg_kept {
@@ -175,44 +175,6 @@ static void on_closed(void *to) {
 
 /* ---- names ---- */
 
-/* What stands behind the last slash, without the ending of a packed file, in characters that need no
- * quoting. */
-static void stem_make(char stem[STEM_MAX], const char *name) {
-    static const char *const packed[] = {".gz", ".zst", ".lz4", ".xz"};
-    const char *slash = strrchr(name, '/');
-    snprintf(stem, STEM_MAX, "%s", slash ? slash + 1 : name);
-    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++)
-        if (eg_layout_ends(stem, packed[i]) && strlen(stem) > strlen(packed[i])) {
-            stem[strlen(stem) - strlen(packed[i])] = 0;
-            break;
-        }
-    for (char *c = stem; *c; c++) {
-        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-                     (*c >= '0' && *c <= '9') || strchr("-+=@", *c) ||
-                     (c != stem && strchr("._", *c));
-        if (!plain) *c = '-';
-    }
-    if (!stem[0]) snprintf(stem, STEM_MAX, "capture");
-}
-
-/* "captures/2026-01-02/STEM-1a2b3c4d.pcap[.zst]" */
-static void place_make(struct eg_strbuf *to, const struct eg_file_facts *facts, const char *stem,
-                       uint64_t mark, bool packed) {
-    const char *dot = strrchr(stem, '.');
-    bool ending = dot && dot != stem && strlen(dot) <= 9;
-    eg_strbuf_text(to, EG_LAYOUT_CAPTURES "/");
-    if (eg_layout_has_hour(facts->first_us)) {
-        struct eg_civil day = eg_time_civil(facts->first_us);
-        eg_strbuf_printf(to, "%04d-%02d-%02d/", (int)day.year, day.month, day.day);
-    } else {
-        eg_strbuf_text(to, "undated/");
-    }
-    eg_strbuf_printf(to, "%.*s-%08x", ending ? (int)(dot - stem) : STEM_MAX, stem,
-                     (unsigned)(mark & UINT32_MAX));
-    eg_strbuf_text(to, ending ? dot : facts->ending);
-    if (packed) eg_strbuf_text(to, ".zst");
-}
-
 /* Whether this run has a line for it. */
 static bool is_taken(const struct eg_keeper *keeper, const char *name) {
     for (const struct eg_kept *kept = keeper->list; kept; kept = kept->next)
@@ -227,15 +189,13 @@ static bool name_taken(const struct eg_keeper *keeper, const char *name) {
 static enum eg_status copy_name(struct eg_keeper *keeper, struct eg_kept *kept,
                                 const struct eg_file_facts *facts, bool packed,
                                 struct eg_error *err) {
-    char stem[STEM_MAX];
-    stem_make(stem, facts->name);
     /* what has no identity gets a name that nobody else can have */
     uint64_t seed = eg_hash64(facts->head, strlen(facts->head), 0);
     if (!facts->head[0])
         seed = eg_hash64(keeper->ds->session, strlen(keeper->ds->session), ++keeper->names);
     for (uint64_t i = 0; i < TRIES; i++) {
         struct eg_strbuf place = {0};
-        place_make(&place, facts, stem, i ? eg_hash64(&i, sizeof i, seed) : seed, packed);
+        eg_copy_place(&place, facts, i ? eg_hash64(&i, sizeof i, seed) : seed, packed);
         char *path = place.failed ? NULL : eg_path_join(keeper->ds->path, place.text);
         bool free = path && !name_taken(keeper, place.text) &&
                     faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
@@ -297,13 +257,17 @@ static enum eg_status link_take(struct eg_keeper *keeper, struct eg_kept *kept,
     size_t from = 0;
     if (!known) known = lost_find(keeper, facts, &from); /* it was moved, and has grown */
     struct eg_strbuf name = {0};
-    eg_strbuf_text(&name, known ? known->name : place);
+    struct eg_span as_text = eg_span(place, strlen(place));
+    if (known)
+        eg_strbuf_text(&name, known->name);
+    else
+        eg_utf8_escape(as_text, &name); /* rows hold text */
     /* what stood there before may have been another capture: its rows must not find this one */
     for (int64_t mark = facts->changed_ns; !known && !name.failed && name_taken(keeper, name.text);
          mark++) {
         eg_strbuf_clear(&name);
-        eg_strbuf_printf(&name, "%s#%08x", place,
-                         (unsigned)eg_hash64(&mark, sizeof mark, facts->size));
+        eg_utf8_escape(as_text, &name);
+        eg_strbuf_printf(&name, "#%08x", (unsigned)eg_hash64(&mark, sizeof mark, facts->size));
     }
     kept->line.place = eg_strdup(place);
     kept->line.name = eg_strbuf_take(&name);

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "table/encode.h"
 
 #include <inttypes.h>
@@ -47,6 +48,22 @@ static void add_position(struct eg_strbuf *to, const struct eg_position *p) {
     add_text(to, "name", p->name);
 }
 
+/* A path may be bytes that are no text. */
+static void add_place(struct eg_strbuf *to, const char *place) {
+    struct eg_span bytes = eg_span(place, strlen(place));
+    struct eg_strbuf escaped = {0};
+    bool text = eg_utf8_good(bytes) == bytes.size;
+    if (!text) eg_utf8_escape(bytes, &escaped);
+    eg_strbuf_char(to, ',');
+    if (text)
+        add_text(to, "place", place);
+    else if (escaped.failed)
+        to->failed = true;
+    else
+        add_text(to, "place_escaped", escaped.text);
+    eg_strbuf_reset(&escaped);
+}
+
 /* Without its end: whoever writes it may have more to say. */
 static void add_capture(struct eg_strbuf *to, const struct eg_journal_capture *c) {
     eg_strbuf_char(to, '{');
@@ -57,10 +74,7 @@ static void add_capture(struct eg_strbuf *to, const struct eg_journal_capture *c
         eg_strbuf_text(to, ",\"gone\":true");
         return;
     }
-    if (strcmp(c->name, c->place) != 0) {
-        eg_strbuf_char(to, ',');
-        add_text(to, "place", c->place);
-    }
+    if (strcmp(c->name, c->place) != 0) add_place(to, c->place);
     if (c->seekable) eg_strbuf_text(to, ",\"seekable\":true");
     eg_strbuf_printf(to,
                      ",\"bytes\":%" PRIu64 ",\"stored\":%" PRIu64 ",\"changed_ns\":%" PRId64
@@ -270,12 +284,11 @@ static bool capture_place_fits(const struct eg_journal_capture *c) {
            !strstr(c->place, "..");
 }
 
-static enum eg_status parse_capture(struct eg_journal *journal, json_t *line,
-                                    struct eg_error *err) {
+static enum eg_status capture_add(struct eg_journal *journal, json_t *line, const char *place,
+                                  struct eg_error *err) {
     struct eg_journal_capture c = {0};
     int64_t folds;
     const char *keep = json_string_value(json_object_get(line, "keep"));
-    const char *place = json_string_value(json_object_get(line, "place"));
     c.name = (char *)(uintptr_t)json_string_value(json_object_get(line, "capture"));
     c.place = place ? (char *)(uintptr_t)place : c.name;
     c.gone = json_is_true(json_object_get(line, "gone"));
@@ -285,6 +298,23 @@ static enum eg_status parse_capture(struct eg_journal *journal, json_t *line,
     if (!capture_place_fits(&c) || (!c.gone && !capture_facts(line, &c)))
         return bad(err, "a capture's line");
     return eg_journal_add_capture(journal, &c, err);
+}
+
+static enum eg_status parse_capture(struct eg_journal *journal, json_t *line,
+                                    struct eg_error *err) {
+    const char *place = json_string_value(json_object_get(line, "place"));
+    const char *escaped = json_string_value(json_object_get(line, "place_escaped"));
+    struct eg_strbuf bytes = {0};
+    if (!escaped) return capture_add(journal, line, place, err);
+    enum eg_status status = EG_OK;
+    if (!eg_utf8_unescape(eg_span(escaped, strlen(escaped)), &bytes))
+        status = bad(err, "a capture's line");
+    else if (bytes.failed)
+        status = eg_fail(err, EG_E_NOMEM, "no memory for the journal of the dataset");
+    else
+        status = capture_add(journal, line, bytes.text, err);
+    eg_strbuf_reset(&bytes);
+    return status;
 }
 
 /* As with a file, the path must not lead out of the dataset. */

@@ -236,6 +236,29 @@ def test_packets_with_impossible_times(earlgrey, tmp_path):
     assert sum(row["packets"] for row in read) == 320
 
 
+def test_a_name_that_is_no_text(earlgrey, tmp_path):
+    """A path is bytes: what is not UTF-8 of it is escaped where text is needed, and found again."""
+    data, folder = capture_of(30), os.fsencode(tmp_path) + b"/f\xff"
+    os.mkdir(folder)
+    path = folder + b"/caf\xe9 100%.pcap"
+    pathlib.Path(os.fsdecode(path)).write_bytes(data)
+    earlgrey.ok("ingest", os.fsdecode(folder), "-d", "data")
+    name = f"{tmp_path}/f%FF/caf%E9 100%25.pcap"
+    assert {row[0] for row in rows(tmp_path / "data")} == {name}
+    for rebuild in (False, True):
+        if rebuild:
+            shutil.rmtree(tmp_path / "data" / "_earlgrey" / "commits")
+            earlgrey.ok("doctor", "--rebuild", "-d", "data")
+        earlgrey.ok("packets", "-d", "data", "-w", "out.pcap", "--force")
+        assert (tmp_path / "out.pcap").read_bytes()[24:] == data[24:]
+    os.rename(path, folder + b"/\xfe")
+    done = earlgrey.run("packets", "-d", "data", "-w", "lost.pcap", text=False)
+    assert done.returncode == 1 and path + b" is gone" in done.stderr
+    earlgrey.ok("ingest", os.fsdecode(folder), "-d", "data")
+    earlgrey.ok("packets", "-d", "data", "-w", "out.pcap", "--force")
+    assert earlgrey.run("doctor", "-d", "data").returncode == 0
+
+
 def test_what_does_not_stay_is_copied(earlgrey, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -93,11 +93,44 @@ static void mended(void **state) {
     eg_strbuf_reset(&to);
 }
 
+/* Text stays; what is none comes back from its escapes. */
+static void escaped(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes, *text;
+    } cases[] = {
+        {"", ""},
+        {"100%", "100%"},
+        {"caf\xc3\xa9 %41", "caf\xc3\xa9 %41"},
+        {"caf\xe9", "caf%E9"},
+        {"%41\xff\xc3\xa9%", "%2541%FF\xc3\xa9%25"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eg_strbuf to = {0}, back = {0};
+        eg_strbuf_text(&to, "");
+        eg_utf8_escape(eg_span(cases[i].bytes, strlen(cases[i].bytes)), &to);
+        assert_string_equal(to.text ? to.text : "", cases[i].text);
+        if (strcmp(cases[i].bytes, cases[i].text) != 0) {
+            assert_true(eg_utf8_unescape(eg_span(to.text, to.size), &back));
+            assert_string_equal(back.text, cases[i].bytes);
+        }
+        eg_strbuf_reset(&to);
+        eg_strbuf_reset(&back);
+    }
+    static const char *const bad[] = {"%", "a%4", "%zz", "%4g"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct eg_strbuf to = {0};
+        assert_false(eg_utf8_unescape(eg_span(bad[i], strlen(bad[i])), &to));
+        eg_strbuf_reset(&to);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point),
         cmocka_unit_test(overlong),
         cmocka_unit_test(mended),
+        cmocka_unit_test(escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
