@@ -90,6 +90,9 @@ static inline uint16_t eg_le16(struct eg_span s, size_t offset) {
 static inline uint32_t eg_le32(struct eg_span s, size_t offset) {
     return eg_span_has(s, offset, 4) ? eg_load_le32(s.at + offset) : 0;
 }
+static inline uint64_t eg_le64(struct eg_span s, size_t offset) {
+    return (uint64_t)eg_le32(s, offset + 4) << 32 | eg_le32(s, offset);
+}
 /* Either byte order, as files with a magic number need. */
 static inline uint16_t eg_u16(struct eg_span s, size_t offset, bool big) {
     return big ? eg_be16(s, offset) : eg_le16(s, offset);

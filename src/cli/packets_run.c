@@ -147,12 +147,13 @@ enum eg_status eg_packets_retrieve(struct eg_packets_job *job,
     job->late = 0;
     job->last_ns = INT64_MIN;
     struct eg_engine *engine = NULL;
-    enum eg_status status = EG_OK;
-    if (indexed) status = eg_report_engine(job->report, EG_SQL_MACROS, false, &engine, err);
-    if (status >= 0)
-        status = indexed ? eg_retrieve(engine, env, &how, &job->account, err)
-                         : eg_retrieve_scan(env, &how, &job->account, err);
-    eg_engine_close(engine);
+    enum eg_status status = indexed ? eg_retrieve_few(env, &how, &job->account, err)
+                                    : eg_retrieve_scan(env, &how, &job->account, err);
+    if (indexed && status == EG_END) { /* not that few */
+        status = eg_report_engine(job->report, EG_SQL_MACROS, false, &engine, err);
+        if (status >= 0) status = eg_retrieve(engine, env, &how, &job->account, err);
+        eg_engine_close(engine);
+    }
     eg_progress_stop(job->progress);
     job->progress = NULL;
     return status < 0 ? status : nothing_kept(job, err);

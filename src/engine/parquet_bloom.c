@@ -3,23 +3,31 @@
 #include "engine/parquet_bloom.h"
 
 #include "engine/parquet_thrift.h"
+#include "engine/parquet_thrift_read.h"
 
 #include <string.h>
 #include <xxhash.h>
 
-#define BLOCK_BYTES 32u
+#define BLOCK_BYTES ((uint32_t)EG_BLOOM_BLOCK)
 #define BITS_EACH 8u /* per value: about one in forty of the others is found by mistake */
 
 static const uint32_t salts[8] = {0x47b6137bu, 0x44974d91u, 0x8824ad5bu, 0xa2b7289du,
                                   0x705495c7u, 0x2df1424bu, 0x9efc4947u, 0x5c6bfb31u};
 
-static void insert(uint8_t *filter, uint32_t blocks, uint64_t hash) {
-    uint32_t block = (uint32_t)(((hash >> 32) * blocks) >> 32);
-    uint8_t *at = filter + (size_t)block * BLOCK_BYTES;
+static uint32_t block_of(uint64_t hash, uint32_t bytes) {
+    return (uint32_t)(((hash >> 32) * (bytes / BLOCK_BYTES)) >> 32) * BLOCK_BYTES;
+}
+
+static uint32_t bit_of(uint64_t hash, int word) {
+    return UINT32_C(1) << (((uint32_t)hash * salts[word]) >> 27);
+}
+
+static void insert(uint8_t *filter, uint32_t bytes, uint64_t hash) {
+    uint8_t *at = filter + block_of(hash, bytes);
     for (int i = 0; i < 8; i++) {
         uint32_t word;
         memcpy(&word, at + 4 * i, 4);
-        word |= UINT32_C(1) << (((uint32_t)hash * salts[i]) >> 27);
+        word |= bit_of(hash, i);
         memcpy(at + 4 * i, &word, 4);
     }
 }
@@ -43,8 +51,36 @@ bool eg_bloom_make(struct eg_strbuf *to, const struct eg_strbuf *dictionary, uin
     for (size_t at = 0; at < dictionary->size;) {
         uint32_t size;
         memcpy(&size, dictionary->text + at, 4);
-        insert(filter, bytes / BLOCK_BYTES, XXH64(dictionary->text + at + 4, size, 0));
+        insert(filter, bytes, XXH64(dictionary->text + at + 4, size, 0));
         at += 4 + (size_t)size;
     }
+    return true;
+}
+
+/* ---- asking ---- */
+
+bool eg_bloom_head(struct eg_span begin, uint32_t *head, uint32_t *bytes) {
+    struct eg_cursor c = eg_cursor_of(begin);
+    struct eg_thrift_field f = {0};
+    int64_t size = 0;
+    while (eg_thrift_next(&c, &f))
+        if (f.id == 1 && f.type == EG_THRIFT_I32)
+            size = eg_thrift_read_int(&c);
+        else
+            eg_thrift_pass(&c, f.type);
+    if (c.cut || size < BLOCK_BYTES || size > INT32_MAX || size % BLOCK_BYTES) return false;
+    *head = (uint32_t)(begin.size - eg_cursor_left(&c));
+    *bytes = (uint32_t)size;
+    return true;
+}
+
+uint32_t eg_bloom_block_of(struct eg_span text, uint32_t bytes) {
+    return block_of(XXH64(text.at, text.size, 0), bytes);
+}
+
+bool eg_bloom_may_hold(struct eg_span block, struct eg_span text) {
+    uint64_t hash = XXH64(text.at, text.size, 0);
+    for (int i = 0; i < 8; i++)
+        if (!(eg_le32(block, (size_t)i * 4) & bit_of(hash, i))) return false;
     return true;
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { TRUE_TYPE = 1, FALSE_TYPE = 2, BYTE_TYPE = 3, LIST_TYPE = 9 };
+enum { TRUE_TYPE = 1, FALSE_TYPE = 2, BYTE_TYPE = 3 };
 
 static void put_varint(struct eg_thrift *t, uint64_t value) {
     char bytes[10];
@@ -57,7 +57,7 @@ void eg_thrift_text(struct eg_thrift *t, int id, const char *text) {
 }
 
 void eg_thrift_list(struct eg_thrift *t, int id, enum eg_thrift_type of, size_t count) {
-    field(t, id, LIST_TYPE);
+    field(t, id, EG_THRIFT_LIST);
     if (count < 15) {
         eg_strbuf_char(t->to, (char)(count << 4 | of));
     } else {

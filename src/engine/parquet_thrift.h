@@ -8,7 +8,13 @@
 
 #define EG_THRIFT_DEPTH 12
 
-enum eg_thrift_type { EG_THRIFT_I32 = 5, EG_THRIFT_I64 = 6, EG_THRIFT_BINARY = 8, EG_THRIFT_STRUCT = 12 };
+enum eg_thrift_type {
+    EG_THRIFT_I32 = 5,
+    EG_THRIFT_I64 = 6,
+    EG_THRIFT_BINARY = 8,
+    EG_THRIFT_LIST = 9,
+    EG_THRIFT_STRUCT = 12
+};
 
 struct eg_thrift {
     struct eg_strbuf *to;

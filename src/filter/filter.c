@@ -3,6 +3,7 @@
 #include "filter/filter.h"
 
 #include "base/alloc.h"
+#include "filter/needs.h"
 #include "filter/parse.h"
 #include "filter/render.h"
 #include "filter/step.h"
@@ -63,6 +64,10 @@ void eg_filter_sql(const struct eg_filter *filter, struct eg_strbuf *to) {
 void eg_filter_sql_for(const struct eg_filter *filter, enum eg_sql_dialect dialect,
                        struct eg_strbuf *to) {
     eg_tree_sql(filter->root, dialect, to);
+}
+
+void eg_filter_needs(const struct eg_filter *filter, struct eg_needs *out) {
+    eg_node_needs(filter->root, out);
 }
 
 void eg_filter_text(const struct eg_filter *filter, struct eg_strbuf *to) {

@@ -31,6 +31,22 @@ static const uint32_t ends[][2] = {
 };
 #define ENDS (sizeof ends / sizeof *ends)
 
+uint32_t eg_packet_column_other_end(uint32_t col) {
+    for (size_t i = 0; i < ENDS; i++)
+        for (size_t k = 0; k < 2; k++)
+            if (ends[i][k] == col) return ends[i][1 - k];
+    return col;
+}
+
+struct eg_batch eg_packets_other_end(const struct eg_batch *batch, struct eg_column *columns) {
+    for (uint32_t i = 0; i < batch->table->count; i++)
+        columns[i] = batch->columns[eg_packet_column_other_end(i)];
+    return (struct eg_batch){.table = batch->table,
+                             .table_id = batch->table_id,
+                             .rows = batch->rows,
+                             .columns = columns};
+}
+
 static eg_column_set columns_read(const struct eg_frame_rows *f) {
     eg_column_set columns = f->predicate->columns;
     for (size_t i = 0; i < ENDS && f->question.both; i++) {
@@ -123,24 +139,11 @@ static bool room_make(struct eg_frame_rows *f, uint32_t rows) {
     return f->room > 0;
 }
 
-/* The batch seen from the other end: the same values under exchanged names. */
-static struct eg_batch batch_exchanged(struct eg_frame_rows *f, const struct eg_batch *batch) {
-    memcpy(f->exchanged, batch->columns, batch->table->count * sizeof *f->exchanged);
-    for (size_t i = 0; i < ENDS; i++) {
-        f->exchanged[ends[i][0]] = batch->columns[ends[i][1]];
-        f->exchanged[ends[i][1]] = batch->columns[ends[i][0]];
-    }
-    return (struct eg_batch){.table = batch->table,
-                             .table_id = batch->table_id,
-                             .rows = batch->rows,
-                             .columns = f->exchanged};
-}
-
 static void rows_choose(struct eg_frame_rows *f, const struct eg_batch *batch, uint32_t base) {
     uint32_t count = f->predicate->select(f->predicate, batch, f->some);
     for (uint32_t i = 0; i < count; i++) f->chosen[base + f->some[i]] = 1;
     if (!f->question.both) return;
-    struct eg_batch other = batch_exchanged(f, batch);
+    struct eg_batch other = eg_packets_other_end(batch, f->exchanged);
     count = f->predicate->select(f->predicate, &other, f->some);
     for (uint32_t i = 0; i < count; i++) f->chosen[base + f->some[i]] = 1;
 }

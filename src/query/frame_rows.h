@@ -34,4 +34,12 @@ EG_MUST_CHECK enum eg_status eg_frame_rows_holds(struct eg_frame_rows *, const s
 /* A row of a raw batch as a frame; datagrams and messages are none. */
 bool eg_frame_of_row(const struct eg_batch *raw, uint32_t row, struct eg_frame *out);
 
+/* ---- for the files of this room ---- */
+
+/* The column that has this one's place where a packet is seen from the other end; most have their own. */
+uint32_t eg_packet_column_other_end(uint32_t col);
+/* A batch of packets seen from the other end: the same values under exchanged names, in `columns`
+ * (EG_COLUMNS_MAX). */
+struct eg_batch eg_packets_other_end(const struct eg_batch *, struct eg_column *columns);
+
 #endif

@@ -4,6 +4,7 @@
 #include "query/retrieval.h"
 
 #include "base/alloc.h"
+#include "query/packet_lookup.h"
 #include "source/pick.h"
 #include "store/captures.h"
 
@@ -26,10 +27,17 @@ struct lookup {
     struct eg_frame_rows *rows; /* NULL: what the index says is all that is asked */
     struct opened files[OPEN_MAX_FILES];
     uint32_t file_count, last;
-    bool input_gone; /* what came through standard input was not kept */
+    const uint32_t *cols; /* of the batches, by what they are: AT_… */
+    bool input_gone;      /* what came through standard input was not kept */
 };
 
 enum { AT_TIME, AT_TIME_NS, AT_FILE, AT_OFFSET, AT_CAPTURED, AT_INTERFACE };
+
+static const uint32_t cols_of_result[] = {0, 1, 2, 3, 4, 5};
+static const uint32_t cols_of_packets[] = {
+    EG_COL(PACKETS, time),   EG_COL(PACKETS, time_ns),  EG_COL(PACKETS, file),
+    EG_COL(PACKETS, offset), EG_COL(PACKETS, captured), EG_COL(PACKETS, interface),
+};
 
 /* ---- the account ---- */
 
@@ -141,23 +149,28 @@ static enum eg_status file_of(struct lookup *l, struct eg_span name, struct open
 
 /* ---- packets ---- */
 
-static int64_t number(const struct eg_batch *batch, uint32_t col, uint32_t row, int64_t otherwise) {
-    return eg_batch_valid(batch, col, row) ? eg_col_int(&batch->columns[col], row) : otherwise;
+static bool has(const struct lookup *l, const struct eg_batch *batch, uint32_t at, uint32_t row) {
+    return eg_batch_valid(batch, l->cols[at], row);
 }
 
-static bool is_indexed(const struct eg_batch *batch, uint32_t row, const struct eg_frame *frame) {
-    if (number(batch, AT_CAPTURED, row, -1) != (int64_t)frame->payload.size) return false;
-    bool timed = eg_batch_valid(batch, AT_TIME, row);
-    if (!timed) return frame->time_ns == EG_FRAME_NO_TIME;
+static int64_t number(const struct lookup *l, const struct eg_batch *batch, uint32_t at,
+                      uint32_t row, int64_t otherwise) {
+    return has(l, batch, at, row) ? eg_col_int(&batch->columns[l->cols[at]], row) : otherwise;
+}
+
+static bool is_indexed(const struct lookup *l, const struct eg_batch *batch, uint32_t row,
+                       const struct eg_frame *frame) {
+    if (number(l, batch, AT_CAPTURED, row, -1) != (int64_t)frame->payload.size) return false;
+    if (!has(l, batch, AT_TIME, row)) return frame->time_ns == EG_FRAME_NO_TIME;
     return frame->time_ns ==
-           number(batch, AT_TIME, row, 0) * 1000 + number(batch, AT_TIME_NS, row, 0);
+           number(l, batch, AT_TIME, row, 0) * 1000 + number(l, batch, AT_TIME_NS, row, 0);
 }
 
 /* The capture of a row; EG_END: nothing holds its packet. */
 static enum eg_status file_of_row(struct lookup *l, const struct eg_batch *batch, uint32_t row,
                                   struct opened **out, struct eg_error *err) {
-    if (!eg_batch_valid(batch, AT_FILE, row)) return EG_END; /* captured live */
-    struct eg_span name = eg_col_text(&batch->columns[AT_FILE], row);
+    if (!has(l, batch, AT_FILE, row)) return EG_END; /* captured live */
+    struct eg_span name = eg_col_text(&batch->columns[l->cols[AT_FILE]], row);
     bool input = l->how->packets->origin.dataset && name.size == 1 && *name.at == '-';
     if (input && l->input_gone) return EG_END;
     enum eg_status status = file_of(l, name, out, err);
@@ -168,14 +181,14 @@ static enum eg_status file_of_row(struct lookup *l, const struct eg_batch *batch
 static enum eg_status row_follow(struct lookup *l, const struct eg_batch *batch, uint32_t row,
                                  struct eg_error *err) {
     struct opened *file = NULL;
-    struct eg_found found = {.offset = (uint64_t)number(batch, AT_OFFSET, row, 0)};
+    struct eg_found found = {.offset = (uint64_t)number(l, batch, AT_OFFSET, row, 0)};
     l->account->rows++;
     enum eg_status status = file_of_row(l, batch, row, &file, err);
     l->account->not_kept += status == EG_END;
     if (status != EG_OK) return status < 0 ? status : EG_OK;
     EG_TRY(eg_pick_frame(file->pick, found.offset, &found.frame, err));
     l->account->frames++;
-    if (!is_indexed(batch, row, &found.frame))
+    if (!is_indexed(l, batch, row, &found.frame))
         return eg_fail(
             err, EG_E_FORMAT,
             "%s: the packet at byte %llu is not the one that was indexed: the capture was "
@@ -186,8 +199,8 @@ static enum eg_status row_follow(struct lookup *l, const struct eg_batch *batch,
     if (!file_tell(l, file, holds)) return no_memory(err);
     if (!holds) return EG_OK;
     found.file = file->name;
-    if (eg_batch_valid(batch, AT_INTERFACE, row))
-        found.interface = eg_col_text(&batch->columns[AT_INTERFACE], row);
+    if (has(l, batch, AT_INTERFACE, row))
+        found.interface = eg_col_text(&batch->columns[l->cols[AT_INTERFACE]], row);
     l->account->found++;
     status = l->how->put(l->how->put_to, &found, err);
     if (status == EG_OK && l->how->count_max && l->account->found >= l->how->count_max)
@@ -215,30 +228,68 @@ static enum eg_status rows_follow(struct lookup *l, struct eg_result *result,
     }
 }
 
-enum eg_status eg_retrieve(struct eg_engine *engine, const struct eg_env *env,
-                           const struct eg_retrieval *how, struct eg_retrieved *account,
-                           struct eg_error *err) {
-    struct lookup l = {.env = env, .how = how, .account = account};
-    const struct eg_packets_request *packets = how->packets;
-    struct eg_strbuf sql = {0};
-    struct eg_result *result = NULL;
-    enum eg_status status = eg_sql_packet_places(packets, &sql, err);
+/* What must be looked at in the frames themselves. */
+static enum eg_status lookup_begin(struct lookup *l, struct eg_error *err) {
+    const struct eg_packets_request *packets = l->how->packets;
     struct eg_frame_question question = {
         .filter = packets->outermost ? packets->origin.filter : NULL,
         .from_us = INT64_MIN,
         .to_us = INT64_MAX,
         .both = packets->both,
         .outermost = packets->outermost,
-        .tests = how->tests,
-        .test_count = how->test_count,
+        .tests = l->how->tests,
+        .test_count = l->how->test_count,
     };
-    if (status >= 0 && (packets->outermost || how->test_count))
-        status = eg_frame_rows_new(&l.rows, env, &question, err);
+    if (!packets->outermost && !l->how->test_count) return EG_OK;
+    return eg_frame_rows_new(&l->rows, l->env, &question, err);
+}
+
+static void lookup_end(struct lookup *l) {
+    for (uint32_t i = 0; i < l->file_count; i++) file_close(&l->files[i]);
+    eg_frame_rows_free(l->rows);
+}
+
+enum eg_status eg_retrieve(struct eg_engine *engine, const struct eg_env *env,
+                           const struct eg_retrieval *how, struct eg_retrieved *account,
+                           struct eg_error *err) {
+    struct lookup l = {.env = env, .how = how, .account = account, .cols = cols_of_result};
+    struct eg_strbuf sql = {0};
+    struct eg_result *result = NULL;
+    enum eg_status status = eg_sql_packet_places(how->packets, &sql, err);
+    if (status >= 0) status = lookup_begin(&l, err);
     if (status >= 0) status = eg_engine_query(engine, sql.text, &result, err);
     if (status >= 0) status = rows_follow(&l, result, err);
     eg_result_free(result);
-    for (uint32_t i = 0; i < l.file_count; i++) file_close(&l.files[i]);
-    eg_frame_rows_free(l.rows);
+    lookup_end(&l);
     eg_strbuf_reset(&sql);
+    return status < 0 ? status : EG_OK;
+}
+
+#define TELL_EVERY 2048 /* packets */
+
+static enum eg_status places_follow(struct lookup *l, const struct eg_packet_places *places,
+                                    struct eg_error *err) {
+    for (size_t i = 0; i < places->count; i++) {
+        const struct eg_packet_place *place = &places->order[i];
+        if (i % TELL_EVERY == 0 && eg_env_cancelled(l->env))
+            return eg_fail(err, EG_E_CANCELLED, "interrupted");
+        enum eg_status status = row_follow(l, places->batches[place->batch], place->row, err);
+        if (status != EG_OK) return status;
+        if (i % TELL_EVERY == TELL_EVERY - 1) progress_tell(l);
+    }
+    progress_tell(l);
+    return EG_OK;
+}
+
+enum eg_status eg_retrieve_few(const struct eg_env *env, const struct eg_retrieval *how,
+                               struct eg_retrieved *account, struct eg_error *err) {
+    struct lookup l = {.env = env, .how = how, .account = account, .cols = cols_of_packets};
+    struct eg_packet_places places;
+    enum eg_status status = eg_packet_lookup(env, how->packets, how->threads, &places, err);
+    if (status != EG_OK) return status;
+    status = lookup_begin(&l, err);
+    if (status >= 0) status = places_follow(&l, &places, err);
+    eg_packet_places_reset(&places);
+    lookup_end(&l);
     return status < 0 ? status : EG_OK;
 }

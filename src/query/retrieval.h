@@ -53,6 +53,10 @@ void eg_retrieved_reset(struct eg_retrieved *);
 EG_MUST_CHECK enum eg_status eg_retrieve(struct eg_engine *, const struct eg_env *,
                                          const struct eg_retrieval *, struct eg_retrieved *,
                                          struct eg_error *err);
+/* The same of a dataset, without an engine: for questions that name addresses or times, and have few
+ * answers (packet_lookup.h). EG_END: it is no such question; nothing was put. */
+EG_MUST_CHECK enum eg_status eg_retrieve_few(const struct eg_env *, const struct eg_retrieval *,
+                                             struct eg_retrieved *, struct eg_error *err);
 /* By reading the origin's captures: in their order. Errors: as the source `file`; a capture that is cut
  * or damaged is none (see `trouble`). */
 EG_MUST_CHECK enum eg_status eg_retrieve_scan(const struct eg_env *, const struct eg_retrieval *,

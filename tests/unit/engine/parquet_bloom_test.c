@@ -49,9 +49,47 @@ static void what_is_in_is_found(void **state) {
     }
 }
 
+/* Block by block, as a reader asks a file. */
+static bool may_hold(const struct eg_strbuf *filter, uint32_t head, uint32_t bytes,
+                     const char *text) {
+    struct eg_span span = eg_span(text, strlen(text));
+    uint32_t at = eg_bloom_block_of(span, bytes);
+    assert_true(at % EG_BLOOM_BLOCK == 0 && at < bytes);
+    return eg_bloom_may_hold(eg_span(filter->text + head + at, EG_BLOOM_BLOCK), span);
+}
+
+static void asked_block_by_block(void **state) {
+    (void)state;
+    struct eg_strbuf page = {0}, to = {0};
+    char text[32];
+    for (uint32_t i = 0; i < 5000; i++) {
+        uint32_t size = (uint32_t)snprintf(text, sizeof text, "10.0.%u.%u", i / 256, i % 256);
+        eg_strbuf_add(&page, &size, 4);
+        eg_strbuf_add(&page, text, size);
+    }
+    assert_true(eg_bloom_make(&to, &page, 5000));
+    uint32_t head, bytes;
+    assert_true(eg_bloom_head(eg_span(to.text, EG_BLOOM_HEAD_MAX), &head, &bytes));
+    assert_int_equal((size_t)head + bytes, to.size);
+    for (uint32_t i = 0; i < 5000; i++) {
+        snprintf(text, sizeof text, "10.0.%u.%u", i / 256, i % 256);
+        assert_true(may_hold(&to, head, bytes, text));
+        snprintf(text, sizeof text, "11.0.%u.%u", i / 256, i % 256);
+        const uint8_t *filter = (const uint8_t *)to.text + head;
+        assert_int_equal(may_hold(&to, head, bytes, text), holds(filter, bytes, text));
+    }
+    for (uint32_t size = 0; size < head; size++)
+        assert_false(eg_bloom_head(eg_span(to.text, size), &head, &bytes));
+    assert_false(eg_bloom_head(eg_span("\x15\x02\x00", 3), &head, &bytes)); /* one byte of blocks */
+    assert_false(eg_bloom_head(eg_span("\x15\x41\x00", 3), &head, &bytes)); /* fewer than none */
+    eg_strbuf_reset(&page);
+    eg_strbuf_reset(&to);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_in_is_found),
+        cmocka_unit_test(asked_block_by_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,20 @@ static void merged_in_time(void **state) {
     eg_strbuf_reset(&want);
 }
 
+/* Captures have no index to look into. */
+static void not_looked_up(void **state) {
+    (void)state;
+    struct eg_filter *filter;
+    struct eg_packets_request request = few_request(paths, 2, &filter, "host 10.0.0.1");
+    struct few_found found = {.paths = paths};
+    struct eg_retrieval how = {.packets = &request, .put = few_put, .put_to = &found};
+    struct eg_retrieved account = {0};
+    struct eg_error err;
+    assert_int_equal(eg_retrieve_few(&eg_env_plain, &how, &account, &err), EG_END);
+    assert_int_equal(found.count, 0);
+    eg_filter_free(filter);
+}
+
 /* An index by itself, as a dataset keeps it, of a capture that is not that one any more. */
 static void expect_failure(const char *rows, enum eg_status status, const char *text) {
     struct eg_filter *filter;
@@ -111,6 +125,7 @@ static void interrupted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(merged_in_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_looked_up, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupted, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
