@@ -51,6 +51,83 @@ static void pool_reset(struct eg_pool *pool) {
     eg_free(pool->chunks);
 }
 
+/* ---- keys ---- */
+
+/* What of a key does not fit a flow. */
+struct wide {
+    struct eg_addr low, high;
+    uint64_t tunnel_id;
+};
+
+/* Two IPv4 addresses and `ends` are all of the key. */
+static inline bool is_narrow(uint8_t kind) {
+    return (kind & (EG_KEY_V4 | EG_KEY_TUNNEL)) == EG_KEY_V4;
+}
+
+/* Ports, protocol, kind and VLAN as one number. */
+static inline uint64_t ends_of(const struct eg_flow_key *key) {
+    uint64_t ends;
+    memcpy(&ends, &key->low_port, sizeof ends);
+    return ends;
+}
+
+static inline uint64_t narrow_of(const struct eg_flow_key *key) {
+    uint32_t low, high;
+    memcpy(&low, key->low.bytes + 12, sizeof low);
+    memcpy(&high, key->high.bytes + 12, sizeof high);
+    return (uint64_t)high << 32 | low;
+}
+
+static struct wide wide_of(const struct eg_flow_key *key) {
+    return (struct wide){key->low, key->high, key->tunnel_id};
+}
+
+static bool key_is(const struct eg_flow_cache *cache, const struct eg_flow *flow,
+                   const struct eg_flow_key *key) {
+    if (flow->ends != ends_of(key)) return false;
+    if (is_narrow(key->kind)) return flow->narrow == narrow_of(key);
+    struct wide wide = wide_of(key);
+    return memcmp(eg_pool_at(&cache->wides, flow->wide), &wide, sizeof wide) == 0;
+}
+
+static uint8_t kind_of(const struct eg_flow *flow) {
+    struct eg_flow_key key;
+    memcpy(&key.low_port, &flow->ends, sizeof flow->ends);
+    return key.kind;
+}
+
+struct eg_flow_key eg_flow_key_get(const struct eg_flow_cache *cache, const struct eg_flow *flow) {
+    struct eg_flow_key key = {.tunnel_id = 0};
+    memcpy(&key.low_port, &flow->ends, sizeof flow->ends);
+    if (is_narrow(key.kind)) {
+        uint32_t low = (uint32_t)flow->narrow, high = (uint32_t)(flow->narrow >> 32);
+        memset(key.low.bytes + 10, 0xff, 2);
+        memset(key.high.bytes + 10, 0xff, 2);
+        memcpy(key.low.bytes + 12, &low, sizeof low);
+        memcpy(key.high.bytes + 12, &high, sizeof high);
+        return key;
+    }
+    const struct wide *wide = eg_pool_at(&cache->wides, flow->wide);
+    key.low = wide->low;
+    key.high = wide->high;
+    key.tunnel_id = wide->tunnel_id;
+    return key;
+}
+
+/* False: no room. */
+static bool key_put(struct eg_flow_cache *cache, struct eg_flow *flow,
+                    const struct eg_flow_key *key) {
+    flow->ends = ends_of(key);
+    if (is_narrow(key->kind)) {
+        flow->narrow = narrow_of(key);
+        return true;
+    }
+    flow->wide = eg_pool_take(&cache->wides, cache);
+    if (flow->wide == EG_NONE) return false;
+    *(struct wide *)eg_pool_at(&cache->wides, flow->wide) = wide_of(key);
+    return true;
+}
+
 /* ---- opening and closing ---- */
 
 /* Items begin at the beginning of a cache line. */
@@ -64,6 +141,7 @@ void eg_flow_cache_init(struct eg_flow_cache *cache, uint64_t bytes_max, uint32_
         .ways = {.item_bytes = lines(sizeof(struct eg_flow_way)), .free = EG_NONE},
         .mores = {.item_bytes = lines(sizeof(struct eg_flow_more)), .free = EG_NONE},
         .talks = {.item_bytes = lines(talk_bytes), .free = EG_NONE},
+        .wides = {.item_bytes = sizeof(struct wide), .free = EG_NONE},
         .bytes_max = bytes_max,
     };
     for (int i = 0; i < EG_FLOW_LISTS; i++)
@@ -86,6 +164,7 @@ void eg_flow_cache_reset(struct eg_flow_cache *cache) {
     pool_reset(&cache->ways);
     pool_reset(&cache->mores);
     pool_reset(&cache->talks);
+    pool_reset(&cache->wides);
     eg_free(cache->slots);
 }
 
@@ -98,7 +177,7 @@ uint32_t eg_flow_find(const struct eg_flow_cache *cache, uint32_t hash,
     for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
         const struct eg_flow_slot *slot = &cache->slots[at];
         if (slot->flow == EG_NONE) return EG_NONE;
-        if (slot->hash == hash && eg_flow_key_same(&eg_flow_at(cache, slot->flow)->key, key))
+        if (slot->hash == hash && key_is(cache, eg_flow_at(cache, slot->flow), key))
             return slot->flow;
     }
 }
@@ -160,7 +239,10 @@ uint32_t eg_flow_add(struct eg_flow_cache *cache, uint32_t hash, const struct eg
     uint32_t number = eg_pool_take(&cache->flows, cache);
     if (number == EG_NONE) return EG_NONE;
     struct eg_flow *flow = eg_flow_at(cache, number);
-    flow->key = *key;
+    if (!key_put(cache, flow, key)) {
+        eg_pool_give(&cache->flows, number);
+        return EG_NONE;
+    }
     flow->hash = hash;
     flow->older = flow->newer = flow->second = flow->talk = flow->first.more = EG_NONE;
     slot_put(cache->slots, cache->slot_count - 1, hash, number);
@@ -177,6 +259,7 @@ void eg_flow_drop(struct eg_flow_cache *cache, uint32_t number) {
         eg_pool_give(&cache->ways, flow->second);
     }
     if (flow->talk != EG_NONE) eg_pool_give(&cache->talks, flow->talk);
+    if (!is_narrow(kind_of(flow))) eg_pool_give(&cache->wides, flow->wide);
     eg_pool_give(&cache->flows, number);
 }
 
@@ -190,6 +273,12 @@ void eg_flow_touch(struct eg_flow_cache *cache, enum eg_flow_list list, uint32_t
     else
         eg_flow_at(cache, before)->newer = number;
     cache->lists[list].newest = number;
+}
+
+int64_t eg_flow_start(const struct eg_flow_cache *cache, const struct eg_flow *flow) {
+    const struct eg_flow_way *way = &flow->first;
+    if (flow->state & EG_FLOW_SECOND_EARLIER) way = eg_pool_at(&cache->ways, flow->second);
+    return way->first_us;
 }
 
 struct eg_flow_way *eg_flow_second(struct eg_flow_cache *cache, struct eg_flow *flow) {

@@ -40,21 +40,32 @@ enum {
     EG_FLOW_FIRST_DOWN = 1 << 5,   /* `first` is the direction EG_WAY_DOWN */
     EG_FLOW_BASE_UP = 1 << 6,      /* base[EG_WAY_UP] is known */
     EG_FLOW_BASE_DOWN = 1 << 7,
+    EG_FLOW_SECOND_EARLIER = 1 << 8, /* the other direction has the earliest time */
 };
 
+/* Two cache lines; a packet of the first direction touches both, one of the other the first alone. The
+ * key of most flows is two IPv4 addresses and `ends`; of the others the rest stands in a pool of its
+ * own (eg_flow_key_get). */
 struct eg_flow {
-    struct eg_flow_key key;
+    union {
+        uint64_t narrow; /* both addresses */
+        uint32_t wide;   /* in the pool `wides` */
+    };
+    uint64_t ends; /* of the key: ports, protocol, kind, VLAN */
     uint32_t hash;
     uint32_t older, newer; /* in the order of touching; EG_NONE at the ends */
     uint32_t second;       /* the other direction, in the pool `ways`; EG_NONE */
+    int64_t last_us;       /* of the packet that came last */
+    int64_t touched_us;    /* by the shard's clock: when it was put at the end of its list */
+    uint32_t base[2];      /* TCP: of each direction, the number before its first byte */
+    uint32_t talk;         /* what TCP showed, in the pool `talks`; EG_NONE */
+    uint16_t state;        /* EG_FLOW_… */
+    uint16_t began;        /* its earliest time, in ticks of EG_FLOW_TICK, modulo 2^16 */
     struct eg_flow_way first;
-    int64_t start_us;   /* earliest time of both directions; EG_NO_TIME */
-    int64_t last_us;    /* of the packet that came last */
-    int64_t touched_us; /* by the shard's clock: when it was put at the end of its list */
-    uint32_t base[2];   /* TCP: of each direction, the number before its first byte */
-    uint32_t talk;      /* what TCP showed, in the pool `talks`; EG_NONE */
-    uint8_t state;      /* EG_FLOW_… */
 };
+#define EG_FLOW_TICK 23 /* bits of a time in µs: 8.4 s, 6 days until they begin anew */
+_Static_assert(sizeof(struct eg_flow) == 128 && offsetof(struct eg_flow, first) == 64,
+               "a flow takes more than it should");
 
 /* Extras of a direction's first packet that had any. */
 struct eg_flow_more {
@@ -69,7 +80,7 @@ struct eg_flow_slot {
 };
 
 struct eg_flow_cache {
-    struct eg_pool flows, ways, mores, talks;
+    struct eg_pool flows, ways, mores, talks, wides;
     struct eg_flow_slot *slots; /* open addressing; a power of two of them */
     uint32_t slot_count;
     struct {
@@ -84,6 +95,10 @@ void eg_flow_cache_reset(struct eg_flow_cache *);
 static inline struct eg_flow *eg_flow_at(const struct eg_flow_cache *cache, uint32_t flow);
 /* The flow of a key; EG_NONE. */
 uint32_t eg_flow_find(const struct eg_flow_cache *, uint32_t hash, const struct eg_flow_key *);
+/* Its key. */
+struct eg_flow_key eg_flow_key_get(const struct eg_flow_cache *, const struct eg_flow *);
+/* The earliest time of both directions; EG_NO_TIME. */
+int64_t eg_flow_start(const struct eg_flow_cache *, const struct eg_flow *);
 /* A new one, zeroed but for key, hash and links, not in a list; EG_NONE: no room, by the bound or in
  * fact. Pointers to flows stay as they are. */
 uint32_t eg_flow_add(struct eg_flow_cache *, uint32_t hash, const struct eg_flow_key *);
@@ -109,36 +124,46 @@ static inline struct eg_flow *eg_flow_at(const struct eg_flow_cache *cache, uint
     return eg_pool_at(&cache->flows, flow);
 }
 /* Bringing near what a packet that comes later will touch: its place in the table; the flow that
- * probably stands there (answered; EG_NONE: none); what hangs on that flow. */
-static inline void eg_flow_prefetch_slot(const struct eg_flow_cache *cache, uint32_t hash) {
+ * probably stands there (answered; EG_NONE: none); what hangs on that flow and the packet's way.
+ * Inlined always: gcc leaves out a call that only prefetches, as one without an effect. */
+#define EG_NEAR static inline __attribute__((always_inline))
+EG_NEAR void eg_flow_prefetch_slot(const struct eg_flow_cache *cache, uint32_t hash) {
     if (cache->slot_count) __builtin_prefetch(&cache->slots[hash & (cache->slot_count - 1)]);
 }
-static inline uint32_t eg_flow_prefetch(const struct eg_flow_cache *cache, uint32_t hash) {
+EG_NEAR uint32_t eg_flow_prefetch(const struct eg_flow_cache *cache, uint32_t hash) {
     if (!cache->slot_count) return EG_NONE;
     uint32_t mask = cache->slot_count - 1;
     for (uint32_t at = hash & mask, end = (at + 8) & mask; at != end; at = (at + 1) & mask) {
         uint32_t flow = cache->slots[at].flow;
         if (flow == EG_NONE) return EG_NONE;
         if (cache->slots[at].hash != hash) continue;
-        const uint8_t *near = (const uint8_t *)eg_flow_at(cache, flow);
-        __builtin_prefetch(near);
-        __builtin_prefetch(near + 64);
-        __builtin_prefetch(near + 128);
+        __builtin_prefetch(eg_flow_at(cache, flow));
         return flow;
     }
     return EG_NONE;
 }
-static inline void eg_flow_prefetch_rest(const struct eg_flow_cache *cache, uint32_t number) {
+EG_NEAR void eg_flow_prefetch_rest(const struct eg_flow_cache *cache, uint32_t number,
+                                   uint8_t way) {
     if (number == EG_NONE)
         return; /* it may be gone, or another by now: its memory is still there */
     const struct eg_flow *flow = eg_flow_at(cache, number);
-    if (flow->second < cache->ways.chunk_count * EG_POOL_CHUNK)
+    if (!(flow->state & EG_FLOW_FIRST_DOWN) == (way == EG_WAY_UP))
+        __builtin_prefetch(&flow->first);
+    else if (flow->second < cache->ways.chunk_count * EG_POOL_CHUNK)
         __builtin_prefetch(eg_pool_at(&cache->ways, flow->second));
     if (flow->talk < cache->talks.chunk_count * EG_POOL_CHUNK) {
         const uint8_t *near = eg_pool_at(&cache->talks, flow->talk);
         __builtin_prefetch(near);
         __builtin_prefetch(near + 64);
     }
+}
+/* ... and what will be given out next of a list. */
+EG_NEAR void eg_flow_prefetch_oldest(const struct eg_flow_cache *cache, enum eg_flow_list list) {
+    uint32_t oldest = cache->lists[list].oldest;
+    if (oldest == EG_NONE) return;
+    const struct eg_flow *flow = eg_flow_at(cache, oldest);
+    __builtin_prefetch(flow);
+    __builtin_prefetch(&flow->first);
 }
 
 #endif

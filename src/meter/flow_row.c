@@ -12,49 +12,58 @@
 
 #define COL(name) EG_COL(FLOWS, name)
 
+/* Most are not asked for, in most questions. */
+static inline void put_int(struct eg_builder *rows, uint32_t col, int64_t value) {
+    if (eg_builder_wants(rows, col)) eg_put_int(rows, col, value);
+}
+
 static uint64_t mac_of(const uint8_t mac[6]) {
     uint64_t value = 0;
     for (int i = 0; i < 6; i++) value = value << 8 | mac[i];
     return value;
 }
 
+static const eg_column_set key_columns = EG_SET(FLOWS, src_ip) | EG_SET(FLOWS, dst_ip) |
+                                         EG_SET(FLOWS, src_port) | EG_SET(FLOWS, dst_port) |
+                                         EG_SET(FLOWS, proto);
+
 static void put_key(struct eg_builder *rows, const struct eg_flow_key *key, bool down) {
     if (!(key->kind & EG_KEY_IP)) return;
     eg_put_addr(rows, COL(src_ip), down ? &key->high : &key->low);
     eg_put_addr(rows, COL(dst_ip), down ? &key->low : &key->high);
-    if (key->kind & EG_KEY_PROTO) eg_put_int(rows, COL(proto), key->proto);
+    if (key->kind & EG_KEY_PROTO) put_int(rows, COL(proto), key->proto);
     if (!(key->kind & EG_KEY_PORTS)) return;
-    eg_put_int(rows, COL(src_port), down ? key->high_port : key->low_port);
-    eg_put_int(rows, COL(dst_port), down ? key->low_port : key->high_port);
+    put_int(rows, COL(src_port), down ? key->high_port : key->low_port);
+    put_int(rows, COL(dst_port), down ? key->low_port : key->high_port);
 }
 
 static void put_counts(struct eg_builder *rows, const struct eg_flow_way *way) {
     if (way->first_us != EG_NO_TIME) {
-        eg_put_int(rows, COL(start_time), way->first_us);
-        eg_put_int(rows, COL(end_time), way->last_us);
-        eg_put_int(rows, COL(received_time), way->last_us);
+        put_int(rows, COL(start_time), way->first_us);
+        put_int(rows, COL(end_time), way->last_us);
+        put_int(rows, COL(received_time), way->last_us);
     }
-    eg_put_int(rows, COL(packets), (int64_t)way->packets);
-    eg_put_int(rows, COL(bytes), (int64_t)way->bytes);
-    eg_put_int(rows, COL(sampling_rate), 1);
-    eg_put_int(rows, COL(min_length), way->min_length);
-    eg_put_int(rows, COL(max_length), way->max_length);
+    put_int(rows, COL(packets), (int64_t)way->packets);
+    put_int(rows, COL(bytes), (int64_t)way->bytes);
+    put_int(rows, COL(sampling_rate), 1);
+    put_int(rows, COL(min_length), way->min_length);
+    put_int(rows, COL(max_length), way->max_length);
 }
 
 static void put_marks(struct eg_builder *rows, const struct eg_flow_way *way) {
-    if (way->has & EG_SEEN_TCP) eg_put_int(rows, COL(tcp_flags), way->flags);
+    if (way->has & EG_SEEN_TCP) put_int(rows, COL(tcp_flags), way->flags);
     if (way->has & EG_SEEN_ICMP) {
-        eg_put_int(rows, COL(icmp_type), way->flags >> 8);
-        eg_put_int(rows, COL(icmp_code), way->flags & 0xff);
+        put_int(rows, COL(icmp_type), way->flags >> 8);
+        put_int(rows, COL(icmp_code), way->flags & 0xff);
     }
-    if (way->has & EG_SEEN_TOS) eg_put_int(rows, COL(tos), way->tos);
+    if (way->has & EG_SEEN_TOS) put_int(rows, COL(tos), way->tos);
     if (way->has & EG_SEEN_TTL) {
-        eg_put_int(rows, COL(min_ttl), way->min_ttl);
-        eg_put_int(rows, COL(max_ttl), way->max_ttl);
+        put_int(rows, COL(min_ttl), way->min_ttl);
+        put_int(rows, COL(max_ttl), way->max_ttl);
     }
-    if (way->has & EG_SEEN_SRC_MAC) eg_put_int(rows, COL(src_mac), (int64_t)mac_of(way->src_mac));
-    if (way->has & EG_SEEN_DST_MAC) eg_put_int(rows, COL(dst_mac), (int64_t)mac_of(way->dst_mac));
-    if (way->has & EG_SEEN_VLAN) eg_put_int(rows, COL(vlan), way->vlan);
+    if (way->has & EG_SEEN_SRC_MAC) put_int(rows, COL(src_mac), (int64_t)mac_of(way->src_mac));
+    if (way->has & EG_SEEN_DST_MAC) put_int(rows, COL(dst_mac), (int64_t)mac_of(way->dst_mac));
+    if (way->has & EG_SEEN_VLAN) put_int(rows, COL(vlan), way->vlan);
 }
 
 /* ---- rare ones ---- */
@@ -92,8 +101,7 @@ static void put_more(struct eg_builder *rows, const struct eg_flow_more *more) {
         const char *name = eg_tunnel_name((enum eg_tunnel)extras->tunnel);
         eg_put_name(rows, COL(tunnel), name, strlen(name));
     }
-    if (extras->has & EG_HAS_TUNNEL_ID)
-        eg_put_int(rows, COL(tunnel_id), (int64_t)extras->tunnel_id);
+    if (extras->has & EG_HAS_TUNNEL_ID) put_int(rows, COL(tunnel_id), (int64_t)extras->tunnel_id);
     if (extras->has & EG_HAS_OUTER) {
         eg_put_addr(rows, COL(outer_src_ip), &extras->outer_src);
         eg_put_addr(rows, COL(outer_dst_ip), &extras->outer_dst);
@@ -108,16 +116,16 @@ static void put_initiator(struct eg_builder *rows, const struct eg_flow *flow, b
                           bool one_way) {
     bool down = second != !!(flow->state & EG_FLOW_FIRST_DOWN);
     if (flow->state & EG_FLOW_OPENER_KNOWN)
-        eg_put_int(rows, COL(initiator), down == !!(flow->state & EG_FLOW_OPENER_DOWN));
+        put_int(rows, COL(initiator), down == !!(flow->state & EG_FLOW_OPENER_DOWN));
     else if (!one_way)
-        eg_put_int(rows, COL(initiator), !second);
+        put_int(rows, COL(initiator), !second);
 }
 
 static void put_talk(struct eg_builder *rows, const struct eg_tcp_talk *talk, bool down) {
     const struct eg_tcp_side *side = &talk->sides[down];
-    eg_put_int(rows, COL(retransmissions), side->retransmissions);
-    eg_put_int(rows, COL(out_of_order), side->out_of_order);
-    if (talk->rtt_us != EG_NO_TIME && !talk->told) eg_put_int(rows, COL(rtt_us), talk->rtt_us);
+    put_int(rows, COL(retransmissions), side->retransmissions);
+    put_int(rows, COL(out_of_order), side->out_of_order);
+    if (talk->rtt_us != EG_NO_TIME && !talk->told) put_int(rows, COL(rtt_us), talk->rtt_us);
 }
 
 void eg_flow_row_put(const struct eg_flow_cache *cache, const struct eg_flow *flow,
@@ -127,13 +135,16 @@ void eg_flow_row_put(const struct eg_flow_cache *cache, const struct eg_flow *fl
     bool down = second != !!(flow->state & EG_FLOW_FIRST_DOWN);
     (void)eg_out_room(out, 1);
     struct eg_builder *rows = out->rows;
-    put_key(rows, &flow->key, down);
+    if (rows->wanted & key_columns) {
+        struct eg_flow_key key = eg_flow_key_get(cache, flow);
+        put_key(rows, &key, down);
+    }
     put_counts(rows, way);
     put_marks(rows, way);
     if (way->more != EG_NONE) put_more(rows, eg_pool_at(&cache->mores, way->more));
     put_initiator(rows, flow, second, row->one_way);
     if (flow->talk != EG_NONE) put_talk(rows, eg_pool_at(&cache->talks, flow->talk), down);
-    eg_put_int(rows, COL(end_reason), row->reason);
+    put_int(rows, COL(end_reason), row->reason);
     eg_put_name(rows, COL(source), "packet", 6);
     eg_builder_row(rows, 1);
 }

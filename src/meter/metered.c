@@ -212,8 +212,7 @@ static void queue_run(struct eg_extract *x, struct queue *queue, struct eg_out *
         queue->units = 0;
         pthread_cond_broadcast(&queue->taken);
         pthread_mutex_unlock(&queue->lock);
-        for (const struct eg_sightings *chunk = list.first; chunk; chunk = chunk->next)
-            eg_shard_run(&queue->shard, chunk, out);
+        eg_shard_run(&queue->shard, list.first, out);
         eg_sighting_list_reset(&list, &x->stock);
         if (tick_us != EG_NO_TIME) eg_shard_tick(&queue->shard, tick_us, TICK_FLOWS, out);
         pthread_mutex_lock(&queue->lock);

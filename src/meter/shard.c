@@ -14,12 +14,21 @@
 
 enum { FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10 };
 
+/* So many ticks behind the first packet no other is later than the active timeout; none, where ticks
+ * could have begun anew between two packets of a flow. */
+static int16_t active_ticks(const struct eg_metering *how) {
+    const int64_t most = INT64_C(1) << (EG_FLOW_TICK + 13);
+    if (how->active_us > most || how->idle_us > most) return INT16_MIN;
+    return (int16_t)(how->active_us >> EG_FLOW_TICK);
+}
+
 void eg_shard_init(struct eg_shard *shard, const struct eg_metering *how, uint64_t memory_max,
                    bool analyse, uint64_t *given, uint64_t leave) {
     if (memory_max < EG_SHARD_MEMORY_MIN) memory_max = EG_SHARD_MEMORY_MIN;
     *shard = (struct eg_shard){
         .how = how,
         .analyse = analyse,
+        .active_ticks = active_ticks(how),
         .clock_us = EG_NO_TIME,
         .previous_us = EG_NO_TIME,
         .given = given,
@@ -74,6 +83,7 @@ static void expire(struct eg_shard *shard, uint32_t most, struct eg_out *out) {
             if (flow->last_us == EG_NO_TIME ||
                 is_over(shard->clock_us, flow->last_us, after[i] - EG_SLACK_US)) {
                 give(shard, oldest, EG_END_IDLE, out);
+                eg_flow_prefetch_oldest(&shard->cache, (enum eg_flow_list)i);
                 continue;
             }
             flow->touched_us = shard->clock_us; /* a packet from before the clock leapt */
@@ -99,6 +109,8 @@ static bool opens_another(const struct eg_flow *flow, const struct eg_sighting *
            flow->state & EG_FLOW_BASE_UP << s->way && flow->base[s->way] != s->seq;
 }
 
+static uint16_t tick_of(int64_t time_us) { return (uint16_t)((uint64_t)time_us >> EG_FLOW_TICK); }
+
 /* Why the packet does not go on with the flow; 0: it does. */
 static int parts(const struct eg_shard *shard, const struct eg_flow *flow,
                  const struct eg_sighting *s) {
@@ -109,7 +121,10 @@ static int parts(const struct eg_shard *shard, const struct eg_flow *flow,
     if (gap < 0) gap = -gap;
     if (closed && gap > EG_LINGER_US) return EG_END_SEEN;
     if (gap > shard->how->idle_us) return EG_END_IDLE;
-    return s->time_us - flow->start_us > shard->how->active_us ? EG_END_ACTIVE : 0;
+    int16_t ticks = (int16_t)(tick_of(s->time_us) - flow->began);
+    if (ticks < shard->active_ticks) return 0; /* its beginning need not be looked at */
+    int64_t start_us = eg_flow_start(&shard->cache, flow);
+    return s->time_us - start_us > shard->how->active_us ? EG_END_ACTIVE : 0;
 }
 
 /* ---- what a packet adds ---- */
@@ -216,6 +231,18 @@ static void touch(struct eg_shard *shard, uint32_t number, struct eg_flow *flow,
     eg_flow_touch(&shard->cache, closed ? EG_FLOWS_CLOSED : EG_FLOWS_LIVE, number);
 }
 
+/* When the flow begins, after one of its directions has begun, or begins earlier. */
+static void start_note(const struct eg_shard *shard, struct eg_flow *flow) {
+    flow->state &= (uint16_t)~EG_FLOW_SECOND_EARLIER;
+    if (flow->second != EG_NONE) {
+        const struct eg_flow_way *second = eg_pool_at(&shard->cache.ways, flow->second);
+        int64_t first_us = flow->first.first_us, second_us = second->first_us;
+        if (second_us != EG_NO_TIME && (first_us == EG_NO_TIME || second_us < first_us))
+            flow->state |= EG_FLOW_SECOND_EARLIER;
+    }
+    flow->began = tick_of(eg_flow_start(&shard->cache, flow));
+}
+
 /* Adds the packet; false: the other direction found no room. */
 static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightings *chunk,
                 const struct eg_sighting *s) {
@@ -228,9 +255,8 @@ static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightin
     if (s->extras) keep_extras(shard, way, chunk, s);
     if (shard->analyse && s->has & EG_SEEN_SEGMENT) analyse(shard, flow, s);
     if (s->time_us != EG_NO_TIME) {
-        if (flow->start_us == EG_NO_TIME || s->time_us < flow->start_us)
-            flow->start_us = s->time_us;
         flow->last_us = s->time_us;
+        if (s->time_us == way->first_us) start_note(shard, flow);
     }
     touch(shard, number, flow, closed);
     return true;
@@ -242,7 +268,7 @@ static uint32_t begin(struct eg_shard *shard, const struct eg_sighting *s, struc
     while ((number = eg_flow_add(&shard->cache, s->hash, &s->key)) == EG_NONE)
         if (!make_room(shard, out)) return EG_NONE;
     struct eg_flow *flow = eg_flow_at(&shard->cache, number);
-    flow->start_us = flow->last_us = flow->touched_us = EG_NO_TIME;
+    flow->last_us = flow->touched_us = EG_NO_TIME;
     if (s->way == EG_WAY_DOWN) flow->state = EG_FLOW_FIRST_DOWN;
     way_begin(&flow->first);
     return number;
@@ -252,14 +278,14 @@ static uint32_t begin(struct eg_shard *shard, const struct eg_sighting *s, struc
 
 struct rest {
     uint32_t base[2];
-    uint8_t state;
+    uint16_t state;
     bool has_talk;
     struct eg_tcp_talk talk;
 };
 
 static void rest_keep(const struct eg_shard *shard, const struct eg_flow *flow, bool opener,
                       struct rest *rest) {
-    rest->state = flow->state & (uint8_t)~EG_FLOW_FIRST_DOWN;
+    rest->state = flow->state & (uint16_t) ~(EG_FLOW_FIRST_DOWN | EG_FLOW_SECOND_EARLIER);
     if (opener && !(flow->state & EG_FLOW_OPENER_KNOWN))
         rest->state |=
             EG_FLOW_OPENER_KNOWN | (flow->state & EG_FLOW_FIRST_DOWN ? EG_FLOW_OPENER_DOWN : 0);
@@ -322,20 +348,41 @@ static void take(struct eg_shard *shard, const struct eg_sightings *chunk,
     (void)add(shard, number, chunk, s); /* its first direction needs no room */
 }
 
-enum { SLOT_AHEAD = 20, FLOW_AHEAD = 12, REST_AHEAD = 4 }; /* packets */
+enum { SLOT_AHEAD = 28, FLOW_AHEAD = 18, REST_AHEAD = 8 }; /* packets */
 
-void eg_shard_run(struct eg_shard *shard, const struct eg_sightings *chunk, struct eg_out *out) {
-    uint32_t likely[EG_SIGHTINGS_CHUNK];
-    for (uint32_t step = 0; step < chunk->count + SLOT_AHEAD; step++) {
-        uint32_t i = step - SLOT_AHEAD;
-        uint32_t flow = i + FLOW_AHEAD, rest = i + REST_AHEAD;
-        if (step < chunk->count) eg_flow_prefetch_slot(&shard->cache, chunk->items[step].hash);
-        if (flow < chunk->count)
-            likely[flow] = eg_flow_prefetch(&shard->cache, chunk->items[flow].hash);
-        if (rest < chunk->count) eg_flow_prefetch_rest(&shard->cache, likely[rest]);
-        if (i >= chunk->count) continue; /* below 0, that is */
-        clock_move(shard, chunk->items[i].time_us);
-        take(shard, chunk, &chunk->items[i], out);
+/* A place in a list of chunks. */
+struct place {
+    const struct eg_sightings *chunk;
+    uint32_t at;
+};
+
+/* The sighting there, and goes behind it; NULL at the end. */
+static inline const struct eg_sighting *place_next(struct place *place) {
+    while (place->chunk && place->at >= place->chunk->count)
+        *place = (struct place){place->chunk->next, 0};
+    return place->chunk ? &place->chunk->items[place->at++] : NULL;
+}
+
+void eg_shard_run(struct eg_shard *shard, const struct eg_sightings *first, struct eg_out *out) {
+    struct place slots = {first, 0}, flows = slots, here = slots;
+    struct {
+        uint32_t flow;
+        uint8_t way;
+    } likely[16] = {{EG_NONE, 0}}; /* of the packets from REST_AHEAD to FLOW_AHEAD ahead */
+    const struct eg_sighting *s;
+    for (uint32_t step = 0;; step++) {
+        if ((s = place_next(&slots))) eg_flow_prefetch_slot(&shard->cache, s->hash);
+        if (step < SLOT_AHEAD - FLOW_AHEAD) continue;
+        s = place_next(&flows);
+        likely[step % 16].flow = s ? eg_flow_prefetch(&shard->cache, s->hash) : EG_NONE;
+        if (s) likely[step % 16].way = s->way;
+        if (step < SLOT_AHEAD - REST_AHEAD) continue;
+        uint32_t rest = (step - (FLOW_AHEAD - REST_AHEAD)) % 16;
+        eg_flow_prefetch_rest(&shard->cache, likely[rest].flow, likely[rest].way);
+        if (step < SLOT_AHEAD) continue;
+        if (!(s = place_next(&here))) return;
+        clock_move(shard, s->time_us);
+        take(shard, here.chunk, s, out);
         expire(shard, POPS_EACH, out);
     }
 }

@@ -25,6 +25,7 @@ enum eg_end_reason {
 struct eg_shard {
     const struct eg_metering *how; /* with no zeros */
     bool analyse;                  /* columns of TCP analysis are asked for */
+    int16_t active_ticks;          /* see eg_flow.began */
     struct eg_flow_cache cache;
     int64_t clock_us;    /* the latest time seen, of those that are to be believed; EG_NO_TIME */
     int64_t previous_us; /* time of the packet before; EG_NO_TIME */
@@ -35,7 +36,7 @@ struct eg_shard {
 void eg_shard_init(struct eg_shard *, const struct eg_metering *, uint64_t memory_max, bool analyse,
                    uint64_t *given, uint64_t leave);
 void eg_shard_reset(struct eg_shard *); /* what lives is forgotten, not given out */
-/* The sightings of a chunk. Rows into out->rows, remarks into out->tally. */
+/* The sightings of a chunk and of those behind it. Rows into out->rows, remarks into out->tally. */
 void eg_shard_run(struct eg_shard *, const struct eg_sightings *, struct eg_out *);
 /* It is now that late: gives out what has ended by then, at most so many flows. */
 void eg_shard_tick(struct eg_shard *, int64_t now_us, uint32_t most, struct eg_out *);

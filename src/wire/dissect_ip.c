@@ -126,11 +126,13 @@ uint32_t eg_step_ipv4(struct eg_walk *walk) {
     }
     ipv4_fields(s, out);
     out->has |= IPV4_HAS;
-    eg_rest_bound(&walk->rest, total);
-    out->ip = walk->rest.span;
-    out->ip_length = walk->rest.wire;
+    struct eg_rest rest = walk->rest; /* in registers: what was just written is slow to read back */
+    eg_rest_bound(&rest, total);
+    walk->rest = rest;
+    out->ip = rest.span;
+    out->ip_length = rest.wire;
     out->ip_header_length = header;
-    out->fragment = out->more_fragments || out->fragment_offset;
+    out->fragment = eg_be16(s, 6) & 0x3fff; /* more of them, or an offset */
     bool whole = eg_walk_has(walk, header);
     eg_walk_pass(walk, EG_HEADER_IPV4, 0, header);
     return whole ? ipv4_behind(walk) : EG_NEXT_NONE;

@@ -41,9 +41,12 @@ static inline void payload(struct eg_walk *walk, enum eg_header header, uint32_t
         return;
     }
     if (rest->span.size < size) out->remarks |= EG_REMARK_FRAME_CUT;
-    eg_walk_pass(walk, header, 0, size);
-    out->payload_length = rest->wire;
-    out->payload = rest->span;
+    eg_walk_note(walk, header, 0, size);
+    struct eg_rest behind = *rest; /* in registers: what was just written is slow to read back */
+    eg_rest_skip(&behind, size);
+    *rest = behind;
+    out->payload_length = behind.wire;
+    out->payload = behind.span;
     out->has |= EG_HAS_PAYLOAD;
 }
 

@@ -12,6 +12,37 @@ static void look_at(const char *path, bool found, uint64_t frames) {
     assert_int_equal(look.frames, frames);
 }
 
+/* The only export is the last packet of many units: whoever finds it, it is found. */
+static void look_far(const char *directory) {
+    char path[128];
+    struct made m = {0}, frame = {0}, nothing = {0}, records = {0}, export = {0};
+    made_pcap_head(&m, 0xa1b2c3d4, 65535, 1);
+    made_udp(&frame, &nothing);
+    for (uint32_t i = 0; i < 3000; i++)
+        made_record(&m, 1767225600 + i, 0, (uint32_t)frame.size, (uint32_t)frame.size, frame.bytes);
+    for (int with = 0; with < 2; with++) {
+        if (with) {
+            made_netflow5(&records, 0, 3, 1767229000);
+            made_udp(&export, &records);
+            made_record(&m, 1767229000, 0, (uint32_t) export.size, (uint32_t) export.size,
+                        export.bytes);
+        }
+        made_write(made_path(path, sizeof path, directory, "far.pcap"), &m);
+        struct eg_env env = eg_env_plain;
+        env.unit_bytes = 1000;
+        struct eg_exports_look look;
+        for (int again = 0; again < 20; again++) {
+            assert_int_equal(eg_exports_look(&env, path, NULL, 0, &look, NULL), EG_OK);
+            assert_int_equal(look.found, with);
+            if (!with) assert_int_equal(look.frames, 3000);
+        }
+    }
+    made_free(&m);
+    made_free(&frame);
+    made_free(&records);
+    made_free(&export);
+}
+
 static void exports_are_found(void **state) {
     (void)state;
     char directory[64], path[128], other[128];
@@ -28,6 +59,7 @@ static void exports_are_found(void **state) {
     made_free(&frame);
     look_at(other, false, 5);
     look_at("/nowhere.pcap", false, 0);
+    look_far(directory);
     struct eg_env env = eg_env_plain;
     atomic_bool cancel = true;
     env.cancel = &cancel;

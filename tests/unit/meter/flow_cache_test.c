@@ -14,7 +14,20 @@
 
 enum { KEYS = 600 };
 
-static struct eg_flow_key key_of(unsigned i) { return seen(17, 1, i, 2, 53, 0).key; }
+/* Of every kind that takes memory of its own: IPv4, IPv6, IPv4 in a tunnel that counts, no IP. */
+static struct eg_flow_key key_of(unsigned i) {
+    struct eg_flow_key key = seen(17, 1, i / 4, 2, 53, 0).key;
+    if (i % 4 == 1) {
+        key.kind &= (uint8_t)~EG_KEY_V4;
+        key.low.bytes[0] = 0x20;
+    } else if (i % 4 == 2) {
+        key.kind |= EG_KEY_TUNNEL;
+        key.tunnel_id = i;
+    } else if (i % 4 == 3) {
+        key = (struct eg_flow_key){.low = {{(uint8_t)(i >> 8), (uint8_t)i}}, .tunnel_id = 1};
+    }
+    return key;
+}
 /* Few hashes, so that many flows meet in the table. */
 static uint32_t hash_of(unsigned i) { return i * 2654435761u >> 22; }
 
@@ -32,6 +45,8 @@ static void test_against_a_list(void **state) {
         if (flows[i] == EG_NONE) {
             flows[i] = eg_flow_add(&cache, hash_of(i), &key);
             assert_int_not_equal(flows[i], EG_NONE);
+            struct eg_flow_key back = eg_flow_key_get(&cache, eg_flow_at(&cache, flows[i]));
+            assert_memory_equal(&back, &key, sizeof key);
             eg_flow_touch(&cache, EG_FLOWS_LIVE, flows[i]);
             live++;
         } else if (made_random(&dice) % 3 == 0) {
@@ -45,6 +60,9 @@ static void test_against_a_list(void **state) {
         }
         assert_int_equal(cache.flows.used, live);
     }
+    uint32_t wide = 0;
+    for (unsigned i = 0; i < KEYS; i++) wide += flows[i] != EG_NONE && i % 4;
+    assert_int_equal(cache.wides.used, wide);
     uint32_t listed = 0;
     for (int list = 0; list < EG_FLOW_LISTS; list++) {
         uint32_t newer = EG_NONE;
@@ -73,7 +91,7 @@ static void test_memory_is_bounded(void **state) {
     }
     assert_true(count > 4000 && cache.bytes <= most);
     uint64_t full = cache.bytes;
-    struct eg_flow_key key = key_of(1); /* one out, one in: no more memory is taken */
+    struct eg_flow_key key = key_of(4); /* one out, one in: no more memory is taken */
     eg_flow_drop(&cache, cache.lists[EG_FLOWS_LIVE].oldest);
     uint32_t flow = eg_flow_add(&cache, 5, &key);
     assert_int_not_equal(flow, EG_NONE);
@@ -86,10 +104,34 @@ static void test_memory_is_bounded(void **state) {
     eg_flow_cache_reset(&cache);
 }
 
+/* Where the rest of a key finds no room, there is no flow, and nothing of it stays. */
+static void test_keys_are_bounded(void **state) {
+    (void)state;
+    struct eg_flow_cache cache;
+    eg_flow_cache_init(&cache, 300000, 64);
+    uint32_t count = 0;
+    for (;; count++) {
+        struct eg_flow_key key = key_of(count * 4 + 1);
+        uint32_t flow = eg_flow_add(&cache, count, &key);
+        if (flow == EG_NONE) break;
+        eg_flow_touch(&cache, EG_FLOWS_LIVE, flow);
+    }
+    assert_true(count > 500 && cache.bytes <= 300000);
+    assert_int_equal(cache.flows.used, count);
+    assert_int_equal(cache.wides.used, count);
+    struct eg_flow_key key = key_of(count * 4 + 1);
+    assert_int_equal(eg_flow_find(&cache, count, &key), EG_NONE);
+    eg_flow_drop(&cache, cache.lists[EG_FLOWS_LIVE].oldest);
+    assert_int_not_equal(eg_flow_add(&cache, count, &key), EG_NONE);
+    eg_flow_touch(&cache, EG_FLOWS_LIVE, eg_flow_find(&cache, count, &key));
+    eg_flow_cache_reset(&cache);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_list),
         cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_keys_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,38 @@ static void test_timeouts(void **state) {
     end(&b);
 }
 
+/* The active timeout counts from the earliest packet of either direction, whenever that came; to the
+ * microsecond, wherever the beginning stands among the ticks in which it is remembered. */
+static void test_the_beginning_is_the_earliest_packet(void **state) {
+    (void)state;
+    static const struct {
+        int64_t first_us, second_us, again_us, start_us;
+    } cases[] = {
+        {0, 5, 10, 0},
+        {10 * SECOND, 0, 12 * SECOND, 0},
+        {10 * SECOND, 5 * SECOND, 3 * SECOND, 3 * SECOND},
+        {EG_NO_TIME, 4 * SECOND, 7 * SECOND, 4 * SECOND},
+    };
+    for (int64_t shift = 0; shift < 9 * SECOND; shift += 333333)
+        for (size_t i = 0; i < 2 * (sizeof cases / sizeof *cases); i++) {
+            struct bench b;
+            bool late = i & 1;
+            int64_t start = cases[i / 2].start_us + shift;
+            setup(&b, false, 0);
+            struct eg_sighting s = seen(17, 1, 1, 2, 2, cases[i / 2].first_us + shift);
+            if (cases[i / 2].first_us == EG_NO_TIME) s.time_us = EG_NO_TIME;
+            feed(&b, s);
+            feed(&b, seen(17, 2, 2, 1, 1, cases[i / 2].second_us + shift));
+            feed(&b, seen(17, 1, 1, 2, 2, cases[i / 2].again_us + shift));
+            for (int64_t us = 25; us < 300; us += 25)
+                feed(&b, seen(17, 2, 2, 1, 1, start + us * SECOND));
+            feed(&b, seen(17, 1, 1, 2, 2, start + 300 * SECOND + late));
+            assert_int_equal(out_rows(&b.out), late ? 2 : 0);
+            if (late) assert_int_equal(cell(&b, FLOW(end_reason), 0), EG_END_ACTIVE);
+            end(&b);
+        }
+}
+
 static void test_the_clock_ends_what_is_idle(void **state) {
     (void)state;
     struct bench b;
@@ -235,6 +267,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_conversation_two_rows),
         cmocka_unit_test(test_timeouts),
+        cmocka_unit_test(test_the_beginning_is_the_earliest_packet),
         cmocka_unit_test(test_the_clock_ends_what_is_idle),
         cmocka_unit_test(test_tcp_ends),
         cmocka_unit_test(test_one_way),
