@@ -427,19 +427,8 @@ static void tell_repeated(struct eg_report *report, struct eg_engine *engine) {
     eg_strbuf_reset(&sql);
 }
 
-/* The engine takes what it cannot mean (negative sizes, bare numbers); we do not. */
-static enum eg_status check_memory(const char *text, struct eg_error *err) {
-    size_t digits = strspn(text, "0123456789.");
-    static const char *const units[] = {"MB", "GB", "TB", "MiB", "GiB", "TiB"};
-    for (size_t i = 0; digits && i < sizeof units / sizeof *units; i++)
-        if (strcmp(text + digits, units[i]) == 0) return EG_OK;
-    return eg_fail(err, EG_E_USAGE, "--memory-limit takes a size like 500MB or 2GB, not '%s'",
-                   text);
-}
-
 enum eg_status eg_report_engine(struct eg_report *report, const char *before, bool locked,
                                 struct eg_engine **out, struct eg_error *err) {
-    if (report->options->memory_limit) EG_TRY(check_memory(report->options->memory_limit, err));
     const char **allowed = eg_calloc(report->capture_count + 2, sizeof(char *));
     if (!allowed) return eg_fail(err, EG_E_NOMEM, "out of memory");
     size_t allowed_count = 0;

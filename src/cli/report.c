@@ -174,6 +174,18 @@ static enum eg_exit check_source(struct eg_report *report) {
     return code;
 }
 
+/* The engine takes what it cannot mean (negative sizes, bare numbers); we do not. */
+static enum eg_exit check_memory(const struct eg_report *report) {
+    static const char *const units[] = {"MB", "GB", "TB", "MiB", "GiB", "TiB"};
+    const char *text = report->options->memory_limit;
+    if (!text) return EG_EXIT_DONE;
+    size_t digits = strspn(text, "0123456789.");
+    for (size_t i = 0; digits && i < sizeof units / sizeof *units; i++)
+        if (strcmp(text + digits, units[i]) == 0) return EG_EXIT_DONE;
+    return eg_complain_usage(report->call,
+                             "--memory-limit takes a size like 500MB or 2GB, not '%s'", text);
+}
+
 static enum eg_exit look_at_captures(struct eg_report *report) {
     for (size_t i = 0; i < report->capture_count; i++) {
         struct eg_error err;
@@ -296,6 +308,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     if (code == EG_EXIT_DONE) code = read_dedup(report);
     if (code == EG_EXIT_DONE) code = read_ports(report);
     if (code == EG_EXIT_DONE) code = check_source(report);
+    if (code == EG_EXIT_DONE) code = check_memory(report);
     if (code != EG_EXIT_DONE) return code;
     report->origin.source = options->source;
     if (eg_metering_given(&options->metering)) {

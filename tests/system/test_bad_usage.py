@@ -201,6 +201,8 @@ def test_devices_and_closed_descriptors(earlgrey, exports, tmp_path):
 def test_what_would_never_end_is_refused(earlgrey, exports):
     refused(earlgrey, 2, "trend", "-r", exports[0], "--by", "1ms", says=["--by", "intervals"])
     refused(earlgrey, 2, "top", "-r", exports[0], "--memory-limit", "-5GB", says=["--memory-limit", "2GB"])
+    refused(earlgrey, 2, "packets", "-r", exports[0], "host 10.0.0.1", "-w", "x.pcap", "--memory-limit", "2",
+            says=["--memory-limit", "2GB"]) # also where no SQL engine is needed
     refused(earlgrey, 2, "top", "-r", exports[0], "--source", "netflo5", says=["netflow5"])
     assert "options follow the verb" in earlgrey.run("--config", "x", "top").stderr
     refused(earlgrey, 2, "top", exports[0], says=["-r"])
