@@ -182,15 +182,52 @@ enum eg_status eg_sql_packet_places(const struct eg_packets_request *request, st
     return status;
 }
 
+/* An index has of the outer packet of a tunnel the addresses; what else it has is of the inner one, and
+ * unknown in this view. */
+static enum eg_status index_outermost(const struct eg_origin *origin, struct eg_strbuf *sql,
+                                      struct eg_error *err) {
+    static const char *const inner[] = {
+        "src_port",      "dst_port",    "proto",           "payload_length",
+        "ttl",           "tos",         "fragment_offset", "more_fragments",
+        "dont_fragment", "ip_id",       "tcp_flags",       "tcp_seq",
+        "tcp_ack",       "tcp_window",  "icmp_type",       "icmp_code",
+        "vlan",          "mpls_labels", "src_mac",         "dst_mac"};
+    eg_strbuf_text(sql,
+                   "(SELECT * REPLACE (CASE WHEN tunnel IS NULL THEN src_ip ELSE outer_src_ip END "
+                   "AS src_ip, CASE WHEN tunnel IS NULL THEN dst_ip ELSE outer_dst_ip END AS "
+                   "dst_ip, CAST(CASE WHEN tunnel IS NULL THEN ip_version WHEN outer_src_ip LIKE "
+                   "'%:%' THEN 6 WHEN outer_src_ip IS NOT NULL THEN 4 END AS SMALLINT) AS "
+                   "ip_version, CAST(NULL AS VARCHAR) AS outer_src_ip, CAST(NULL AS VARCHAR) AS "
+                   "outer_dst_ip");
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
+        eg_strbuf_printf(sql, ", CASE WHEN tunnel IS NULL THEN %s END AS %s", inner[i], inner[i]);
+    eg_strbuf_text(sql, ") FROM ");
+    EG_TRY(eg_sql_packet_relation(origin, sql, err));
+    eg_strbuf_text(sql, " AS i_)");
+    return EG_OK;
+}
+
+/* The packets as they are shown. */
+static enum eg_status shown_relation(const struct eg_packets_request *request,
+                                     struct eg_strbuf *sql, struct eg_error *err) {
+    if (!request->outermost) return eg_sql_packet_relation(&request->origin, sql, err);
+    if (request->origin.dataset) return index_outermost(&request->origin, sql, err);
+    eg_strbuf_text(sql, "read_packets(");
+    eg_sql_captures(&request->origin, sql);
+    eg_strbuf_text(sql, ", outermost := true)");
+    return EG_OK;
+}
+
 enum eg_status eg_sql_packets(const struct eg_packets_request *request, const char *fields,
                               struct eg_strbuf *sql, struct eg_error *err) {
-    struct eg_strbuf base = {0};
+    struct eg_strbuf base = {0}, shown = {0};
     enum eg_status status = eg_sql_packet_relation(&request->origin, &base, err);
+    if (status >= 0) status = shown_relation(request, &shown, err);
     eg_strbuf_text(sql, "SELECT ");
     if (status >= 0) status = add_fields(fields, sql, err);
     eg_strbuf_text(sql, " FROM ");
     if (status >= 0 && (request->places || request->both)) {
-        eg_strbuf_text(sql, base.text);
+        eg_strbuf_text(sql, shown.text);
         eg_strbuf_text(sql, " AS r_ SEMI JOIN ");
         if (request->places)
             eg_strbuf_text(sql, request->places);
@@ -198,10 +235,13 @@ enum eg_status eg_sql_packets(const struct eg_packets_request *request, const ch
             status = places(request, base.text, sql, err);
         eg_strbuf_text(sql, " AS s_ USING (file, \"offset\")");
     } else if (status >= 0) {
-        status = one_way(request, base.text, sql, err);
+        status = one_way(request, shown.text, sql, err);
         eg_strbuf_text(sql, " AS r_");
     }
+    if (status >= 0 && (base.failed || shown.failed))
+        status = eg_fail(err, EG_E_NOMEM, "no memory for a query");
     if (status >= 0) status = ordered(request, sql, err);
     eg_strbuf_reset(&base);
+    eg_strbuf_reset(&shown);
     return status;
 }

@@ -648,3 +648,24 @@ def test_on_the_disk_before_it_is_said(earlgrey, packets, tmp_path):
         folder = [i for i, (what, name) in enumerate(lines) if what == "sync" and name == str(tmp_path / "out")]
         assert [lines[i][1] for i in named] == names, lines
         assert len(synced) == len(names) and max(synced) < min(named) and max(folder) > max(named), lines
+
+
+def test_the_columns_of_the_outer_packet(earlgrey, shared):
+    """With --outermost rows show what the filter was about; an index has the outer addresses of it."""
+    path = shared / "packets" / "tcpdump" / "gso-ipv4-vxlan-ipv6.pcap"
+    fields = "src_ip,src_port,dst_ip,dst_port,proto,ip_version,src_mac,tcp_flags,tunnel,length"
+    shown = subprocess.run(["tshark", "-n", "-r", path, "-T", "fields", "-E", "occurrence=f", "-e", "ip.src", "-e", "udp.srcport",
+                            "-e", "ip.dst", "-e", "udp.dstport", "-e", "ip.proto", "-e", "eth.src"], capture_output=True, text=True,
+                           check=True).stdout.splitlines()
+    earlgrey.ok("ingest", path, "-d", "data")
+    for words in ([], ["udp port 4789"], ["--bpf", "udp port 4789"], ["--both", "dst port 4789"]):
+        read = earlgrey.rows("packets", "-r", path, "--outermost", "--fields", fields, *words)
+        assert [[str(row[n]) for n in ("src_ip", "src_port", "dst_ip", "dst_port", "proto", "src_mac")] for row in read] == \
+            [line.split("\t") for line in shown], words
+        assert all(row["tunnel"] == "vxlan" and row["tcp_flags"] is None and row["ip_version"] == 4 for row in read)
+        indexed = earlgrey.rows("packets", "-d", "data", "--outermost", "--fields", fields, *words)
+        for one, other in zip(read, indexed, strict=True):
+            assert {k: v for k, v in other.items() if v is not None} == \
+                {k: one[k] for k in ("src_ip", "dst_ip", "ip_version", "tunnel", "length")}
+    inner = earlgrey.rows("packets", "-r", path, "--fields", fields, "tcp")
+    assert len(inner) == len(read) and all(row["src_port"] != one["src_port"] for row, one in zip(inner, read))
