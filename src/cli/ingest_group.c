@@ -3,6 +3,7 @@
  * pass (a full disk), the pump is run again from what is durable, and what arrived meanwhile waits
  * with the source. docs/internals/collecting.md is the page about it. */
 #include "base/alloc.h"
+#include "base/timetext.h"
 #include "cli/account.h"
 #include "cli/ingest.h"
 #include "cli/signals.h"
@@ -195,6 +196,8 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
                  .keep_to = sinks.dataset},
         .sinks = sinks.items,
         .sink_count = sinks.count,
+        .usable_us = sinks.dataset ? EG_TIME_FIRST_US : 0,
+        .beyond_us = sinks.dataset ? EG_TIME_BEYOND_US : 0,
         .threads = (uint32_t)o->threads,
         .round_bytes = (uint64_t)o->round_bytes,
         .interval_us = run->group->kind == EG_GROUP_LIVE || run->group->kind == EG_GROUP_LISTEN

@@ -34,9 +34,9 @@ const struct eg_verb eg_verb_losses = {
     .description =
         "Shows what was seen and not kept, by cause, source and exporter: sequence gaps, "
         "malformed input, cut captures; and what is to be known of exporters: repeated datagrams, "
-        "new numberings, changed templates, refused senders. docs/reference/losses.md explains "
-        "each "
-        "cause.",
+        "new numberings, changed templates, refused senders. What has no time (a record with an "
+        "impossible date, say) is shown without one, and -t finds it by when it was ingested. "
+        "docs/reference/losses.md explains each cause.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct losses_options),

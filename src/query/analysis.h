@@ -16,6 +16,7 @@
     "CREATE OR REPLACE TEMP MACRO timestamp_micros(n) AS make_timestamptz(CAST(n AS BIGINT));"     \
     "CREATE OR REPLACE TEMP MACRO sequence(a, b) AS generate_series(a, b);"                        \
     "CREATE OR REPLACE TEMP MACRO explode(l) AS unnest(l);"                                        \
+    "CREATE OR REPLACE TEMP MACRO get_json_object(j, p) AS json_extract_string(j, p);"             \
     "CREATE OR REPLACE TEMP MACRO xxhash64(a, b, c, d, e, f, g, h) AS hash(a, b, c, d, e, f, g, "  \
     "h);"
 

@@ -2,6 +2,24 @@
  * What was lost, by cause, source and exporter. */
 #include "query/analysis.h"
 
+#include "base/timetext.h"
+
+/* What has no time counts as of when it was ingested; of captures, which are read now, in any time. */
+static void timeless(const struct eg_origin *origin, struct eg_strbuf *sql) {
+    const int64_t bounds[] = {origin->from_us, origin->to_us};
+    eg_strbuf_text(sql, ") OR (start_time IS NULL");
+    for (int i = 0; i < 2 && origin->dataset; i++) {
+        char text[40];
+        if (bounds[i] == (i ? INT64_MAX : INT64_MIN)) continue;
+        eg_time_text(bounds[i], text);
+        eg_strbuf_printf(sql,
+                         " AND CAST(get_json_object(extra, '$.ingested') AS TIMESTAMP WITH TIME "
+                         "ZONE) %s CAST('%s' AS TIMESTAMP WITH TIME ZONE)",
+                         i ? "<=" : ">=", text);
+    }
+    eg_strbuf_text(sql, "))");
+}
+
 enum eg_status eg_sql_losses(const struct eg_origin *origin, struct eg_strbuf *sql,
                              struct eg_error *err) {
     eg_strbuf_text(sql,
@@ -16,8 +34,9 @@ enum eg_status eg_sql_losses(const struct eg_origin *origin, struct eg_strbuf *s
         eg_sql_captures(origin, sql);
         eg_strbuf_char(sql, ')');
     }
-    eg_strbuf_text(sql, " AS r WHERE TRUE");
+    eg_strbuf_text(sql, " AS r WHERE ((TRUE");
     eg_sql_times(origin, sql);
+    timeless(origin, sql);
     if (origin->filter && !eg_filter_is_all(origin->filter)) {
         eg_strbuf_text(sql, " AND (");
         eg_filter_sql(origin->filter, sql);

@@ -4,6 +4,7 @@
 #include "store/dataset_sink.h"
 
 #include "base/alloc.h"
+#include "base/timetext.h"
 #include "engine/engine.h"
 #include "source/iface.h"
 #include "store/beginning.h"
@@ -170,7 +171,16 @@ static enum eg_status write_quarantine(struct eg_sink *sink, struct eg_error *er
     EG_TRY(eg_builder_new(&builder, eg_table_get(EG_TABLE_LOSSES), EG_TABLE_LOSSES,
                           sink->new_quarantine.count, EG_COLUMNS_ALL, err));
     struct eg_batch *batch = NULL;
-    enum eg_status status = eg_tally_rows(&sink->new_quarantine, false, builder, err);
+    enum eg_status status = EG_OK;
+    char now[40], extra[80];
+    eg_time_text(sink->env->now_us(sink->env->clock), now);
+    int size = snprintf(extra, sizeof extra, "{\"ingested\":\"%s\"}", now);
+    for (uint32_t i = 0; i < sink->new_quarantine.count && status >= 0; i++) {
+        struct eg_tally one = {.entries = &sink->new_quarantine.entries[i], .count = 1};
+        eg_put_text(builder, EG_COL(LOSSES, extra), extra, (size_t)size);
+        status = eg_tally_rows(&one, false, builder, err);
+        eg_builder_abandon(builder); /* where the entry gave no row */
+    }
     if (status >= 0) status = eg_builder_seal(builder, &batch, err);
     if (status == EG_OK) status = keep(sink, batch, err);
     if (status >= 0) {

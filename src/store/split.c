@@ -102,7 +102,7 @@ static struct row_time time_of(const struct eg_batch *batch, struct clock_column
     uint32_t column = at.start;
     if (!eg_batch_valid(batch, column, row)) {
         if (batch->table_id == EG_TABLE_LOSSES)
-            return (struct row_time){hour_floor(now_us), INT64_MIN, INT64_MIN};
+            return (struct row_time){hour_floor(now_us), now_us, now_us}; /* it counts as of now */
         if (at.instead == NONE || !eg_batch_valid(batch, at.instead, row)) return none;
         column = at.instead;
     }

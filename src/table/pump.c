@@ -3,6 +3,7 @@
 #include "table/pump.h"
 
 #include "base/alloc.h"
+#include "base/timetext.h"
 #include "table/outlet.h"
 #include "table/troubles.h"
 
@@ -71,6 +72,8 @@ static void pump_fail(struct pump *pump, const struct eg_error *err) {
 
 /* Widens the range of start times by those of the batch. */
 static void times_note(struct pump_thread *self, const struct eg_batch *batch) {
+    const struct eg_pump_request *request = self->pump->request;
+    bool all = !request->usable_us && !request->beyond_us;
     bool flows = batch->table_id == EG_TABLE_FLOWS;
     if (!flows && batch->table_id != EG_TABLE_PACKETS) return;
     const uint32_t at = flows ? EG_COL(FLOWS, start_time) : EG_COL(PACKETS, time);
@@ -79,6 +82,7 @@ static void times_note(struct pump_thread *self, const struct eg_batch *batch) {
     for (uint32_t row = 0; row < batch->rows; row++) {
         if (col->valid && !eg_bit(col->valid, row)) continue;
         int64_t time_us = eg_col_i64(col)[row];
+        if (!all && (time_us < request->usable_us || time_us >= request->beyond_us)) continue;
         if (time_us < self->first_us) self->first_us = time_us;
         if (time_us > self->last_us) self->last_us = time_us;
     }
@@ -211,9 +215,10 @@ static enum eg_status round_read(struct pump *pump, struct eg_error *err) {
 
 /* ---- losses ---- */
 
-/* Rows of `losses` for the tally, each with the input's name in `extra`. */
+/* Rows of `losses` for the tally, each with the input's name in `extra`; those without a time with that
+ * of now, too (`extra_now`), which is when they are told of. */
 static enum eg_status losses_write(struct pump *pump, const struct eg_tally *tally,
-                                   const char *extra, struct eg_error *err) {
+                                   const char *extra, const char *extra_now, struct eg_error *err) {
     struct eg_builder *rows;
     uint32_t room = pump->env->batch_rows ? pump->env->batch_rows : EG_BATCH_ROWS;
     EG_TRY(eg_builder_new(&rows, eg_table_get(EG_TABLE_LOSSES), EG_TABLE_LOSSES, room,
@@ -222,7 +227,9 @@ static enum eg_status losses_write(struct pump *pump, const struct eg_tally *tal
     for (uint32_t i = 0; i <= tally->count && status >= 0; i++) {
         struct eg_tally one = {.entries = &tally->entries[i], .count = 1};
         if (i < tally->count) {
-            eg_put_text(rows, EG_COL(LOSSES, extra), extra, strlen(extra));
+            bool timed = tally->entries[i].start_us != INT64_MIN;
+            const char *more = timed ? extra : extra_now;
+            eg_put_text(rows, EG_COL(LOSSES, extra), more, strlen(more));
             status = eg_tally_rows(&one, false, rows, err);
             eg_builder_abandon(rows); /* where the entry gave no row */
             if (status < 0 || eg_builder_room(rows)) continue;
@@ -254,7 +261,8 @@ static void raw_lost(struct eg_pump_account *account, const struct eg_pump_sink 
 /* What was counted since the last call goes to the account, and as rows to the sinks. */
 static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
     struct eg_tally fresh = {0};
-    struct eg_strbuf extra = {0};
+    struct eg_strbuf extra = {0}, extra_now = {0};
+    char now[40];
     eg_scan_losses(pump->scan, &fresh);
     for (size_t i = 0; i < pump->request->sink_count; i++) {
         const struct eg_pump_sink *sink = &pump->request->sinks[i];
@@ -268,11 +276,17 @@ static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
     const char *input = eg_scan_input(pump->scan);
     eg_strbuf_text(&extra, "{\"file\":");
     eg_encode_json_text(input ? input : "", input ? strlen(input) : 0, &extra);
+    if (!extra.failed) eg_strbuf_text(&extra_now, extra.text);
     eg_strbuf_char(&extra, '}');
-    enum eg_status status =
-        extra.failed ? eg_fail(err, EG_E_NOMEM, "no memory for the rows of losses") : EG_OK;
-    if (status >= 0 && fresh.count) status = losses_write(pump, &fresh, extra.text, err);
+    eg_time_text(pump->env->now_us(pump->env->clock), now);
+    eg_strbuf_printf(&extra_now, ",\"ingested\":\"%s\"}", now);
+    enum eg_status status = extra.failed || extra_now.failed
+                                ? eg_fail(err, EG_E_NOMEM, "no memory for the rows of losses")
+                                : EG_OK;
+    if (status >= 0 && fresh.count)
+        status = losses_write(pump, &fresh, extra.text, extra_now.text, err);
     eg_strbuf_reset(&extra);
+    eg_strbuf_reset(&extra_now);
     eg_tally_reset(&fresh);
     return status;
 }

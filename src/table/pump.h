@@ -34,9 +34,11 @@ struct eg_pump_request {
     struct eg_scan_request scan; /* .known is filled in by the pump from the first sink */
     struct eg_pump_sink *sinks;
     size_t sink_count;
-    uint32_t threads;     /* 0: one per core */
-    uint64_t round_bytes; /* 0: 192 MiB of batches */
-    int64_t interval_us;  /* a round ends after so long when it has read anything; 0: when full */
+    uint32_t threads;             /* 0: one per core */
+    uint64_t round_bytes;         /* 0: 192 MiB of batches */
+    int64_t usable_us, beyond_us; /* times of the account are those from the one up to, without, the
+                                     other; both 0: all. What is elsewhere is no time to a dataset */
+    int64_t interval_us; /* a round ends after so long when it has read anything; 0: when full */
     void (*progress)(void *to,
                      const struct eg_scan_progress *); /* a few times a second; may be NULL */
     void *progress_to;

@@ -276,3 +276,24 @@ def test_what_went_on_as_it_came_is_no_flow(earlgrey, packets):
     account = json.loads(done.stdout)
     assert account["given_on"] == [{"sink": "udp://127.0.0.1:9", "packets": 0}]
     assert account["lost"]["not_passed_on"]["packets"] == count and done.returncode == 3
+
+
+def test_impossible_times_are_unknown_and_count_when_they_came(earlgrey, tmp_path):
+    """Rows in quarantine have no time in `losses`; they are found by the time of their ingest, also once compacted, and
+    the account tells no impossible times."""
+    frame = bytes.fromhex("020000000001020000000002080045000021000100004011000a0a0000010a000002") + b"\0\x01\0\x02\0\x0d\0\0hello"
+    with open(tmp_path / "odd.pcap", "wb") as out:
+        out.write(struct.pack("<IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for second in (1767225600, 0, 5, 4294967000, 1767225601):
+            out.write(struct.pack("<IIII", second, 0, len(frame), len(frame)) + frame)
+    account = account_of(earlgrey, "ingest", "odd.pcap", "-d", "data")
+    assert (account["from"], account["to"]) == ("2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:01.000000Z")
+    assert account["kept"]["packets"] == 2 and account["lost"]["quarantined"]["packets"] == 3
+    for _ in range(2):
+        for words, count in (([], 1), (["-t", "now-1h"], 1), (["-t", "now-2h,now-1h"], 0), (["-t", "2026-01-01,2026-01-02"], 0)):
+            rows = earlgrey.rows("losses", "-d", "data", *words)
+            assert [(row["cause"], row["packets"], row["start_time"], row["end_time"]) for row in rows] == \
+                [("quarantined", 3, None, None)] * count, words
+        assert "2 records (quarantined)" in earlgrey.run("top", "-d", "data", "-t", "now-1h").stderr
+        assert "quarantined" not in earlgrey.run("top", "-d", "data", "-t", "2026-01-01,2026-01-02").stderr
+        earlgrey.ok("compact", "-d", "data")

@@ -238,7 +238,8 @@ static void rows_and_account(void **state) {
         /* only losses become rows, not what is merely noted */
         assert_int_equal(first.loss_rows, 1);
         assert_int_equal(first.lost_packets, 1);
-        assert_string_equal(first.extra, "{\"file\":\"a:1000:70:c\"}");
+        /* it has no time: the one at which it is told of stands beside the file */
+        assert_memory_equal(first.extra, "{\"file\":\"a:1000:70:c\",\"ingested\":\"2", 35);
         /* a position per input and table, and the source was told of the last one */
         assert_int_equal(first.place_count, 6);
         for (size_t i = 0; i < 6; i++)
