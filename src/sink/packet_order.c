@@ -204,7 +204,7 @@ enum eg_status eg_packet_order_put(struct eg_packet_order *o, const struct eg_fr
 static enum eg_status run_fill(struct eg_packet_order *o, struct run *run, size_t size,
                                struct eg_error *err) {
     if (run->size - run->done >= size) return EG_OK;
-    memmove(run->bytes, run->bytes + run->done, run->size - run->done);
+    if (run->done) memmove(run->bytes, run->bytes + run->done, run->size - run->done);
     run->size -= run->done;
     run->done = 0;
     if (run->room < size || run->room < READ_BYTES) {
