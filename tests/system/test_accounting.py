@@ -294,6 +294,6 @@ def test_impossible_times_are_unknown_and_count_when_they_came(earlgrey, tmp_pat
             rows = earlgrey.rows("losses", "-d", "data", *words)
             assert [(row["cause"], row["packets"], row["start_time"], row["end_time"]) for row in rows] == \
                 [("quarantined", 3, None, None)] * count, words
-        assert "2 records (quarantined)" in earlgrey.run("top", "-d", "data", "-t", "now-1h").stderr
+        assert "2 flows, 3 packets (quarantined)" in earlgrey.run("top", "-d", "data", "-t", "now-1h").stderr
         assert "quarantined" not in earlgrey.run("top", "-d", "data", "-t", "2026-01-01,2026-01-02").stderr
         earlgrey.ok("compact", "-d", "data")
