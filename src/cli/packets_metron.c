@@ -30,6 +30,12 @@ struct metron_options {
         .name = long_name, .brief = short_name, .type = EG_OPT_TEXT, .offset = AT(member),         \
         .value_name = value, .help = words                                                         \
     }
+#define PATTERN_ON(words)                                                                          \
+    {                                                                                              \
+        .name = "packet_filter_on", .brief = "pfo", .type = EG_OPT_CHOICE,                         \
+        .offset = AT(pattern_on), .preset = "frame", .choices = "frame|payload|stored",            \
+        .help = words                                                                              \
+    }
 #define COMMON_OPTIONS                                                                             \
     TEXT("start_time", "st", start, "TIME",                                                        \
          "From this time on, itself included: milliseconds since 1970, or as -df says, or RFC "    \
@@ -93,14 +99,9 @@ static const struct eg_option fixed_options[] = {
      .help = "Also packets the other way: source and destination, address and port, exchanged."},
     TEXT("packet_filter", "pf", pattern, "PATTERN",
          "Only packets that hold these bytes (docs/byte-patterns.md)."),
-    {.name = "packet_filter_on",
-     .brief = "pfo",
-     .type = EG_OPT_CHOICE,
-     .offset = AT(pattern_on),
-     .preset = "frame",
-     .choices = "frame|payload|stored",
-     .help = "Where -pf looks: the frame, what is behind the transport header, or the frame behind "
-             "the 40 bytes that Metron stores before it."},
+    PATTERN_ON(
+        "Where -pf looks: the frame, what is behind the transport header, or the frame behind "
+        "the 40 bytes that Metron stores before it."),
     COMMON_OPTIONS,
     EG_OPTION_END,
 };
@@ -108,14 +109,9 @@ static const struct eg_option fixed_options[] = {
 static const struct eg_option query_options[] = {
     TEXT("query", "q", query, "EXPR",
          "A Stellar expression (docs/stellar.md); empty is all packets."),
-    {.name = "packet_filter_on",
-     .brief = "pfo",
-     .type = EG_OPT_CHOICE,
-     .offset = AT(pattern_on),
-     .preset = "frame",
-     .choices = "frame|payload|stored",
-     .help = "What the variable packet is: the frame, what is behind the transport header, or the "
-             "frame behind the 40 bytes that Metron stores before it."},
+    PATTERN_ON(
+        "What the variable packet is: the frame, what is behind the transport header, or the "
+        "frame behind the 40 bytes that Metron stores before it."),
     COMMON_OPTIONS,
     EG_OPTION_END,
 };

@@ -164,6 +164,18 @@ static enum eg_status see_commits(struct settling *s, struct eg_error *err) {
 
 /* ---- leftovers in the partitions ---- */
 
+/* What no commit gave its name is counted, and removed unless we only look. */
+static enum eg_status leftover_remove(struct settling *s, const char *relative,
+                                      struct eg_error *err) {
+    s->found->temporary++;
+    if (s->mode == EG_SETTLE_LOOK) return EG_OK;
+    char *path = eg_path_join(s->root, relative);
+    if (!path) return no_memory(err);
+    unlink(path);
+    eg_free(path);
+    return EG_OK;
+}
+
 static enum eg_status see_file(void *to, const char *relative, const char *name, int64_t hour_us,
                                struct eg_error *err) {
     (void)hour_us;
@@ -172,13 +184,7 @@ static enum eg_status see_file(void *to, const char *relative, const char *name,
     if (!eg_layout_ends(name, ".parquet.tmp") || !eg_layout_commit_of(name, commit, session) ||
         is_alive(s, session) || eg_names_hold(&s->damaged, commit))
         return EG_OK;
-    s->found->temporary++;
-    if (s->mode == EG_SETTLE_LOOK) return EG_OK;
-    char *path = eg_path_join(s->root, relative);
-    if (!path) return no_memory(err);
-    unlink(path);
-    eg_free(path);
-    return EG_OK;
+    return leftover_remove(s, relative, err);
 }
 
 /* A copy of a capture that no commit gave its name. Intents of its session that are damaged keep it. */
@@ -190,13 +196,7 @@ static enum eg_status see_capture(void *to, const char *relative, const char *na
     if (!eg_layout_capture_session(name, session) || is_alive(s, session)) return EG_OK;
     for (size_t i = 0; i < s->damaged.count; i++)
         if (strncmp(s->damaged.names[i], session, EG_SESSION_TEXT - 1) == 0) return EG_OK;
-    s->found->temporary++;
-    if (s->mode == EG_SETTLE_LOOK) return EG_OK;
-    char *path = eg_path_join(s->root, relative);
-    if (!path) return no_memory(err);
-    unlink(path);
-    eg_free(path);
-    return EG_OK;
+    return leftover_remove(s, relative, err);
 }
 
 static enum eg_status see_partitions(struct settling *s, struct eg_error *err) {

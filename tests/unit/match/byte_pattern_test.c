@@ -27,87 +27,72 @@ static bool found(const char *text, const void *in, size_t size) {
 
 /* Which of the 256 bytes a pattern of one position holds for, as a sum to compare by: their number,
  * the least and the greatest. */
-static void holds_for(const char *text, int count, int least, int greatest) {
+struct held {
+    const char *text;
+    int count, least, greatest;
+};
+
+static void holds_for(const struct held *expected) {
     int got = 0, low = -1, high = -1;
     for (int b = 0; b < 256; b++) {
         uint8_t byte = (uint8_t)b;
-        if (!found(text, &byte, 1)) continue;
+        if (!found(expected->text, &byte, 1)) continue;
         got++;
         if (low < 0) low = b;
         high = b;
     }
-    if (got != count || low != least || high != greatest)
-        fail_msg("%s: %d bytes, %d to %d", text, got, low, high);
+    if (got != expected->count || low != expected->least || high != expected->greatest)
+        fail_msg("%s: %d bytes, %d to %d", expected->text, got, low, high);
 }
 
 static void single_bytes(void **state) {
     (void)state;
-    holds_for("41", 1, 0x41, 0x41);
-    holds_for("fF", 1, 0xff, 0xff);
-    holds_for("^00", 255, 1, 255);
-    holds_for("^ff", 255, 0, 254);
-    holds_for("^^41", 1, 0x41, 0x41);
-    holds_for(".", 256, 0, 255);
-    holds_for("^.", 0, -1, -1);
-    holds_for("'a'", 1, 'a', 'a');
-    holds_for("`a`", 2, 'A', 'a');
-    holds_for("`1`", 1, '1', '1');
-    holds_for("^'a'", 255, 0, 255);
-    holds_for("^`a`", 254, 0, 255);
-    holds_for("20-7f", 96, 0x20, 0x7f);
-    holds_for("'a'-'z'", 26, 'a', 'z');
-    holds_for("'a' - 7a", 26, 'a', 'z');
-    holds_for("\\t-0d", 5, 9, 13);
-    holds_for("^30-39", 246, 0, 255);
-    holds_for("00-ff", 256, 0, 255);
-    holds_for("&07", 32, 7, 255);
-    holds_for("& 80", 128, 128, 255);
-    holds_for("&00", 256, 0, 255);
-    holds_for("^&80", 128, 0, 127);
-    holds_for("~07", 224, 1, 255);
-    holds_for("~00", 0, -1, -1);
-    holds_for("^~80", 128, 0, 127);
-    holds_for("~81", 192, 1, 255);
+    static const struct held rows[] = {
+        {"41", 1, 0x41, 0x41},     {"fF", 1, 0xff, 0xff},     {"^00", 255, 1, 255},
+        {"^ff", 255, 0, 254},      {"^^41", 1, 0x41, 0x41},   {".", 256, 0, 255},
+        {"^.", 0, -1, -1},         {"'a'", 1, 'a', 'a'},      {"`a`", 2, 'A', 'a'},
+        {"`1`", 1, '1', '1'},      {"^'a'", 255, 0, 255},     {"^`a`", 254, 0, 255},
+        {"20-7f", 96, 0x20, 0x7f}, {"'a'-'z'", 26, 'a', 'z'}, {"'a' - 7a", 26, 'a', 'z'},
+        {"\\t-0d", 5, 9, 13},      {"^30-39", 246, 0, 255},   {"00-ff", 256, 0, 255},
+        {"&07", 32, 7, 255},       {"& 80", 128, 128, 255},   {"&00", 256, 0, 255},
+        {"^&80", 128, 0, 127},     {"~07", 224, 1, 255},      {"~00", 0, -1, -1},
+        {"^~80", 128, 0, 127},     {"~81", 192, 1, 255},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) holds_for(&rows[i]);
 }
 
 static void sets(void **state) {
     (void)state;
-    holds_for("[09 0a 0d 20]", 4, 9, 0x20);
-    holds_for("^[09 0a 0d 20]", 252, 0, 255);
-    holds_for("[^09]", 255, 0, 255);
-    holds_for("[^09 09]", 256, 0, 255);
-    holds_for("[30-39]", 10, '0', '9');
-    holds_for("['aeiou']", 5, 'a', 'u');
-    holds_for("[`ae`]", 4, 'A', 'e');
-    holds_for("[20-7f [82 83 84 85]]", 100, 0x20, 0x85);
-    holds_for("['a'-'z' 'A'-'Z' &80]", 180, 'A', 255);
-    holds_for("[^~0f 01]", 17, 0, 0xf0);
-    holds_for("[ ^['0'-'9'] '5' ]", 247, 0, 255);
-    holds_for("[.]", 256, 0, 255);
-    holds_for("[\\d \\t]", 11, 9, '9');
+    static const struct held rows[] = {
+        {"[09 0a 0d 20]", 4, 9, 0x20},
+        {"^[09 0a 0d 20]", 252, 0, 255},
+        {"[^09]", 255, 0, 255},
+        {"[^09 09]", 256, 0, 255},
+        {"[30-39]", 10, '0', '9'},
+        {"['aeiou']", 5, 'a', 'u'},
+        {"[`ae`]", 4, 'A', 'e'},
+        {"[20-7f [82 83 84 85]]", 100, 0x20, 0x85},
+        {"['a'-'z' 'A'-'Z' &80]", 180, 'A', 255},
+        {"[^~0f 01]", 17, 0, 0xf0},
+        {"[ ^['0'-'9'] '5' ]", 247, 0, 255},
+        {"[.]", 256, 0, 255},
+        {"[\\d \\t]", 11, 9, '9'},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) holds_for(&rows[i]);
 }
 
 static void shorthands(void **state) {
     (void)state;
-    holds_for("\\t", 1, 0x09, 0x09);
-    holds_for("\\n", 1, 0x0a, 0x0a);
-    holds_for("\\v", 1, 0x0b, 0x0b);
-    holds_for("\\f", 1, 0x0c, 0x0c);
-    holds_for("\\r", 1, 0x0d, 0x0d);
-    holds_for("\\e", 1, 0x1e, 0x1e);
-    holds_for("\\d", 10, '0', '9');
-    holds_for("\\D", 246, 0, 255);
-    holds_for("\\l", 26, 'a', 'z');
-    holds_for("\\L", 230, 0, 255);
-    holds_for("\\u", 26, 'A', 'Z');
-    holds_for("\\U", 230, 0, 255);
-    holds_for("\\i", 128, 0, 127);
-    holds_for("\\I", 128, 128, 255);
-    holds_for("\\s", 4, 9, 32);
-    holds_for("\\S", 252, 0, 255);
-    holds_for("\\w", 63, '0', 'z');
-    holds_for("\\W", 193, 0, 255);
-    holds_for("^\\d", 246, 0, 255);
+    static const struct held rows[] = {
+        {"\\t", 1, 0x09, 0x09}, {"\\n", 1, 0x0a, 0x0a}, {"\\v", 1, 0x0b, 0x0b},
+        {"\\f", 1, 0x0c, 0x0c}, {"\\r", 1, 0x0d, 0x0d}, {"\\e", 1, 0x1e, 0x1e},
+        {"\\d", 10, '0', '9'},  {"\\D", 246, 0, 255},   {"\\l", 26, 'a', 'z'},
+        {"\\L", 230, 0, 255},   {"\\u", 26, 'A', 'Z'},  {"\\U", 230, 0, 255},
+        {"\\i", 128, 0, 127},   {"\\I", 128, 128, 255}, {"\\s", 4, 9, 32},
+        {"\\S", 252, 0, 255},   {"\\w", 63, '0', 'z'},  {"\\W", 193, 0, 255},
+        {"^\\d", 246, 0, 255},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) holds_for(&rows[i]);
 }
 
 static void sequences(void **state) {

@@ -3,6 +3,7 @@
 #include "source/identity.h"
 
 #include "source/read_source.h"
+#include "source/temp_file.h"
 #include "torture.h"
 
 #include <setjmp.h>
@@ -13,21 +14,12 @@
 #define SIZE 3000u
 
 static uint8_t bytes[SIZE];
-static char path[] = "/tmp/earlgrey-identity-XXXXXX";
 
 static int setup(void **state) {
-    (void)state;
     for (unsigned i = 0; i < SIZE; i++) bytes[i] = (uint8_t)(i * i >> 3);
-    int fd = mkstemp(path);
-    if (fd < 0) return -1;
-    close(fd);
+    if (path_make(state) != 0) return -1;
     file_write(path, bytes, SIZE);
     return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
 }
 
 /* The lock of a file that is the one of setup(), `size` bytes of it, with `last` as its last byte. */
@@ -195,5 +187,5 @@ int main(void) {
         cmocka_unit_test(tells_new_from_changed),
         cmocka_unit_test(lack_of_memory_is_told),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, path_remove);
 }

@@ -3,6 +3,7 @@
 #include "source/input.h"
 
 #include "source/read_source.h"
+#include "source/temp_file.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,22 +14,13 @@
 
 #include <cmocka.h>
 
-static char path[] = "/tmp/earlgrey-input-XXXXXX";
 static uint8_t bytes[700000];
 
 static int setup(void **state) {
-    (void)state;
     for (unsigned i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 2654435761u >> 13);
-    int fd = mkstemp(path);
-    if (fd < 0) return -1;
-    close(fd);
+    if (path_make(state) != 0) return -1;
     file_write(path, bytes, sizeof bytes);
     return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
 }
 
 static size_t read_all(struct eg_input *in, uint8_t *to, size_t piece) {
@@ -222,5 +214,5 @@ int main(void) {
         cmocka_unit_test(opening_a_fifo_can_be_interrupted),
         cmocka_unit_test(a_fifo_waits_for_its_writer),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, path_remove);
 }

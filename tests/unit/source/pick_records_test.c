@@ -6,6 +6,7 @@
 #include "make_seqfile.h"
 #include "source/pick.h"
 #include "source/read_source.h"
+#include "source/temp_file.h"
 #include "torture.h"
 
 #include <setjmp.h>
@@ -14,17 +15,6 @@
 #include <cmocka.h>
 
 enum { COUNT = 200, EACH = 70 };
-static char path[] = "/tmp/earlgrey-pick-records-XXXXXX";
-
-static int setup(void **state) {
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
-}
 
 /* The places of all packets, by reading the file. */
 static uint32_t places_of(uint64_t places[COUNT], uint32_t numbers[COUNT]) {
@@ -156,5 +146,5 @@ int main(void) {
         cmocka_unit_test(a_file_became_shorter),
         cmocka_unit_test(memory_runs_out),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, path_make, path_remove);
 }

@@ -5,6 +5,7 @@
 
 #include "make_capture.h"
 #include "source/read_source.h"
+#include "source/temp_file.h"
 #include "torture.h"
 
 #include <setjmp.h>
@@ -25,20 +26,11 @@ struct case_ {
     int32_t links[COUNT];
 };
 
-static char path[64];
 static struct eg_env env;
 
 static int setup(void **state) {
-    (void)state;
     env = eg_env_plain;
-    snprintf(path, sizeof path, "/tmp/earlgrey-pick-XXXXXX");
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
+    return path_make(state);
 }
 
 static void payload_make(uint8_t *payload, uint32_t size, uint32_t number) {
@@ -282,12 +274,12 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(picks_what_reading_gives, setup, teardown),
-        cmocka_unit_test_setup_teardown(sequence_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(reads_little, setup, teardown),
-        cmocka_unit_test_setup_teardown(tells_where_nothing_is, setup, teardown),
-        cmocka_unit_test_setup_teardown(not_captures, setup, teardown),
-        cmocka_unit_test_setup_teardown(without_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(picks_what_reading_gives, setup, path_remove),
+        cmocka_unit_test_setup_teardown(sequence_files, setup, path_remove),
+        cmocka_unit_test_setup_teardown(reads_little, setup, path_remove),
+        cmocka_unit_test_setup_teardown(tells_where_nothing_is, setup, path_remove),
+        cmocka_unit_test_setup_teardown(not_captures, setup, path_remove),
+        cmocka_unit_test_setup_teardown(without_memory, setup, path_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

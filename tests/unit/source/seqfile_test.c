@@ -5,24 +5,13 @@
 
 #include "make_seqfile.h"
 #include "source/read_source.h"
+#include "source/temp_file.h"
 #include "torture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-static char path[] = "/tmp/earlgrey-seqfile-XXXXXX";
-
-static int setup(void **state) {
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
-}
 
 /* The rows without their offsets. */
 static void rows_bare(struct eg_strbuf *to, const struct reading *r) {
@@ -402,5 +391,5 @@ int main(void) {
         cmocka_unit_test(ends_inside_its_header),
         cmocka_unit_test(memory_runs_out),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, path_make, path_remove);
 }

@@ -26,135 +26,141 @@ static void pause_ms(long ms) {
     nanosleep(&nap, NULL);
 }
 
+struct scene {
+    struct spool_case c;
+    struct eg_intake *intake;
+    struct eg_spooler *spooler;
+    struct eg_filler filler;
+    uint64_t next; /* number of a datagram */
+};
+
+/* A spooler on the case's spool. */
+static void scene_begin(struct scene *s, uint64_t intake_bytes, int64_t sync_interval_us,
+                        uint64_t sync_bytes) {
+    struct eg_spooler_options options = {.sync_interval_us = sync_interval_us,
+                                         .sync_bytes = sync_bytes};
+    assert_int_equal(eg_intake_new(&s->intake, intake_bytes, NULL), EG_OK);
+    assert_int_equal(
+        eg_spooler_start(&s->spooler, &s->c.env, s->intake, s->c.spool, &options, NULL), EG_OK);
+    eg_filler_init(&s->filler, s->intake);
+    s->next = 0;
+}
+
+/* Nothing more comes; what is there is stored, if it can be. */
+static void scene_finish(struct scene *s, int64_t wait_us) {
+    eg_filler_finish(&s->filler, wait_us);
+    eg_intake_close(s->intake);
+    eg_spooler_free(s->spooler);
+}
+
+static void scene_end(struct scene *s) {
+    eg_intake_free(s->intake);
+    case_end(&s->c);
+}
+
 /* Puts `count` numbered datagrams; answers how many found room. */
-static uint64_t put(struct eg_filler *filler, uint64_t *next, uint32_t count, size_t size) {
+static uint64_t put(struct scene *s, uint32_t count, size_t size) {
     static uint8_t bytes[2000];
     uint64_t fitted = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t number = (*next)++;
+        uint64_t number = s->next++;
         memcpy(bytes, &number, 8);
         struct eg_received r = {.transport = 17, .payload = eg_span(bytes, size)};
-        fitted += eg_filler_put(filler, &r);
-        if (i % 100 == 0) eg_filler_rest(filler);
+        fitted += eg_filler_put(&s->filler, &r);
+        if (i % 100 == 0) eg_filler_rest(&s->filler);
     }
     return fitted;
 }
 
 static void everything_is_stored_and_synced(void **state) {
     (void)state;
-    struct spool_case c;
-    case_begin(&c);
-    struct eg_intake *intake;
-    struct eg_spooler *spooler;
-    struct eg_spooler_options options = {.sync_interval_us = 50000, .sync_bytes = 1 << 30};
-    assert_int_equal(eg_intake_new(&intake, 64 << 20, NULL), EG_OK);
-    assert_int_equal(eg_spooler_start(&spooler, &c.env, intake, c.spool, &options, NULL), EG_OK);
-    struct eg_filler filler;
-    eg_filler_init(&filler, intake);
-    uint64_t next = 0;
-    assert_int_equal(put(&filler, &next, 5000, 1464), 5000);
-    struct eg_spool_state s = {0};
-    for (int i = 0; i < 100 && (s.sequence < 5000 || s.synced < s.written); i++) {
+    struct scene s;
+    case_begin(&s.c);
+    scene_begin(&s, 64 << 20, 50000, 1 << 30);
+    assert_int_equal(put(&s, 5000, 1464), 5000);
+    struct eg_spool_state spool = {0};
+    for (int i = 0; i < 100 && (spool.sequence < 5000 || spool.synced < spool.written); i++) {
         pause_ms(20);
-        eg_filler_rest(&filler);
-        eg_spool_state(c.spool, &s);
+        eg_filler_rest(&s.filler);
+        eg_spool_state(s.c.spool, &spool);
     }
-    assert_int_equal(s.sequence, 5000);
-    assert_int_equal(s.synced, s.written); /* by the interval alone */
-    eg_filler_finish(&filler, 0);
-    eg_intake_close(intake);
-    eg_spooler_free(spooler);
-    assert_int_equal(case_read_from(&c, 0).count, 5000);
-    eg_intake_free(intake);
-    case_end(&c);
+    assert_int_equal(spool.sequence, 5000);
+    assert_int_equal(spool.synced, spool.written); /* by the interval alone */
+    scene_finish(&s, 0);
+    assert_int_equal(case_read_from(&s.c, 0).count, 5000);
+    scene_end(&s);
 }
 
 static void a_sync_comes_when_asked_for_and_by_bytes(void **state) {
     (void)state;
-    struct spool_case c;
-    case_begin(&c);
-    struct eg_intake *intake;
-    struct eg_spooler *spooler;
-    struct eg_spooler_options options = {.sync_interval_us = 3600000000, .sync_bytes = 1 << 20};
-    assert_int_equal(eg_intake_new(&intake, 64 << 20, NULL), EG_OK);
-    assert_int_equal(eg_spooler_start(&spooler, &c.env, intake, c.spool, &options, NULL), EG_OK);
-    struct eg_filler filler;
-    eg_filler_init(&filler, intake);
-    uint64_t next = 0;
-    assert_int_equal(put(&filler, &next, 100, 1464), 100);
+    struct scene s;
+    case_begin(&s.c);
+    scene_begin(&s, 64 << 20, 3600000000, 1 << 20);
+    assert_int_equal(put(&s, 100, 1464), 100);
     pause_ms(30);
-    eg_filler_rest(&filler);
+    eg_filler_rest(&s.filler);
     pause_ms(200);
-    struct eg_spool_state s;
-    eg_spool_state(c.spool, &s);
-    assert_int_equal(s.sequence, 100);
-    assert_int_equal(s.syncs, 0);
-    assert_true(eg_spooler_sync(spooler, 5000000));
-    eg_spool_state(c.spool, &s);
-    assert_int_equal(s.syncs, 1);
-    assert_int_equal(s.synced, s.written);
-    put(&filler, &next, 1400, 1464); /* 2 MiB */
-    for (int i = 0; i < 100 && s.syncs < 2; i++) {
+    struct eg_spool_state spool;
+    eg_spool_state(s.c.spool, &spool);
+    assert_int_equal(spool.sequence, 100);
+    assert_int_equal(spool.syncs, 0);
+    assert_true(eg_spooler_sync(s.spooler, 5000000));
+    eg_spool_state(s.c.spool, &spool);
+    assert_int_equal(spool.syncs, 1);
+    assert_int_equal(spool.synced, spool.written);
+    put(&s, 1400, 1464); /* 2 MiB */
+    for (int i = 0; i < 100 && spool.syncs < 2; i++) {
         pause_ms(20);
-        eg_spool_state(c.spool, &s);
+        eg_spool_state(s.c.spool, &spool);
     }
-    assert_true(s.syncs >= 2);
-    assert_false(eg_spooler_over(spooler));
-    eg_filler_finish(&filler, 0);
-    eg_intake_close(intake);
-    for (int i = 0; i < 100 && !eg_spooler_over(spooler); i++) pause_ms(20);
-    assert_true(eg_spooler_over(spooler));
-    assert_true(eg_spooler_sync(spooler, 1000)); /* all there ever will be is synced */
-    eg_spooler_free(spooler);
+    assert_true(spool.syncs >= 2);
+    assert_false(eg_spooler_over(s.spooler));
+    eg_filler_finish(&s.filler, 0);
+    eg_intake_close(s.intake);
+    for (int i = 0; i < 100 && !eg_spooler_over(s.spooler); i++) pause_ms(20);
+    assert_true(eg_spooler_over(s.spooler));
+    assert_true(eg_spooler_sync(s.spooler, 1000)); /* all there ever will be is synced */
+    eg_spooler_free(s.spooler);
     eg_spooler_free(NULL);
-    eg_intake_free(intake);
-    case_end(&c);
+    scene_end(&s);
 }
 
 static void without_room_it_keeps_then_drops_then_goes_on(void **state) {
     (void)state;
-    struct spool_case c;
+    struct scene s;
     struct log log = {0};
-    case_begin(&c);
-    c.env.log = log_count;
-    c.env.log_to = &log;
-    c.options.bytes_max = 4 * EG_SPOOL_SEGMENT_LEAST; /* 2 MiB */
-    case_again(&c);
-    struct eg_intake *intake;
-    struct eg_spooler *spooler;
-    struct eg_spooler_options options = {.sync_interval_us = 50000, .sync_bytes = 1 << 30};
-    assert_int_equal(eg_intake_new(&intake, 1 << 20, NULL), EG_OK);
-    assert_int_equal(eg_spooler_start(&spooler, &c.env, intake, c.spool, &options, NULL), EG_OK);
-    struct eg_filler filler;
-    eg_filler_init(&filler, intake);
-    uint64_t next = 0, fitted = 0;
-    for (int i = 0; i < 100 && !eg_spooler_stuck(spooler); i++) {
-        fitted += put(&filler, &next, 50, 1464);
+    case_begin(&s.c);
+    s.c.env.log = log_count;
+    s.c.env.log_to = &log;
+    s.c.options.bytes_max = 4 * EG_SPOOL_SEGMENT_LEAST; /* 2 MiB */
+    case_again(&s.c);
+    scene_begin(&s, 1 << 20, 50000, 1 << 30);
+    uint64_t fitted = 0;
+    for (int i = 0; i < 100 && !eg_spooler_stuck(s.spooler); i++) {
+        fitted += put(&s, 50, 1464);
         pause_ms(5);
     }
-    assert_true(eg_spooler_stuck(spooler));
-    fitted += put(&filler, &next, 3000, 1464);
+    assert_true(eg_spooler_stuck(s.spooler));
+    fitted += put(&s, 3000, 1464);
     struct eg_intake_counts counts;
-    eg_intake_counts(intake, &counts);
+    eg_intake_counts(s.intake, &counts);
     assert_true(counts.spool_dropped > 0);
     assert_int_equal(counts.queue_dropped, 0);
-    assert_int_equal(fitted + counts.spool_dropped, next);
+    assert_int_equal(fitted + counts.spool_dropped, s.next);
     /* Reading makes room: what was kept is stored, within 5 s. */
     struct eg_spool_reader *reader;
     struct case_seen seen = {0};
-    assert_int_equal(eg_spool_reader_new(&reader, c.spool, 0, NULL), EG_OK);
+    assert_int_equal(eg_spool_reader_new(&reader, s.c.spool, 0, NULL), EG_OK);
     int64_t began = eg_tick_us();
-    while (seen.count < fitted - filler.block.count && eg_tick_us() - began < 5000000) {
+    while (seen.count < fitted - s.filler.block.count && eg_tick_us() - began < 5000000) {
         case_read(reader, &seen);
-        eg_spool_forget(c.spool, seen.end);
+        eg_spool_forget(s.c.spool, seen.end);
         pause_ms(10);
     }
-    assert_false(eg_spooler_stuck(spooler));
-    assert_int_equal(put(&filler, &next, 50, 1464), 50);
+    assert_false(eg_spooler_stuck(s.spooler));
+    assert_int_equal(put(&s, 50, 1464), 50);
     fitted += 50;
-    eg_filler_finish(&filler, 1000000);
-    eg_intake_close(intake);
-    eg_spooler_free(spooler);
+    scene_finish(&s, 1000000);
     case_read(reader, &seen);
     assert_int_equal(seen.count, fitted);
     assert_int_equal(seen.damage.places + seen.damage.datagrams, 0);
@@ -162,35 +168,26 @@ static void without_room_it_keeps_then_drops_then_goes_on(void **state) {
     assert_true(atomic_load(&log.warnings) >= 1);
     assert_int_equal(atomic_load(&log.errors), 0);
     eg_spool_reader_free(reader);
-    eg_intake_free(intake);
-    case_end(&c);
+    scene_end(&s);
 }
 
 static void at_the_end_it_does_not_wait_for_ever(void **state) {
     (void)state;
-    struct spool_case c;
-    case_begin(&c);
-    c.options.bytes_max = 1;
-    case_again(&c);
-    struct eg_intake *intake;
-    struct eg_spooler *spooler;
-    struct eg_spooler_options options = {.sync_interval_us = 50000, .sync_bytes = 1 << 30};
-    assert_int_equal(eg_intake_new(&intake, 1 << 20, NULL), EG_OK);
-    assert_int_equal(eg_spooler_start(&spooler, &c.env, intake, c.spool, &options, NULL), EG_OK);
-    struct eg_filler filler;
-    eg_filler_init(&filler, intake);
-    uint64_t next = 0;
-    assert_int_equal(put(&filler, &next, 10, 1464), 10);
-    eg_filler_finish(&filler, 0);
-    eg_intake_close(intake);
+    struct scene s;
+    case_begin(&s.c);
+    s.c.options.bytes_max = 1;
+    case_again(&s.c);
+    scene_begin(&s, 1 << 20, 50000, 1 << 30);
+    assert_int_equal(put(&s, 10, 1464), 10);
+    eg_filler_finish(&s.filler, 0);
+    eg_intake_close(s.intake);
     int64_t began = eg_tick_us();
-    eg_spooler_free(spooler);
+    eg_spooler_free(s.spooler);
     assert_true(eg_tick_us() - began < 10000000);
     struct eg_intake_counts counts;
-    eg_intake_counts(intake, &counts);
+    eg_intake_counts(s.intake, &counts);
     assert_int_equal(counts.spool_dropped, 10);
-    eg_intake_free(intake);
-    case_end(&c);
+    scene_end(&s);
 }
 
 static void lack_of_memory_is_told(void **state) {

@@ -5,25 +5,13 @@
 
 #include "make_capture.h"
 #include "source/read_source.h"
+#include "source/temp_file.h"
 
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-static char path[] = "/tmp/earlgrey-stream-XXXXXX";
-
-static int setup(void **state) {
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
-}
 
 struct open_stream {
     struct eg_input input;
@@ -335,5 +323,5 @@ int main(void) {
         cmocka_unit_test(long_blocks),         cmocka_unit_test(names_follow_sections),
         cmocka_unit_test(batches_do_not_wait), cmocka_unit_test(the_digest_keeps_step),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, path_make, path_remove);
 }

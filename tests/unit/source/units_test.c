@@ -5,6 +5,7 @@
 
 #include "make_capture.h"
 #include "source/read_source.h"
+#include "source/temp_file.h"
 #include "torture.h"
 
 #include <pthread.h>
@@ -12,19 +13,6 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-static char path[] = "/tmp/earlgrey-units-XXXXXX";
-
-static int setup(void **state) {
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
-}
 
 struct open_units {
     struct eg_env env;
@@ -304,5 +292,5 @@ int main(void) {
         cmocka_unit_test(a_failed_read_is_remembered),
         cmocka_unit_test(one_unit_begins_where_reading_is_taken_up),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, path_make, path_remove);
 }

@@ -1,47 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Link headers of local networks and switches' tags, each in front of the same packet. */
-#include "frames_cut.h"
+#include "link_scene.h"
 
 static void test_in_front_of_a_packet(void **state) {
     (void)state;
-    static const struct {
-        uint32_t link_type;
-        const char *frame;
-    } good[] = {
-        {EG_LINK_ARCNET_BSD, "be00 f0" UDP4},
-        {EG_LINK_ARCNET_BSD, "be00 d4 00 0001" UDP4},
-        {EG_LINK_ARCNET_LINUX, "be00 ed08 f0" UDP4},
-        {EG_LINK_ARCNET_LINUX, "be00 ed08 d4 00 0001" UDP4},
-        {EG_LINK_ARCNET_LINUX, "be00 ed08 d4 ffffff d4 00 0001" UDP4},
-        {EG_LINK_FDDI, "50" MACS "aaaa03 000000 0800" UDP4},
-        {EG_LINK_TOKEN_RING, "1040" MACS "aaaa03 000000 0800" UDP4},
+    static const struct link_frame good[] = {
+        {EG_LINK_ARCNET_BSD, "be00 f0" UDP4, 0},
+        {EG_LINK_ARCNET_BSD, "be00 d4 00 0001" UDP4, 0},
+        {EG_LINK_ARCNET_LINUX, "be00 ed08 f0" UDP4, 0},
+        {EG_LINK_ARCNET_LINUX, "be00 ed08 d4 00 0001" UDP4, 0},
+        {EG_LINK_ARCNET_LINUX, "be00 ed08 d4 ffffff d4 00 0001" UDP4, 0},
+        {EG_LINK_FDDI, "50" MACS "aaaa03 000000 0800" UDP4, 0},
+        {EG_LINK_TOKEN_RING, "1040" MACS "aaaa03 000000 0800" UDP4, 0},
         {EG_LINK_TOKEN_RING,
-         "1040 0a0b0c0d0e0f 810203040506 0630 0011 0022 aaaa03 000000 0800" UDP4},
-        {EG_LINK_ATM_RFC1483, "aaaa03 000000 0800" UDP4},
-        {EG_LINK_ATM_RFC1483, "aaaa03 0080c2 0007 0000" MACS "0800" UDP4},
-        {EG_LINK_FIREWIRE, "0102030405060708 1112131415161718 0800" UDP4},
-        {EG_LINK_IPOIB, "00000000000000000000000000000000 2fa3000a80000550 fe80000000000000 "
-                        "0010e000664ab451 0800 0000" UDP4},
-        {EG_LINK_NETANALYZER, "01020304" MACS "0800" UDP4},
-        {EG_LINK_BRCM_PREPENDED, "01020304" MACS "0800" UDP4},
-        {EG_LINK_BRCM, "0a0b0c0d0e0f 010203040506 2c000080 0800" UDP4},
-        {EG_LINK_DSA, "0a0b0c0d0e0f 010203040506 c00a0000 0800" UDP4},
-        {EG_LINK_EDSA, "0a0b0c0d0e0f 010203040506 dada0000 c00a0000 0800" UDP4},
+         "1040 0a0b0c0d0e0f 810203040506 0630 0011 0022 aaaa03 000000 0800" UDP4, 0},
+        {EG_LINK_ATM_RFC1483, "aaaa03 000000 0800" UDP4, 0},
+        {EG_LINK_ATM_RFC1483, "aaaa03 0080c2 0007 0000" MACS "0800" UDP4, 0},
+        {EG_LINK_FIREWIRE, "0102030405060708 1112131415161718 0800" UDP4, 0},
+        {EG_LINK_IPOIB,
+         "00000000000000000000000000000000 2fa3000a80000550 fe80000000000000 "
+         "0010e000664ab451 0800 0000" UDP4,
+         0},
+        {EG_LINK_NETANALYZER, "01020304" MACS "0800" UDP4, 0},
+        {EG_LINK_BRCM_PREPENDED, "01020304" MACS "0800" UDP4, 0},
+        {EG_LINK_BRCM, "0a0b0c0d0e0f 010203040506 2c000080 0800" UDP4, 0},
+        {EG_LINK_DSA, "0a0b0c0d0e0f 010203040506 c00a0000 0800" UDP4, 0},
+        {EG_LINK_EDSA, "0a0b0c0d0e0f 010203040506 dada0000 c00a0000 0800" UDP4, 0},
     };
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        assert_true(eg_link_supported(good[i].link_type));
-        struct eg_layers got = whole_and_cut(good[i].link_type, good[i].frame);
-        assert_udp4(&got);
-    }
+    assert_packet_behind(LINK_FRAMES(good));
 }
 
 static void test_frames_without_ip(void **state) {
     (void)state;
-    static const struct {
-        uint32_t link_type;
-        const char *frame;
-        uint32_t remarks;
-    } none[] = {
+    static const struct link_frame none[] = {
         {EG_LINK_ARCNET_LINUX, "be00 ed08 d5 00 0001 0007 0800 0104 0001 04 0a508301 00 0a5083fe",
          0},
         {EG_LINK_ARCNET_LINUX, "be00 ed08 d4 02 0001" UDP4, 0},
@@ -54,11 +45,7 @@ static void test_frames_without_ip(void **state) {
          0},
         {EG_LINK_BRCM, "0a0b0c0d0e0f 010203040506 2c000080 0026 424203", 0},
     };
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        struct eg_layers got = whole_and_cut(none[i].link_type, none[i].frame);
-        assert_int_equal(got.remarks, none[i].remarks);
-        assert_false(got.has & (EG_HAS_IP_VERSION | EG_HAS_SRC | EG_HAS_PROTO));
-    }
+    assert_no_packet_behind(LINK_FRAMES(none));
 }
 
 static void test_addresses_and_tags(void **state) {

@@ -1,53 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0
  * 802.11 and what stands in front of it, each in front of the same packet. */
-#include "frames_cut.h"
+#include "link_scene.h"
 
 static void test_in_front_of_a_packet(void **state) {
     (void)state;
-    static const struct {
-        uint32_t link_type;
-        const char *frame;
-    } good[] = {
+    static const struct link_frame good[] = {
         {EG_LINK_WIRELESS,
-         "0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc 1000 aaaa03 000000 0800" UDP4},
+         "0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc 1000 aaaa03 000000 0800" UDP4, 0},
         {EG_LINK_WIRELESS,
-         "0801 0000 cccccccccccc 010203040506 0a0b0c0d0e0f 1000 aaaa03 000000 0800" UDP4},
+         "0801 0000 cccccccccccc 010203040506 0a0b0c0d0e0f 1000 aaaa03 000000 0800" UDP4, 0},
         {EG_LINK_WIRELESS,
-         "0802 0000 0a0b0c0d0e0f cccccccccccc 010203040506 1000 aaaa03 000000 0800" UDP4},
-        {EG_LINK_WIRELESS, "0803 0000 cccccccccccc dddddddddddd 0a0b0c0d0e0f 1000 010203040506 "
-                           "aaaa03 000000 0800" UDP4},
+         "0802 0000 0a0b0c0d0e0f cccccccccccc 010203040506 1000 aaaa03 000000 0800" UDP4, 0},
         {EG_LINK_WIRELESS,
-         "8801 0000 cccccccccccc 010203040506 0a0b0c0d0e0f 1000 0000 aaaa03 000000 0800" UDP4},
-        {EG_LINK_WIRELESS, "8881 0000 cccccccccccc 010203040506 0a0b0c0d0e0f 1000 0000 00000000 "
-                           "aaaa03 000000 0800" UDP4},
-        {EG_LINK_WIRELESS, "8801 0000 cccccccccccc 010203040506 0a0b0c0d0e0f 1000 8000 "
-                           "0a0b0c0d0e0f 010203040506 0025 aaaa03 000000 0800" UDP4},
-        {EG_LINK_RADIOTAP, "0000 0800 00000000 0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc "
-                           "1000 aaaa03 000000 0800" UDP4},
-        {EG_LINK_RADIOTAP, "0000 0900 02000000 20 8800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc "
-                           "1000 0000 0000 aaaa03 000000 0800" UDP4},
+         "0803 0000 cccccccccccc dddddddddddd 0a0b0c0d0e0f 1000 010203040506 "
+         "aaaa03 000000 0800" UDP4,
+         0},
+        {EG_LINK_WIRELESS,
+         "8801 0000 cccccccccccc 010203040506 0a0b0c0d0e0f 1000 0000 aaaa03 000000 0800" UDP4, 0},
+        {EG_LINK_WIRELESS,
+         "8881 0000 cccccccccccc 010203040506 0a0b0c0d0e0f 1000 0000 00000000 "
+         "aaaa03 000000 0800" UDP4,
+         0},
+        {EG_LINK_WIRELESS,
+         "8801 0000 cccccccccccc 010203040506 0a0b0c0d0e0f 1000 8000 "
+         "0a0b0c0d0e0f 010203040506 0025 aaaa03 000000 0800" UDP4,
+         0},
+        {EG_LINK_RADIOTAP,
+         "0000 0800 00000000 0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc "
+         "1000 aaaa03 000000 0800" UDP4,
+         0},
+        {EG_LINK_RADIOTAP,
+         "0000 0900 02000000 20 8800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc "
+         "1000 0000 0000 aaaa03 000000 0800" UDP4,
+         0},
         {EG_LINK_RADIOTAP,
          "0000 1900 03000080 00000000 00000000 0102030405060708 20 8800 0000 0a0b0c0d0e0f "
-         "010203040506 cccccccccccc 1000 0000 0000 aaaa03 000000 0800" UDP4},
-        {EG_LINK_PRISM, "44000000 0a000000 0000 0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc "
-                        "1000 aaaa03 000000 0800" UDP4},
-        {EG_LINK_AVS, "80211001 0000000a 0000 0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc "
-                      "1000 aaaa03 000000 0800" UDP4},
+         "010203040506 cccccccccccc 1000 0000 0000 aaaa03 000000 0800" UDP4,
+         0},
+        {EG_LINK_PRISM,
+         "44000000 0a000000 0000 0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc "
+         "1000 aaaa03 000000 0800" UDP4,
+         0},
+        {EG_LINK_AVS,
+         "80211001 0000000a 0000 0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc "
+         "1000 aaaa03 000000 0800" UDP4,
+         0},
     };
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        assert_true(eg_link_supported(good[i].link_type));
-        struct eg_layers got = whole_and_cut(good[i].link_type, good[i].frame);
-        assert_udp4(&got);
-    }
+    assert_packet_behind(LINK_FRAMES(good));
 }
 
 static void test_frames_without_ip(void **state) {
     (void)state;
-    static const struct {
-        uint32_t link_type;
-        const char *frame;
-        uint32_t remarks;
-    } none[] = {
+    static const struct link_frame none[] = {
         {EG_LINK_WIRELESS, "8000 0000 ffffffffffff 010203040506 010203040506 1000 0000", 0},
         {EG_LINK_WIRELESS, "4800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc 1000", 0},
         {EG_LINK_WIRELESS,
@@ -58,11 +62,7 @@ static void test_frames_without_ip(void **state) {
         {EG_LINK_RADIOTAP, "0100 0800 00000000", EG_REMARK_HEADER_BAD},
         {EG_LINK_AVS, "80211001 00000000", EG_REMARK_HEADER_BAD},
     };
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        struct eg_layers got = whole_and_cut(none[i].link_type, none[i].frame);
-        assert_int_equal(got.remarks, none[i].remarks);
-        assert_false(got.has & (EG_HAS_IP_VERSION | EG_HAS_SRC | EG_HAS_PROTO));
-    }
+    assert_no_packet_behind(LINK_FRAMES(none));
 }
 
 static void test_the_ends_addresses(void **state) {

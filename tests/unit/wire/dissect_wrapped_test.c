@@ -1,48 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What capturing systems put in front of frames, each in front of the same packet. */
-#include "frames_cut.h"
+#include "link_scene.h"
 
 static void test_in_front_of_a_packet(void **state) {
     (void)state;
-    static const struct {
-        uint32_t link_type;
-        const char *frame;
-    } good[] = {
-        {EG_LINK_ENC, "02000000 00000001 00000000" UDP4},
-        {EG_LINK_ENC, "00000002 00000001 00000000" UDP4},
+    static const struct link_frame good[] = {
+        {EG_LINK_ENC, "02000000 00000001 00000000" UDP4, 0},
+        {EG_LINK_ENC, "00000002 00000001 00000000" UDP4, 0},
         {EG_LINK_PFLOG,
          "3d 02 00 00 6c6f3000000000000000000000000000 00000000000000000000000000000000 00000000 "
-         "00000000 00000000 00000000 00000000 00000000 00000000" UDP4},
-        {EG_LINK_IPNET, "0102 0000 00000054 00000002 00000000 ffffffff 00000000" UDP4},
-        {EG_LINK_NFLOG, "02000014 0800 0100 08000127 0500 0a00 00000000 2100 0900" UDP4},
-        {EG_LINK_NFLOG, "02000014 0021 0009" UDP4},
-        {EG_LINK_PPI, "0000 1000 01000000 0102030405060708" MACS "0800" UDP4},
-        {EG_LINK_PPI, "0000 0800 69000000 0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc 1000 "
-                      "aaaa03 000000 0800" UDP4},
-        {EG_LINK_PPI, "0000 0800 c0000000 0000 0800 0c000000" UDP4},
-        {EG_LINK_PKTAP, "14000000 01000000 01000000 656e3000 00000000" MACS "0800" UDP4},
-        {EG_LINK_PKTAP_USER, "0c000000 01000000 65000000" UDP4},
-        {EG_LINK_JUNIPER_ETHER, "4d4743 01" MACS "0800" UDP4},
-        {EG_LINK_JUNIPER_ETHER, "4d4743 81 0004 01020304" MACS "0800" UDP4},
-        {EG_LINK_JUNIPER_ETHER, "4d4743 83 0004 01020304 00000800" UDP4},
-        {EG_LINK_JUNIPER_PPP, "4d4743 01 0021" UDP4},
-        {EG_LINK_JUNIPER_FRAME_RELAY, "4d4743 01 1861 0800" UDP4},
-        {EG_LINK_JUNIPER_HDLC, "4d4743 01 0f00 0800" UDP4},
+         "00000000 00000000 00000000 00000000 00000000 00000000" UDP4,
+         0},
+        {EG_LINK_IPNET, "0102 0000 00000054 00000002 00000000 ffffffff 00000000" UDP4, 0},
+        {EG_LINK_NFLOG, "02000014 0800 0100 08000127 0500 0a00 00000000 2100 0900" UDP4, 0},
+        {EG_LINK_NFLOG, "02000014 0021 0009" UDP4, 0},
+        {EG_LINK_PPI, "0000 1000 01000000 0102030405060708" MACS "0800" UDP4, 0},
+        {EG_LINK_PPI,
+         "0000 0800 69000000 0800 0000 0a0b0c0d0e0f 010203040506 cccccccccccc 1000 "
+         "aaaa03 000000 0800" UDP4,
+         0},
+        {EG_LINK_PPI, "0000 0800 c0000000 0000 0800 0c000000" UDP4, 0},
+        {EG_LINK_PKTAP, "14000000 01000000 01000000 656e3000 00000000" MACS "0800" UDP4, 0},
+        {EG_LINK_PKTAP_USER, "0c000000 01000000 65000000" UDP4, 0},
+        {EG_LINK_JUNIPER_ETHER, "4d4743 01" MACS "0800" UDP4, 0},
+        {EG_LINK_JUNIPER_ETHER, "4d4743 81 0004 01020304" MACS "0800" UDP4, 0},
+        {EG_LINK_JUNIPER_ETHER, "4d4743 83 0004 01020304 00000800" UDP4, 0},
+        {EG_LINK_JUNIPER_PPP, "4d4743 01 0021" UDP4, 0},
+        {EG_LINK_JUNIPER_FRAME_RELAY, "4d4743 01 1861 0800" UDP4, 0},
+        {EG_LINK_JUNIPER_HDLC, "4d4743 01 0f00 0800" UDP4, 0},
     };
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        assert_true(eg_link_supported(good[i].link_type));
-        struct eg_layers got = whole_and_cut(good[i].link_type, good[i].frame);
-        assert_udp4(&got);
-    }
+    assert_packet_behind(LINK_FRAMES(good));
 }
 
 static void test_frames_without_ip(void **state) {
     (void)state;
-    static const struct {
-        uint32_t link_type;
-        const char *frame;
-        uint32_t remarks;
-    } none[] = {
+    static const struct link_frame none[] = {
         {EG_LINK_ENC, "07000000 00000001 00000000" UDP4, 0},
         {EG_LINK_NFLOG, "02000014 0800 0100 08000127", 0},
         {EG_LINK_NFLOG, "02000014 0300 0100 08000127 0000", EG_REMARK_HEADER_BAD},
@@ -55,11 +47,7 @@ static void test_frames_without_ip(void **state) {
         {EG_LINK_JUNIPER_ETHER, "4d4744 01" MACS "0800" UDP4, EG_REMARK_HEADER_BAD},
         {EG_LINK_PFLOG, "00 02 00 00" UDP4, EG_REMARK_HEADER_BAD},
     };
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        struct eg_layers got = whole_and_cut(none[i].link_type, none[i].frame);
-        assert_int_equal(got.remarks, none[i].remarks);
-        assert_false(got.has & (EG_HAS_IP_VERSION | EG_HAS_SRC | EG_HAS_PROTO));
-    }
+    assert_no_packet_behind(LINK_FRAMES(none));
 }
 
 /* B42: what holds a frame may hold what holds a frame, and so on. */
