@@ -225,3 +225,17 @@ def test_sinks_that_are_none(earlgrey, packets):
     refused(earlgrey, 2, "ingest", packets[0], "--to", "tcp://127.0.0.1:1", says=["no sink 'tcp:'", *there_is])
     earlgrey.ok("ingest", packets[0], "--to", "./stdout")
     assert (earlgrey.home / "stdout" / "_earlgrey").is_dir()
+
+
+@pytest.mark.parametrize("words", [
+    ["top"], ["trend"], ["flows"], ["losses"], ["sql", "select 1 as one"], ["packets"], ["watch", "top", "--trigger", "once"],
+    ["watch", "select 1 as one", "--trigger", "once"], ["compact"], ["expire", "--older", "1d"], ["doctor"]], ids=lambda words: words[0])
+def test_a_dataset_that_is_not_there(earlgrey, words):
+    """All say the same in one line, with what to do, and make nothing. (A watch that is to go on waits for it.)"""
+    nowhere = earlgrey.home / "nowhere"
+    done = earlgrey.run(*words, "-d", nowhere)
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if "nowhere" in line]
+    assert told == [f"earlgrey: {words[0]}: no dataset at {nowhere}: make one with `earlgrey ingest FILE -d {nowhere}`, "
+                    "or name another with -d"]
+    assert not nowhere.exists()

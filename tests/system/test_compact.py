@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -16,26 +15,16 @@ import pyarrow.parquet
 import pytest
 
 import v5_capture
+from conftest import EARLGREY, ROOT
+from place import Place
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-EARLGREY = ROOT / "build" / os.environ.get("EG_PRESET", "release") / "earlgrey"
 
+class Compacted(Place):
+    """What is compacted and expired there."""
 
-class Place:
-    """A directory with a dataset in it."""
-
-    def __init__(self, home):
-        self.home, self.data = home, home / "data"
-
-    def run(self, *words, code=0):
-        done = subprocess.run([str(EARLGREY), *map(str, words)], cwd=self.home, capture_output=True,
-                              text=True, timeout=120, check=False)
-        assert done.returncode == code, (done.stdout, done.stderr)
-        return done.stdout + done.stderr
-
-    def ingest(self, name, **capture):
+    def add(self, name, **capture):
         (self.home / name).write_bytes(v5_capture.capture(**capture))
-        return self.run("ingest", name, "-d", "data")
+        return self.ingest(name)
 
     def compact(self, *words, code=0):
         return self.run("compact", "-d", "data", "--grace", "0s", *words, code=code)
@@ -44,13 +33,7 @@ class Place:
         return self.run("expire", "-d", "data", "--grace", "0s", *words, code=code)
 
     def rows(self):
-        if not self.files():
-            return []
-        sql = f"select src_ip, bytes, start_time, exporter from read_parquet('{self.data}/flows/*/*/*.parquet') order by all"
-        return duckdb.sql(sql).fetchall()
-
-    def files(self):
-        return sorted(str(p.relative_to(self.data)) for p in self.data.rglob("*.parquet"))
+        return self.select("src_ip, bytes, start_time, exporter")
 
     def digest(self):
         """All that is there, but for the locks' own text."""
@@ -60,9 +43,9 @@ class Place:
 
 @pytest.fixture(name="place")
 def _place(tmp_path):
-    place = Place(tmp_path)
+    place = Compacted(tmp_path)
     for number in range(3):
-        place.ingest(f"c{number}.pcap", first_host=100 * number + 1, exporter=(192, 0, 2, number + 1))
+        place.add(f"c{number}.pcap", first_host=100 * number + 1, exporter=(192, 0, 2, number + 1))
     return place
 
 
@@ -122,7 +105,7 @@ def test_a_dry_run_changes_nothing(place, words):
 def test_open_hours_are_left_alone(place):
     now = int(time.time())
     for host in (900, 940):
-        place.ingest(f"now{host}.pcap", hours=1, first_host=host, start=now - 1800, exporter=(192, 0, 2, host % 200))
+        place.add(f"now{host}.pcap", hours=1, first_host=host, start=now - 1800, exporter=(192, 0, 2, host % 200))
     told = place.compact()
     assert "compacted 3 hours" in told
     fresh = [file for file in place.files() if "2026-01-02" not in file]
@@ -133,7 +116,7 @@ def test_open_hours_are_left_alone(place):
 
 def test_late_files_join_the_next_time(place):
     place.compact()
-    place.ingest("late.pcap", hours=1, first_host=500, exporter=(192, 0, 2, 9))
+    place.add("late.pcap", hours=1, first_host=500, exporter=(192, 0, 2, 9))
     assert len(place.files()) == 4
     told = place.compact()
     assert "compacted 1 hour, 2 files to 1, 80 rows" in told
@@ -230,7 +213,7 @@ def test_all_of_it(place):
     assert place.files() == [] and not list((place.data / "flows").iterdir())
     assert "removed nothing" in place.expire("--older", "1h")
     assert "already ingested" in place.run("ingest", "c0.pcap", "-d", "data")
-    place.ingest("new.pcap", first_host=700)
+    place.add("new.pcap", first_host=700)
     assert len(place.rows()) == 60
 
 
@@ -249,7 +232,7 @@ def test_only_the_tables_named(place):
 
 
 def test_the_last_hour_stays(place):
-    place.ingest("now.pcap", hours=1, first_host=900, start=int(time.time()) - 1800)
+    place.add("now.pcap", hours=1, first_host=900, start=int(time.time()) - 1800)
     told = place.expire("--max-bytes", "1")
     assert "the rules ask for more" in told
     assert len(place.rows()) == 20
@@ -279,9 +262,9 @@ def free_part(disk):
 
 
 def test_to_make_room(tmp_path, small_disk):
-    place = Place(tmp_path)
+    place = Compacted(tmp_path)
     for number in range(6):
-        place.ingest(f"c{number}.pcap", hours=4, first_host=200 * number + 1, exporter=(192, 0, 2, number + 1))
+        place.add(f"c{number}.pcap", hours=4, first_host=200 * number + 1, exporter=(192, 0, 2, number + 1))
     before = free_part(small_disk)
     assert before < 0.9
     told = place.expire("--min-free", f"{int(before * 100) + 8}%")
@@ -293,9 +276,9 @@ def test_to_make_room(tmp_path, small_disk):
 
 def test_a_full_disk(tmp_path, small_disk):
     """Nothing can be compacted, all is as before; expiry needs no room to make some."""
-    place = Place(tmp_path)
+    place = Compacted(tmp_path)
     for number in range(3):
-        place.ingest(f"c{number}.pcap", first_host=200 * number + 1, exporter=(192, 0, 2, number + 1))
+        place.add(f"c{number}.pcap", first_host=200 * number + 1, exporter=(192, 0, 2, number + 1))
     before, files = place.rows(), place.files()
     with open(small_disk / "filler", "wb", buffering=0) as filler:
         try:

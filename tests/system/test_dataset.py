@@ -3,7 +3,6 @@
 copied, compressed, grown, changed) adds what is new and nothing else."""
 import gzip
 import os
-import pathlib
 import subprocess
 import time
 
@@ -14,34 +13,8 @@ import pyarrow.parquet
 import pytest
 
 import v5_capture
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-EARLGREY = ROOT / "build" / os.environ.get("EG_PRESET", "release") / "earlgrey"
-
-
-class Place:
-    """A directory with a dataset in it."""
-
-    def __init__(self, home):
-        self.home, self.data = home, home / "data"
-
-    def run(self, *words, code=0):
-        done = subprocess.run([str(EARLGREY), *map(str, words)], cwd=self.home, capture_output=True,
-                              text=True, timeout=120, check=False)
-        assert done.returncode == code, done.stderr
-        return done.stderr
-
-    def ingest(self, *words, code=0):
-        return self.run("ingest", *words, "-d", "data", code=code)
-
-    def hosts(self):
-        if not (self.data / "flows").is_dir():
-            return []
-        sql = f"select src_ip from read_parquet('{self.data}/flows/*/*/*.parquet')"
-        return sorted(row[0] for row in duckdb.sql(sql).fetchall())
-
-    def files(self):
-        return sorted(str(p.relative_to(self.data)) for p in self.data.rglob("*.parquet"))
+from conftest import EARLGREY
+from place import Place
 
 
 @pytest.fixture(name="place")

@@ -1,201 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The pump: every row once in the sink, whatever stops it; losses, positions, commits, the account. */
-#include "table/pump.h"
-
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <time.h>
-
-#include <cmocka.h>
-
-#include "base/strbuf.h"
-#include "table/scan_fake.h"
+#include "table/pump_scene.h"
 #include "torture.h"
 
-static uint64_t seed = 20261122;
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 20) % n;
-}
-
-/* ---- a sink that remembers, as a disk would ---- */
-
-#define PLACES 64
-
-struct eg_sink {
-    /* durable */
-    struct fake_rows rows;
-    struct eg_position places[PLACES]; /* one a key and table */
-    size_t place_count;
-    /* written, not flushed */
-    struct fake_rows written;
-    int64_t lost_packets, lost_flushed, loss_rows;
-    char extra[64];
-    struct eg_strbuf text;
-    /* what is to go wrong */
-    int fail_write_after, fail_flush_after, retriable; /* < 0: never */
-    int writes, flushes;
-    atomic_int inside;
-};
-
-static enum eg_status remember_write(struct eg_sink *sink, struct eg_batch *batch,
-                                     struct eg_error *err) {
-    assert_int_equal(atomic_fetch_add(&sink->inside, 1), 0); /* never two at once */
-    enum eg_status status = EG_OK;
-    sink->writes++;
-    if (sink->retriable > 0) {
-        sink->retriable--;
-        status = eg_fail(err, EG_E_IO, "memory: busy");
-        err->retriable = true;
-    } else if (sink->fail_write_after >= 0 && sink->fail_write_after-- == 0) {
-        status = eg_fail(err, EG_E_NOSPACE, "memory: full");
-    } else if (batch->table_id == EG_TABLE_LOSSES) {
-        for (uint32_t i = 0; i < batch->rows; i++) {
-            sink->loss_rows++;
-            sink->lost_packets += fake_value(batch, EG_COL(LOSSES, packets), i);
-            struct eg_span extra = eg_col_text(&batch->columns[EG_COL(LOSSES, extra)], i);
-            snprintf(sink->extra, sizeof sink->extra, "%.*s", (int)extra.size,
-                     (const char *)extra.at);
-        }
-    } else if (batch->table_id == EG_TABLE_COUNT) {
-        for (uint32_t i = 0; i < batch->rows; i++) {
-            struct eg_span record = eg_col_text(&batch->columns[0], i);
-            eg_strbuf_add(&sink->text, record.at, record.size);
-        }
-    } else {
-        fake_add_batch(&sink->written, batch);
-    }
-    atomic_fetch_sub(&sink->inside, 1);
-    return status;
-}
-
-static pthread_mutex_t flush_lock = PTHREAD_MUTEX_INITIALIZER; /* of `flushes`, for who looks on */
-
-static enum eg_status remember_flush(struct eg_sink *sink, const struct eg_position *positions,
-                                     size_t count, struct eg_error *err) {
-    if (sink->fail_flush_after >= 0 && sink->fail_flush_after-- == 0)
-        return eg_fail(err, EG_E_NOSPACE, "memory: full at the barrier");
-    pthread_mutex_lock(&flush_lock);
-    sink->flushes++;
-    pthread_mutex_unlock(&flush_lock);
-    for (size_t i = 0; i < sink->written.count; i++) fake_add(&sink->rows, sink->written.rows[i]);
-    sink->written.count = 0;
-    sink->lost_flushed = sink->lost_packets;
-    for (size_t i = 0; i < count; i++) {
-        size_t at = 0;
-        while (at < sink->place_count && (strcmp(sink->places[at].key, positions[i].key) != 0 ||
-                                          strcmp(sink->places[at].table, positions[i].table) != 0))
-            at++;
-        if (at == sink->place_count)
-            sink->place_count++;
-        else
-            assert_true(positions[i].offset >= sink->places[at].offset);
-        assert_in_range(at, 0, PLACES - 1);
-        sink->places[at] = positions[i];
-    }
-    return EG_OK;
-}
-
-static enum eg_status remember_positions(struct eg_sink *sink, struct eg_position **out,
-                                         size_t *count, struct eg_error *err) {
-    *count = sink->place_count;
-    *out = eg_calloc(sink->place_count + 1, sizeof **out);
-    if (!*out) return eg_fail(err, EG_E_NOMEM, "no memory");
-    memcpy(*out, sink->places, sink->place_count * sizeof **out);
-    return EG_OK;
-}
-
-/* The contract's other slots are the test's own business. */
-static enum eg_status remember_open(const struct eg_env *env, const char *uri, const void *options,
-                                    struct eg_sink **out, struct eg_error *err) {
-    (void)env;
-    (void)uri;
-    (void)options;
-    (void)out;
-    return eg_fail(err, EG_E_USAGE, "not here");
-}
-static void remember_close(struct eg_sink *sink) { /* also what a kill does */
-    sink->written.count = 0;
-    sink->lost_packets = sink->lost_flushed;
-    sink->fail_write_after = sink->fail_flush_after = -1;
-}
-
-static const struct eg_sink_type memory = {
-    .abi = EG_STAGE_ABI,
-    .name = "memory",
-    .help = "",
-    .options = fake_options,
-    .options_size = 1,
-    .takes = EG_TAKES_BATCH,
-    .open = remember_open,
-    .write = remember_write,
-    .flush = remember_flush,
-    .positions = remember_positions,
-    .losses = eg_sink_losses_none,
-    .close = remember_close,
-};
-
-static struct eg_sink_type text_memory(void) {
-    struct eg_sink_type type = memory;
-    type.takes = EG_TAKES_RECORDS;
-    return type;
-}
-
-static void sink_reset(struct eg_sink *sink) {
-    fake_rows_reset(&sink->rows);
-    fake_rows_reset(&sink->written);
-    eg_strbuf_reset(&sink->text);
-    *sink = (struct eg_sink){.fail_write_after = -1, .fail_flush_after = -1};
-}
-
-static struct eg_pump_request request_of(struct eg_pump_sink *sinks, size_t sink_count,
-                                         const char *const *inputs, size_t count) {
-    return (struct eg_pump_request){
-        .scan = {.source = &fake_source,
-                 .inputs = inputs,
-                 .input_count = count,
-                 .parts = {{.extract = &fake_exports, .columns = EG_COLUMNS_ALL},
-                           {.extract = &fake_packets, .columns = EG_COLUMNS_ALL}},
-                 .part_count = 2,
-                 .claim = true,
-                 .keep_going = true},
-        .sinks = sinks,
-        .sink_count = sink_count,
-        .threads = 2,
-    };
-}
-
-static struct eg_env env_of(uint32_t batch_rows) {
-    struct eg_env env = eg_env_plain;
-    env.batch_rows = batch_rows;
-    return env;
-}
-
-static void all_closed(void) {
-    assert_int_equal(fake_open_sources, 0);
-    assert_int_equal(fake_open_extracts, 0);
-    assert_int_equal(fake_open_units, 0);
-}
-
-static void rows_are(struct fake_rows *got, struct fake_rows *expected) {
-    fake_sort(got);
-    fake_sort(expected);
-    assert_int_equal(got->count, expected->count);
-    if (got->count) /* an empty list may have no memory at all */
-        for (size_t i = 0; i < got->count; i++)
-            assert_int_equal(fake_compare(&got->rows[i], &expected->rows[i]), 0);
-    fake_rows_reset(expected);
-}
-
-static const char *const three[] = {"a:1000:70:c", "b:333:5:s", "c:901:900:"};
-static const unsigned long three_records[] = {1000, 333, 901};
-
-static void three_expected(struct fake_rows *expected) {
-    for (int i = 0; i < 3; i++) fake_expect(expected, three_records[i], true, true, true, true);
-}
+#include <time.h>
 
 /* ---- all goes well ---- */
 
@@ -493,133 +301,6 @@ static void stopped_and_resumed(void **state) {
     }
 }
 
-/* Rows that are held back over the whole input: a run that was stopped anywhere, taken up by any number
- * of threads and units of any size, gives those it had not given yet, and of the others none. So it is
- * also when the input has grown since, whose flows end where it did. */
-static void held_rows_stopped_and_resumed(void **state) {
-    (void)state;
-    static const char *const inputs[][3] = {{"a:1000:70:", "b:333:5:s", "c:901:900:"},
-                                            {"a:1000:13:", "b:333:9:s", "c:901:100:"},
-                                            {"a:1500:70:", "b:700:5:s", "c:1901:333:"}};
-    static const unsigned long records[2][3] = {{1000, 333, 901}, {1500, 700, 1901}};
-    for (int round = 0; round < 60; round++) {
-        struct eg_env env = env_of(16);
-        struct eg_source_type quiet = fake_source;
-        quiet.commit = eg_source_commit_nop;
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
-        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
-        struct fake_rows expected = {0};
-        for (int grown = 0; grown < 2; grown++) {
-            enum eg_status status = EG_E_IO;
-            for (int life = 0; status < 0; life++) {
-                struct eg_pump_request request =
-                    request_of(sinks, 1, inputs[grown ? 2 : life % 2], 3);
-                request.scan.parts[2] =
-                    (struct eg_scan_part){.extract = &fake_metered, .columns = EG_COLUMNS_ALL};
-                request.scan.part_count = 3;
-                request.scan.claim = round % 3 != 0;
-                if (round % 2) request.scan.source = &quiet;
-                request.threads = 1 + random_below(3);
-                request.round_bytes = 1000 + random_below(20000);
-                struct eg_pump_account account;
-                struct eg_error err = {0};
-                if (random_below(2))
-                    sink.fail_write_after = (int)random_below(30 + (uint32_t)life);
-                else
-                    sink.fail_flush_after = (int)random_below(4);
-                status = eg_pump_run(&env, &request, &account, &err);
-                if (status < 0) assert_int_equal(status, EG_E_NOSPACE);
-                eg_pump_account_reset(&account);
-                remember_close(&sink);
-                all_closed();
-                assert_in_range(life, 0, 1000);
-            }
-            for (int i = 0; i < 3; i++) {
-                unsigned long from = grown ? records[0][i] : 0, to = records[grown][i];
-                struct fake_rows whole = {0};
-                fake_expect(&whole, to, true, true, round % 3 != 0, true);
-                for (size_t k = 0; k < whole.count;
-                     k++) /* the rows drained at each end are there */
-                    if (whole.rows[k].time_us >= (int64_t)from * 1000)
-                        fake_add(&expected, whole.rows[k]);
-                fake_rows_reset(&whole);
-                fake_expect_held(&expected, from, to, round % 3 != 0);
-            }
-        }
-        rows_are(&sink.rows, &expected);
-        sink_reset(&sink);
-    }
-}
-
-/* What the source and the extracts count is told once, however often the input was begun. */
-static void held_counts_once(void **state) {
-    (void)state;
-    const char *const input[] = {"a:1000:70:c"};
-    for (int round = 0; round < 30; round++) {
-        struct eg_env env = env_of(16);
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
-        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
-        enum eg_status status = EG_E_IO;
-        while (status < 0) {
-            struct eg_pump_request request = request_of(sinks, 1, input, 1);
-            request.scan.parts[1] =
-                (struct eg_scan_part){.extract = &fake_metered, .columns = EG_COLUMNS_ALL};
-            request.threads = 1 + random_below(3);
-            request.round_bytes = 1000 + random_below(20000);
-            struct eg_pump_account account;
-            sink.fail_flush_after = (int)random_below(4);
-            status = eg_pump_run(&env, &request, &account, NULL);
-            eg_pump_account_reset(&account);
-            remember_close(&sink);
-        }
-        assert_int_equal(sink.lost_packets, 1); /* that it is cut */
-        sink_reset(&sink);
-    }
-}
-
-/* A live input that nothing comes of tells those that hold rows back what time it is. */
-static int64_t hurried_clock(void *clock) {
-    atomic_llong *now = clock;
-    return atomic_fetch_add(now, 400000);
-}
-static void live_ticks(void **state) {
-    (void)state;
-    const char *const input[] = {"l:100:7:l"};
-    atomic_llong now = 1;
-    atomic_bool drain = false;
-    for (int holds = 0; holds < 2; holds++) {
-        struct eg_env env = env_of(16);
-        env.now_us = hurried_clock;
-        env.clock = &now;
-        env.drain = &drain;
-        atomic_store(&drain, true);
-        fake_ticks = 0;
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
-        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
-        struct eg_pump_request request = request_of(sinks, 1, input, 1);
-        if (holds)
-            request.scan.parts[request.scan.part_count++] =
-                (struct eg_scan_part){.extract = &fake_metered, .columns = EG_COLUMNS_ALL};
-        struct eg_pump_account account;
-        assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
-        assert_int_equal(fake_ticks > 0, holds);
-        assert_int_equal(account.seen.frames, 100);
-        struct fake_rows expected = {0};
-        fake_expect(&expected, 100, true, true, true, true);
-        if (holds) fake_expect_held(&expected, 0, 100, true);
-        rows_are(&sink.rows, &expected);
-        eg_pump_account_reset(&account);
-        sink_reset(&sink);
-        all_closed();
-    }
-}
-
 /* The first sink, whose positions count, is never ahead of the others. */
 static void first_sink_is_last(void **state) {
     (void)state;
@@ -646,6 +327,32 @@ static void first_sink_is_last(void **state) {
     sink_reset(&first);
     sink_reset(&second);
     all_closed();
+}
+
+/* What a run had counted since its last flush when it failed is told apart, and becomes part of the account
+ * that it is added to. */
+static void what_a_failed_run_counted(void **state) {
+    (void)state;
+    const char *const input[] = {"a:1000:70:c"};
+    for (int fails = 0; fails < 2; fails++) {
+        struct eg_env env = env_of(64);
+        struct eg_sink sink;
+        memset(&sink, 0, sizeof sink);
+        sink_reset(&sink);
+        if (fails) sink.fail_flush_after = 0;
+        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+        struct eg_pump_request request = request_of(sinks, 1, input, 1);
+        struct eg_pump_account account, all = {.first_us = INT64_MAX, .last_us = INT64_MIN};
+        assert_int_equal(eg_pump_run(&env, &request, &account, NULL), fails ? EG_E_NOSPACE : EG_OK);
+        const struct eg_tally *here = fails ? &account.unflushed : &account.tally;
+        assert_int_equal(eg_tally_sum(here, EG_CAUSE_record_empty).records, 1000);
+        assert_int_equal((fails ? account.tally : account.unflushed).count, 0);
+        assert_int_equal(eg_pump_account_merge(&all, &account, NULL), EG_OK);
+        assert_int_equal(eg_tally_sum(&all.tally, EG_CAUSE_record_empty).records, 1000);
+        eg_pump_account_reset(&account);
+        eg_pump_account_reset(&all);
+        sink_reset(&sink);
+    }
 }
 
 static void tried_again(void **state) {
@@ -816,85 +523,6 @@ static void positions_are_of_tables(void **state) {
     }
 }
 
-/* ---- records ---- */
-
-static char *document(const char *format, uint32_t batch_rows, const char *const *inputs,
-                      size_t input_count, uint32_t part_count, bool bare) {
-    struct eg_env env = env_of(batch_rows);
-    struct eg_sink_type type = text_memory();
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
-    struct eg_pump_sink sinks[] = {{&type, &sink, "text", format, bare}};
-    struct eg_pump_request request = request_of(sinks, 1, inputs, input_count);
-    request.scan.parts[0].columns = EG_SET(FLOWS, start_time) | EG_SET(FLOWS, bytes);
-    request.scan.parts[1].columns = EG_SET(PACKETS, length);
-    request.scan.part_count = part_count;
-    request.threads = 1;
-    struct eg_pump_account account;
-    struct eg_error err = {0};
-    enum eg_status status = eg_pump_run(&env, &request, &account, &err);
-    if (status < 0) print_message("%s\n", err.message);
-    assert_int_equal(status, EG_OK);
-    assert_int_equal(sink.loss_rows, 0);
-    char *text = strdup(sink.text.text ? sink.text.text : "");
-    eg_pump_account_reset(&account);
-    sink_reset(&sink);
-    return text;
-}
-
-static void documents(void **state) {
-    (void)state;
-    const char *const two[] = {"a:40:7:c", "b:20:5:s"};
-    const char *const none[] = {"empty:0:10:"};
-    const char *const formats[] = {"csv", "tsv", "json", "jsonl"};
-    for (int f = 0; f < 4; f++) {
-        char *whole = document(formats[f], 4096, two, 2, 1, false);
-        char *sevens = document(formats[f], 7, two, 2, 1, false);
-        /* rows may stand in another order, so lengths are compared, and the ends */
-        assert_int_equal(strlen(whole), strlen(sevens));
-        assert_int_equal(memcmp(whole, sevens, 8), 0);
-        size_t size = strlen(whole);
-        assert_string_equal(whole + size - 2, sevens + size - 2);
-        free(whole);
-        free(sevens);
-    }
-    char *text = document("json", 1, none, 1, 1, false);
-    assert_string_equal(text,
-                        "[\n{\"start_time\":\"1970-01-13T17:25:11.627776Z\",\"bytes\":0}\n]\n");
-    free(text);
-    text = document("csv", 4096, none, 1, 1, false);
-    assert_string_equal(text, "start_time,bytes\n1970-01-13T17:25:11.627776Z,0\n");
-    free(text);
-    text = document("csv", 4096, none, 1, 1, true);
-    assert_string_equal(text, "1970-01-13T17:25:11.627776Z,0\n");
-    free(text);
-    text = document("jsonl", 4096, none, 1, 2, false); /* the one format that mixes tables */
-    assert_non_null(strstr(text, "{\"length\":0}\n"));
-    free(text);
-}
-
-static void formats_refused(void **state) {
-    (void)state;
-    struct eg_env env = env_of(64);
-    struct eg_sink_type type = text_memory();
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
-    struct eg_pump_sink sinks[] = {{&type, &sink, "-", "csv", false}};
-    struct eg_pump_request request = request_of(sinks, 1, three, 3);
-    struct eg_pump_account account;
-    struct eg_error err;
-    assert_int_equal(eg_pump_run(&env, &request, &account, &err), EG_E_USAGE);
-    assert_non_null(strstr(err.message, "csv holds one table"));
-    eg_pump_account_reset(&account);
-    sinks[0].format = "yaml";
-    assert_int_equal(eg_pump_run(&env, &request, &account, &err), EG_E_USAGE);
-    assert_non_null(strstr(err.message, "yaml"));
-    assert_int_equal(sink.writes + sink.flushes, 0);
-    eg_pump_account_reset(&account);
-}
-
 /* ---- memory ---- */
 
 static void torture(void **state) {
@@ -944,17 +572,13 @@ int main(void) {
         cmocka_unit_test(live_until_drained),
         cmocka_unit_test(raw_sinks_see_the_input),
         cmocka_unit_test(stopped_and_resumed),
-        cmocka_unit_test(held_rows_stopped_and_resumed),
-        cmocka_unit_test(held_counts_once),
-        cmocka_unit_test(live_ticks),
         cmocka_unit_test(first_sink_is_last),
+        cmocka_unit_test(what_a_failed_run_counted),
         cmocka_unit_test(tried_again),
         cmocka_unit_test(inputs_that_fail),
         cmocka_unit_test(failure_behind_what_was_given),
         cmocka_unit_test(cancelled),
         cmocka_unit_test(positions_are_of_tables),
-        cmocka_unit_test(documents),
-        cmocka_unit_test(formats_refused),
         cmocka_unit_test(torture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
