@@ -360,6 +360,28 @@ def test_the_first_so_many(earlgrey, packets):
             assert [p.time_ns // 1000 for p in written(earlgrey, *place, *words, "-c", "7")] == want, (words, place)
 
 
+def test_looked_up_while_hours_are_exchanged(earlgrey, packets):
+    """The same packets before, while and after a dataset is compacted, which takes the files away that are
+    being looked into."""
+    whole = read(packets[0])
+    step = len(whole) // 6 + 1
+    hosts = " or ".join("host " + ".".join(map(str, whole[i].data[26:30])) for i in (0, 100, 200))
+    asked, want = 0, []
+    for i in range(0, len(whole), step):
+        part = earlgrey.home / f"part{i}.pcap"
+        part.write_bytes(struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 65535, 1) + b"".join(
+            struct.pack("<IIII", p.time_ns // 10**9, p.time_ns % 10**9, len(p.data), p.length) + p.data for p in whole[i:i + step]))
+        earlgrey.ok("ingest", "-q", part.name, "-d", "data", "--tables", "packets")
+        want += tcpdump(part, hosts)
+        with subprocess.Popen([EARLGREY, "compact", "-q", "-d", "data", "--all", "--grace", "0s"], cwd=earlgrey.home) as compacting:
+            while compacting.poll() is None:
+                assert bare(written(earlgrey, "-d", "data", hosts)) == bare(want)
+                asked += 1
+        assert compacting.returncode == 0
+        assert bare(written(earlgrey, "-d", "data", hosts)) == bare(want)
+    assert len(want) > 50 and asked > 5
+
+
 def test_the_number_under_either_name(earlgrey, packets):
     path, _truth = packets
     for words in ([], ["--bpf", "udp"], ["--pdml"]):

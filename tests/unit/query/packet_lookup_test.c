@@ -71,6 +71,17 @@ static void put_packet(struct eg_builder *b, uint32_t hosts, uint64_t offset) {
     eg_builder_row(b, 1);
 }
 
+/* Packets that nothing kept apart: the same time, no file; each has a twin. */
+static void put_twin(struct eg_builder *b, uint32_t n) {
+    struct eg_addr one = eg_addr_v4(0x0a090901u), two = eg_addr_v4(0x0a090902u);
+    eg_put_int(b, EG_COL(PACKETS, time), START + n / 2);
+    eg_put_addr(b, EG_COL(PACKETS, src_ip), &one);
+    eg_put_addr(b, EG_COL(PACKETS, dst_ip), &two);
+    eg_put_int(b, EG_COL(PACKETS, captured), 60);
+    eg_builder_row(b, 1);
+}
+
+/* Of no hosts: twins. */
 static void write_packets(const char *path, uint32_t rows, uint32_t hosts) {
     struct eg_builder *b;
     struct eg_batch *batch;
@@ -79,7 +90,11 @@ static void write_packets(const char *path, uint32_t rows, uint32_t hosts) {
     assert_int_equal(eg_builder_new(&b, eg_table_get(EG_TABLE_PACKETS), EG_TABLE_PACKETS, rows,
                                     EG_COLUMNS_ALL, NULL),
                      EG_OK);
-    for (uint32_t i = 0; i < rows; i++) put_packet(b, hosts, offset += 76);
+    for (uint32_t i = 0; i < rows; i++)
+        if (hosts)
+            put_packet(b, hosts, offset += 76);
+        else
+            put_twin(b, i);
     assert_int_equal(eg_builder_seal(b, &batch, NULL), EG_OK);
     eg_builder_free(b);
     assert_int_equal(eg_parquet_crew_new(&crew, &eg_env_plain, 2, NULL), EG_OK);
@@ -230,6 +245,17 @@ static void as_the_engine(void **state) {
         fail_msg("%d answered, %d rows, %d exchanged", (int)answered, (int)rows, (int)exchanged);
 }
 
+static void twins(void **state) {
+    (void)state;
+    uint64_t rows = 0;
+    struct eg_packets_request request = open_request;
+    assert_true(same_answer("host 10.9.9.1", &request, &rows));
+    assert_int_equal(rows, 6);
+    request.both = true; /* as UNION does: each once */
+    assert_true(same_answer("src ip 10.9.9.2", &request, &rows));
+    assert_int_equal(rows, 6 + 3);
+}
+
 static void which_questions(void **state) {
     (void)state;
     uint64_t rows = 0;
@@ -331,7 +357,7 @@ static int setup(void **state) {
     if (eg_dir_make(path, NULL) < 0) return 1;
     static const struct {
         uint32_t rows, hosts;
-    } files[] = {{1, 3}, {70, 3}, {3000, 40}, {20000, 3000}, {300000, 3000}};
+    } files[] = {{6, 0}, {1, 3}, {70, 3}, {3000, 40}, {20000, 3000}, {300000, 3000}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/packets/date=2026-01-02/hour=12/p%zu.parquet", root, i);
         write_packets(path, files[i].rows, files[i].hosts);
@@ -353,9 +379,9 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_the_engine),   cmocka_unit_test(which_questions),
-        cmocka_unit_test(not_as_we_write), cmocka_unit_test(cancelled),
-        cmocka_unit_test(without_memory),
+        cmocka_unit_test(as_the_engine),   cmocka_unit_test(twins),
+        cmocka_unit_test(which_questions), cmocka_unit_test(not_as_we_write),
+        cmocka_unit_test(cancelled),       cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
