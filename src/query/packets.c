@@ -183,7 +183,7 @@ enum eg_status eg_sql_packet_places(const struct eg_packets_request *request, st
 }
 
 /* An index has of the outer packet of a tunnel the addresses; what else it has is of the inner one, and
- * unknown in this view. */
+ * unknown in this view. A row without outer addresses is of the outermost packet. */
 static enum eg_status index_outermost(const struct eg_origin *origin, struct eg_strbuf *sql,
                                       struct eg_error *err) {
     static const char *const inner[] = {
@@ -192,15 +192,16 @@ static enum eg_status index_outermost(const struct eg_origin *origin, struct eg_
         "dont_fragment", "ip_id",       "tcp_flags",       "tcp_seq",
         "tcp_ack",       "tcp_window",  "icmp_type",       "icmp_code",
         "vlan",          "mpls_labels", "src_mac",         "dst_mac"};
-    eg_strbuf_text(sql,
-                   "(SELECT * REPLACE (CASE WHEN tunnel IS NULL THEN src_ip ELSE outer_src_ip END "
-                   "AS src_ip, CASE WHEN tunnel IS NULL THEN dst_ip ELSE outer_dst_ip END AS "
-                   "dst_ip, CAST(CASE WHEN tunnel IS NULL THEN ip_version WHEN outer_src_ip LIKE "
-                   "'%:%' THEN 6 WHEN outer_src_ip IS NOT NULL THEN 4 END AS SMALLINT) AS "
-                   "ip_version, CAST(NULL AS VARCHAR) AS outer_src_ip, CAST(NULL AS VARCHAR) AS "
-                   "outer_dst_ip");
+    eg_strbuf_text(
+        sql, "(SELECT * REPLACE (CASE WHEN outer_src_ip IS NULL THEN src_ip ELSE outer_src_ip END "
+             "AS src_ip, CASE WHEN outer_src_ip IS NULL THEN dst_ip ELSE outer_dst_ip END AS "
+             "dst_ip, CAST(CASE WHEN outer_src_ip IS NULL THEN ip_version WHEN outer_src_ip LIKE "
+             "'%:%' THEN 6 WHEN outer_src_ip IS NOT NULL THEN 4 END AS SMALLINT) AS "
+             "ip_version, CAST(NULL AS VARCHAR) AS outer_src_ip, CAST(NULL AS VARCHAR) AS "
+             "outer_dst_ip");
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
-        eg_strbuf_printf(sql, ", CASE WHEN tunnel IS NULL THEN %s END AS %s", inner[i], inner[i]);
+        eg_strbuf_printf(sql, ", CASE WHEN outer_src_ip IS NULL THEN %s END AS %s", inner[i],
+                         inner[i]);
     eg_strbuf_text(sql, ") FROM ");
     EG_TRY(eg_sql_packet_relation(origin, sql, err));
     eg_strbuf_text(sql, " AS i_)");

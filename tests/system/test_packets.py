@@ -689,5 +689,17 @@ def test_the_columns_of_the_outer_packet(earlgrey, shared):
         for one, other in zip(read, indexed, strict=True):
             assert {k: v for k, v in other.items() if v is not None} == \
                 {k: one[k] for k in ("src_ip", "dst_ip", "ip_version", "tunnel", "length")}
+    # what is not entered (encrypted, no IP inside) is a row of the outer packet, whole
+    whole = 0
+    for name in ("various_gre", "nsh-over-vxlan-gpe", "geneve", "vxlan"):
+        other = shared / "packets" / "tcpdump" / f"{name}.pcap"
+        earlgrey.ok("ingest", other, "-d", name)
+        inside = earlgrey.rows("packets", "-d", name, "--fields", "outer_src_ip")
+        for one, two, entered in zip(*(earlgrey.rows("packets", *place, "--outermost", "--fields", fields)
+                                       for place in (["-r", other], ["-d", name])), inside, strict=True):
+            assert all(two[k] == one[k] for k in one if two[k] is not None) and two["src_ip"] == one["src_ip"]
+            assert entered["outer_src_ip"] or one == two
+            whole += not entered["outer_src_ip"]
+    assert whole > 3
     inner = earlgrey.rows("packets", "-r", path, "--fields", fields, "tcp")
     assert len(inner) == len(read) and all(row["src_port"] != one["src_port"] for row, one in zip(inner, read))
