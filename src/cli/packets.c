@@ -9,7 +9,7 @@ struct packets_options {
     const char *bpf, *bytes, *bytes_on, *stellar, *format, *receipt;
     const char *flow;
     int64_t count, number, records;
-    bool both, outermost, force, pdml;
+    bool both, outermost, force, pdml, no_sync;
 };
 
 #define AT(member) offsetof(struct packets_options, member)
@@ -119,6 +119,12 @@ static const struct eg_option options[] = {
      .type = EG_OPT_FLAG,
      .offset = AT(force),
      .help = "Writes over captures that exist."},
+    {.name = "no-sync",
+     .type = EG_OPT_FLAG,
+     .offset = AT(no_sync),
+     .help =
+         "Does not wait until captures are on the disk: quicker where much is written, but a crash "
+         "of the machine may lose them."},
     {.name = "receipt",
      .type = EG_OPT_TEXT,
      .offset = AT(receipt),
@@ -210,10 +216,11 @@ static enum eg_exit check(struct eg_call *call, const struct packets_options *o,
     if (o->pdml) return EG_EXIT_DONE;
     if (rows && o->format)
         return eg_complain_usage(call, "--format is of captures: name one with -w");
-    if (rows && (o->records || o->receipt || o->force))
+    if (rows && (o->records || o->receipt || o->force || o->no_sync))
         return eg_complain_usage(call, "--%s is of captures: name one with -w",
                                  o->records   ? "records-per-file"
                                  : o->receipt ? "receipt"
+                                 : o->no_sync ? "no-sync"
                                               : "force");
     if (o->receipt && !rows && strcmp(o->receipt, "-") == 0 && strcmp(o->report.write, "-") == 0)
         return eg_complain_usage(call, "packets and receipt cannot both go to standard output");
@@ -290,6 +297,7 @@ static enum eg_exit run(struct eg_call *call) {
         .format = o->format,
         .records = o->records,
         .replace = o->force,
+        .unsynced = o->no_sync,
         .receipt = o->receipt,
     };
     enum eg_exit code = check(call, o, rows);

@@ -20,7 +20,7 @@ struct eg_packets_ask {
     const char *path;   /* NULL: rows */
     const char *format; /* "pcap", "pcapng"; NULL: as the path ends */
     int64_t records;
-    bool replace;
+    bool replace, unsynced;
     const char *receipt;                                   /* a path, or "-" */
     enum { EG_PDML_NONE, EG_PDML_XML, EG_PDML_JSON } pdml; /* taken apart by tshark, into `path` */
 };

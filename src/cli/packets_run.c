@@ -249,6 +249,7 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
         .replace = ask->replace,
         .nanoseconds = stream,
         .digest = ask->receipt != NULL,
+        .unsynced = ask->unsynced,
     };
     enum eg_status status = eg_capture_name_check(ask->path, &err);
     if (status >= 0) status = eg_packets_outputs_check(job, &err);

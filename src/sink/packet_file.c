@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Chosen packets as capture files. pcap is written in microseconds, as most programs do, until a packet
  * has a time that needs more: then what stands in the file is made over in place, which changes numbers
- * and no sizes. A file is on the disk before it has its name, and its name before that is said. */
+ * and no sizes. A file is on the disk before it has its name, and its name before that is said, unless who asks does
+ * not want to wait for it. */
 #include "sink/packet_file.h"
 
 #include "base/alloc.h"
@@ -29,7 +30,7 @@ struct eg_packet_file {
     int output; /* what "-" is */
     enum eg_capture_format format;
     uint64_t records_max;
-    bool replace, nanoseconds, asked_digest;
+    bool replace, nanoseconds, asked_digest, unsynced;
     bool gone;     /* the reader of standard output went away */
     int fd;        /* -1: no file is open */
     bool in_place; /* it is no regular file (a device, a pipe): written as it is */
@@ -95,6 +96,7 @@ enum eg_status eg_packet_file_open(struct eg_packet_file **out,
     f->replace = options->replace;
     f->nanoseconds = options->nanoseconds;
     f->asked_digest = options->digest;
+    f->unsynced = options->unsynced;
     f->account.first_ns = INT64_MAX;
     f->account.last_ns = INT64_MIN;
     f->path = eg_strdup(options->path);
@@ -280,7 +282,7 @@ static void put_count(struct eg_packet_file *f, const struct eg_frame *frame, bo
 static enum eg_status file_end(struct eg_packet_file *f, struct eg_error *err) {
     enum eg_status status = eg_packet_file_flush(f, err);
     if (status < 0 || to_output(f)) return status;
-    if (!f->in_place && fdatasync(f->fd) != 0)
+    if (!f->in_place && !f->unsynced && fdatasync(f->fd) != 0)
         status = eg_fail_errno(err, errno, "cannot write %s", f->files[f->count - 1].name);
     if (close(f->fd) != 0 && status >= 0)
         status = eg_fail_errno(err, errno, "cannot write %s", f->files[f->count - 1].name);
@@ -358,7 +360,7 @@ static enum eg_status names_give(struct eg_packet_file *f, struct eg_error *err)
     enum eg_status status = directory ? EG_OK : no_memory(f, err);
     for (; f->named < f->count && status >= 0; f->named += status >= 0)
         status = file_name_give(f, f->files[f->named].name, err);
-    if (status >= 0) status = eg_dir_sync(directory, err);
+    if (status >= 0 && !f->unsynced) status = eg_dir_sync(directory, err);
     eg_free(directory);
     return status == EG_E_ACCESS && f->named == f->count
                ? EG_OK /* one may write into what one may not read */

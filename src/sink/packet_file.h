@@ -16,6 +16,7 @@ struct eg_packet_file_options {
     bool nanoseconds;     /* pcap: from the beginning; else from the first time on that needs it,
                              for which a file (but not standard output) is made over */
     bool digest;          /* of what was written */
+    bool unsynced;        /* files get their names without waiting for the disk */
 };
 
 struct eg_packet_file;

@@ -670,6 +670,10 @@ def test_on_the_disk_before_it_is_said(earlgrey, packets, tmp_path):
         folder = [i for i, (what, name) in enumerate(lines) if what == "sync" and name == str(tmp_path / "out")]
         assert [lines[i][1] for i in named] == names, lines
         assert len(synced) == len(names) and max(synced) < min(named) and max(folder) > max(named), lines
+    log.unlink()
+    earlgrey.ok("packets", "-r", packets[0], "-w", "out/d.pcap", "--no-sync",
+                env={"LD_PRELOAD": str(library), "EG_SYNC_LOG": str(log)})
+    assert log.read_text() == "name out/d.pcap\n"
 
 
 def test_the_columns_of_the_outer_packet(earlgrey, shared):
