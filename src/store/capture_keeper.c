@@ -437,10 +437,13 @@ enum eg_status eg_keeper_known(struct eg_keeper *keeper, struct eg_source *sourc
     for (size_t from = 0; place && status >= 0 && (lost = lost_find(keeper, &facts, &from));) {
         if (strlen(place) >= sizeof((struct eg_capture *)0)->place || is_taken(keeper, lost->name))
             continue;
+        if (strcmp(lost->name, place) == 0)
+            snprintf(told, room, "; its packets are found here again");
+        else
+            snprintf(told, room,
+                     "; the packets of %.1000s, which is not there any more, are found here",
+                     lost->name);
         status = link_move(keeper, lost, &facts, place, err);
-        snprintf(told, room,
-                 "; the packets of %.1000s, which is not there any more, are found here",
-                 lost->name);
     }
     free(place);
     return status;

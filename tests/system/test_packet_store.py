@@ -104,6 +104,9 @@ def test_a_moved_capture_is_found_again(earlgrey, tmp_path):
     (tmp_path / "b.pcap").rename(folder / "c.pcap")
     earlgrey.ok("ingest", "in", "-d", "data")
     assert captures(earlgrey, "data")[0]["place"] == str(folder / "c.pcap")
+    (folder / "c.pcap").rename(tmp_path / "a.pcap")
+    told = earlgrey.run("ingest", "a.pcap", "-d", "data").stderr
+    assert "nothing in it is new; its packets are found here again" in told and "not there any more" not in told
 
 
 @pytest.mark.parametrize("how", [["--keep", "link"], ["--keep", "copy"], ["--keep", "none"], ["--tables", "flows"]])
