@@ -38,6 +38,7 @@ struct eg_kept {
     struct eg_seekable_writer *writer; /* NULL: as it comes */
     struct eg_error trouble;           /* the first */
     bool reached, over; /* reached: since the last commit; over: the source is closed */
+    char *given_up;     /* of a link that takes the place of a damaged copy: that one */
     bool counted;       /* in the account … */
     uint64_t told_bytes, told_stored; /* … with so much */
 };
@@ -92,6 +93,7 @@ static void kept_free(struct eg_kept *kept) {
     /* once the commit may be decided, the file is for recovery to name */
     if (kept->path && !kept->named && !kept->keeper->ds->unsettled) copy_remove(kept);
     eg_free(kept->path);
+    eg_free(kept->given_up);
     eg_free(kept->line.name);
     eg_free(kept->line.place);
     eg_free(kept);
@@ -227,13 +229,15 @@ static const struct eg_journal_capture *known_find(const struct eg_keeper *keepe
     return NULL;
 }
 
-/* The registered link, from this index on, that held exactly what is known of the input, and is lost. */
+/* The registered capture, from this index on, that held exactly what is known of the input, and is lost:
+ * a link whose file is gone or another one, a copy that is gone or damaged. `links`: no copy. */
 static const struct eg_journal_capture *lost_find(const struct eg_keeper *keeper,
-                                                  const struct eg_file_facts *facts, size_t *from) {
+                                                  const struct eg_file_facts *facts, bool links,
+                                                  size_t *from) {
     const struct eg_journal *journal = &keeper->ds->journal;
     while (facts->known && *from < journal->capture_count) {
         const struct eg_journal_capture *c = &journal->captures[(*from)++];
-        if (!c->gone && !c->copy && c->bytes == facts->known &&
+        if (!c->gone && !(c->copy && links) && c->bytes == facts->known &&
             strcmp(c->digest, facts->known_digest) == 0 && eg_capture_lost(keeper->ds, c))
             return c;
     }
@@ -255,7 +259,7 @@ static enum eg_status link_take(struct eg_keeper *keeper, struct eg_kept *kept,
     if (!place) return eg_fail_errno(err, errno, "cannot find the place of %s", facts->name);
     const struct eg_journal_capture *known = known_find(keeper, facts, false, place);
     size_t from = 0;
-    if (!known) known = lost_find(keeper, facts, &from); /* it was moved, and has grown */
+    if (!known) known = lost_find(keeper, facts, true, &from); /* it was moved, and has grown */
     struct eg_strbuf name = {0};
     struct eg_span as_text = eg_span(place, strlen(place));
     if (known)
@@ -409,9 +413,11 @@ static enum eg_status link_move(struct eg_keeper *keeper, const struct eg_journa
     kept->keeper = keeper;
     kept->fd = -1;
     kept->line = *lost;
+    kept->line.copy = false; /* a damaged copy is given up */
     kept->line.name = eg_strdup(lost->name);
     kept->line.place = eg_strdup(place);
-    if (!kept->line.name || !kept->line.place) {
+    if (lost->copy) kept->given_up = eg_path_join(keeper->ds->path, lost->place);
+    if (!kept->line.name || !kept->line.place || (lost->copy && !kept->given_up)) {
         kept_free(kept);
         return no_memory(err);
     }
@@ -434,15 +440,16 @@ enum eg_status eg_keeper_known(struct eg_keeper *keeper, struct eg_source *sourc
     char *place = facts.messages || !facts.regular ? NULL : realpath(facts.name, NULL);
     enum eg_status status = EG_OK;
     const struct eg_journal_capture *lost;
-    for (size_t from = 0; place && status >= 0 && (lost = lost_find(keeper, &facts, &from));) {
+    for (size_t from = 0;
+         place && status >= 0 && (lost = lost_find(keeper, &facts, false, &from));) {
         if (strlen(place) >= sizeof((struct eg_capture *)0)->place || is_taken(keeper, lost->name))
             continue;
         if (strcmp(lost->name, place) == 0)
             snprintf(told, room, "; its packets are found here again");
         else
             snprintf(told, room,
-                     "; the packets of %.1000s, which is not there any more, are found here",
-                     lost->name);
+                     "; the packets of %.1000s, which is not there any more%s, are found here",
+                     lost->name, lost->copy ? " or damaged" : "");
         status = link_move(keeper, lost, &facts, place, err);
     }
     free(place);
@@ -554,6 +561,7 @@ void eg_keeper_committed(struct eg_keeper *keeper) {
         if (kept->reached && kept->line.packets) {
             account_add(keeper, kept);
             name_note(kept);
+            if (kept->given_up) unlink(kept->given_up); /* all of it stands elsewhere */
         }
         kept->reached = false;
         if (!kept->over) {

@@ -116,6 +116,12 @@ enum eg_status eg_captures(struct eg_dataset *ds, int64_t from_us, int64_t to_us
 /* ---- is it the one that was read? ---- */
 
 static enum eg_status changed(const struct eg_capture *c, const char *how, struct eg_error *err) {
+    if (c->keep == EG_KEEP_COPY)
+        return eg_fail(err, EG_E_FORMAT,
+                       "%s, a copy of the dataset's own, is damaged (%s): ingest the capture again "
+                       "from the original, whose packets are then read from there, or restore the "
+                       "copy from a backup",
+                       c->place, how);
     return eg_fail(err, EG_E_FORMAT,
                    "%s was changed since its packets were ingested (%s): put the old file back, or "
                    "ingest the new one into another dataset",
@@ -158,8 +164,10 @@ static enum eg_status look(const struct eg_dataset *ds, const struct eg_capture 
                        "%s is gone, and its packets with it: %s, or ask only for what the index "
                        "holds",
                        c->place,
-                       c->keep == EG_KEEP_COPY ? "restore the dataset's captures/ from a backup"
-                                               : "put it back where it was when it was ingested");
+                       c->keep == EG_KEEP_COPY
+                           ? "ingest the capture again from the original, or restore the dataset's "
+                             "captures/ from a backup"
+                           : "put it back where it was when it was ingested");
     if (stat(c->place, &is) != 0) return eg_fail_errno(err, errno, "cannot read %s", c->place);
     if (!S_ISREG(is.st_mode)) /* a pipe there would be waited for */
         return eg_fail(err, EG_E_FORMAT,

@@ -340,7 +340,20 @@ def test_vanished_and_changed(earlgrey, tmp_path):
     (kept,) = captures(earlgrey, "copies")
     pathlib.Path(kept["place"]).unlink()
     done = earlgrey.run("doctor", "-d", "copies")
-    assert done.returncode == 1 and "restore the dataset's captures/ from a backup" in done.stdout
+    assert done.returncode == 1 and "ingest the capture again from the original, or restore the dataset's captures/" in done.stdout
+    for damaged in (False, True):  # what was done about it, and again
+        told = earlgrey.run("ingest", "fine.pcap", "-d", "copies").stderr
+        assert "are found here" in told
+        (now,) = captures(earlgrey, "copies")
+        assert now["capture"] == kept["capture"] and now["place"] == str(tmp_path / "fine.pcap")
+        earlgrey.ok("packets", "-d", "copies", "-w", "again.pcap", "--force")
+        assert earlgrey.run("doctor", "-d", "copies").returncode == 0
+        shutil.rmtree(tmp_path / "copies")
+        earlgrey.ok("ingest", "fine.pcap", "--keep", "copy", "-d", "copies")
+        (kept,) = captures(earlgrey, "copies")
+        pathlib.Path(kept["place"]).write_bytes(b"damaged")
+        told = earlgrey.run("packets", "-d", "copies", "-w", "lost.pcap").stderr
+        assert "a copy of the dataset's own, is damaged" in told and "ingest the capture again" in told
 
 
 def test_followed_files_stay_one(earlgrey, tmp_path):

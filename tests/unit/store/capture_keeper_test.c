@@ -166,6 +166,38 @@ static void found_again(void **state) {
     made_free(&other);
 }
 
+/* A copy that was damaged, or is gone, is replaced by the original that is ingested again: rows keep its
+ * name. */
+static void copies_given_up(void **state) {
+    for (int way = 0; way < 4; way++) {
+        char name[20];
+        bool packed = way & 1, gone = way & 2;
+        snprintf(name, sizeof name, "d%d", way);
+        const char *root = path_of(*state, name), *path = path_of(*state, packed ? "b.zst" : "b");
+        struct made m = capture_of(100, 11);
+        capture_write(path, &m, m.size, packed);
+        ingest_as(root, path, EG_KEEP_COPY);
+        struct eg_capture before = only_capture(root), after;
+        assert_int_equal(ingest_as(root, path, EG_KEEP_COPY).account.linked, 0); /* it is fine */
+        if (gone)
+            assert_int_equal(unlink(before.place), 0);
+        else
+            bytes_write(before.place, m.bytes, 50);
+        assert_int_equal(capture_find(root, before.name, false, &after),
+                         gone ? EG_E_NOENT : EG_E_FORMAT);
+        assert_non_null(strstr(ERR->message, "ingest the capture again from the original"));
+        assert_int_equal(ingest_as(root, path, EG_KEEP_NONE).account.linked, 0);
+        assert_int_equal(ingest_as(root, path, EG_KEEP_COPY).account.linked, 1);
+        must(capture_find(root, before.name, true, &after));
+        assert_string_equal(after.place, path);
+        assert_int_equal(after.packets, 100);
+        assert_int_equal(scratch_count(root, "captures/"), 0);
+        assert_int_equal(ask(root, EG_TABLE_PACKETS, "count(*)"), 100);
+        assert_int_equal(ingest_as(root, path, EG_KEEP_COPY).account.linked, 0);
+        made_free(&m);
+    }
+}
+
 /* Two of one name, and another capture where one stood: each row finds its own. */
 static void others_of_one_name(void **state) {
     const char *root = path_of(*state, "d"), *path = path_of(*state, "a.pcap");
@@ -281,6 +313,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(many_rounds, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(grows, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(found_again, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(copies_given_up, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(others_of_one_name, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(keeps_nothing, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(killed_anywhere, scratch_setup, scratch_teardown),
