@@ -151,6 +151,8 @@ static enum eg_status frames_walk(struct eg_seekable *s, struct eg_error *err) {
     while (status == EG_OK && at < s->size) {
         uint64_t stored = 0, bytes = 0;
         status = frame_walk(s, at, &stored, &bytes, err);
+        if (status == EG_OK && bytes > INT64_MAX - eg_seekable_bytes(s))
+            status = EG_END; /* it lies */
         if (status == EG_OK && !eg_seekable_add(&s->index, stored, bytes))
             status = no_memory(s, err);
         at += stored;

@@ -133,6 +133,23 @@ static void of_another_writer(void **state) {
     close(fd);
 }
 
+/* Frames that say they hold more than any file can. */
+static void sizes_that_overflow(void **state) {
+    static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0,
+                                    0,    0,    0,    0,    0x40, 1, 0, 0};
+    int fd = file_new(*state);
+    struct eg_seekable *s;
+    assert_int_equal(write(fd, frame, sizeof frame), (ssize_t)sizeof frame);
+    assert_int_equal(eg_seekable_open(&s, fd, "f", true, NULL), EG_OK);
+    assert_int_equal(eg_seekable_bytes(s), UINT64_C(1) << 62);
+    eg_seekable_close(s);
+    assert_int_equal(write(fd, frame, sizeof frame), (ssize_t)sizeof frame);
+    assert_int_equal(eg_seekable_open(&s, fd, "f", true, NULL), EG_OK); /* up to where it may be */
+    assert_int_equal(eg_seekable_frames(s), 1);
+    eg_seekable_close(s);
+    close(fd);
+}
+
 static void goes_on(void **state) {
     int fd = ours(*state, true);
     struct eg_seekable *s;
@@ -253,6 +270,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(any_place, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(reads_little, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(of_another_writer, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(sizes_that_overflow, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(goes_on, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(cut_anywhere, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(damaged_anywhere, tree_setup, tree_teardown),
