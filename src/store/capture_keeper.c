@@ -108,13 +108,23 @@ void eg_keeper_free(struct eg_keeper *keeper) {
     eg_free(keeper);
 }
 
+static enum eg_status put_failed(const struct eg_kept *kept, int errnum, struct eg_error *err) {
+    enum eg_status status = eg_fail_errno(err, errnum, "cannot write %s", kept->path);
+    if (status != EG_E_NOSPACE) return status;
+    return eg_fail(err, status,
+                   "the disk of the dataset %s is full: nothing of this step was kept, all before "
+                   "it stands; free some space, or do without copies (--keep link, none), and run "
+                   "the same command again (cannot write %s)",
+                   kept->keeper->ds->path, kept->path);
+}
+
 static enum eg_status copy_put(void *to, const void *bytes, size_t size, struct eg_error *err) {
     struct eg_kept *kept = to;
     const uint8_t *from = bytes;
     for (size_t done = 0; done < size;) {
         ssize_t count = write(kept->fd, from + done, size - done);
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return eg_fail_errno(err, errno, "cannot write %s", kept->path);
+        if (count < 0) return put_failed(kept, errno, err);
         done += (size_t)count;
     }
     kept->written += size;

@@ -486,3 +486,52 @@ def test_killed_after_every_call(tmp_path):
         assert kept == sorted({row[0] for row in rows(dataset)}) and len(kept) == 2, f"{where}: {kept}"
     killed, _ = killer.each(points, words, look=expect_visible_is_whole, after=after, often=3, stride=(6, 60))
     assert killed >= len(points) * 2 // 3  # rounds, and with them calls, are not the same in every run
+
+
+@pytest.fixture(name="disk")
+def _disk(tmp_path):
+    """A disk of 6 MB, and how to make it larger; skipped where none may be mounted (in CI that is a failure)."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", place], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        if os.environ.get("CI") == "true" and os.geteuid() == 0:
+            pytest.fail(f"cannot mount a tmpfs: {done.stderr}")
+        pytest.skip("a small disk cannot be mounted here (root is needed)")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("rounds", [[], ["--round-bytes", "3000000"]])
+def test_a_full_disk_while_captures_are_copied(earlgrey, disk, tmp_path, packed, rounds):
+    """What was committed stands, with its packets; nothing else is left behind; with room the same command goes on."""
+    data = bytearray(capture_of(120000))
+    for i in range(120000):  # what does not compress
+        data[24 + i * 76 + 46:24 + i * 76 + 76] = os.urandom(30)
+    data = bytes(data)
+    (tmp_path / "small.pcap").write_bytes(capture_of(10, start=1767000000))
+    (tmp_path / "big.pcap").write_bytes(gzip.compress(data, 1) if packed else data)
+    store = disk / "data"
+    if packed:
+        subprocess.run(["mount", "-o", "remount,size=3m", disk], check=True)
+    earlgrey.ok("ingest", "small.pcap", "--keep", "copy", "-d", store)
+    words = ["ingest", "big.pcap", "--keep", "copy", "-d", store, "--threads", "1", *rounds]
+    done = earlgrey.run(*words)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("earlgrey:")]
+    assert f"the disk of the dataset {store} is full: nothing of this step was kept" in line and "free some space" in line
+    there = rows(store)
+    assert 10 <= len(there) < 120010 and (rounds or len(there) == 10)
+    kept = captures(earlgrey, store)
+    assert sum(one["packets"] for one in kept) == len(there) and all(one["state"] == "unchanged" for one in kept)
+    assert not list(store.rglob("*.tmp")) and len(list((store / "captures").rglob("*.pcap*"))) == len(kept)
+    earlgrey.ok("packets", "-d", store, "-w", "out.pcap")
+    assert (tmp_path / "out.pcap").stat().st_size == 24 + 76 * len(there)
+    assert earlgrey.run("doctor", "-d", store).returncode == 0
+    subprocess.run(["mount", "-o", "remount,size=60m", disk], check=True)
+    earlgrey.ok(*words)
+    assert len(rows(store)) == 120010
+    assert earlgrey.rows("sql", "select sum(packets) n from flows", "-d", store) == [{"n": 120010}]
+    (big,) = [one for one in captures(earlgrey, store) if "big" in one["capture"]]
+    assert content(store, big["capture"]) == data
