@@ -177,6 +177,9 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
     bool frames = run->group->source == &eg_source_iface && keep.keep == EG_KEEP_COPY;
     bool keeps = sinks.dataset && (files || frames);
     if (status >= 0 && keeps) status = eg_dataset_sink_keep(sinks.dataset, &keep, err);
+    for (size_t i = 0; i < sinks.count && status >= 0; i++)
+        if (eg_sink_records(sinks.items[i].type))
+            status = eg_recording_recover(sinks.items[i].sink, err);
     struct eg_pump_request request = {
         .scan = {.source = run->group->source,
                  .source_options = run->group->source_options,

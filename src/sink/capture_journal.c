@@ -270,6 +270,16 @@ static enum eg_status others_adopt(struct eg_capture_journal *j, struct eg_error
     return status;
 }
 
+bool eg_capture_journal_there(const char *directory) {
+    bool there = false;
+    for (uint32_t i = 0; i < EG_CAPTURE_JOURNALS_MAX && !there; i++) {
+        char *path = path_of(directory, i);
+        there = path && access(path, F_OK) == 0;
+        eg_free(path);
+    }
+    return there;
+}
+
 enum eg_status eg_capture_journal_open(struct eg_capture_journal **out, const char *directory,
                                        struct eg_error *err) {
     struct eg_capture_journal *j = eg_calloc(1, sizeof *j);

@@ -34,6 +34,8 @@ struct eg_capture_journal {
  * write there; EG_E_NOSPACE, EG_E_ACCESS, EG_E_IO. */
 EG_MUST_CHECK enum eg_status eg_capture_journal_open(struct eg_capture_journal **out,
                                                      const char *directory, struct eg_error *err);
+/* Whether there is a list in that directory, so that somebody recorded there. */
+bool eg_capture_journal_there(const char *directory);
 /* Before the temporary file is made. */
 EG_MUST_CHECK enum eg_status eg_capture_journal_begin(struct eg_capture_journal *, const char *temp,
                                                       struct eg_error *err);

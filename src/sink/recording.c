@@ -5,6 +5,7 @@
 #include "sink/recording.h"
 
 #include "base/alloc.h"
+#include "sink/capture_journal.h"
 #include "table/address.h"
 #include "wire/datagram_frame.h"
 #include "wire/dissect.h"
@@ -73,6 +74,13 @@ enum eg_status eg_recording_open(struct eg_sink **out, const struct eg_env *env,
     }
     *out = sink;
     return EG_OK;
+}
+
+enum eg_status eg_recording_recover(struct eg_sink *sink, struct eg_error *err) {
+    if (sink->stream || !eg_capture_journal_there(sink->directory)) return EG_OK;
+    eg_recorder_now(sink->recorder, sink->env->now_us(sink->env->clock));
+    enum eg_status status = eg_recorder_begin(sink->recorder, err);
+    return status == EG_E_NOSPACE ? EG_OK : status; /* later, when there is room */
 }
 
 enum eg_status eg_recording_finish(struct eg_sink *sink, struct eg_error *err) {

@@ -37,6 +37,9 @@ void eg_recording_losses(struct eg_sink *, struct eg_tally *);
 void eg_recording_close(struct eg_sink *);
 
 bool eg_sink_records(const struct eg_sink_type *); /* whether it is one */
+/* At the start of a run: publishes what a killed one left in the directory, also where nothing will be
+ * written there. */
+EG_MUST_CHECK enum eg_status eg_recording_recover(struct eg_sink *, struct eg_error *err);
 /* Publishes the files that are being written; what finds no room is counted as lost. */
 enum eg_status eg_recording_finish(struct eg_sink *, struct eg_error *err);
 /* What was written. The sink's; it goes on changing. */

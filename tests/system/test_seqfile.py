@@ -4,6 +4,7 @@ writes in every layout and codec; what `inspect` prints is what tshark sees."""
 import datetime
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -174,6 +175,13 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(earlgrey, tmp_path_facto
         child.wait(20)
     temporary = [name for name in os.listdir(out) if name.endswith(".tmp")]
     assert len(temporary) == 1
+    # it is named at the next start, whatever comes of that
+    (earlgrey.home / "bad.pcap").write_bytes(b"this is no capture")
+    for sink in ("seqfile", "pcap"):
+        shutil.copytree(out, earlgrey.home / sink)
+        done = earlgrey.run("ingest", "bad.pcap", "-d", "data", "--to", f"{sink}:{sink}")
+        assert done.returncode == 1 and "was left by a run that was killed" in done.stderr
+        assert (earlgrey.home / sink / temporary[0][1:-4]).exists() and not list((earlgrey.home / sink).glob(".*.tmp"))
     done = earlgrey.run("ingest", capture, "--to", "seqfile:out?num-packets=0&max-time=0&run=again")
     assert done.returncode == 0, done.stderr
     assert "was left by a run that was killed" in done.stderr
