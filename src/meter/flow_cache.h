@@ -157,13 +157,14 @@ EG_NEAR void eg_flow_prefetch_rest(const struct eg_flow_cache *cache, uint32_t n
         __builtin_prefetch(near + 64);
     }
 }
-/* ... and what will be given out next of a list. */
+/* ... and what will be given out next of a list, first the flow and then its directions. */
 EG_NEAR void eg_flow_prefetch_oldest(const struct eg_flow_cache *cache, enum eg_flow_list list) {
     uint32_t oldest = cache->lists[list].oldest;
-    if (oldest == EG_NONE) return;
-    const struct eg_flow *flow = eg_flow_at(cache, oldest);
-    __builtin_prefetch(flow);
+    if (oldest != EG_NONE) __builtin_prefetch(eg_flow_at(cache, oldest));
+}
+EG_NEAR void eg_flow_prefetch_ways(const struct eg_flow_cache *cache, const struct eg_flow *flow) {
     __builtin_prefetch(&flow->first);
+    if (flow->second != EG_NONE) __builtin_prefetch(eg_pool_at(&cache->ways, flow->second));
 }
 
 #endif

@@ -146,12 +146,23 @@ static inline uint64_t v4_word(const struct words *words) {
     return words->word[1] >> 32 | (words->word[3] & UINT64_C(0xffffffff00000000));
 }
 
+static inline struct sip sip_begin(const struct eg_flow_secret *secret) {
+    return (struct sip){secret->key[0] ^ UINT64_C(0x736f6d6570736575),
+                        secret->key[1] ^ UINT64_C(0x646f72616e646f6d),
+                        secret->key[0] ^ UINT64_C(0x6c7967656e657261),
+                        secret->key[1] ^ UINT64_C(0x7465646279746573)};
+}
+
+static inline uint32_t sip_end(struct sip v) {
+    v.c ^= 0xff;
+    for (int i = 0; i < 3; i++) sip_round(&v);
+    uint64_t hash = v.a ^ v.b ^ v.c ^ v.d;
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
 uint32_t eg_flow_hash(const struct eg_flow_secret *secret, const struct eg_flow_key *key) {
     struct words words = words_of(key);
-    struct sip v = {secret->key[0] ^ UINT64_C(0x736f6d6570736575),
-                    secret->key[1] ^ UINT64_C(0x646f72616e646f6d),
-                    secret->key[0] ^ UINT64_C(0x6c7967656e657261),
-                    secret->key[1] ^ UINT64_C(0x7465646279746573)};
+    struct sip v = sip_begin(secret);
     sip_word(&v, words.word[4]);
     if (key->kind & EG_KEY_V4) {
         sip_word(&v, v4_word(&words));
@@ -159,21 +170,51 @@ uint32_t eg_flow_hash(const struct eg_flow_secret *secret, const struct eg_flow_
         for (int i = 0; i < 4; i++) sip_word(&v, words.word[i]);
     }
     if (!(key->kind & EG_KEY_IP) || key->kind & EG_KEY_TUNNEL) sip_word(&v, words.word[5]);
-    v.c ^= 0xff;
-    for (int i = 0; i < 3; i++) sip_round(&v);
-    uint64_t hash = v.a ^ v.b ^ v.c ^ v.d;
-    return (uint32_t)(hash ^ hash >> 32);
+    return sip_end(v);
+}
+
+#define SHARD_ODD UINT64_C(0x9e3779b97f4a7c15)
+#define SHARD_V4 UINT64_C(0xc2b2ae3d27d4eb4f)
+
+static inline uint32_t shard_of(uint64_t sum) {
+    sum = (sum ^ sum >> 31) * SHARD_ODD;
+    return (uint32_t)(sum >> 60) % EG_SHARDS;
 }
 
 uint32_t eg_flow_shard(const struct eg_flow_key *key) {
     struct words words = words_of(key);
-    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t sum = words.word[4] * odd + words.word[5] * UINT64_C(0xd6e8feb86659fd93);
+    uint64_t sum = words.word[4] * SHARD_ODD + words.word[5] * UINT64_C(0xd6e8feb86659fd93);
     if (key->kind & EG_KEY_V4)
-        sum += v4_word(&words) * UINT64_C(0xc2b2ae3d27d4eb4f);
+        sum += v4_word(&words) * SHARD_V4;
     else
         for (int i = 0; i < 4; i++)
-            sum += (words.word[i] ^ words.word[i] >> 29) * (odd + 2u * (unsigned)i);
-    sum = (sum ^ sum >> 31) * odd;
-    return (uint32_t)(sum >> 60) % EG_SHARDS;
+            sum += (words.word[i] ^ words.word[i] >> 29) * (SHARD_ODD + 2u * (unsigned)i);
+    return shard_of(sum);
+}
+
+/* ---- plain frames ---- */
+
+void eg_flow_quick_of(const struct eg_metering *how, const struct eg_flow_secret *secret,
+                      const struct eg_plain *plain, uint8_t icmp_type, uint8_t icmp_code,
+                      struct eg_flow_quick *out) {
+    uint64_t kind = EG_KEY_IP | EG_KEY_V4 | EG_KEY_PROTO | EG_KEY_PORTS;
+    uint32_t src_port = plain->ports[0], dst_port = plain->ports[1];
+    if (plain->proto == EG_PLAIN_ICMP) {
+        kind ^= EG_KEY_PORTS | EG_KEY_ICMP;
+        src_port = dst_port = (uint32_t)icmp_request(false, icmp_type) << 8 | icmp_code;
+    }
+    bool down = !how->one_way &&
+                (plain->src > plain->dst || (plain->src == plain->dst && src_port > dst_port));
+    uint64_t low = __builtin_bswap32(down ? plain->dst : plain->src);
+    uint64_t high = __builtin_bswap32(down ? plain->src : plain->dst);
+    uint32_t low_port = down ? dst_port : src_port, high_port = down ? src_port : dst_port;
+    out->low = low << 32 | 0xffff0000u;
+    out->high = high << 32 | 0xffff0000u;
+    out->ends = low_port | high_port << 16 | (uint64_t)plain->proto << 32 | kind << 40;
+    out->way = down ? EG_WAY_DOWN : EG_WAY_UP;
+    struct sip v = sip_begin(secret);
+    sip_word(&v, out->ends);
+    sip_word(&v, low | high << 32);
+    out->hash = sip_end(v);
+    out->shard = shard_of(out->ends * SHARD_ODD + (low | high << 32) * SHARD_V4);
 }

@@ -9,6 +9,7 @@
 
 #include "table/stage.h"
 #include "wire/dissect.h"
+#include "wire/plain.h"
 
 enum {
     EG_KEY_IP = 1 << 0,    /* else the addresses are MAC addresses, and `tunnel_id` the link type */
@@ -50,5 +51,17 @@ struct eg_flow_secret {
 };
 uint32_t eg_flow_hash(const struct eg_flow_secret *, const struct eg_flow_key *);
 uint32_t eg_flow_shard(const struct eg_flow_key *); /* below EG_SHARDS */
+
+/* The same of a plain frame (wire/plain.h) at a possible time, in registers: the words of its key, whose
+ * tunnel is 0, and what follows from them. */
+struct eg_flow_quick {
+    uint64_t low, high; /* second words of the addresses; the first ones are 0 */
+    uint64_t ends;      /* ports, protocol, kind, VLAN */
+    uint32_t hash, shard;
+    enum eg_way way;
+};
+void eg_flow_quick_of(const struct eg_metering *, const struct eg_flow_secret *,
+                      const struct eg_plain *, uint8_t icmp_type, uint8_t icmp_code,
+                      struct eg_flow_quick *out);
 
 #endif

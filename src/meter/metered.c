@@ -6,6 +6,7 @@
  * shards that have something to do and that nobody runs yet; who runs a shard goes on until its list
  * is empty, so that nothing is left when all units are finished. */
 #include "base/alloc.h"
+#include "base/timetext.h"
 #include "meter/flow_fragments.h"
 #include "meter/shard.h"
 
@@ -130,6 +131,28 @@ static void count_remarks(struct eg_tally *tally, uint32_t remarks, const struct
     for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
         if (remarks & causes[i].remark)
             eg_tally_add(tally, causes[i].cause, NULL, frame->time_us, 0, 1, frame->length);
+}
+
+/* A plain frame at a possible time, of which no payload is kept; false: it is not one. */
+static bool take_plain(struct eg_extract_unit *u, const struct eg_frame *frame,
+                       struct eg_span bytes, struct eg_tally *tally) {
+    struct eg_extract *x = u->x;
+    struct eg_plain plain;
+    struct eg_flow_quick quick;
+    if (x->how.payload_bytes || !eg_time_possible(frame->time_us)) return false;
+    if (!eg_plain_take(frame->link_type, bytes, &plain)) return false;
+    eg_flow_quick_of(&x->how, &x->secret, &plain, eg_u8(bytes, EG_PLAIN_ABOVE),
+                     eg_u8(bytes, EG_PLAIN_ABOVE + 1), &quick);
+    struct eg_sighting *s = eg_sighting_next(&u->lists[quick.shard], &x->stock);
+    if (s) {
+        eg_sighting_plain(&quick, frame, bytes, &plain, s);
+        s->number = u->number;
+    } else {
+        struct eg_sighting lost = {.time_us = frame->time_us, .length = frame->length};
+        count_lost(tally, &lost);
+    }
+    u->number++;
+    return true;
 }
 
 static void take_frame(struct eg_extract_unit *u, const struct eg_frame *frame,
@@ -323,7 +346,8 @@ static enum eg_status metered_feed(struct eg_extract_unit *u, struct eg_batch *r
         if (claimed && eg_bit(claimed, row)) continue;
         if (frames.frames_valid && !eg_bit(frames.frames_valid, row)) continue; /* a datagram */
         struct eg_frame frame = frame_of(&frames, row);
-        take_frame(u, &frame, frames.payloads[row], &out->tally);
+        if (!take_plain(u, &frame, frames.payloads[row], &out->tally))
+            take_frame(u, &frame, frames.payloads[row], &out->tally);
     }
     return EG_OK;
 }

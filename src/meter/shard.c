@@ -79,7 +79,11 @@ static void expire(struct eg_shard *shard, uint32_t most, struct eg_out *out) {
             uint32_t oldest = shard->cache.lists[i].oldest;
             if (oldest == EG_NONE) break;
             struct eg_flow *flow = eg_flow_at(&shard->cache, oldest);
-            if (!is_over(shard->clock_us, flow->touched_us, after[i])) break;
+            if (!is_over(shard->clock_us, flow->touched_us, after[i])) {
+                if (shard->near[i] != oldest) eg_flow_prefetch_ways(&shard->cache, flow);
+                shard->near[i] = oldest;
+                break;
+            }
             if (flow->last_us == EG_NO_TIME ||
                 is_over(shard->clock_us, flow->last_us, after[i] - EG_SLACK_US)) {
                 give(shard, oldest, EG_END_IDLE, out);

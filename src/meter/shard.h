@@ -27,6 +27,7 @@ struct eg_shard {
     bool analyse;                  /* columns of TCP analysis are asked for */
     int16_t active_ticks;          /* see eg_flow.began */
     struct eg_flow_cache cache;
+    uint32_t near[EG_FLOW_LISTS]; /* of each list, the flow that was fetched as the next to end */
     int64_t clock_us;    /* the latest time seen, of those that are to be believed; EG_NO_TIME */
     int64_t previous_us; /* time of the packet before; EG_NO_TIME */
     uint64_t *given;     /* rows given out, those left out included; never NULL */

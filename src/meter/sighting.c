@@ -47,6 +47,40 @@ void eg_sighting_of(const struct eg_metering *how, const struct eg_flow_secret *
     out->has = (uint8_t)seen;
 }
 
+void eg_sighting_plain(const struct eg_flow_quick *quick, const struct eg_frame *frame,
+                       struct eg_span bytes, const struct eg_plain *plain,
+                       struct eg_sighting *out) {
+    memset(&out->key.low, 0, 8); /* one by one: together they would be read back from memory */
+    memcpy(out->key.low.bytes + 8, &quick->low, 8);
+    memset(&out->key.high, 0, 8);
+    memcpy(out->key.high.bytes + 8, &quick->high, 8);
+    memcpy(&out->key.low_port, &quick->ends, 8);
+    out->key.tunnel_id = 0;
+    out->time_us = frame->time_us;
+    out->hash = quick->hash;
+    out->length = frame->length;
+    out->seq = out->ack = 0;
+    out->payload = plain->total - 20 - plain->header;
+    out->extras = 0;
+    out->flags = out->window = out->vlan = 0;
+    out->tos = eg_u8(bytes, 15);
+    out->ttl = eg_u8(bytes, 22);
+    out->way = (uint8_t)quick->way;
+    out->has = EG_SEEN_TTL | EG_SEEN_TOS | EG_SEEN_SRC_MAC | EG_SEEN_DST_MAC;
+    (void)eg_span_copy(bytes, 0, out->dst_mac, sizeof out->dst_mac);
+    (void)eg_span_copy(bytes, 6, out->src_mac, sizeof out->src_mac);
+    if (plain->proto == EG_PLAIN_TCP) {
+        out->seq = eg_be32(bytes, 38);
+        out->ack = eg_be32(bytes, 42);
+        out->flags = eg_be16(bytes, 46) & 0x0fff;
+        out->window = eg_be16(bytes, 48);
+        out->has |= EG_SEEN_TCP | EG_SEEN_SEGMENT;
+    } else if (plain->proto == EG_PLAIN_ICMP) {
+        out->flags = eg_be16(bytes, 34);
+        out->has |= EG_SEEN_ICMP;
+    }
+}
+
 bool eg_extras_of(const struct eg_metering *how, const struct eg_layers *layers,
                   struct eg_extras *out) {
     const uint32_t rare = EG_HAS_MPLS | EG_HAS_TUNNEL | EG_HAS_TUNNEL_ID | EG_HAS_OUTER;
@@ -132,19 +166,35 @@ static uint32_t extras_add(struct eg_sightings *chunk, const struct eg_extras *e
     return at + 1;
 }
 
+/* The last chunk with room for one more; NULL: no memory. */
+static inline struct eg_sightings *chunk_open(struct eg_sighting_list *list,
+                                              struct eg_sighting_stock *stock) {
+    struct eg_sightings *chunk = list->last;
+    if (__builtin_expect(chunk && chunk->count < EG_SIGHTINGS_CHUNK, 1)) return chunk;
+    chunk = chunk_take(stock);
+    if (!chunk) return NULL;
+    if (list->last)
+        list->last->next = chunk;
+    else
+        list->first = chunk;
+    list->last = chunk;
+    return chunk;
+}
+
+struct eg_sighting *eg_sighting_next(struct eg_sighting_list *list,
+                                     struct eg_sighting_stock *stock) {
+    struct eg_sightings *chunk = chunk_open(list, stock);
+    if (!chunk) return NULL;
+    struct eg_sighting *slot = &chunk->items[chunk->count++];
+    slot->extras = 0;
+    return slot;
+}
+
 bool eg_sighting_add(struct eg_sighting_list *list, struct eg_sighting_stock *stock,
                      const struct eg_sighting *sighting, const struct eg_extras *extras,
                      struct eg_span payload) {
-    struct eg_sightings *chunk = list->last;
-    if (!chunk || chunk->count == EG_SIGHTINGS_CHUNK) {
-        chunk = chunk_take(stock);
-        if (!chunk) return false;
-        if (list->last)
-            list->last->next = chunk;
-        else
-            list->first = chunk;
-        list->last = chunk;
-    }
+    struct eg_sightings *chunk = chunk_open(list, stock);
+    if (!chunk) return false;
     uint32_t at = 0;
     if (extras && !(at = extras_add(chunk, extras, payload))) return false;
     struct eg_sighting *slot = &chunk->items[chunk->count++];

@@ -81,9 +81,14 @@ struct eg_frame {
 };
 void eg_sighting_of(const struct eg_metering *, const struct eg_flow_secret *,
                     const struct eg_frame *, const struct eg_layers *, struct eg_sighting *out);
+/* The same of a plain frame, which says nothing else but what it carries; `number` and `extras` not. */
+void eg_sighting_plain(const struct eg_flow_quick *, const struct eg_frame *, struct eg_span bytes,
+                       const struct eg_plain *, struct eg_sighting *out);
 /* What else it says; false: nothing. */
 bool eg_extras_of(const struct eg_metering *, const struct eg_layers *, struct eg_extras *out);
 
+/* The place of one more, without extras; NULL: no memory. */
+struct eg_sighting *eg_sighting_next(struct eg_sighting_list *, struct eg_sighting_stock *);
 /* Appends a copy, with its extras (NULL: none) and so many bytes of payload. False: no memory. */
 bool eg_sighting_add(struct eg_sighting_list *, struct eg_sighting_stock *,
                      const struct eg_sighting *, const struct eg_extras *, struct eg_span payload);

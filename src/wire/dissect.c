@@ -7,6 +7,7 @@
 #include "wire/dissect.h"
 
 #include "wire/dissect_steps.h"
+#include "wire/plain.h"
 
 const char *eg_tunnel_name(enum eg_tunnel tunnel) {
     static const char *const names[EG_TUNNEL_COUNT] = {
@@ -184,9 +185,63 @@ static uint32_t step(struct eg_walk *walk, uint32_t next) {
     }
 }
 
+/* ---- plain frames ---- */
+
+static void v4_put(struct eg_addr *out, struct eg_span frame, size_t at) {
+    out->bytes[10] = out->bytes[11] = 0xff;
+    (void)eg_span_copy(frame, at, out->bytes + 12, 4);
+}
+
+static void plain_put(const struct eg_plain *plain, struct eg_span frame, struct eg_layers *out) {
+    out->dst_mac = eg_mac_at(frame, 0);
+    out->src_mac = eg_mac_at(frame, 6);
+    out->ip_version = 4;
+    out->tos = eg_u8(frame, 15);
+    out->ip_id = eg_be16(frame, 18);
+    out->dont_fragment = eg_be16(frame, 20) & 0x4000;
+    out->ttl = eg_u8(frame, 22);
+    out->proto = plain->proto;
+    v4_put(&out->src, frame, 26);
+    v4_put(&out->dst, frame, 30);
+    out->ip = eg_span_sub(frame, EG_PLAIN_IP, plain->total);
+    out->ip_length = plain->total;
+    out->ip_header_length = 20;
+    uint32_t behind = plain->total - 20 - plain->header, span = behind;
+    out->has = EG_HAS_SRC_MAC | EG_HAS_DST_MAC | EG_HAS_IP_VERSION | EG_HAS_TOS | EG_HAS_IP_ID |
+               EG_HAS_FRAGMENT | EG_HAS_DONT_FRAGMENT | EG_HAS_TTL | EG_HAS_PROTO | EG_HAS_SRC |
+               EG_HAS_DST | EG_HAS_PAYLOAD;
+    if (plain->proto == EG_PLAIN_ICMP) {
+        out->icmp_type = eg_u8(frame, 34);
+        out->icmp_code = eg_u8(frame, 35);
+        out->has |= EG_HAS_ICMP;
+    } else {
+        out->src_port = plain->ports[0];
+        out->dst_port = plain->ports[1];
+        out->has |= EG_HAS_PORTS;
+    }
+    if (plain->proto == EG_PLAIN_TCP) {
+        out->tcp_seq = eg_be32(frame, 38);
+        out->tcp_ack = eg_be32(frame, 42);
+        out->tcp_flags = eg_be16(frame, 46) & 0x0fff;
+        out->tcp_window = eg_be16(frame, 48);
+        out->has |= EG_HAS_TCP_SEQ | EG_HAS_TCP_ACK | EG_HAS_TCP_FLAGS | EG_HAS_TCP_WINDOW;
+    } else if (plain->proto == EG_PLAIN_UDP) {
+        uint32_t length = eg_be16(frame, 38);
+        if (length && length - 8 < span) span = length - 8;
+        out->datagram_length = span;
+    }
+    out->payload_length = behind;
+    out->payload = eg_span_sub(frame, EG_PLAIN_ABOVE + (size_t)plain->header, span);
+}
+
 void eg_dissect_as(enum eg_view view, uint32_t link_type, struct eg_span frame,
                    uint32_t wire_length, struct eg_trail *trail, struct eg_layers *out) {
     memset(out, 0, offsetof(struct eg_layers, mpls));
+    struct eg_plain plain;
+    if (!trail && eg_plain_take(link_type, frame, &plain)) {
+        plain_put(&plain, frame, out);
+        return;
+    }
     if (wire_length < frame.size) wire_length = (uint32_t)frame.size;
     struct eg_walk walk; /* not all of it: the carrier is large, and for tunnels only */
     walk.rest = (struct eg_rest){frame, wire_length};

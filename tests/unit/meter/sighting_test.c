@@ -2,6 +2,8 @@
  * Sightings: what they take from layers, lists over many chunks, extras, merging by number. */
 #include "meter/sighting.h"
 
+#include "make_capture.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -40,6 +42,47 @@ static void test_what_is_taken(void **state) {
     eg_sighting_of(&(struct eg_metering){0}, &secret, &frame, &l, &s);
     assert_int_equal(s.has, EG_SEEN_ICMP);
     assert_int_equal(s.flags, 0x304);
+}
+
+/* What is told of a plain frame at a glance is what its layers tell. */
+static void test_plain_frames_say_the_same(void **state) {
+    (void)state;
+    static const uint8_t protos[] = {1, 6, 17};
+    uint64_t dice = 5;
+    unsigned plain_frames = 0, down = 0;
+    for (int i = 0; i < 30000; i++) {
+        uint8_t bytes[90];
+        for (size_t k = 0; k < sizeof bytes; k++) bytes[k] = (uint8_t)made_random(&dice);
+        static const uint8_t head[] = {0x08, 0, 0x45};
+        memcpy(bytes + 12, head, sizeof head);
+        bytes[16] = 0;
+        bytes[17] = 76;
+        bytes[20] &= 0x40;
+        bytes[21] = 0;
+        bytes[23] = protos[i % 3];
+        if (i & 4) memcpy(bytes + 30, bytes + 26, 4); /* to oneself */
+        if (bytes[23] == 6) bytes[46] &= 0x7f;
+        if (bytes[23] == 17) bytes[38] = 0;
+        if (bytes[23] == 1) bytes[34] &= 0x1f;
+        struct eg_span span = eg_span(bytes, sizeof bytes);
+        struct eg_metering how = {.one_way = i & 8, .vlan_key = i & 16, .tunnel_key = i & 32};
+        struct eg_frame frame = {EG_LINK_ETHERNET, 1500, T0 + i};
+        struct eg_plain plain;
+        struct eg_flow_quick quick;
+        struct eg_layers layers;
+        if (!eg_plain_take(EG_LINK_ETHERNET, span, &plain)) continue;
+        struct eg_sighting want, got;
+        eg_dissect(EG_LINK_ETHERNET, span, frame.length, &layers);
+        eg_sighting_of(&how, &secret, &frame, &layers, &want);
+        eg_flow_quick_of(&how, &secret, &plain, bytes[34], bytes[35], &quick);
+        eg_sighting_plain(&quick, &frame, span, &plain, &got);
+        got.number = want.number = 0;
+        assert_memory_equal(&got, &want, offsetof(struct eg_sighting, dst_mac) + 6);
+        assert_int_equal(quick.shard, eg_flow_shard(&want.key));
+        plain_frames++;
+        down += got.way == EG_WAY_DOWN;
+    }
+    assert_true(plain_frames > 15000 && down > 4000 && down < plain_frames / 2);
 }
 
 static void test_extras(void **state) {
@@ -102,6 +145,7 @@ static void test_merging_is_by_number(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_taken),
+        cmocka_unit_test(test_plain_frames_say_the_same),
         cmocka_unit_test(test_extras),
         cmocka_unit_test(test_merging_is_by_number),
     };

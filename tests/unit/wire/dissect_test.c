@@ -3,7 +3,9 @@
 #include "wire/dissect.h"
 
 #include "frames_cut.h"
+#include "make_capture.h"
 #include "table/stage.h"
+#include "wire/plain.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -49,6 +51,58 @@ static void test_wire_length_below_the_captured_one(void **state) {
     (void)state;
     struct eg_layers got = layers_of(EG_LINK_ETHERNET, MACS "0800" UDP4, 3);
     assert_udp4(&got);
+}
+
+/* ---- plain frames, at a glance and by the steps ---- */
+
+/* With a trail asked for, every frame goes by the steps. True: it was told at a glance. */
+static bool both_agree(struct eg_span frame, uint32_t wire_length) {
+    struct eg_layers glance, steps;
+    struct eg_trail trail;
+    struct eg_plain plain;
+    for (enum eg_view view = EG_VIEW_INNERMOST; view <= EG_VIEW_OUTERMOST; view++) {
+        eg_dissect_as(view, EG_LINK_ETHERNET, frame, wire_length, NULL, &glance);
+        eg_dissect_as(view, EG_LINK_ETHERNET, frame, wire_length, &trail, &steps);
+        assert_memory_equal(&glance, &steps, offsetof(struct eg_layers, mpls));
+    }
+    return eg_plain_take(EG_LINK_ETHERNET, frame, &plain);
+}
+
+static void test_plain_frames_are_told_the_same(void **state) {
+    (void)state;
+    static const uint8_t protos[] = {1, 6, 17};
+    uint64_t dice = 3;
+    unsigned plain = 0, changed = 0;
+    for (int i = 0; i < 40000; i++) {
+        uint8_t bytes[160];
+        for (size_t k = 0; k < sizeof bytes; k++) bytes[k] = (uint8_t)made_random(&dice);
+        uint32_t size = 42 + (uint32_t)(made_random(&dice) % 100), total = size - 14;
+        static const uint8_t head[] = {0x08, 0, 0x45, 0};
+        memcpy(bytes + 12, head, sizeof head);
+        bytes[16] = 0;
+        bytes[17] = (uint8_t)(total - made_random(&dice) % 8); /* padding behind it */
+        bytes[20] &= 0xc0;
+        bytes[21] = 0;
+        bytes[23] = protos[i % 3];
+        if (bytes[23] == 6) bytes[46] = (uint8_t)(0x50 + (made_random(&dice) % 3 << 4));
+        if (bytes[23] == 17) bytes[38] = 0;
+        plain += both_agree(eg_span(bytes, size), size + (uint32_t)(made_random(&dice) % 3));
+        bytes[12 + made_random(&dice) % 40] = (uint8_t)made_random(&dice); /* a header that lies */
+        changed += !both_agree(eg_span(bytes, size), size);
+        both_agree(eg_span(bytes, made_random(&dice) % size), size);
+    }
+    assert_true(plain > 20000 && changed > 2000);
+    struct eg_span frame = frame_of(MACS "0800" UDP4);
+    uint8_t *bytes = malloc(frame.size);
+    for (uint32_t port = 0; port < 65536; port++)
+        for (size_t at = 34; at < 38; at += 2) {
+            memcpy(bytes, frame.at, frame.size);
+            bytes[at] = (uint8_t)(port >> 8);
+            bytes[at + 1] = (uint8_t)port;
+            both_agree(eg_span(bytes, frame.size), (uint32_t)frame.size);
+        }
+    free(bytes);
+    frame_free(frame);
 }
 
 /* ---- every frame of the shared captures, cut at every byte ---- */
@@ -134,6 +188,7 @@ int main(void) {
         cmocka_unit_test(test_ethernet),
         cmocka_unit_test(test_nothing_is_left_of_the_frame_before),
         cmocka_unit_test(test_wire_length_below_the_captured_one),
+        cmocka_unit_test(test_plain_frames_are_told_the_same),
         cmocka_unit_test(test_captures_cut_at_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
