@@ -12,9 +12,9 @@
 
 #include <pthread.h>
 
-#define UNIT_BYTES (UINT64_C(4) << 20) /* fits the caches of the cores; larger ones are slower */
+#define UNIT_BYTES (UINT64_C(1) << 20) /* several are in memory, each with what is made of it */
 #define UNIT_BYTES_MAX (UINT64_C(64) << 20)
-#define SPARE_BYTES (UINT64_C(32) << 20) /* of buffers that wait for their next use */
+#define SPARE_BYTES (UINT64_C(16) << 20) /* of buffers that wait for their next use */
 
 enum unit_state { UNIT_FRESH, UNIT_CLAIMED, UNIT_READ };
 
