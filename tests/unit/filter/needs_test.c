@@ -78,6 +78,7 @@ static void not_to_be_used(void **state) {
         "source = \"packet\"",
         "dont_fragment",
         "src_mac = 00:00:00:00:00:01",
+        "src_mac in (00:00:00:00:00:01, 00:00:00:00:00:02)",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) needs_are(texts[i], "any");
 }
