@@ -4,18 +4,21 @@ be and three kinds of readers ask: at the end every row is there once. Our own q
 never see a row twice; DuckDB and pyarrow may find a file gone that they had listed, and meet no other
 error. Bounded to some 25 seconds."""
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
-import test_kill_everywhere as everywhere
 
+import conftest
 import v5_capture
+from killed import HERE, leftovers
+from test_kill_everywhere import rows
 
 SECONDS = 20
-EARLGREY = str(everywhere.EARLGREY)
+EARLGREY = str(conftest.EARLGREY)
 
 
 class Place:
@@ -74,7 +77,7 @@ class Place:
 
 
 def test_stress(tmp_path):
-    if everywhere.os.environ.get("EG_PRESET", "release") in ("asan", "tsan"):
+    if os.environ.get("EG_PRESET", "release") in ("asan", "tsan"):
         pytest.skip("too slow to get in each other's way")
     place = Place(tmp_path)
     (tmp_path / "first.pcap").write_bytes(v5_capture.capture(hours=4, first_host=60001))
@@ -82,7 +85,7 @@ def test_stress(tmp_path):
     place.expected += v5_capture.hosts(hours=4, first_host=60001)
     current, stop = tmp_path / "current", tmp_path / "stop"
     current.write_text(str(place.data), encoding="utf-8")
-    readers = [subprocess.Popen([sys.executable, everywhere.HERE / "poll_dataset.py", reader, current, stop, "gone"],
+    readers = [subprocess.Popen([sys.executable, HERE / "poll_dataset.py", reader, current, stop, "gone"],
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
                for reader in ("duckdb", "pyarrow")]
     threads = [threading.Thread(target=work, args=args) for work, args in
@@ -98,7 +101,7 @@ def test_stress(tmp_path):
     assert not any("ERROR" in text for text in told), told
     assert place.counts["ingests"] > 5 and place.counts["compacted"] > 5 and place.counts["questions"] > 3
     place.run("compact", "-d", "data", "--grace", "0s")
-    assert everywhere.rows(place.data) == sorted(place.expected)
-    assert everywhere.leftovers(place.data) == [] and not list(place.data.glob("_earlgrey/aside/*"))
+    assert rows(place.data) == sorted(place.expected)
+    assert leftovers(place.data) == [] and not list(place.data.glob("_earlgrey/aside/*"))
     assert "broken" not in place.run("doctor", "-d", "data")
     assert place.trouble == []
