@@ -56,6 +56,8 @@ eg_packets_retrieve(struct eg_packets_job *,
                     void *put_to, struct eg_error *err);
 /* Says how many packets the bytes were not kept of; EG_EXIT_PARTIAL where there are any. */
 enum eg_exit eg_packets_not_kept(const struct eg_packets_job *);
+/* Says how many packets of a stream are not in the order of time. */
+void eg_packets_late(const struct eg_packets_job *);
 /* The packets of a job, taken apart. */
 enum eg_exit eg_packets_pdml(struct eg_packets_job *);
 

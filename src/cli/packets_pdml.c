@@ -110,5 +110,6 @@ enum eg_exit eg_packets_pdml(struct eg_packets_job *job) {
     if (status >= 0) status = dissect(job, &to, &err);
     status = target_close(&to, status, &err);
     if (status < 0) return eg_report_failed(job->report, &err, job->account.frames);
+    eg_packets_late(job);
     return eg_packets_not_kept(job);
 }

@@ -217,6 +217,15 @@ static enum eg_status file_fill(struct eg_packets_job *job,
     return status >= 0 && order ? file_fill_ordered(job, options, err) : status;
 }
 
+void eg_packets_late(const struct eg_packets_job *job) {
+    if (!job->late) return;
+    eg_note(
+        job->report->call,
+        "earlgrey: %llu packets stand behind later ones, as they were read: a file (-w FILE) of "
+        "captures that are files is in the order of time",
+        (unsigned long long)job->late);
+}
+
 static void summary(const struct eg_packets_job *job) {
     struct eg_packet_file_account wrote = eg_packet_file_account(job->file);
     size_t files;
@@ -224,11 +233,7 @@ static void summary(const struct eg_packets_job *job) {
     if (wrote.timeless)
         eg_note(job->report->call, "earlgrey: %llu packets without a time stand at 1970",
                 (unsigned long long)wrote.timeless);
-    if (job->late)
-        eg_note(job->report->call,
-                "earlgrey: %llu packets stand behind later ones, as they were read: a file (-w "
-                "FILE) of captures that are files is in the order of time",
-                (unsigned long long)job->late);
+    eg_packets_late(job);
     char into[64] = "";
     if (files != 1) snprintf(into, sizeof into, " in %zu files", files);
     eg_note(job->report->call, "earlgrey: %llu packets%s, %.1f MB of captures read",

@@ -635,6 +635,8 @@ def test_what_is_written_is_in_the_order_of_time(earlgrey, tmp_path):
     assert [(p.time_ns - first) // 10**6 for p in read(tmp_path / "stream.pcap")] == numbers
     late = sum(n < max(numbers[:i]) for i, n in enumerate(numbers[:2000]) if i)
     assert late > 1000 and b" packets stand behind later ones, as they were read" in stream.stderr
+    apart = earlgrey.run("packets", "-r", "all.pcap", "-c", "50", "--pdml", "-w", "some.xml")
+    assert "packets stand behind later ones" in apart.stderr and apart.returncode == 0
     piped = earlgrey.run("packets", "-r", "-", "-w", "piped.pcap", stdin=(tmp_path / "all.pcap").read_bytes(), text=False)
     assert b"packets stand behind later ones" in piped.stderr
     assert [(p.time_ns - first) // 10**6 for p in read(tmp_path / "piped.pcap")] == numbers
