@@ -14,8 +14,9 @@ static bool wants_file(const struct eg_option *o) {
                              strstr(o->value_name, "DIR"));
 }
 
-/* "udp:// tcp:// iface:": what the stages of a kind are called by, besides files and directories. */
-static void schemes(enum eg_stage_kind kind, FILE *to) {
+/* "udp:// tcp:// iface:": what the stages of a kind are called by, besides files and directories; `colon`
+ * is how one is written. */
+static void schemes(enum eg_stage_kind kind, const char *colon, FILE *to) {
     static const char *const plain[] = {"file", "stdout", "dataset"};
     size_t count, told = 0;
     const struct eg_stage *stages = eg_registry(&count);
@@ -26,7 +27,7 @@ static void schemes(enum eg_stage_kind kind, FILE *to) {
             passed = passed || strcmp(name, plain[k]) == 0;
         if (passed) continue;
         bool address = strcmp(name, "udp") == 0 || strcmp(name, "tcp") == 0;
-        fprintf(to, "%s%s:%s", told++ ? " " : "", name, address ? "//" : "");
+        fprintf(to, "%s%s%s%s", told++ ? " " : "", name, colon, address ? "//" : "");
     }
 }
 
@@ -39,11 +40,11 @@ static enum uris uris_of(const struct eg_verb *verb) {
 static enum uris uris_of_option(const struct eg_option *o) {
     return strcmp(o->name, "to") == 0 ? SINKS : NO_URIS;
 }
-static void uris_put(enum uris uris, FILE *to) {
+static void uris_put(enum uris uris, const char *colon, FILE *to) {
     if (uris == TARGETS)
-        fputs("udp:// iface:", to);
+        fprintf(to, "udp%s// iface%s", colon, colon);
     else
-        schemes(uris == SINKS ? EG_STAGE_sink : EG_STAGE_source, to);
+        schemes(uris == SINKS ? EG_STAGE_sink : EG_STAGE_source, colon, to);
 }
 
 /* ---- bash ---- */
@@ -60,7 +61,7 @@ static void bash_options(const struct eg_option *options, FILE *to) {
 static void bash_uris(enum uris uris, FILE *to) {
     /* what goes on behind the scheme is no word of its own yet */
     fputs("COMPREPLY=($(compgen -f -W '", to);
-    uris_put(uris, to);
+    uris_put(uris, ":", to);
     fputs("' -- \"$cur\")); "
           "[[ ${COMPREPLY[0]} == *: || ${COMPREPLY[0]} == *:// ]] && compopt -o nospace",
           to);
@@ -171,7 +172,7 @@ static void zsh_value(const struct eg_option *o, FILE *to) {
         fputc(')', to);
     } else if (uris_of_option(o)) {
         fputs("{compadd -S \"\" -- ", to);
-        uris_put(uris_of_option(o), to);
+        uris_put(uris_of_option(o), "\\:", to); /* a bare one would end the action */
         fputs("; _files}", to);
     } else if (wants_file(o)) {
         fputs("_files", to);
@@ -203,7 +204,7 @@ static void zsh_verb(const struct eg_verb *verb, FILE *to) {
         return;
     }
     fputs("        '*:source:{compadd -S \"\" -- ", to);
-    uris_put(uris_of(verb), to);
+    uris_put(uris_of(verb), ":", to);
     fputs("; _files}' ;;\n", to);
 }
 
@@ -258,7 +259,7 @@ static void fish_options(const char *when, const struct eg_option *options, FILE
             fputs(wants_file(o) || uris_of_option(o) ? " -r" : " -x", to);
             if (uris_of_option(o)) {
                 fputs(" -a '", to);
-                uris_put(uris_of_option(o), to);
+                uris_put(uris_of_option(o), ":", to);
                 fputc('\'', to);
             }
         }
@@ -309,7 +310,7 @@ static void fish(FILE *to) {
         fish_forms(verb, to);
         if (!uris_of(verb)) continue;
         fprintf(to, "complete -c earlgrey -n '%s' -a '", when);
-        uris_put(uris_of(verb), to);
+        uris_put(uris_of(verb), ":", to);
         fputs("'\n", to);
     }
 }

@@ -392,7 +392,8 @@ def test_completion_of_forms_and_addresses(earlgrey):
     assert complete(earlgrey, "ingest", "iface", ":", "l") == ["lo"] and "lo" in complete(earlgrey, "ingest", "iface", ":")
     for shell in ("zsh", "fish"):
         script = earlgrey.ok("completion", shell)
-        assert "seqfile:" in script and "iface:" in script and "ip_src_addr" in script and "packet_filter_on" in script
+        # in zsh a bare colon would end what an option completes
+        assert ("seqfile\\:" if shell == "zsh" else "seqfile:") in script and "iface:" in script and "ip_src_addr" in script and "packet_filter_on" in script
 
 
 def test_trend_says_how_narrow_it_may_be(earlgrey, exports, tmp_path):
