@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BUSY_MS 5000
@@ -37,6 +38,7 @@ const char *eg_catalog_state_name(enum eg_catalog_state state) {
     case EG_CATALOG_MISSING: return "missing";
     case EG_CATALOG_OLD: return "old";
     case EG_CATALOG_DAMAGED: return "damaged";
+    case EG_CATALOG_UNFINISHED: return "unfinished, since a run was killed while it wrote it";
     }
     return "unknown";
 }
@@ -198,6 +200,22 @@ static enum eg_status visit_files(sqlite3 *db, enum eg_table_id table,
     return status;
 }
 
+/* Whether a change of the catalog was begun and not ended, or it was only just created. */
+static bool cut_off(const char *root) {
+    struct stat is;
+    char *path = eg_path_join(root, EG_LAYOUT_CATALOG);
+    char *left = eg_path_join(root, EG_LAYOUT_CATALOG "-journal");
+    bool cut =
+        (left && access(left, F_OK) == 0) || (path && stat(path, &is) == 0 && is.st_size == 0);
+    eg_free(path);
+    eg_free(left);
+    return cut;
+}
+
+static enum eg_catalog_state unreadable(const char *root) {
+    return cut_off(root) ? EG_CATALOG_UNFINISHED : EG_CATALOG_DAMAGED;
+}
+
 /* Opens the catalog to be read, and says whether it is fresh; *db may be NULL. */
 static enum eg_status fresh_open(const char *root, sqlite3 **db, enum eg_catalog_state *found,
                                  struct eg_error *err) {
@@ -210,7 +228,7 @@ static enum eg_status fresh_open(const char *root, sqlite3 **db, enum eg_catalog
     if (status >= 0) {
         enum eg_status opened = open_catalog(root, SQLITE_OPEN_READONLY, db, &own);
         if (opened >= 0) opened = compare(*db, now.snapshot, &now.commits, found, &same_base, &own);
-        if (opened < 0 && opened != EG_E_NOENT) *found = EG_CATALOG_DAMAGED;
+        if (opened < 0 && opened != EG_E_NOENT) *found = unreadable(root);
     }
     standing_reset(&now);
     return status;
@@ -226,7 +244,7 @@ enum eg_status eg_catalog_files(const char *root, enum eg_table_id table,
         status = found == EG_CATALOG_FRESH ? EG_OK : EG_END;
         if (status == EG_OK && visit) status = visit_files(db, table, visit, err);
         if (status == EG_E_FORMAT || status == EG_E_IO) {
-            found = EG_CATALOG_DAMAGED;
+            found = unreadable(root);
             status = EG_END;
         }
     }
@@ -500,16 +518,20 @@ static void unlink_catalog(const char *root) {
 
 /* What cannot be read is thrown away: everything in it stands elsewhere. */
 static enum eg_status make_anew(const char *root, const struct eg_journal *journal,
-                                const struct eg_env *env, struct eg_error *err) {
+                                const struct eg_env *env, bool cut, struct eg_error *err) {
     sqlite3 *db;
     unlink_catalog(root);
     EG_TRY(open_catalog(root, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, err));
     enum eg_status status = run(db, "pragma journal_mode = delete; begin immediate", err);
-    if (status >= 0) status = write_all(db, journal, "damaged", env, err);
+    if (status >= 0) status = write_all(db, journal, cut ? "unfinished" : "damaged", env, err);
     if (status >= 0) status = run(db, "commit", err);
     sqlite3_close(db);
     if (status >= 0 && env->log)
-        env->log(env->log_to, 4, "the catalog was damaged; it was made again from the journal");
+        env->log(
+            env->log_to, 4,
+            cut ? "the catalog was left unfinished by a run that was killed; it was made again "
+                  "from the journal, nothing is lost"
+                : "the catalog was damaged; it was made again from the journal");
     return status;
 }
 
@@ -517,7 +539,7 @@ enum eg_status eg_catalog_update(const char *root, const struct eg_journal *jour
                                  const struct eg_env *env, struct eg_error *err) {
     char *path = eg_path_join(root, EG_LAYOUT_CATALOG);
     if (!path) return no_memory(err);
-    bool existed = access(path, F_OK) == 0;
+    bool existed = access(path, F_OK) == 0, cut = cut_off(root); /* before it is opened */
     eg_free(path);
     sqlite3 *db;
     enum eg_status status =
@@ -527,6 +549,6 @@ enum eg_status eg_catalog_update(const char *root, const struct eg_journal *jour
         sqlite3_close(db); /* rolls back what was not committed */
     }
     if (existed && (status == EG_E_FORMAT || status == EG_E_IO))
-        status = make_anew(root, journal, env, err);
+        status = make_anew(root, journal, env, cut, err);
     return status;
 }

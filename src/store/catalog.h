@@ -10,8 +10,9 @@
 enum eg_catalog_state {
     EG_CATALOG_FRESH,
     EG_CATALOG_MISSING,
-    EG_CATALOG_OLD,     /* commits were made that it does not hold */
-    EG_CATALOG_DAMAGED, /* SQLite cannot read it */
+    EG_CATALOG_OLD,        /* commits were made that it does not hold */
+    EG_CATALOG_DAMAGED,    /* SQLite cannot read it */
+    EG_CATALOG_UNFINISHED, /* a run was killed while it wrote it */
 };
 const char *eg_catalog_state_name(enum eg_catalog_state);
 

@@ -61,8 +61,9 @@ static void follows_commits(void **state) {
     sqlite3_stmt *statement;
     char *path = eg_path_join(root, "_earlgrey/catalog.sqlite");
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "select count(*), sum(offset) from positions", -1,
-                                        &statement, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "select count(*), sum(offset) from positions", -1, &statement, NULL),
+        SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(statement, 0), 2); /* two sessions */
     assert_int_equal(sqlite3_column_int(statement, 1), 1 + 3);
@@ -86,8 +87,20 @@ static void made_again(void **state) {
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 80);
     remade_because(root, "damaged");
     replace(root, ""); /* empty: what a power loss leaves */
+    rows_when(root, EG_CATALOG_UNFINISHED);
     commits(root, 1);
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 100);
+    remade_because(root, "unfinished");
+    replace(root, "half of it");
+    char *left = eg_path_join(root, "_earlgrey/catalog.sqlite-journal");
+    must(eg_file_create(left, "begun", 5, ERR));
+    rows_when(root, EG_CATALOG_UNFINISHED);
+    assert_non_null(strstr(eg_catalog_state_name(EG_CATALOG_UNFINISHED), "a run was killed"));
+    commits(root, 1);
+    assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 120);
+    remade_because(root, "unfinished");
+    assert_int_not_equal(access(left, F_OK), 0);
+    eg_free(left);
     eg_free(root);
 }
 
@@ -99,8 +112,8 @@ static void old(void **state) {
              (char *)*state);
     assert_int_equal(system(command), 0);
     commits(root, 1);
-    snprintf(command, sizeof command, "cp '%s/kept' '%s/_earlgrey/catalog.sqlite'",
-             (char *)*state, root);
+    snprintf(command, sizeof command, "cp '%s/kept' '%s/_earlgrey/catalog.sqlite'", (char *)*state,
+             root);
     assert_int_equal(system(command), 0);
     rows_when(root, EG_CATALOG_OLD);
     commits(root, 1);
