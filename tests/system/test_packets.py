@@ -150,6 +150,25 @@ def test_random_bytes_and_times_over_all_captures(earlgrey, kept):
             assert in_time(bare(written(earlgrey, "-r", *agreeing, *words))) == in_time(bare(want)), words
 
 
+def test_random_hosts_over_all_captures(earlgrey, kept):
+    """Addresses and ports that are in the captures, inside tunnels too: looked up, and by reading every frame."""
+    indexed, agreeing = kept
+    rng = random.Random(SEED + 2)
+    rows = json.loads(earlgrey.ok("sql", "-q", "-d", indexed, "--json", "select src_ip, dst_ip, src_port, dst_port, proto from "
+                                  "packets where src_ip is not null group by all order by all"))
+    for row in rng.sample(rows, 20):
+        words = [rng.choice([f"host {row['src_ip']}", f"src ip {row['src_ip']}", f"host {row['src_ip']} and host {row['dst_ip']}",
+                             f"src ip {row['src_ip']} and dst ip {row['dst_ip']}", f"not tcp and dst ip {row['dst_ip']}"])]
+        if row["src_port"] is not None:
+            words[0] += rng.choice(["", f" and src port {row['src_port']}", f" and port {row['dst_port']}",
+                                    f" and src port {row['src_port']} and dst port {row['dst_port']} and proto {row['proto']}"])
+        words += rng.choice([[], ["--both"], ["--bpf", "greater 80"]])
+        want = written(earlgrey, "-r", *agreeing, *words)
+        got = written(earlgrey, "-d", indexed, *words)
+        assert in_time(bare(got)) == in_time(bare(want)), words
+        assert [p.time_ns for p in got] == sorted(p.time_ns for p in want)
+
+
 def stamp(time_us):
     whole, part = divmod(time_us, 10**6)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{part:06d}Z"
