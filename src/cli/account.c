@@ -94,6 +94,15 @@ static void tell_causes(const struct eg_tally *tally, bool losses, const char *t
     if (losses) tell_found(tally);
 }
 
+static bool any_lost(const struct eg_tally *tally) {
+    for (int i = 0; i < EG_CAUSE_COUNT; i++) {
+        struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)i);
+        const char *unit;
+        if (eg_cause_info((enum eg_cause)i)->is_loss && amount_of(&sum, &unit) > 0) return true;
+    }
+    return false;
+}
+
 /* Rows the first sink holds in its tables; what it put into quarantine is no answer to anything. */
 static uint64_t kept_rows(const struct eg_pump_account *a, const struct eg_tally *quarantined,
                           enum eg_table_id table) {
@@ -175,7 +184,8 @@ static void tell_text(const struct eg_call *call, const struct eg_pump_account *
         fprintf(stderr, "  %-9s %s to %s\n", "from", first, last);
     }
     if (how->captures) tell_captures(how->captures);
-    if (how->status < 0) return; /* what was lost is not known before the end */
+    /* not all that was lost is known before the end */
+    if (how->status < 0 && !(how->live && any_lost(all))) return;
     tell_causes(all, true, "lost");
     tell_causes(all, false, "noted");
 }

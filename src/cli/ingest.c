@@ -317,6 +317,8 @@ static enum eg_exit ingest(struct eg_ingest *in) {
     /* a reader that had enough of standard output is no failure */
     bool reader_left = status == EG_E_CANCELLED && !eg_env_cancelled(&call->env);
     if (status < 0 && !reader_left) code = eg_complain(call, &err);
+    bool some = in->account.kept[EG_TABLE_FLOWS] || in->account.kept[EG_TABLE_PACKETS];
+    if (in->live && some && eg_ingest_may_pass(status)) code = EG_EXIT_PARTIAL;
     return code;
 }
 

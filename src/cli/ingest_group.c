@@ -269,6 +269,12 @@ static void inputs_count(struct eg_ingest_run *run, struct eg_pump_account *acco
     run->counted = true;
 }
 
+/* Whether what was read and not made durable is read once more, from the spool. */
+static bool spooled(const struct eg_group *group) {
+    const struct eg_udp_options *o = group->source_options;
+    return group->kind == EG_GROUP_LISTEN && o->listener && eg_listener_spool(o->listener);
+}
+
 /* The same for all inputs of the group, added to the account; `kept`: whether anything came of it. */
 static enum eg_status pump_group(struct eg_ingest_run *run, bool *kept, struct eg_error *err) {
     struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
@@ -280,6 +286,7 @@ static enum eg_status pump_group(struct eg_ingest_run *run, bool *kept, struct e
     /* what was not stored is told of as a whole when the interface is opened again */
     if (status < 0 && status != EG_E_CANCELLED && run->iface.closed)
         eg_tally_reset(&account.unflushed);
+    if (status < 0 && spooled(run->group)) eg_tally_reset(&account.unflushed); /* it comes again */
     eg_ingest_account(run, &account);
     eg_pump_account_reset(&account);
     return status;

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Where what was received is kept until it is stored: as asked for, else in the dataset; nowhere
  * where nothing remembers how far it was read. */
@@ -46,6 +47,38 @@ void eg_ingest_listen_tell(const struct eg_ingest *in, const struct eg_group *gr
     }
 }
 
+/* Where not all that came was stored: what becomes of it. What the spool had no room for is in no table,
+ * so at least the account has it. */
+static void end_tell(struct eg_ingest *in, const struct eg_group *group,
+                     struct eg_listener *listener) {
+    const struct eg_env *env = &in->call->env;
+    const char *ended = eg_env_cancelled(env) ? "ended without waiting: " : "";
+    if (!eg_listener_spool(listener)) {
+        eg_note(in->call,
+                "earlgrey: %swhat was received and is not stored yet is lost, since there is no "
+                "spool",
+                ended);
+        return;
+    }
+    const struct timespec nap = {.tv_nsec = 10000000};
+    eg_listener_drain(listener);
+    while (!eg_listener_drained(listener)) nanosleep(&nap, NULL); /* spooler.h bounds it */
+    struct eg_listener_losses rest;
+    eg_listener_losses_take(listener, &rest);
+    pthread_mutex_lock(&in->lock);
+    eg_listener_losses_count(&rest, group->source->name, env->now_us(env->clock),
+                             &in->account.tally);
+    pthread_mutex_unlock(&in->lock);
+    char but[128] = "";
+    if (rest.spool_dropped)
+        snprintf(but, sizeof but, ", but for %llu datagrams that it had no room for (spool_full)",
+                 (unsigned long long)rest.spool_dropped);
+    eg_note(in->call,
+            "earlgrey: %swhat was received and is not stored yet is in the spool, and is stored by "
+            "the next run%s",
+            ended, but);
+}
+
 enum eg_status eg_ingest_listen(struct eg_ingest *in, struct eg_group *group,
                                 const struct eg_env *env,
                                 enum eg_status (*run)(void *, struct eg_error *), void *to,
@@ -66,13 +99,7 @@ enum eg_status eg_ingest_listen(struct eg_ingest *in, struct eg_group *group,
     o->listener = listener;
     pthread_mutex_unlock(&in->lock);
     enum eg_status status = run(to, err);
-    if (eg_env_cancelled(env))
-        eg_note(in->call,
-                eg_listener_spool(listener)
-                    ? "earlgrey: ended without waiting: what was received and is not stored yet "
-                      "is in the spool, and is stored by the next run"
-                    : "earlgrey: ended without waiting: what was received and is not stored yet "
-                      "is lost, since there is no spool");
+    if (status < 0) end_tell(in, group, listener);
     pthread_mutex_lock(&in->lock);
     eg_ingest_listen_tell(in, group);
     o->listener = NULL;

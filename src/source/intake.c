@@ -200,6 +200,13 @@ void eg_intake_close(struct eg_intake *intake) {
     pthread_mutex_unlock(&intake->lock);
 }
 
+bool eg_intake_closed(struct eg_intake *intake) {
+    pthread_mutex_lock(&intake->lock);
+    bool closed = intake->closed;
+    pthread_mutex_unlock(&intake->lock);
+    return closed;
+}
+
 bool eg_intake_over(struct eg_intake *intake) {
     pthread_mutex_lock(&intake->lock);
     bool over = intake->closed && !atomic_load(&intake->queued);

@@ -47,8 +47,9 @@ void eg_intake_wake(struct eg_intake *);
 void eg_intake_stuck(struct eg_intake *, bool stuck);
 /* A block that it took and could not store is counted as dropped, and freed. */
 void eg_intake_drop(struct eg_intake *, struct eg_block *);
-/* No filler will put anything more; and: so it is, and all was taken. */
+/* No filler will put anything more; so it is; and all was taken, too. */
 void eg_intake_close(struct eg_intake *);
+bool eg_intake_closed(struct eg_intake *);
 bool eg_intake_over(struct eg_intake *);
 
 struct eg_intake_counts {

@@ -413,6 +413,30 @@ void eg_listener_losses_take(struct eg_listener *listener, struct eg_listener_lo
     listener->told = all;
 }
 
+static void loss_count(enum eg_cause cause, const char *source, uint64_t datagrams, uint64_t bytes,
+                       int64_t now_us, struct eg_tally *tally) {
+    if (!datagrams && !bytes) return;
+    /* one listener may serve both */
+    bool tcp = cause == EG_CAUSE_stream_broken || cause == EG_CAUSE_session_refused;
+    struct eg_blame blame = {.source = tcp ? "tcp" : source, .domain = -1};
+    eg_tally_add(tally, cause, &blame, now_us, (int64_t)datagrams, (int64_t)datagrams,
+                 (int64_t)bytes);
+}
+
+void eg_listener_losses_count(const struct eg_listener_losses *l, const char *source,
+                              int64_t now_us, struct eg_tally *tally) {
+    loss_count(EG_CAUSE_socket_drop, source, l->kernel_drops, 0, now_us, tally);
+    loss_count(EG_CAUSE_source_refused, source, l->refused + l->sessions_refused, l->refused_bytes,
+               now_us, tally);
+    loss_count(EG_CAUSE_session_refused, source, l->sessions_crowded, 0, now_us, tally);
+    loss_count(EG_CAUSE_queue_full, source, l->queue_dropped, l->queue_dropped_bytes, now_us,
+               tally);
+    loss_count(EG_CAUSE_spool_full, source, l->spool_dropped, l->spool_dropped_bytes, now_us,
+               tally);
+    loss_count(EG_CAUSE_stream_broken, source, l->messages_bad, l->messages_bad_bytes, now_us,
+               tally);
+}
+
 void eg_listener_losses_return(struct eg_listener *listener,
                                const struct eg_listener_losses *losses) {
     losses_sub(&listener->told, losses);

@@ -99,5 +99,8 @@ struct eg_listener_losses {
 };
 void eg_listener_losses_take(struct eg_listener *, struct eg_listener_losses *out);
 void eg_listener_losses_return(struct eg_listener *, const struct eg_listener_losses *);
+/* The same by cause; `source`: static, "udp" or "tcp". */
+void eg_listener_losses_count(const struct eg_listener_losses *, const char *source, int64_t now_us,
+                              struct eg_tally *);
 
 #endif

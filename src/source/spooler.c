@@ -10,8 +10,8 @@
 
 #define RETRY_US 250000
 #define WAKE_US 100000
-#define SAY_US 10000000    /* between two remarks about the same trouble */
-#define GIVE_UP_US 2000000 /* how long a block is held once nothing more will come */
+#define SAY_US 10000000     /* between two remarks about the same trouble */
+#define GIVE_UP_US 10000000 /* without any room, once nothing more will come */
 
 struct eg_spooler {
     const struct eg_env *env;
@@ -25,8 +25,9 @@ struct eg_spooler {
     atomic_bool over, stuck;
     /* the thread's own */
     struct eg_block block; /* taken and not stored yet */
-    int64_t stuck_us, unsynced_us, said_stuck_us, said_sync_us;
-    bool said;
+    int64_t unsynced_us, said_stuck_us, said_sync_us;
+    int64_t waits_us; /* since then, for room, with nothing more to come; 0: it does not */
+    bool said, gave_up;
     uint64_t unsynced_bytes;
 };
 
@@ -77,7 +78,6 @@ static void stuck_set(struct eg_spooler *s, const struct eg_error *err) {
     if (was == (err != NULL)) return;
     eg_intake_stuck(s->intake, err != NULL);
     if (err) {
-        s->stuck_us = eg_tick_us();
         s->said = say_due(&s->said_stuck_us);
         if (s->said) say(s, 4, err->message, ": what comes is kept in memory as far as that goes");
     } else if (s->said) {
@@ -85,16 +85,27 @@ static void stuck_set(struct eg_spooler *s, const struct eg_error *err) {
     }
 }
 
+/* Whether what finds no room now will find none in time. Those who empty the spool make room by whole
+ * segments, so any room at all begins the wait anew; after it, nothing waits any more. */
+static bool gives_up(struct eg_spooler *s) {
+    if (eg_env_cancelled(s->env)) return true;
+    if (!s->gave_up && eg_intake_closed(s->intake)) {
+        if (!s->waits_us) s->waits_us = eg_tick_us();
+        s->gave_up = eg_tick_us() - s->waits_us >= s->options.give_up_us;
+    }
+    return s->gave_up;
+}
+
 static void block_store(struct eg_spooler *s) {
     struct eg_error err;
     uint32_t size = s->block.size;
     if (eg_spool_append(s->spool, &s->block, &err) < 0) {
         stuck_set(s, &err);
-        if (eg_intake_over(s->intake) && eg_tick_us() - s->stuck_us >= GIVE_UP_US)
-            eg_intake_drop(s->intake, &s->block);
+        if (gives_up(s)) eg_intake_drop(s->intake, &s->block);
         return;
     }
     stuck_set(s, NULL);
+    s->waits_us = 0;
     if (!s->unsynced_bytes) s->unsynced_us = eg_tick_us();
     s->unsynced_bytes += size;
     eg_buffer_unref(s->block.buffer);
@@ -129,6 +140,7 @@ enum eg_status eg_spooler_start(struct eg_spooler **out, const struct eg_env *en
     s->intake = intake;
     s->spool = spool;
     s->options = *options;
+    if (!s->options.give_up_us) s->options.give_up_us = GIVE_UP_US;
     pthread_condattr_t steady;
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);

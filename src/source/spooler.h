@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The thread that moves blocks from the intake to the spool and makes them durable: every so often,
  * every so many bytes, and when it is asked to. While the spool has no room, it tries again four
- * times a second, and the intake keeps what it can. */
+ * times a second, and the intake keeps what it can. Once nothing more will come it waits for room so
+ * long and no longer, and where the run was told to end at once not at all: what then finds no room is
+ * dropped and counted. */
 #ifndef EG_SOURCE_SPOOLER_H
 #define EG_SOURCE_SPOOLER_H
 
@@ -11,11 +13,13 @@
 struct eg_spooler_options {
     int64_t sync_interval_us;
     uint64_t sync_bytes;
+    int64_t give_up_us; /* how long it waits for room once nothing more will come; 0: as usual */
 };
 
 struct eg_spooler;
 
-/* Borrows the intake and the spool. It ends by itself once the intake is over. */
+/* Borrows the intake and the spool. It ends by itself once the intake is closed and all of it was
+ * stored or given up. */
 EG_MUST_CHECK enum eg_status eg_spooler_start(struct eg_spooler **out, const struct eg_env *,
                                               struct eg_intake *, struct eg_spool *,
                                               const struct eg_spooler_options *,

@@ -270,9 +270,7 @@ static enum eg_status udp_plan(struct eg_source *source, const struct eg_positio
 static void loss_tell(const struct eg_source *source, enum eg_cause cause, uint64_t datagrams,
                       uint64_t bytes, struct eg_tally *tally) {
     if (!datagrams && !bytes) return;
-    /* one listener may serve both */
-    bool tcp = cause == EG_CAUSE_stream_broken || cause == EG_CAUSE_session_refused;
-    struct eg_blame blame = {.source = tcp ? "tcp" : source->blame, .domain = -1};
+    struct eg_blame blame = {.source = source->blame, .domain = -1};
     int64_t now_us = source->env->now_us(source->env->clock);
     eg_tally_add(tally, cause, &blame, now_us, (int64_t)datagrams, (int64_t)datagrams,
                  (int64_t)bytes);
@@ -280,14 +278,9 @@ static void loss_tell(const struct eg_source *source, enum eg_cause cause, uint6
 
 static void losses_tell(struct eg_source *source, struct eg_tally *tally) {
     struct eg_listener_losses fresh;
+    int64_t now_us = source->env->now_us(source->env->clock);
     eg_listener_losses_take(source->listener, &fresh);
-    loss_tell(source, EG_CAUSE_socket_drop, fresh.kernel_drops, 0, tally);
-    loss_tell(source, EG_CAUSE_source_refused, fresh.refused + fresh.sessions_refused,
-              fresh.refused_bytes, tally);
-    loss_tell(source, EG_CAUSE_session_refused, fresh.sessions_crowded, 0, tally);
-    loss_tell(source, EG_CAUSE_queue_full, fresh.queue_dropped, fresh.queue_dropped_bytes, tally);
-    loss_tell(source, EG_CAUSE_spool_full, fresh.spool_dropped, fresh.spool_dropped_bytes, tally);
-    loss_tell(source, EG_CAUSE_stream_broken, fresh.messages_bad, fresh.messages_bad_bytes, tally);
+    eg_listener_losses_count(&fresh, source->blame, now_us, tally);
     struct eg_listener_losses *sum = &source->pending;
     sum->kernel_drops += fresh.kernel_drops;
     sum->refused += fresh.refused;

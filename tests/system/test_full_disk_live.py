@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
@@ -56,9 +57,9 @@ def until_there(earlgrey, place, count, seconds):
     raise AssertionError(f"{rows_in(earlgrey, place)} of {count} flows after {seconds} s")
 
 
-def fill_up(disk):
+def fill_up(disk, name="filler"):
     """A file that takes all the space there is."""
-    filler = disk / "filler"
+    filler = disk / name
     with open(filler, "wb", buffering=0) as out:
         try:
             while True:
@@ -89,6 +90,60 @@ def test_full_disk(earlgrey, small_disk):
     assert rows_in(earlgrey, data) == {"n": number, "m": number}
     assert account["lost"] == {}
     assert not list(data.rglob("*.tmp"))
+
+
+class Full:
+    """A disk that stays full, whatever is given back."""
+
+    def __init__(self, disk):
+        self.disk, self.over, self.fillers = disk, False, []
+        self.thread = threading.Thread(target=self._fill, daemon=True)
+
+    def _fill(self):
+        while not self.over:
+            self.fillers.append(fill_up(self.disk, f"filler{len(self.fillers)}"))
+            time.sleep(0.01)
+
+    def __enter__(self):
+        self.thread.start()
+        time.sleep(0.3)
+
+    def __exit__(self, kind, value, trace):
+        self.over = True
+        self.thread.join()
+        for filler in self.fillers:
+            filler.unlink()
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_it_ends_while_the_disk_is_full(earlgrey, small_disk, signals):
+    """What could be spooled is stored by the next run, what could not is in the account: no more, no less."""
+    port, data = live.free_port(), small_disk / "data"
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    where = f"udp://127.0.0.1:{port}?sync-interval=100ms"
+    with live.Collector(earlgrey, where, "-d", data, "--interval", "300ms") as collector:
+        number = send(sender, port, 0, 1000)
+        until_there(earlgrey, data, number, 10)
+        with Full(small_disk):
+            number = send(sender, port, number, 12000)  # several blocks of the queue
+            time.sleep(1)
+            began = time.monotonic()
+            for _ in range(signals):
+                collector.signal(signal.SIGTERM)
+                time.sleep(0.3)
+            collector.child.wait(40)
+            took = time.monotonic() - began
+        account = collector.end(3 if signals == 1 else 130)
+    assert took < (30 if signals == 1 else 12)
+    lost = account["lost"]["spool_full"]["packets"]
+    assert set(account["lost"]) == {"spool_full"}
+    assert lost > 1000 and account["lost"]["spool_full"]["bytes"] == lost * len(datagram(0))
+    assert any(f"but for {lost} datagrams that it had no room for" in line for line in collector.lines)
+    with live.Collector(earlgrey, where, "-d", data, "--interval", "300ms") as collector:
+        until_there(earlgrey, data, number - 3 * lost, 10)
+        assert collector.end()["lost"] == {}
+    sender.close()
+    assert rows_in(earlgrey, data) == {"n": number - 3 * lost, "m": number - 3 * lost}
 
 
 def test_an_interface_is_opened_again(wire, earlgrey, small_disk, packets):  # noqa: F811

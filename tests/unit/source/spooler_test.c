@@ -32,13 +32,15 @@ struct scene {
     struct eg_spooler *spooler;
     struct eg_filler filler;
     uint64_t next; /* number of a datagram */
+    int64_t give_up_us;
 };
 
 /* A spooler on the case's spool. */
 static void scene_begin(struct scene *s, uint64_t intake_bytes, int64_t sync_interval_us,
                         uint64_t sync_bytes) {
     struct eg_spooler_options options = {.sync_interval_us = sync_interval_us,
-                                         .sync_bytes = sync_bytes};
+                                         .sync_bytes = sync_bytes,
+                                         .give_up_us = s->give_up_us};
     assert_int_equal(eg_intake_new(&s->intake, intake_bytes, NULL), EG_OK);
     assert_int_equal(
         eg_spooler_start(&s->spooler, &s->c.env, s->intake, s->c.spool, &options, NULL), EG_OK);
@@ -74,7 +76,7 @@ static uint64_t put(struct scene *s, uint32_t count, size_t size) {
 
 static void everything_is_stored_and_synced(void **state) {
     (void)state;
-    struct scene s;
+    struct scene s = {.give_up_us = 0};
     case_begin(&s.c);
     scene_begin(&s, 64 << 20, 50000, 1 << 30);
     assert_int_equal(put(&s, 5000, 1464), 5000);
@@ -93,7 +95,7 @@ static void everything_is_stored_and_synced(void **state) {
 
 static void a_sync_comes_when_asked_for_and_by_bytes(void **state) {
     (void)state;
-    struct scene s;
+    struct scene s = {.give_up_us = 0};
     case_begin(&s.c);
     scene_begin(&s, 64 << 20, 3600000000, 1 << 20);
     assert_int_equal(put(&s, 100, 1464), 100);
@@ -127,7 +129,7 @@ static void a_sync_comes_when_asked_for_and_by_bytes(void **state) {
 
 static void without_room_it_keeps_then_drops_then_goes_on(void **state) {
     (void)state;
-    struct scene s;
+    struct scene s = {.give_up_us = 0};
     struct log log = {0};
     case_begin(&s.c);
     s.c.env.log = log_count;
@@ -171,23 +173,48 @@ static void without_room_it_keeps_then_drops_then_goes_on(void **state) {
     scene_end(&s);
 }
 
-static void at_the_end_it_does_not_wait_for_ever(void **state) {
-    (void)state;
-    struct scene s;
+/* More than one block waits for a spool that has no room at all: so many of its datagrams are dropped
+ * when nothing more comes (`told`: or the run was told to end) as there were, soon, and counted. */
+static void ends_without_room(bool told, int64_t give_up_us) {
+    struct scene s = {.give_up_us = give_up_us};
+    struct log log = {0};
+    atomic_bool cancel = false;
     case_begin(&s.c);
     s.c.options.bytes_max = 1;
+    s.c.env.cancel = &cancel;
+    s.c.env.log = log_count;
+    s.c.env.log_to = &log;
     case_again(&s.c);
-    scene_begin(&s, 1 << 20, 50000, 1 << 30);
-    assert_int_equal(put(&s, 10, 1464), 10);
-    eg_filler_finish(&s.filler, 0);
-    eg_intake_close(s.intake);
-    int64_t began = eg_tick_us();
-    eg_spooler_free(s.spooler);
-    assert_true(eg_tick_us() - began < 10000000);
+    scene_begin(&s, 4 << 20, 50000, 1 << 30);
+    assert_int_equal(put(&s, 2000, 1464), 2000);
+    eg_filler_finish(&s.filler, 1000000);
+    pause_ms(600);
+    assert_true(eg_spooler_stuck(s.spooler));
     struct eg_intake_counts counts;
     eg_intake_counts(s.intake, &counts);
-    assert_int_equal(counts.spool_dropped, 10);
+    assert_int_equal(counts.spool_dropped, 0); /* more might come, and room */
+    if (told) atomic_store(&cancel, true);
+    int64_t began = eg_tick_us();
+    eg_intake_close(s.intake);
+    while (!eg_spooler_over(s.spooler) && eg_tick_us() - began < 20000000) pause_ms(10);
+    assert_true(eg_tick_us() - began < 5000000);
+    assert_true(eg_tick_us() - began >= (told ? 0 : give_up_us));
+    eg_spooler_free(s.spooler);
+    eg_intake_counts(s.intake, &counts);
+    assert_int_equal(counts.spool_dropped, 2000);
+    assert_int_equal(counts.spool_dropped_bytes, 2000 * 1464);
+    assert_int_equal(atomic_load(&log.warnings), 1);
     scene_end(&s);
+}
+
+static void at_the_end_it_does_not_wait_for_ever(void **state) {
+    (void)state;
+    ends_without_room(false, 700000);
+}
+
+static void told_to_end_it_does_not_wait_at_all(void **state) {
+    (void)state;
+    ends_without_room(true, 3600000000);
 }
 
 static void lack_of_memory_is_told(void **state) {
@@ -208,6 +235,7 @@ int main(void) {
         cmocka_unit_test(a_sync_comes_when_asked_for_and_by_bytes),
         cmocka_unit_test(without_room_it_keeps_then_drops_then_goes_on),
         cmocka_unit_test(at_the_end_it_does_not_wait_for_ever),
+        cmocka_unit_test(told_to_end_it_does_not_wait_at_all),
         cmocka_unit_test(lack_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
