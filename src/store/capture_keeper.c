@@ -399,6 +399,7 @@ enum eg_status eg_keeper_take(struct eg_keeper *keeper, struct eg_source *source
     struct eg_file_tee tee = {on_bytes, on_reached, on_closed, kept};
     enum eg_status status = keep == EG_KEEP_LINK ? link_take(keeper, kept, &facts, err)
                                                  : copy_take(keeper, kept, &facts, err);
+    if (status == EG_E_NOENT && keep == EG_KEEP_COPY) status = EG_E_IO; /* not the input is gone */
     if (status >= 0 && strlen(kept->line.name) >= sizeof((struct eg_capture *)0)->name)
         status = eg_fail(err, EG_E_USAGE, "%s: its path is too long to be kept", facts.name);
     if (status >= 0) status = eg_file_pass_on(source, &tee, err);

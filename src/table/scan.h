@@ -70,7 +70,9 @@ struct eg_scan_request {
     /* Called once for every input that is read for rows of `packets`, after claim_source and before
      * the first next(): the source may be told to pass on what it reads, and the answer is what rows
      * call the input. `file` holds its URI before the call. A live source's rows say themselves what
-     * they are in. A failure ends the scan, as that of claim_source. NULL: rows call it by its URI. */
+     * they are in. A failure ends the scan, as that of claim_source, except EG_E_NOENT: somebody took
+     * the input away since it was opened, which is a trouble of that input. NULL: rows call it by its
+     * URI. */
     enum eg_status (*keep_source)(void *to, struct eg_source *, char *file, size_t room,
                                   struct eg_error *);
     /* The same for one that is known whole, of which nothing is read: `told` (of 2,048 bytes, empty) is

@@ -236,7 +236,7 @@ enum eg_status egi_input_begin(struct egi_input *input, const struct egi_known *
         snprintf(file, sizeof file, "%s", input->name);
         enum eg_status status =
             request->keep_source(request->keep_to, input->source, file, sizeof file, err);
-        *refused = status < 0;
+        *refused = status < 0 && status != EG_E_NOENT;
         if (status < 0) return status;
         input->file = eg_strdup(file);
         if (!input->file) return eg_fail(err, EG_E_NOMEM, "%s: no memory", input->name);

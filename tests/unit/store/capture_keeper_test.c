@@ -306,8 +306,29 @@ static void no_memory(void **state) {
     made_free(&m);
 }
 
+/* A file that is renamed or removed between being opened and being kept is passed over. */
+static void passes_over_what_is_gone(void **state) {
+    char gone[256], there[256];
+    const char *root = path_of(*state, "d");
+    snprintf(gone, sizeof gone, "%s/gone.pcap", (const char *)*state);
+    snprintf(there, sizeof there, "%s/there.pcap", (const char *)*state);
+    struct made m = capture_of(10, 1), other = capture_of(7, 2);
+    capture_write(gone, &m, m.size, false);
+    capture_write(there, &other, other.size, false);
+    struct kept_case how = {.rule = {.choose = true}, .vanishes = true};
+    const char *paths[] = {gone, there};
+    must(try_ingest(root, paths, 2, &how, ERR));
+    assert_int_equal(how.account.linked, 1);
+    struct eg_capture capture = only_capture(root);
+    assert_string_equal(capture.name, there);
+    assert_int_equal(ask(root, EG_TABLE_PACKETS, "count(*)"), 7);
+    made_free(&m);
+    made_free(&other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(passes_over_what_is_gone, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(links_plain_files, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(copies_plain_and_packed, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(many_rounds, scratch_setup, scratch_teardown),

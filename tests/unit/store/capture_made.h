@@ -6,6 +6,7 @@
 
 #include "make_capture.h"
 #include "parquet.h"
+#include "source/file.h"
 #include "store/captures.h"
 #include "table/pump.h"
 
@@ -58,7 +59,17 @@ struct kept_case {
     uint64_t round_bytes; /* 0: one round */
     const struct eg_env *env;
     struct eg_keep_account account;
+    bool vanishes; /* some inputs do, and reading goes on */
 };
+
+/* What is called gone is taken away before it is kept. */
+static inline enum eg_status vanish_take(void *to, struct eg_source *source, char *file,
+                                         size_t room, struct eg_error *err) {
+    struct eg_file_facts facts;
+    EG_TRY(eg_file_facts(source, &facts, err));
+    if (strstr(facts.name, "gone")) unlink(facts.name);
+    return eg_dataset_sink_take(to, source, file, room, err);
+}
 
 /* Ingests the captures' packets into the dataset. */
 static inline enum eg_status try_ingest(const char *root, const char *const *paths, size_t count,
@@ -77,7 +88,8 @@ static inline enum eg_status try_ingest(const char *root, const char *const *pat
                  .part_count = 1,
                  .claim_source = eg_dataset_sink_claim,
                  .claim_to = sink,
-                 .keep_source = eg_dataset_sink_take,
+                 .keep_going = how->vanishes,
+                 .keep_source = how->vanishes ? vanish_take : eg_dataset_sink_take,
                  .keep_known = eg_dataset_sink_known,
                  .keep_to = sink},
         .sinks = &to,
