@@ -101,6 +101,8 @@ EG_MUST_CHECK enum eg_status eg_ingest_pump(struct eg_ingest_run *, const char *
                                             size_t count, struct eg_pump_account *account,
                                             struct eg_error *err);
 void eg_ingest_account(struct eg_ingest_run *, const struct eg_pump_account *);
+/* Reads the configuration again if that was asked for since. While nothing is decoded. */
+void eg_ingest_reload_now(struct eg_ingest_run *);
 /* Whether trying again later may help. */
 bool eg_ingest_may_pass(enum eg_status);
 /* Waits, less long when it is told to end meanwhile. */

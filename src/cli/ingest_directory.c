@@ -115,6 +115,7 @@ static enum eg_status triggers(struct follow *f, struct eg_error *err) {
     for (;;) {
         bool last = !o->follow || eg_env_draining(f->env);
         struct eg_paths paths = {0};
+        eg_ingest_reload_now(f->run);
         enum eg_status status = eg_directory_wait(f->directory, last ? 0 : WAIT_MS, &paths, err);
         if (status == EG_OK) status = trigger(f, &paths, err);
         eg_paths_reset(&paths);

@@ -138,7 +138,20 @@ static void draw(void *to, const struct eg_scan_progress *seen) {
     eg_progress_draw(run->in->progress, seen);
 }
 
+static bool reload_waits(void *to) {
+    const struct eg_ingest_run *run = to;
+    return eg_signals_reloads() != run->reloads;
+}
+
 /* Between two rounds nothing is decoded. */
+void eg_ingest_reload_now(struct eg_ingest_run *run) {
+    unsigned reloads = eg_signals_reloads();
+    if (reloads != run->reloads) eg_ingest_reload(run->in, run->book);
+    run->reloads = reloads;
+}
+
+static void starting(void *to) { eg_ingest_reload_now(to); }
+
 static void flushing(void *to, const struct eg_position *positions, size_t count) {
     struct eg_ingest_run *run = to;
     eg_ingest_book_ready(run->in, run->group, run->book, positions, count, &run->book_kept);
@@ -147,9 +160,6 @@ static void flushing(void *to, const struct eg_position *positions, size_t count
 static void flushed(void *to, const struct eg_pump_account *account) {
     struct eg_ingest_run *run = to;
     (void)account;
-    unsigned reloads = eg_signals_reloads();
-    if (reloads != run->reloads) eg_ingest_reload(run->in, run->book);
-    run->reloads = reloads;
     eg_ingest_book_keep(run->in, run->group, &run->book_kept);
 }
 
@@ -209,6 +219,8 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
         .progress = draw,
         .progress_to = run,
         .flushing = run->book_stays ? flushing : NULL,
+        .starting = in->live ? starting : NULL,
+        .hurrying = in->live ? reload_waits : NULL,
         .flushed = in->live || run->book_stays ? flushed : NULL,
         .flushed_to = run,
     };

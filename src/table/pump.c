@@ -147,13 +147,14 @@ static void *thread_run(void *arg) {
     return NULL;
 }
 
-/* Ends the round of a live source when its time is over. */
+/* Ends the round of a live source when its time is over, and any where that is asked for. */
 static void interval_watch(struct pump *pump, const struct timespec *now) {
     int64_t since_us = (now->tv_sec - pump->flushed.tv_sec) * INT64_C(1000000) +
                        (now->tv_nsec - pump->flushed.tv_nsec) / 1000;
     int64_t interval_us = pump->request->interval_us;
     if (interval_us > DRAIN_ROUND_US && eg_env_draining(pump->env)) interval_us = DRAIN_ROUND_US;
-    if (interval_us && since_us >= interval_us) eg_scan_hold(pump->scan, true);
+    bool hurries = pump->request->hurrying && pump->request->hurrying(pump->request->flushed_to);
+    if (hurries || (interval_us && since_us >= interval_us)) eg_scan_hold(pump->scan, true);
 }
 
 static void progress_wait(struct pump *pump) {
@@ -178,6 +179,7 @@ static void progress_wait(struct pump *pump) {
 /* Reads until the round is full or an input is over. */
 static enum eg_status round_read(struct pump *pump, struct eg_error *err) {
     uint32_t started = 0;
+    if (pump->request->starting) pump->request->starting(pump->request->flushed_to);
     for (; started < pump->thread_count; started++) {
         struct pump_thread *t = &pump->threads[started];
         pthread_mutex_lock(&pump->lock);

@@ -42,12 +42,16 @@ struct eg_pump_request {
     void (*progress)(void *to,
                      const struct eg_scan_progress *); /* a few times a second; may be NULL */
     void *progress_to;
+    /* Called before each round, while nothing is read; may be NULL. */
+    void (*starting)(void *to);
+    /* Asked a few times a second: whether the round is to end at once; may be NULL. */
+    bool (*hurrying)(void *to);
     /* Called before each flush, while nothing is read, with the positions it will make durable; may be
      * NULL. */
     void (*flushing)(void *to, const struct eg_position *, size_t count);
     /* Called after each flush, while nothing is read, with what is durable now; may be NULL. */
     void (*flushed)(void *to, const struct eg_pump_account *);
-    void *flushed_to;
+    void *flushed_to; /* of these four */
 };
 
 /* What a sink that takes raw batches was given, flushed, and what it said it lost of that. */

@@ -190,8 +190,9 @@ def test_collecting_page(tmp_path):
     (tmp_path / "exports.pcap").write_bytes(v5_capture.capture(hours=3))
     text = (ROOT / "docs" / "collecting.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     told = [run_line(tmp_path, "set -e\n" + block) for block in blocks]
+    assert "the configuration was read again: 3 sampling rates" in told.pop(1).stderr
     assert "60 flows, 0 packets" in told[0].stderr and "60 flows, 0 packets" in told[1].stderr
     assert told[0].stdout.splitlines()[0].startswith("ip_a")
     assert len(told[0].stdout.splitlines()) >= 6 and len(told[1].stdout.splitlines()) == 4
