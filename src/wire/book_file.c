@@ -2,11 +2,12 @@
  * The book as text, so that a restart decodes at once; and as a list, for people.
  *
  *   earlgrey-book 1
- *   template VERSION ADDRESS PORT DOMAIN ID SCOPES FIRST LAST CHANGES PEN:ID:LENGTH …
+ *   template VERSION ADDRESS PORT DOMAIN ID SCOPES FIRST LAST CHANGES[/RECORDS] PEN:ID:LENGTH …
  *   fact     VERSION ADDRESS PORT DOMAIN KIND KEY NUMBER TEXT
  *
  * SCOPES is -1 for templates of flows. Addresses and texts are hex digits, "-" for none; times µs,
- * "-" for unknown. A PEN with an "r" before it is of the other direction (RFC 5103). */
+ * "-" for unknown. RECORDS were decoded by it; books of older versions do not say.
+ * A PEN with an "r" before it is of the other direction (RFC 5103). */
 #include "wire/book_inside.h"
 
 #include "base/alloc.h"
@@ -96,6 +97,8 @@ static void save_entry(const struct entry *e, struct eg_strbuf *out) {
     add_time(out, e->first_us);
     add_time(out, e->last_us);
     eg_strbuf_printf(out, " %" PRIu64, e->changes);
+    uint64_t records = atomic_load(&e->records);
+    if (records) eg_strbuf_printf(out, "/%" PRIu64, records);
     for (uint32_t i = 0; i < t->field_count; i++) {
         const struct eg_field *f = &t->fields[i];
         eg_strbuf_printf(out, " %s%u:%u:%u", f->reverse ? "r" : "", f->pen, f->id, f->length);
@@ -233,12 +236,24 @@ static uint32_t words_in(struct eg_span line) {
     return count;
 }
 
+/* What stands before the first such byte, and what behind it; that is empty where there is none. */
+static void split_at(struct eg_span word, uint8_t byte, struct eg_span *before,
+                     struct eg_span *behind) {
+    size_t end = 0;
+    while (end < word.size && eg_u8(word, end) != byte) end++;
+    *before = eg_span_sub(word, 0, end);
+    *behind = eg_span_from(word, end < word.size ? end + 1 : end);
+}
+
 static enum eg_status load_template(struct loading *l, struct eg_span line, bool *bad) {
     uint16_t id = (uint16_t)number_of(word_take(&line), UINT16_MAX, 0, bad);
     int64_t scopes = number_of(word_take(&line), UINT16_MAX, 0, bad);
     int64_t first_us = number_of(word_take(&line), INT64_MAX, INT64_MIN, bad);
     int64_t last_us = number_of(word_take(&line), INT64_MAX, INT64_MIN, bad);
-    uint64_t changes = key_of(word_take(&line), bad);
+    struct eg_span changes_word = word_take(&line), records_word;
+    split_at(changes_word, '/', &changes_word, &records_word);
+    uint64_t changes = key_of(changes_word, bad);
+    uint64_t records = records_word.size ? key_of(records_word, bad) : 0;
     bool ipfix = l->moment.key.version == 10, options = scopes >= 0;
     uint32_t count = words_in(line);
     eg_strbuf_clear(&l->record);
@@ -269,6 +284,7 @@ static enum eg_status load_template(struct loading *l, struct eg_span line, bool
     if (!e) return l->tally.lost ? EG_E_NOMEM : EG_OK; /* beyond a quota */
     e->first_us = first_us;
     e->changes = changes;
+    atomic_store(&e->records, records);
     return EG_OK;
 }
 

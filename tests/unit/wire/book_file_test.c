@@ -213,8 +213,37 @@ static void the_next_run_begins_with_the_input(void **state) {
     result_reset(&r);
 }
 
+static bool records_sum(void *to, const struct eg_book_line *line) {
+    *(uint64_t *)to += line->records;
+    return true;
+}
+
+/* How many records a template decoded is kept, and goes on; older books do not say. */
+static void records_are_kept(void **state) {
+    (void)state;
+    const char *older = "template 10 00000000000000000000ffff7f000001 0 1 256 -1 5 5 0 0:8:4\n";
+    const char *newer = "template 10 00000000000000000000ffff7f000001 0 1 256 -1 5 5 0/37 0:8:4\n";
+    const uint64_t want[] = {0, 37};
+    for (int i = 0; i < 2; i++) {
+        struct eg_book *book;
+        struct eg_strbuf text = {0};
+        uint64_t records = 0;
+        eg_strbuf_printf(&text, "earlgrey-book 1\n%s", i ? newer : older);
+        assert_int_equal(eg_book_new(&book, NULL), EG_OK);
+        assert_int_equal(eg_book_load(book, eg_span(text.text, text.size), NULL), EG_OK);
+        assert_int_equal(eg_book_list(book, records_sum, &records, NULL), EG_OK);
+        assert_int_equal(records, want[i]);
+        char *again = saved(book);
+        assert_string_equal(again, text.text);
+        eg_free(again);
+        eg_strbuf_reset(&text);
+        eg_book_free(book);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_are_kept),
         cmocka_unit_test(what_is_saved_comes_back),
         cmocka_unit_test(a_restart_decodes_at_once),
         cmocka_unit_test(other_texts_are_refused),
