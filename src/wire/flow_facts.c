@@ -25,8 +25,12 @@ static void take_rates(struct eg_rows *r) {
     const struct eg_step *population = eg_block_step(r, EG_STEP_SAMPLING_POPULATION, -1);
     const struct eg_step *probability = eg_block_step(r, EG_STEP_SAMPLING_PROBABILITY, -1);
     for (uint32_t k = 0; k < r->count; k++) {
-        struct eg_sampling s = {said(r, interval, k), said(r, taken, k),      said(r, space, k),
-                                said(r, size, k),     said(r, population, k), 0};
+        struct eg_sampling s = {.interval = said(r, interval, k),
+                                .taken = said(r, taken, k),
+                                .space = said(r, space, k),
+                                .spaced = space,
+                                .size = said(r, size, k),
+                                .population = said(r, population, k)};
         if (probability) s.probability = eg_sampling_probability(eg_block_value(r, probability, k));
         r->rate[k] = eg_sampling_rate(&s);
     }

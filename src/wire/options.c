@@ -12,6 +12,7 @@ struct said {
     bool has_interface, has_selector, has_vrf, has_application, has_rate, has_typing, has_boot;
     uint64_t interface, selector, vrf, application;
     uint64_t interval, taken, space, size, population;
+    bool spaced;
     double probability;
     uint64_t typing_id, typing_pen, typing_type;
     int64_t boot_us;
@@ -55,7 +56,7 @@ static void take(struct said *s, const struct eg_field *f, struct eg_span value)
     case EG_ROLE_vrf_out: first(&s->has_vrf, &s->vrf, number); break;
     case EG_ROLE_sampling_interval: first(&s->has_rate, &s->interval, number); break;
     case EG_ROLE_sampling_taken: s->has_rate = true, s->taken = number; break;
-    case EG_ROLE_sampling_space: s->has_rate = true, s->space = number; break;
+    case EG_ROLE_sampling_space: s->has_rate = s->spaced = true, s->space = number; break;
     case EG_ROLE_sampling_size: s->has_rate = true, s->size = number; break;
     case EG_ROLE_sampling_population: s->has_rate = true, s->population = number; break;
     case EG_ROLE_sampling_probability:
@@ -73,8 +74,13 @@ static void take(struct said *s, const struct eg_field *f, struct eg_span value)
 }
 
 static int64_t rate_of(const struct said *s) {
-    struct eg_sampling sampling = {s->interval, s->taken,      s->space,
-                                   s->size,     s->population, s->probability};
+    struct eg_sampling sampling = {.interval = s->interval,
+                                   .taken = s->taken,
+                                   .space = s->space,
+                                   .spaced = s->spaced,
+                                   .size = s->size,
+                                   .population = s->population,
+                                   .probability = s->probability};
     return eg_sampling_rate(&sampling);
 }
 

@@ -16,7 +16,9 @@ static int64_t ratio(uint64_t whole, uint64_t part) {
 
 int64_t eg_sampling_rate(const struct eg_sampling *s) {
     if (s->interval) return bounded(s->interval);
-    if (s->taken && s->space <= UINT64_MAX - s->taken && s->space)
+    /* no space between what is taken: all is (RFC 5476, 6.5.2); an exporter that does not say the
+     * space says no rate */
+    if (s->taken && s->spaced && s->space <= UINT64_MAX - s->taken)
         return ratio(s->taken + s->space, s->taken);
     if (s->size && s->population) return ratio(s->population, s->size);
     if (s->probability > 0 && s->probability <= 1 && 1 / s->probability < 9e18)

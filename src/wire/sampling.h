@@ -8,7 +8,8 @@
 
 struct eg_sampling {
     uint64_t interval;         /* one of so many */
-    uint64_t taken, space;     /* so many in a row, and then so many not */
+    uint64_t taken, space;     /* so many in a row, and then so many not; */
+    bool spaced;               /* without this, the exporter does not say how many not */
     uint64_t size, population; /* `size` of `population` */
     double probability;
 };

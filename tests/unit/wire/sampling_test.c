@@ -14,8 +14,9 @@ static int64_t rate(struct eg_sampling s) { return eg_sampling_rate(&s); }
 static void each_way_of_saying_gives_a_rate(void **state) {
     (void)state;
     assert_int_equal(rate((struct eg_sampling){.interval = 1000}), 1000);
-    assert_int_equal(rate((struct eg_sampling){.taken = 1, .space = 99}), 100);
-    assert_int_equal(rate((struct eg_sampling){.taken = 2, .space = 98}), 50);
+    assert_int_equal(rate((struct eg_sampling){.taken = 1, .space = 99, .spaced = true}), 100);
+    assert_int_equal(rate((struct eg_sampling){.taken = 2, .space = 98, .spaced = true}), 50);
+    assert_int_equal(rate((struct eg_sampling){.taken = 1, .spaced = true}), 1); /* all */
     assert_int_equal(rate((struct eg_sampling){.size = 1, .population = 512}), 512);
     assert_int_equal(rate((struct eg_sampling){.probability = 0.001}), 1000);
     assert_int_equal(rate((struct eg_sampling){.size = 3, .population = 8}), 3);
@@ -25,8 +26,9 @@ static void nothing_and_nonsense_are_unknown(void **state) {
     (void)state;
     assert_int_equal(rate((struct eg_sampling){0}), 0);
     assert_int_equal(rate((struct eg_sampling){.taken = 1}), 0);
-    assert_int_equal(rate((struct eg_sampling){.space = 5}), 0);
-    assert_int_equal(rate((struct eg_sampling){.taken = UINT64_MAX, .space = 2}), 0);
+    assert_int_equal(rate((struct eg_sampling){.space = 5, .spaced = true}), 0);
+    assert_int_equal(rate((struct eg_sampling){.taken = UINT64_MAX, .space = 2, .spaced = true}),
+                     0);
     assert_int_equal(rate((struct eg_sampling){.population = 2}), 0);
     assert_int_equal(rate((struct eg_sampling){.probability = -1}), 0);
     assert_int_equal(rate((struct eg_sampling){.probability = 1e-300}), 0);
