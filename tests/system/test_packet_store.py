@@ -262,6 +262,23 @@ def test_a_name_that_is_no_text(earlgrey, tmp_path):
     assert earlgrey.run("doctor", "-d", "data").returncode == 0
 
 
+def test_a_packet_must_be_the_one_that_was_indexed(earlgrey, tmp_path):
+    """To the nanosecond, also where neither size nor time of the file tell that it was changed."""
+    capture = tmp_path / "ns.pcap"
+    data = bytearray(capture_of(100))
+    data[:4] = struct.pack("<I", 0xa1b23c4d)  # nanoseconds
+    capture.write_bytes(data)
+    earlgrey.ok("ingest", "ns.pcap", "-d", "data")
+    assert len(earlgrey.ok("packets", "-d", "data", "-w", "-", text=False)) == len(data)
+    stamp = capture.stat().st_mtime_ns
+    data[24 + 76 * 50 + 4] += 1  # of packet 50
+    capture.write_bytes(data)
+    os.utime(capture, ns=(stamp, stamp))
+    done = earlgrey.run("packets", "-d", "data", "-w", "out.pcap")
+    assert done.returncode == 1
+    assert f"the packet at byte {24 + 76 * 50} is not the one that was indexed" in done.stderr
+
+
 def test_what_does_not_stay_is_copied(earlgrey, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

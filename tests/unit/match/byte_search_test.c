@@ -91,6 +91,23 @@ static void every_place(void **state) {
         }
 }
 
+/* Of what stands in front its end counts, however long it is. */
+static void long_fronts(void **state) {
+    (void)state;
+    struct eg_arena arena = {0};
+    struct eg_byte_pattern *pattern = NULL;
+    uint8_t front[EG_PATTERN_FRONT_MAX + 40] = {0};
+    assert_int_equal(eg_byte_pattern_parse(&pattern, "'xyz'", 5, &arena, NULL), EG_OK);
+    for (size_t size = 1; size <= sizeof front; size++) {
+        front[size - 1] = 'x';
+        assert_true(eg_byte_pattern_found_behind(pattern, eg_span(front, size), eg_span("yz", 2)));
+        assert_false(eg_byte_pattern_found_behind(pattern, eg_span(front, size), eg_span("y", 1)));
+        assert_false(eg_byte_pattern_found_behind(pattern, eg_span(front, size), eg_span("z", 1)));
+        front[size - 1] = 0;
+    }
+    eg_arena_reset(&arena);
+}
+
 /* A kind holds for all of a set, and for no more than it must. */
 static void kinds(void **state) {
     (void)state;
@@ -134,9 +151,8 @@ static void choice(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_searches),
-        cmocka_unit_test(every_place),
-        cmocka_unit_test(kinds),
+        cmocka_unit_test(random_searches), cmocka_unit_test(every_place),
+        cmocka_unit_test(long_fronts),     cmocka_unit_test(kinds),
         cmocka_unit_test(choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

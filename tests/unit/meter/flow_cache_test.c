@@ -104,6 +104,33 @@ static void test_memory_is_bounded(void **state) {
     eg_flow_cache_reset(&cache);
 }
 
+/* A flow that is dropped gives everything back: what was kept of a payload, its other way, its talk. */
+static void test_all_is_given_back(void **state) {
+    (void)state;
+    struct eg_flow_cache cache;
+    eg_flow_cache_init(&cache, 1 << 20, 64);
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < 50; i++) {
+        struct eg_flow_key key = key_of(i);
+        struct eg_extras extras = {.payload_size = 5};
+        uint32_t number = eg_flow_add(&cache, i, &key);
+        struct eg_flow *flow = eg_flow_at(&cache, number);
+        eg_flow_touch(&cache, EG_FLOWS_LIVE, number);
+        struct eg_flow_way *second = eg_flow_second(&cache, flow);
+        assert_true(eg_flow_keep_extras(&cache, &flow->first, &extras, eg_span("hello", 5)));
+        assert_true(eg_flow_keep_extras(&cache, second, &extras, eg_span("there", 5)));
+        flow->talk = eg_pool_take(&cache.talks, &cache);
+        assert_int_not_equal(flow->talk, EG_NONE);
+        eg_flow_drop(&cache, number);
+        assert_int_equal(cache.flows.used + cache.ways.used + cache.mores.used + cache.talks.used +
+                             cache.wides.used,
+                         0);
+        if (i < 4) bytes = cache.bytes; /* each kind of key makes pools grow */
+        assert_int_equal(cache.bytes, bytes);
+    }
+    eg_flow_cache_reset(&cache);
+}
+
 /* Where the rest of a key finds no room, there is no flow, and nothing of it stays. */
 static void test_keys_are_bounded(void **state) {
     (void)state;
@@ -131,6 +158,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_list),
         cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_all_is_given_back),
         cmocka_unit_test(test_keys_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,34 @@ static void test_out_of_order(void **state) {
     assert_counts(&t, 1, 0);
 }
 
+/* What was asked for is sent at once; a segment that comes long after the repeated acknowledgements, but
+ * within a round trip, was overtaken. */
+static void test_asked_for_is_at_once(void **state) {
+    (void)state;
+    for (uint32_t late = 0; late < 2; late++) {
+        struct talking t = begin();
+        say(&t, segment(false, 0, SYN, 100, 0, 0));
+        say(&t, segment(true, 50000, SYN | ACK, 500, 101, 0));
+        say(&t, segment(false, 100000, ACK, 101, 501, 0)); /* a round trip of 100 ms */
+        say(&t, segment(false, 101000, ACK, 101, 501, 100));
+        say(&t, segment(false, 102000, ACK, 301, 501, 100));
+        for (int i = 0; i < 4; i++) say(&t, segment(true, 103000, ACK, 501, 201, 0));
+        say(&t, segment(false, late ? 124000 : 122000, ACK, 201, 501, 100));
+        assert_counts(&t, !late, late);
+    }
+}
+
+/* Behind a probe of one byte the same byte comes again with others: it is not sent again. */
+static void test_behind_a_probe(void **state) {
+    (void)state;
+    struct talking t = shaken();
+    say(&t, segment(false, 4000, ACK, 201, 501, 1));
+    say(&t, segment(false, 900000, ACK, 201, 501, 100));
+    assert_counts(&t, 0, 0);
+    say(&t, segment(false, 1800000, ACK, 201, 501, 100)); /* but now it is */
+    assert_counts(&t, 1, 0);
+}
+
 static void test_what_is_neither(void **state) {
     (void)state;
     struct talking t = shaken();
@@ -114,9 +142,10 @@ static void test_going_on(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_sent_again),
-        cmocka_unit_test(test_out_of_order), cmocka_unit_test(test_what_is_neither),
-        cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_sent_again),
+        cmocka_unit_test(test_out_of_order),   cmocka_unit_test(test_what_is_neither),
+        cmocka_unit_test(test_going_on),       cmocka_unit_test(test_asked_for_is_at_once),
+        cmocka_unit_test(test_behind_a_probe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

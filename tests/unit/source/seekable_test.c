@@ -150,6 +150,30 @@ static void sizes_that_overflow(void **state) {
     close(fd);
 }
 
+/* A table whose sizes are not those of the frames: nothing of it is believed that turns out wrong. */
+static void a_table_that_lies(void **state) {
+    uint8_t packed[70000], got_bytes[100];
+    for (int more = 0; more < 2; more++) {
+        int fd = file_new(*state);
+        ZSTD_CCtx *zstd = ZSTD_createCCtx();
+        ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0);
+        size_t got, size = ZSTD_compress2(zstd, packed, sizeof packed, bytes, 60000);
+        ZSTD_freeCCtx(zstd);
+        assert_int_equal(write(fd, packed, size), (ssize_t)size);
+        uint32_t table[5] = {0x184d2a5e, 8 + 9, (uint32_t)size, more ? 60001 : 59999, 1};
+        assert_int_equal(write(fd, table, sizeof table), (ssize_t)sizeof table);
+        uint8_t footer[5] = {0, 0xb1, 0xea, 0x92, 0x8f};
+        assert_int_equal(write(fd, footer, sizeof footer), (ssize_t)sizeof footer);
+        struct eg_seekable *s;
+        struct eg_error err;
+        assert_int_equal(eg_seekable_open(&s, fd, "f", false, NULL), EG_OK);
+        assert_int_equal(eg_seekable_read(s, 59950, got_bytes, 100, &got, &err), EG_E_FORMAT);
+        assert_non_null(strstr(err.message, more ? "it holds less" : "it holds more"));
+        eg_seekable_close(s);
+        close(fd);
+    }
+}
+
 static void goes_on(void **state) {
     int fd = ours(*state, true);
     struct eg_seekable *s;
@@ -271,6 +295,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(reads_little, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(of_another_writer, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(sizes_that_overflow, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(a_table_that_lies, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(goes_on, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(cut_anywhere, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(damaged_anywhere, tree_setup, tree_teardown),
