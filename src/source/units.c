@@ -15,6 +15,7 @@
 #define UNIT_BYTES (UINT64_C(1) << 20) /* several are in memory, each with what is made of it */
 #define UNIT_BYTES_MAX (UINT64_C(64) << 20)
 #define SPARE_BYTES (UINT64_C(16) << 20) /* of buffers that wait for their next use */
+#define BEHIND_BYTES 4096 /* read behind a unit for its last record, where that needs no more */
 
 enum unit_state { UNIT_FRESH, UNIT_CLAIMED, UNIT_READ };
 
@@ -144,16 +145,20 @@ void eg_units_pass_on(struct eg_units *u,
 
 /* ---- loading and walking ---- */
 
-/* The unit's range and what its last record may need behind it. The size of the file is what it was
- * when it was opened: what comes behind belongs to the next reading. */
-static enum eg_status range_load(const struct eg_units *u, uint64_t unit, struct eg_buffer *buffer,
-                                 struct eg_span *have, struct eg_error *err) {
-    uint64_t begin = range_begin(u, unit);
-    uint64_t want = range_begin(u, unit + 1) - begin + EG_PCAP_RECORD_MAX;
+/* The unit's range and `behind` it so many bytes, for its last record; what `have` holds of them is
+ * there. The size of the file is what it was when it was opened: what comes behind belongs to the
+ * next reading. */
+static enum eg_status range_load(const struct eg_units *u, uint64_t unit, uint32_t behind,
+                                 struct eg_buffer *buffer, struct eg_span *have,
+                                 struct eg_error *err) {
+    uint64_t begin = range_begin(u, unit), there = have->size;
+    uint64_t want = range_begin(u, unit + 1) - begin + behind;
     if (want > u->size - begin) want = u->size - begin;
-    size_t got;
-    EG_TRY(eg_input_pread(u->input, buffer->bytes, want, begin, &got, err));
-    *have = eg_span(buffer->bytes, got);
+    size_t got = 0;
+    if (want > there)
+        EG_TRY(eg_input_pread(u->input, buffer->bytes + there, want - there, begin + there, &got,
+                              err));
+    *have = eg_span(buffer->bytes, there + got);
     return EG_OK;
 }
 
@@ -169,6 +174,13 @@ static enum eg_status range_judge(struct eg_units *u, uint64_t unit, enum eg_sta
     if (unit < u->broken) return EG_OK;
     return eg_fail(err, EG_E_IO, "%s: input/output error; it is not read from byte %llu on",
                    u->input->name, (unsigned long long)range_begin(u, u->broken));
+}
+
+/* More behind the unit than most need, where its last record is that long; under the lock. */
+static enum eg_status range_extend(struct eg_units *u, uint64_t unit, struct eg_buffer *buffer,
+                                   struct eg_span *have, struct eg_error *err) {
+    enum eg_status status = range_load(u, unit, EG_PCAP_RECORD_MAX, buffer, have, err);
+    return range_judge(u, unit, status, err);
 }
 
 /* The records of a unit that was walked, out of what stands in its range and behind. */
@@ -188,30 +200,38 @@ static void front_hash(struct eg_units *u, uint64_t unit, struct eg_span have) {
 }
 
 /* Walks unit `front`, whose bytes are `have`, under the lock. */
-static void front_advance(struct eg_units *u, struct eg_span have) {
+static enum eg_status front_advance(struct eg_units *u, struct eg_buffer *buffer,
+                                    struct eg_span *have, struct eg_error *err) {
     uint64_t unit = u->front, base = range_begin(u, unit), limit = range_begin(u, unit + 1);
     uint64_t place = u->begins[unit];
     if (place < limit && u->stop_unit == u->count) {
-        place = base + eg_pcap_walk(&u->pcap, have, place - base, limit - base);
+        place = base + eg_pcap_walk(&u->pcap, *have, place - base, limit - base);
+        if (place < limit) {
+            EG_TRY(range_extend(u, unit, buffer, have, err));
+            place = base + eg_pcap_walk(&u->pcap, *have, place - base, limit - base);
+        }
         if (place < limit) u->stop_unit = unit;
     }
     u->begins[unit + 1] = place;
-    front_hash(u, unit, have);
+    front_hash(u, unit, *have);
     u->front = unit + 1;
     pthread_cond_broadcast(&u->walked);
+    return EG_OK;
 }
 
 /* Walks a unit that nobody reads yet, under the lock. */
 static enum eg_status front_load(struct eg_units *u, struct eg_error *err) {
     struct eg_buffer *buffer = eg_buffer_take(u->pool);
     if (!buffer) return eg_fail(err, EG_E_NOMEM, "no memory to read %s", u->input->name);
-    struct eg_span have;
-    enum eg_status status =
-        range_judge(u, u->front, range_load(u, u->front, buffer, &have, err), err);
     uint64_t unit = u->front;
-    if (status == EG_OK) front_advance(u, have);
-    struct eg_span records = unit_records(u, unit, have);
-    if (status == EG_OK && u->hasher) u->sums[unit] = eg_hash64(records.at, records.size, 0);
+    struct eg_span have = {buffer->bytes, 0};
+    enum eg_status status =
+        range_judge(u, unit, range_load(u, unit, BEHIND_BYTES, buffer, &have, err), err);
+    if (status == EG_OK) status = front_advance(u, buffer, &have, err);
+    if (status == EG_OK && u->hasher) {
+        struct eg_span records = unit_records(u, unit, have);
+        u->sums[unit] = eg_hash64(records.at, records.size, 0);
+    }
     eg_buffer_unref(buffer);
     return status;
 }
@@ -235,9 +255,11 @@ static void unit_mark(struct eg_units *u, uint64_t unit, enum unit_state state) 
 }
 
 /* A unit that had been walked before it was read must still be what it was then. Under the lock. */
-static enum eg_status walked_check(struct eg_units *u, uint64_t unit, struct eg_span have,
+static enum eg_status walked_check(struct eg_units *u, uint64_t unit, struct unit_reader *reader,
                                    struct eg_error *err) {
-    struct eg_span records = unit_records(u, unit, have);
+    if (u->stop_unit == unit || u->begins[unit + 1] > reader->base + reader->have.size)
+        EG_TRY(range_extend(u, unit, reader->buffer, &reader->have, err));
+    struct eg_span records = unit_records(u, unit, reader->have);
     if (!u->hasher || eg_hash64(records.at, records.size, 0) == u->sums[unit]) return EG_OK;
     if (unit < u->broken) u->broken = unit;
     return eg_fail(err, EG_E_IO, "%s was changed while it was read", u->input->name);
@@ -249,14 +271,15 @@ static enum eg_status unit_load(struct eg_units *u, uint64_t unit, struct unit_r
     reader->buffer = eg_buffer_take(u->pool);
     if (!reader->buffer) return eg_fail(err, EG_E_NOMEM, "no memory to read %s", u->input->name);
     reader->base = range_begin(u, unit);
-    enum eg_status status = range_load(u, unit, reader->buffer, &reader->have, err);
+    reader->have = eg_span(reader->buffer->bytes, 0);
+    enum eg_status status = range_load(u, unit, BEHIND_BYTES, reader->buffer, &reader->have, err);
     pthread_mutex_lock(&u->lock);
     status = range_judge(u, unit, status, err);
     if (status == EG_OK) status = front_reach(u, unit, err);
     if (status == EG_OK && u->front == unit)
-        front_advance(u, reader->have);
+        status = front_advance(u, reader->buffer, &reader->have, err);
     else if (status == EG_OK)
-        status = walked_check(u, unit, reader->have, err);
+        status = walked_check(u, unit, reader, err);
     if (status == EG_OK && u->begins[unit] < u->begins[unit + 1]) {
         reader->at = u->begins[unit] - reader->base;
         reader->end = u->begins[unit + 1] - reader->base;

@@ -42,6 +42,7 @@ static struct made capture_make(uint32_t count) {
     made_pcap_head(&m, 0xa1b2c3d4, 65535, 1);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t size = (uint32_t)(made_random(&seed) % 300);
+        if (i % 97 == 50) size += 9000; /* longer than what is read behind a unit at once */
         made_record(&m, i, 0, size, size, NULL);
     }
     return m;
@@ -254,7 +255,7 @@ static void a_failed_read_is_remembered(void **state) {
         assert_int_equal(unit_rows(&o, 3, &rows), EG_END);
         assert_true(rows > before);
         assert_int_equal(eg_units_end(o.units, 3, &end, NULL, NULL), EG_OK);
-        assert_in_range(end, 40000, 41000);
+        assert_in_range(end, 40000, 50000);
         units_close(&o);
     }
     made_free(&m);
