@@ -256,6 +256,22 @@ static enum eg_status need_look(struct group_look *g, const struct eg_need *need
     return EG_OK;
 }
 
+static bool any_hit(const struct eg_lookup_scratch *s, uint32_t rows) {
+    for (uint32_t w = 0; w < (rows + 63) / 64; w++)
+        if (s->hits[w]) return true;
+    return false;
+}
+
+/* Of the hits, those in time stay. */
+static enum eg_status times_look(struct group_look *g, struct eg_error *err) {
+    const struct eg_lookup *l = g->l;
+    if (l->from_us == INT64_MIN && l->to_us == INT64_MAX) return EG_OK;
+    if (!any_hit(g->s, g->group->rows)) return EG_OK;
+    EG_TRY(column_rows(g, l->time, err));
+    eg_parquet_pages_keep_between(&g->s->columns[l->time], l->from_us, l->to_us, g->s->hits);
+    return EG_OK;
+}
+
 static uint32_t hits_list(struct eg_lookup_scratch *s, uint32_t rows) {
     uint32_t count = 0;
     for (uint32_t w = 0; w < (rows + 63) / 64; w++)
@@ -278,33 +294,19 @@ static enum eg_status row_put(struct group_look *g, eg_column_set columns, uint3
     return EG_OK;
 }
 
-static bool in_time(const struct eg_lookup *l, const struct eg_batch *batch, uint32_t row) {
-    if (l->from_us == INT64_MIN && l->to_us == INT64_MAX) return true;
-    if (!eg_batch_valid(batch, l->time, row)) return false;
-    int64_t time_us = eg_col_i64(&batch->columns[l->time])[row];
-    return time_us >= l->from_us && time_us <= l->to_us;
-}
-
 /* Of some rows, those that hold; they stay in `list`. */
 static enum eg_status rows_ask(struct group_look *g, uint32_t *list, uint32_t *count,
                                struct eg_error *err) {
     const struct eg_lookup *l = g->l;
-    bool timed = l->from_us != INT64_MIN || l->to_us != INT64_MAX;
-    eg_column_set columns = (l->select ? l->asks : 0) | (timed ? UINT64_C(1) << l->time : 0);
-    if (!columns) return EG_OK;
     struct eg_batch *batch;
-    uint32_t chosen[EG_BATCH_ROWS], holding = *count;
+    uint32_t chosen[EG_BATCH_ROWS];
+    if (!l->select || !*count) return EG_OK;
     if (!g->s->asked)
-        EG_TRY(eg_builder_new(&g->s->asked, l->table, l->table_id, EG_BATCH_ROWS, columns, err));
-    for (uint32_t i = 0; i < *count; i++) EG_TRY(row_put(g, columns, list[i], g->s->asked, err));
+        EG_TRY(eg_builder_new(&g->s->asked, l->table, l->table_id, EG_BATCH_ROWS, l->asks, err));
+    for (uint32_t i = 0; i < *count; i++) EG_TRY(row_put(g, l->asks, list[i], g->s->asked, err));
     EG_TRY(eg_builder_seal(g->s->asked, &batch, err));
-    if (l->select)
-        holding = l->select(l->select_from, batch, chosen);
-    else
-        for (uint32_t i = 0; i < *count; i++) chosen[i] = i;
-    *count = 0;
-    for (uint32_t i = 0; i < holding; i++)
-        if (in_time(l, batch, chosen[i])) list[(*count)++] = list[chosen[i]];
+    *count = l->select(l->select_from, batch, chosen);
+    for (uint32_t i = 0; i < *count; i++) list[i] = list[chosen[i]];
     eg_batch_unref(batch);
     return EG_OK;
 }
@@ -335,6 +337,7 @@ static enum eg_status group_look(struct group_look *g, const struct eg_lookup_ou
                                  struct eg_error *err) {
     for (uint32_t i = 0; i < g->l->needs->count; i++)
         if (g->group->needs >> i & 1) EG_TRY(need_look(g, &g->l->needs->any[i], err));
+    EG_TRY(times_look(g, err));
     uint32_t found = hits_list(g->s, g->group->rows);
     for (uint32_t from = 0; from < found; from += EG_BATCH_ROWS) {
         uint32_t count = found - from < EG_BATCH_ROWS ? found - from : EG_BATCH_ROWS;

@@ -17,8 +17,8 @@ struct eg_lookup {
     int64_t from_us, to_us;       /* … this range; INT64_MIN, INT64_MAX: or be missing */
     eg_column_set asks;           /* the columns that `select` reads */
     /* As that of a predicate (table/scan.h). Any thread. NULL: all rows. */
-    uint32_t (*select)(const void *from, const struct eg_batch *, uint32_t *rows);
-    const void *select_from;
+    uint32_t (*select)(void *from, const struct eg_batch *, uint32_t *rows);
+    void *select_from;
     eg_column_set gives; /* the columns of what is found */
 };
 

@@ -145,7 +145,9 @@ static enum eg_status places_take(struct eg_parquet_pages *p, struct eg_error *e
         return no_memory(err);
     if (p->values && !eg_unpack_hybrid(eg_span_from(p->packed, 1), width, p->values, p->places))
         return damaged(err);
-    return EG_OK;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < p->values; i++) most = p->places[i] > most ? p->places[i] : most;
+    return p->values && most >= p->dictionary_count ? damaged(err) : EG_OK;
 }
 
 static enum eg_status numbers_take(struct eg_parquet_pages *p, struct eg_error *err) {
@@ -242,6 +244,26 @@ void eg_parquet_pages_keep(struct eg_parquet_pages *p, uint32_t place, uint64_t 
     }
 }
 
+static int64_t number_of_value(const struct eg_parquet_pages *p, uint32_t value) {
+    struct eg_span dictionary = eg_span(p->dictionary.text, p->dictionary.size);
+    if (p->encoding == DELTA_BINARY_PACKED) return p->numbers[value];
+    if (p->encoding == PLAIN) return number_at(p->packed, width_of(p), value);
+    return number_at(dictionary, width_of(p), p->places[value]);
+}
+
+void eg_parquet_pages_keep_between(struct eg_parquet_pages *p, int64_t low, int64_t high,
+                                   uint64_t *rows) {
+    for (uint32_t word = 0; word < (p->rows + 63) / 64; word++) {
+        uint64_t left = rows[word] & valid_word(p, word), kept = 0;
+        for (; left; left &= left - 1) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(left);
+            int64_t number = number_of_value(p, value_of(p, word * 64 + bit));
+            kept |= (uint64_t)(number >= low && number <= high) << bit;
+        }
+        rows[word] = kept;
+    }
+}
+
 /* ---- values ---- */
 
 static enum eg_status begins_make(struct eg_parquet_pages *p, struct eg_span texts, uint32_t count,
@@ -309,7 +331,6 @@ enum eg_status eg_parquet_pages_put(struct eg_parquet_pages *p, uint32_t row, st
         return EG_OK;
     }
     struct eg_span dictionary = eg_span(p->dictionary.text, p->dictionary.size);
-    if (p->places[i] >= p->dictionary_count) return damaged(err);
     if (is_text(p)) return put_text(p, dictionary, p->dictionary_count, p->places[i], to, col, err);
     eg_put_int(to, col, number_at(dictionary, width_of(p), p->places[i]));
     return EG_OK;

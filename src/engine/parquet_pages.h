@@ -46,6 +46,9 @@ int64_t eg_parquet_pages_find(const struct eg_parquet_pages *, const struct eg_n
 /* Of the rows that are set in a bitmap, those stay that have the value of this place (all of them, where
  * the rows have no places in a dictionary). */
 void eg_parquet_pages_keep(struct eg_parquet_pages *, uint32_t place, uint64_t *rows);
+/* Those stay that have a number from `low` to `high`. */
+void eg_parquet_pages_keep_between(struct eg_parquet_pages *, int64_t low, int64_t high,
+                                   uint64_t *rows);
 /* Puts a row's value into a column of the row being built. Rows are asked for in rising order. Errors:
  * EG_E_FORMAT: the value is none of its type. */
 EG_MUST_CHECK enum eg_status eg_parquet_pages_put(struct eg_parquet_pages *, uint32_t row,

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define PLACES_MAX (1u << 18) /* for more the engine is as fast, and it can spill */
+#define ASKED_MAX (1u << 18)  /* rows of which the filter is asked: the engine does that faster */
+#define LOOKED_MAX (1u << 21) /* rows of the row groups of a time */
 #define THREADS_MAX 16
 #define PLACE_COLUMNS                                                                              \
     (EG_SET(PACKETS, time) | EG_SET(PACKETS, time_ns) | EG_SET(PACKETS, file) |                    \
@@ -27,7 +29,7 @@ struct asking {
     struct eg_dataset_file *files;
     size_t file_count, group_count;
     struct eg_lookup_group **groups; /* of all workers */
-    atomic_size_t next, found;
+    atomic_size_t next, found, asked;
     atomic_bool stop;
 };
 
@@ -60,8 +62,9 @@ void eg_packet_places_reset(struct eg_packet_places *places) {
 /* ---- the question ---- */
 
 /* Rows of a batch for which the filter holds, from one end or, where that is asked, from the other. */
-static uint32_t rows_select(const void *from, const struct eg_batch *batch, uint32_t *rows) {
-    const struct asking *a = from;
+static uint32_t rows_select(void *from, const struct eg_batch *batch, uint32_t *rows) {
+    struct asking *a = from;
+    if (atomic_fetch_add(&a->asked, batch->rows) > ASKED_MAX) atomic_store(&a->stop, true);
     uint32_t count = a->predicate->select(a->predicate, batch, rows);
     if (!a->request->both) return count;
     struct eg_column columns[EG_COLUMNS_MAX];
@@ -85,11 +88,8 @@ static void need_exchanged(const struct eg_need *need, struct eg_need *out) {
         out->keys[k].col = eg_packet_column_other_end(need->keys[k].col);
 }
 
-/* Whether a question concerns few rows, as far as can be told: each alternative names an address, or the
- * time is bounded. */
-static bool is_narrow(const struct asking *a) {
-    const struct eg_origin *origin = &a->request->origin;
-    if (origin->from_us != INT64_MIN && origin->to_us != INT64_MAX) return true;
+/* Whether each alternative names an address. */
+static bool names_addresses(const struct asking *a) {
     for (uint32_t i = 0; i < a->needs.count; i++) {
         bool address = false;
         for (uint32_t k = 0; k < a->needs.any[i].count; k++)
@@ -112,7 +112,8 @@ static enum eg_status question_make(struct asking *a) {
         a->predicate = eg_filter_predicate(origin->filter);
         eg_filter_needs(origin->filter, &a->needs);
     }
-    if (!is_narrow(a)) return EG_END;
+    bool timed = origin->from_us != INT64_MIN && origin->to_us != INT64_MAX;
+    if (!timed && !names_addresses(a)) return EG_END;
     a->lookup = (struct eg_lookup){
         .table = eg_table_get(EG_TABLE_PACKETS),
         .table_id = EG_TABLE_PACKETS,
@@ -233,6 +234,12 @@ static enum eg_status groups_gather(struct asking *a, struct worker *workers, ui
     return EG_OK;
 }
 
+static uint64_t rows_of(const struct asking *a) {
+    uint64_t rows = 0;
+    for (size_t i = 0; i < a->group_count; i++) rows += a->groups[i]->rows;
+    return rows;
+}
+
 /* ---- order ---- */
 
 /* null is behind all numbers */
@@ -321,7 +328,9 @@ static enum eg_status files_look(struct asking *a, struct worker *workers, uint3
                             &a->files, &a->file_count, err));
     EG_TRY(workers_run(workers, count, a->file_count, file_task, err));
     EG_TRY(groups_gather(a, workers, count, err));
+    if (!names_addresses(a) && rows_of(a) > LOOKED_MAX) return EG_END;
     enum eg_status status = workers_run(workers, count, a->group_count, group_task, err);
+    if (status == EG_OK && atomic_load(&a->asked) > ASKED_MAX) return EG_END;
     return status == EG_OK ? places_make(a, workers, count, out, err) : status;
 }
 

@@ -152,19 +152,18 @@ static void rows_come(void **state) {
     finds(&needs, 129998, 130001, "2: 129998 129999 130000 130001 ");
 }
 
-static uint32_t odd_rows(const void *from, const struct eg_batch *batch, uint32_t *rows) {
+static uint32_t odd_rows(void *from, const struct eg_batch *batch, uint32_t *rows) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < batch->rows; i++) {
         assert_true(batch->columns[E_I32].values && !batch->columns[E_I64].values);
-        if (eg_col_i64(&batch->columns[E_TIME])[i] / 1000 % 2 == *(const int *)from)
-            rows[count++] = i;
+        if (eg_col_i64(&batch->columns[E_TIME])[i] / 1000 % 2 == *(int *)from) rows[count++] = i;
     }
     return count;
 }
 
 static void also_asked(void **state) {
     (void)state;
-    static const int odd = 1;
+    int odd = 1;
     struct eg_needs needs = {.count = 1, .any = {{.count = 1, .keys = {address(3)}}}};
     struct eg_lookup lookup = {.needs = &needs,
                                .from_us = START,

@@ -277,7 +277,10 @@ static void which_questions(void **state) {
     assert_false(same_answer("tcp", &request, &rows));
     request.origin.to_us = START + 1000000;
     assert_true(same_answer("tcp", &request, &rows));
+    assert_true(same_answer("length > 100000", &request, &rows));
     request.origin.to_us = START + SPAN; /* more than are for a look-up */
+    assert_false(same_answer("length > 100000", &request, &rows));
+    assert_true(same_answer("host 10.0.0.1 and length > 100000", &request, &rows));
     assert_false(same_answer(NULL, &request, &rows));
 }
 
