@@ -150,6 +150,23 @@ static void sizes_that_overflow(void **state) {
     close(fd);
 }
 
+/* Frames behind each other count up to the first that is not whole, of either kind. */
+static void what_follows_is_not_whole(void **state) {
+    static const uint8_t tails[][8] = {{0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0},
+                                       {0x28, 0xb5, 0x2f, 0xfd, 0x20, 9, 0x41, 0}};
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+        int fd = ours(*state, false);
+        struct eg_seekable *s;
+        assert_int_equal(lseek(fd, 0, SEEK_END) > 0, 1);
+        assert_int_equal(write(fd, tails[i], sizeof tails[i]), (ssize_t)sizeof tails[i]);
+        assert_int_equal(eg_seekable_open(&s, fd, "f", true, NULL), EG_OK);
+        assert_int_equal(eg_seekable_frames(s), 3);
+        check_places(s);
+        eg_seekable_close(s);
+        close(fd);
+    }
+}
+
 /* A table whose sizes are not those of the frames: nothing of it is believed that turns out wrong. */
 static void a_table_that_lies(void **state) {
     uint8_t packed[70000], got_bytes[100];
@@ -295,6 +312,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(reads_little, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(of_another_writer, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(sizes_that_overflow, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(what_follows_is_not_whole, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(a_table_that_lies, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(goes_on, tree_setup, tree_teardown),
         cmocka_unit_test_setup_teardown(cut_anywhere, tree_setup, tree_teardown),

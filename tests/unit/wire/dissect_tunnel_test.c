@@ -145,6 +145,20 @@ static void test_the_other_versions(void **state) {
     }
 }
 
+/* The tunnel's own length ends the packet in it, whatever that says of itself. */
+static void test_lengths_of_tunnels(void **state) {
+    (void)state;
+    struct eg_layers whole =
+        whole_and_cut(EG_LINK_RAW, OUTER("0041", "11") PORTS_TO("0868") "30ff001d 00000009" INNER);
+    struct eg_layers less =
+        whole_and_cut(EG_LINK_RAW, OUTER("0041", "11") PORTS_TO("0868") "30ff0014 00000009" INNER);
+    assert_int_equal(whole.remarks, 0);
+    assert_true(whole.has & EG_HAS_PORTS);
+    assert_int_equal(less.tunnel, EG_TUNNEL_GTP);
+    assert_true(less.remarks & EG_REMARK_HEADER_BAD);
+    assert_false(less.has & EG_HAS_PORTS);
+}
+
 /* A port is no proof, and a tunnel may carry something else than packets: the carrier is the row. */
 static void test_what_is_not_entered(void **state) {
     (void)state;
@@ -336,6 +350,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_tunnel),
         cmocka_unit_test(test_the_other_versions),
+        cmocka_unit_test(test_lengths_of_tunnels),
         cmocka_unit_test(test_what_is_not_entered),
         cmocka_unit_test(test_the_outer_view),
         cmocka_unit_test(test_fragments_outside),
