@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading one group of sources. A live group outlives its pump: where a sink fails in a way that may
- * pass (a full disk), the pump is run again from what is durable, and what arrived meanwhile waits
- * with the source. docs/internals/collecting.md is the page about it. */
+ * Reading one group of sources. Where the dataset cannot be written to for a while (a full disk), a live
+ * group keeps what it has read and tries again; what arrives waits with the source. It outlives its
+ * pump as well: one that failed is run again from what is durable. docs/internals/collecting.md is the page about it. */
 #include "base/alloc.h"
 #include "base/timetext.h"
 #include "cli/account.h"
@@ -16,10 +16,12 @@
 
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RETRY_US 1000000 /* between two runs of a live group whose sink failed */
 #define ALARM_EVERY_US 60000000
 #define DRAIN_RETRIES 5 /* when it has been told to end */
+#define AWAY_RETRIES 60 /* of a dataset that is not there: then it may be made anew */
 
 /* What an operator wants to hear of while it happens; once a minute at most. */
 static const struct {
@@ -49,6 +51,10 @@ struct eg_ingest_run {
     } alarmed[ALARM_COUNT];
     bool counted; /* its inputs are in the account */
     struct eg_iface_memory iface;
+    struct eg_tally lost; /* by runs of the pump that failed, to be told by the next one */
+    /* of trying again */
+    int drain_left, away_left;
+    bool ran, told; /* something was stored; that it cannot be is told for as long as it lasts */
 };
 
 static void part_add(struct eg_scan_request *scan, const char *name) {
@@ -143,6 +149,72 @@ static bool reload_waits(void *to) {
     return eg_signals_reloads() != run->reloads;
 }
 
+static bool kept_any(const struct eg_pump_account *account) {
+    bool any = account->kept[EG_TABLE_FLOWS] || account->kept[EG_TABLE_PACKETS];
+    for (size_t i = 0; i < account->raw_count; i++) any = any || account->raw[i].rows;
+    return any;
+}
+
+/* ---- failing, and trying again ---- */
+
+/* Whether its source cannot give once more what a run that failed has read. */
+static bool gives_once(const struct eg_ingest_run *run) {
+    const struct eg_udp_options *o = run->group->source_options;
+    if (run->group->kind == EG_GROUP_LISTEN) return !o->listener || !eg_listener_spool(o->listener);
+    return run->group->kind == EG_GROUP_LIVE;
+}
+
+void eg_ingest_wait(const struct eg_env *env, int64_t us) {
+    bool draining = eg_env_draining(env);
+    for (; us > 0 && !eg_env_cancelled(env); us -= 100000) {
+        if (!draining && eg_env_draining(env)) return;
+        struct timespec nap = {.tv_nsec = (us < 100000 ? us : 100000) * 1000};
+        nanosleep(&nap, NULL);
+    }
+}
+
+bool eg_ingest_may_pass(enum eg_status status) {
+    return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM;
+}
+
+/* Waits, after telling; false: it is over. What could be written to once may come back: a disk is mounted
+ * again. */
+static bool again_later(struct eg_ingest_run *run, enum eg_status status,
+                        const struct eg_error *err) {
+    bool away = run->ran && (status == EG_E_ACCESS || status == EG_E_NOENT);
+    if ((!away && !eg_ingest_may_pass(status)) || eg_env_cancelled(&run->env)) return false;
+    if (eg_env_draining(&run->env) && run->drain_left-- <= 0) return false;
+    if (!run->told)
+        eg_note(run->in->call, "earlgrey: %s; trying again every second, what arrives waits",
+                err->message);
+    run->told = true;
+    eg_ingest_wait(&run->env, RETRY_US);
+    return true;
+}
+
+/* The flush of a dataset that failed: what was read is kept, and nothing more is read meanwhile. */
+static bool flush_again(void *to, const struct eg_pump_sink *sink, const struct eg_error *err) {
+    struct eg_ingest_run *run = to;
+    if (sink->type != &eg_sink_dataset || !eg_dataset_sink_whole(sink->sink)) return false;
+    if (!eg_ingest_may_pass(err->status) && run->away_left-- <= 0) return false;
+    return again_later(run, err->status, err) && !eg_env_cancelled(&run->env);
+}
+
+/* Of a run that failed, what nobody will give again: counted by the next one, which may also write it down. */
+static void lost_keep(struct eg_ingest_run *run, struct eg_pump_account *account) {
+    const struct eg_tally *from = &account->unflushed;
+    if (!run->iface.closed) eg_tally_merge(&run->lost, from);
+    /* the rest is told of as a whole when the interface is opened again */
+    for (uint32_t i = 0; run->iface.closed && i < from->count; i++) {
+        const struct eg_tally_entry *e = &from->entries[i];
+        const struct eg_blame blame = {e->source, e->has_exporter ? &e->exporter : NULL, e->domain};
+        if (e->cause == EG_CAUSE_batch_lost)
+            eg_tally_add(&run->lost, e->cause, &blame, e->start_us, e->records, e->packets,
+                         e->bytes);
+    }
+    eg_tally_reset(&account->unflushed);
+}
+
 /* Between two rounds nothing is decoded. */
 void eg_ingest_reload_now(struct eg_ingest_run *run) {
     unsigned reloads = eg_signals_reloads();
@@ -154,12 +226,17 @@ static void starting(void *to) { eg_ingest_reload_now(to); }
 
 static void flushing(void *to, const struct eg_position *positions, size_t count) {
     struct eg_ingest_run *run = to;
+    run->book_kept.waits = false;
+    /* the directory of a dataset that was moved away is not made anew */
+    if (run->ran && access(run->in->dataset, F_OK) != 0) return;
     eg_ingest_book_ready(run->in, run->group, run->book, positions, count, &run->book_kept);
 }
 
 static void flushed(void *to, const struct eg_pump_account *account) {
     struct eg_ingest_run *run = to;
-    (void)account;
+    run->ran = run->ran || kept_any(account);
+    run->told = false;
+    run->away_left = AWAY_RETRIES;
     eg_ingest_book_keep(run->in, run->group, &run->book_kept);
 }
 
@@ -181,6 +258,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
     const struct eg_ingest_options *o = in->options;
     struct eg_sinks sinks;
     struct eg_keep_rule keep;
+    bool live = run->group->kind == EG_GROUP_LIVE || run->group->kind == EG_GROUP_LISTEN;
     EG_TRY(eg_ingest_keep(in, run->group, &keep, err));
     enum eg_status status = eg_sinks_open(&sinks, &run->env, in->dataset, &in->to, o->format, err);
     bool files = run->group->source == &eg_source_file;
@@ -213,20 +291,22 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
         .beyond_us = sinks.dataset ? EG_TIME_BEYOND_US : 0,
         .threads = (uint32_t)o->threads,
         .round_bytes = (uint64_t)o->round_bytes,
-        .interval_us = run->group->kind == EG_GROUP_LIVE || run->group->kind == EG_GROUP_LISTEN
-                           ? o->interval_us
-                           : 0,
+        .interval_us = live ? o->interval_us : 0,
         .progress = draw,
         .progress_to = run,
         .flushing = run->book_stays ? flushing : NULL,
         .starting = in->live ? starting : NULL,
         .hurrying = in->live ? reload_waits : NULL,
         .flushed = in->live || run->book_stays ? flushed : NULL,
+        .again = live ? flush_again : NULL,
         .flushed_to = run,
     };
     choose_parts(in, run->group, &request.scan);
     run->account = account;
+    if (sinks.dataset) eg_dataset_sink_owes(sinks.dataset, &run->lost);
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
+    if (status < 0 && sinks.dataset && gives_once(run))
+        eg_dataset_sink_lost(sinks.dataset, run->group->source == &eg_source_iface, &run->lost);
     for (size_t i = 0; i < sinks.count; i++) {
         const struct eg_pump_sink *sink = &sinks.items[i];
         enum eg_status finished = EG_OK;
@@ -281,24 +361,17 @@ static void inputs_count(struct eg_ingest_run *run, struct eg_pump_account *acco
     run->counted = true;
 }
 
-/* Whether what was read and not made durable is read once more, from the spool. */
-static bool spooled(const struct eg_group *group) {
-    const struct eg_udp_options *o = group->source_options;
-    return group->kind == EG_GROUP_LISTEN && o->listener && eg_listener_spool(o->listener);
-}
-
-/* The same for all inputs of the group, added to the account; `kept`: whether anything came of it. */
-static enum eg_status pump_group(struct eg_ingest_run *run, bool *kept, struct eg_error *err) {
+/* The same for all inputs of the group, added to the account. */
+static enum eg_status pump_group(struct eg_ingest_run *run, struct eg_error *err) {
     struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
     enum eg_status status = eg_ingest_pump(run, (const char *const *)run->group->inputs,
                                            run->group->count, &account, err);
     inputs_count(run, &account);
-    *kept = account.kept[EG_TABLE_FLOWS] || account.kept[EG_TABLE_PACKETS];
-    for (size_t i = 0; i < account.raw_count; i++) *kept = *kept || account.raw[i].rows;
-    /* what was not stored is told of as a whole when the interface is opened again */
-    if (status < 0 && status != EG_E_CANCELLED && run->iface.closed)
-        eg_tally_reset(&account.unflushed);
-    if (status < 0 && spooled(run->group)) eg_tally_reset(&account.unflushed); /* it comes again */
+    run->ran = run->ran || kept_any(&account);
+    if (status < 0 && gives_once(run))
+        lost_keep(run, &account);
+    else if (status < 0 && run->group->kind == EG_GROUP_LISTEN)
+        eg_tally_reset(&account.unflushed); /* it comes again, from the spool */
     eg_ingest_account(run, &account);
     eg_pump_account_reset(&account);
     return status;
@@ -306,42 +379,35 @@ static enum eg_status pump_group(struct eg_ingest_run *run, bool *kept, struct e
 
 /* ---- live groups ---- */
 
-void eg_ingest_wait(const struct eg_env *env, int64_t us) {
-    bool draining = eg_env_draining(env);
-    for (; us > 0 && !eg_env_cancelled(env); us -= 100000) {
-        if (!draining && eg_env_draining(env)) return;
-        struct timespec nap = {.tv_nsec = (us < 100000 ? us : 100000) * 1000};
-        nanosleep(&nap, NULL);
-    }
-}
-
-bool eg_ingest_may_pass(enum eg_status status) {
-    return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM;
+/* There is no next run that could tell what was lost. */
+static void lost_account(struct eg_ingest_run *run) {
+    struct eg_pump_account account = {.first_us = INT64_MAX, .last_us = INT64_MIN};
+    eg_tally_merge(&account.tally, &run->lost);
+    if (run->iface.closed)
+        eg_tally_add(&account.tally, EG_CAUSE_batch_lost, NULL, run->env.now_us(run->env.clock), 0,
+                     (int64_t)run->iface.owed, 0);
+    eg_tally_reset(&run->lost);
+    eg_ingest_account(run, &account);
+    eg_pump_account_reset(&account);
 }
 
 static enum eg_status live_run(void *to, struct eg_error *err) {
     struct eg_ingest_run *run = to;
-    int left = DRAIN_RETRIES;
-    bool told = false, ran = false, kept;
     for (;;) {
-        enum eg_status status = pump_group(run, &kept, err);
-        ran = ran || kept;
-        /* what could be written to once may come back: a disk is mounted again */
-        bool away = ran && (status == EG_E_ACCESS || status == EG_E_NOENT);
-        bool again = eg_ingest_may_pass(status) || away;
-        if (status >= 0 || !again || eg_env_cancelled(&run->env)) return status;
-        if (eg_env_draining(&run->env) && left-- == 0) return status;
-        if (!told || kept) /* once for as long as it lasts */
-            eg_note(run->in->call, "earlgrey: %s; trying again every second, what arrives waits",
-                    err->message);
-        told = true;
-        eg_ingest_wait(&run->env, RETRY_US);
+        enum eg_status status = pump_group(run, err);
+        if (status >= 0) return status;
+        if (again_later(run, status, err)) continue;
+        lost_account(run);
+        return status;
     }
 }
 
 enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, struct eg_error *err) {
-    struct eg_ingest_run run = {.in = in, .group = group, .env = in->call->env};
-    bool kept;
+    struct eg_ingest_run run = {.in = in,
+                                .group = group,
+                                .env = in->call->env,
+                                .drain_left = DRAIN_RETRIES,
+                                .away_left = AWAY_RETRIES};
     if (in->live) {
         run.env.drain = eg_signals_live();
         if (group->kind == EG_GROUP_FILES) run.env.cancel = run.env.drain;
@@ -367,7 +433,7 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
     else if (group->kind == EG_GROUP_DIRECTORY)
         status = eg_ingest_directory(in, group, &run, &run.env, err);
     else
-        status = pump_group(&run, &kept, err);
+        status = pump_group(&run, err);
     eg_book_free(run.book);
     return status;
 }

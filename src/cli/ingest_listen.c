@@ -3,11 +3,15 @@
  * the pump behind it is run. */
 #include "base/strbuf.h"
 #include "cli/ingest.h"
+#include "source/intake.h"
 #include "source/listener.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#define DRAIN_WAIT_US 100000
+#define DRAIN_WAITS 30 /* for receivers to end */
 
 /* Where what was received is kept until it is stored: as asked for, else in the dataset; nowhere
  * where nothing remembers how far it was read. */
@@ -47,22 +51,29 @@ void eg_ingest_listen_tell(const struct eg_ingest *in, const struct eg_group *gr
     }
 }
 
-/* Where not all that came was stored: what becomes of it. What the spool had no room for is in no table,
- * so at least the account has it. */
+/* Without a spool, what waits in the queue is for nobody. */
+static void queue_drop(struct eg_listener *listener) {
+    struct eg_intake *intake = eg_listener_intake(listener);
+    struct eg_block block;
+    for (int idle = 0; idle < DRAIN_WAITS && !eg_intake_over(intake);)
+        if (eg_intake_take(intake, &block, DRAIN_WAIT_US))
+            eg_intake_drop(intake, &block);
+        else
+            idle++;
+}
+
+/* Where not all that came was stored: what becomes of it. What the spool had no room for, or nobody took
+ * from the queue, is in no table, so at least the account has it. */
 static void end_tell(struct eg_ingest *in, const struct eg_group *group,
                      struct eg_listener *listener) {
     const struct eg_env *env = &in->call->env;
     const char *ended = eg_env_cancelled(env) ? "ended without waiting: " : "";
-    if (!eg_listener_spool(listener)) {
-        eg_note(in->call,
-                "earlgrey: %swhat was received and is not stored yet is lost, since there is no "
-                "spool",
-                ended);
-        return;
-    }
+    bool spooled = eg_listener_spool(listener) != NULL;
     const struct timespec nap = {.tv_nsec = 10000000};
     eg_listener_drain(listener);
-    while (!eg_listener_drained(listener)) nanosleep(&nap, NULL); /* spooler.h bounds it */
+    if (!spooled) queue_drop(listener);
+    while (spooled && !eg_listener_drained(listener))
+        nanosleep(&nap, NULL); /* spooler.h bounds it */
     struct eg_listener_losses rest;
     eg_listener_losses_take(listener, &rest);
     pthread_mutex_lock(&in->lock);
@@ -74,8 +85,10 @@ static void end_tell(struct eg_ingest *in, const struct eg_group *group,
         snprintf(but, sizeof but, ", but for %llu datagrams that it had no room for (spool_full)",
                  (unsigned long long)rest.spool_dropped);
     eg_note(in->call,
-            "earlgrey: %swhat was received and is not stored yet is in the spool, and is stored by "
-            "the next run%s",
+            spooled ? "earlgrey: %swhat was received and is not stored yet is in the spool, and is "
+                      "stored by the next run%s"
+                    : "earlgrey: %swhat was received and is not stored yet is lost, since there is "
+                      "no spool%s",
             ended, but);
 }
 

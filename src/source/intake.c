@@ -193,6 +193,10 @@ void eg_intake_drop(struct eg_intake *intake, struct eg_block *block) {
     *block = (struct eg_block){0};
 }
 
+void eg_intake_lost(struct eg_intake *intake, uint64_t datagrams, uint64_t bytes) {
+    count_dropped(intake, datagrams, bytes);
+}
+
 void eg_intake_close(struct eg_intake *intake) {
     pthread_mutex_lock(&intake->lock);
     intake->closed = true;

@@ -47,6 +47,8 @@ void eg_intake_wake(struct eg_intake *);
 void eg_intake_stuck(struct eg_intake *, bool stuck);
 /* A block that it took and could not store is counted as dropped, and freed. */
 void eg_intake_drop(struct eg_intake *, struct eg_block *);
+/* The same of datagrams of a block that it took, where it used the others. */
+void eg_intake_lost(struct eg_intake *, uint64_t datagrams, uint64_t bytes);
 /* No filler will put anything more; so it is; and all was taken, too. */
 void eg_intake_close(struct eg_intake *);
 bool eg_intake_closed(struct eg_intake *);

@@ -203,11 +203,22 @@ static enum eg_status listener_open(struct eg_source *source, const char *uri,
     return status;
 }
 
+/* Without a spool nobody reads the rest of the block again. */
+static void block_drop(struct eg_source *source) {
+    struct eg_received received;
+    size_t at = source->at;
+    uint64_t bytes = 0;
+    if (!source->left || !source->listener) return;
+    while (eg_block_next(source->block, &at, &received)) bytes += received.payload.size;
+    eg_intake_lost(eg_listener_intake(source->listener), source->left, bytes);
+}
+
 static void udp_close(struct eg_source *source) {
     bool spooled = source->reader != NULL;
     /* What was told to a tally that nobody kept is told again, by the next reader. */
     if (source->listener && !source->own && spooled)
         eg_listener_losses_return(source->listener, &source->pending);
+    if (!spooled) block_drop(source);
     if (!spooled) eg_buffer_unref(source->buffer);
     eg_spool_reader_free(source->reader);
     eg_builder_free(source->builder);

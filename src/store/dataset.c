@@ -312,3 +312,5 @@ void eg_dataset_unlock_sources(struct eg_dataset *ds) {
         eg_source_lock_give(ds->path, ds->session, ds->sources.names[i]);
     eg_names_reset(&ds->sources);
 }
+
+bool eg_dataset_unsettled(const struct eg_dataset *ds) { return ds->unsettled; }

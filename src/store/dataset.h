@@ -60,6 +60,8 @@ EG_MUST_CHECK enum eg_status eg_dataset_lock_source(struct eg_dataset *, const c
                                                     struct eg_error *err);
 /* Gives all of them back; what was read of them must be committed. */
 void eg_dataset_unlock_sources(struct eg_dataset *);
+/* A commit failed after it was decided: its rows are there once the dataset is opened again. */
+bool eg_dataset_unsettled(const struct eg_dataset *);
 
 /* A commit: begin, add finished .tmp files, then commit makes them all visible, or none. One at a
  * time in a thread: while it lasts, no directory of the dataset is exchanged (swap.h). */

@@ -40,6 +40,7 @@ struct eg_sink {
     struct eg_shares shares;        /* of the batch being written; kept for its memory */
     struct eg_tally new_quarantine; /* not yet among the rows */
     struct eg_tally quarantine;     /* since open */
+    struct eg_tally owed;           /* to be told, for another sink that was closed */
 };
 
 static enum eg_status no_memory(struct eg_error *err) {
@@ -117,9 +118,12 @@ static int64_t int_or(const struct eg_batch *batch, uint32_t column, uint32_t ro
     return eg_batch_valid(batch, column, row) ? eg_col_int(&batch->columns[column], row) : other;
 }
 
-static void count_quarantined(struct eg_sink *sink, const struct eg_batch *batch) {
-    if (batch->table_id == EG_TABLE_LOSSES) return; /* a loss was counted when it was made */
+/* The rows of a batch, under a cause; of packets that were metered only the flows where `flows_only`. */
+static void rows_count(const struct eg_batch *batch, enum eg_cause cause, bool timed,
+                       bool flows_only, struct eg_tally *to) {
     bool flows = batch->table_id == EG_TABLE_FLOWS;
+    if (!flows && (flows_only || batch->table_id != EG_TABLE_PACKETS)) return;
+    const uint32_t at = flows ? EG_COL(FLOWS, start_time) : EG_COL(PACKETS, time);
     for (uint32_t row = 0; row < batch->rows; row++) {
         struct eg_blame blame = {"packet", NULL, -1};
         int64_t records = flows, packets = !flows, bytes = 0;
@@ -134,11 +138,11 @@ static void count_quarantined(struct eg_sink *sink, const struct eg_batch *batch
             bytes = int_or(batch, EG_COL(FLOWS, bytes), row, 0);
             /* of packets: their rows are counted by themselves */
             if (strcmp(blame.source, "packet") == 0) packets = bytes = 0;
-        } else if (batch->table_id == EG_TABLE_PACKETS) {
+        } else {
             bytes = int_or(batch, EG_COL(PACKETS, length), row, 0);
         }
-        eg_tally_add(&sink->new_quarantine, EG_CAUSE_quarantined, &blame, INT64_MIN, records,
-                     packets, bytes);
+        eg_tally_add(to, cause, &blame, timed ? int_or(batch, at, row, INT64_MIN) : INT64_MIN,
+                     records, packets, bytes);
     }
 }
 
@@ -152,7 +156,8 @@ static enum eg_status keep(struct eg_sink *sink, struct eg_batch *batch, struct 
             eg_shares_clear(&sink->shares);
             return no_memory(err);
         }
-        if (share->hour_us == INT64_MIN) count_quarantined(sink, share->batch);
+        if (share->hour_us == INT64_MIN)
+            rows_count(share->batch, EG_CAUSE_quarantined, false, false, &sink->new_quarantine);
         share->batch = NULL;
     }
     eg_shares_clear(&sink->shares);
@@ -304,12 +309,18 @@ static enum eg_status sink_positions(struct eg_sink *sink, struct eg_position **
     return eg_dataset_positions(sink->dataset, out, count, err);
 }
 
+static void sink_losses(struct eg_sink *sink, struct eg_tally *to) {
+    eg_tally_merge(to, &sink->owed);
+    eg_tally_reset(&sink->owed);
+}
+
 static void sink_close(struct eg_sink *sink) {
     drop_rows(sink);
     eg_free(sink->partitions);
     eg_shares_reset(&sink->shares);
     eg_tally_reset(&sink->new_quarantine);
     eg_tally_reset(&sink->quarantine);
+    eg_tally_reset(&sink->owed);
     eg_parquet_crew_free(sink->crew);
     eg_live_free(sink->live);
     eg_keeper_free(sink->keeper);
@@ -371,6 +382,26 @@ void eg_dataset_sink_release(void *of) {
     eg_dataset_unlock_sources(sink->dataset);
 }
 
+bool eg_dataset_sink_whole(const struct eg_sink *sink) {
+    /* frames that were to be kept may be missing in their captures */
+    return !sink->live && !eg_dataset_unsettled(sink->dataset);
+}
+
+void eg_dataset_sink_owes(struct eg_sink *sink, struct eg_tally *losses) {
+    eg_tally_merge(&sink->owed, losses);
+    eg_tally_reset(losses);
+}
+
+void eg_dataset_sink_lost(struct eg_sink *sink, bool flows_only, struct eg_tally *to) {
+    sink_losses(sink, to);
+    /* what is decided stands when the dataset is opened again */
+    for (uint32_t i = 0; i < sink->partition_count && !eg_dataset_unsettled(sink->dataset); i++)
+        for (uint32_t j = 0; j < sink->partitions[i].count; j++)
+            rows_count(sink->partitions[i].batches[j], EG_CAUSE_batch_lost,
+                       sink->partitions[i].hour_us != INT64_MIN, flows_only, to);
+    drop_rows(sink);
+}
+
 const struct eg_tally *eg_dataset_sink_tally(const struct eg_sink *sink) {
     return &sink->quarantine;
 }
@@ -386,6 +417,6 @@ const struct eg_sink_type eg_sink_dataset = {
     .write = sink_write,
     .flush = sink_flush,
     .positions = sink_positions,
-    .losses = eg_sink_losses_none,
+    .losses = sink_losses,
     .close = sink_close,
 };

@@ -36,6 +36,14 @@ void eg_dataset_sink_kept(const struct eg_sink *, struct eg_keep_account *out);
 /* Between two runs of the pump: gives the locks of all sources back, and drops what a run that failed
  * has written and not flushed. */
 void eg_dataset_sink_release(void *sink);
+/* Whether a flush that failed may be called again: all rows are there, and nothing is decided. */
+bool eg_dataset_sink_whole(const struct eg_sink *);
+/* What is in the sink will never be flushed: its rows are added under EG_CAUSE_batch_lost, of packets that
+ * were metered only the flows where `flows_only`, and dropped. */
+void eg_dataset_sink_lost(struct eg_sink *, bool flows_only, struct eg_tally *);
+/* Losses for the sink to tell as its own, moved into it. Those that nobody asked for before are given back by
+ * eg_dataset_sink_lost. */
+void eg_dataset_sink_owes(struct eg_sink *, struct eg_tally *losses);
 /* Rows put into quarantine since the sink was opened, under EG_CAUSE_quarantined; the sink writes
  * them to `losses` itself, so they are for the account only. Borrowed until the sink is closed. */
 const struct eg_tally *eg_dataset_sink_tally(const struct eg_sink *sink);

@@ -337,16 +337,30 @@ static void tally_settle(struct eg_pump_account *account) {
     eg_tally_reset(&account->unflushed);
 }
 
+/* What goes with a flush is made ready for each attempt: a disk that has no room for the rows has none
+ * for it either. */
+static enum eg_status sink_flush(struct pump *pump, const struct eg_pump_sink *sink,
+                                 struct eg_error *err) {
+    const struct eg_pump_request *request = pump->request;
+    struct eg_error own = {0};
+    if (!err) err = &own;
+    for (;;) {
+        if (request->flushing)
+            request->flushing(request->flushed_to, pump->positions, pump->position_count);
+        enum eg_status status =
+            sink->type->flush(sink->sink, pump->positions, pump->position_count, err);
+        if (status >= 0 || !request->again) return status;
+        err->status = status;
+        if (!request->again(request->flushed_to, sink, err)) return status;
+        *err = (struct eg_error){0};
+    }
+}
+
 /* The first sink is the one whose positions are asked for at the next start, so it is the last to
  * flush: what it vouches for is then in all of them. */
 static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
-    const struct eg_pump_request *request = pump->request;
-    if (request->flushing)
-        request->flushing(request->flushed_to, pump->positions, pump->position_count);
-    for (size_t i = pump->request->sink_count; i-- > 0;) {
-        const struct eg_pump_sink *sink = &pump->request->sinks[i];
-        EG_TRY(sink->type->flush(sink->sink, pump->positions, pump->position_count, err));
-    }
+    for (size_t i = pump->request->sink_count; i-- > 0;)
+        EG_TRY(sink_flush(pump, &pump->request->sinks[i], err));
     struct eg_pump_account *account = pump->account;
     for (int table = 0; table < EG_TABLE_COUNT; table++) {
         account->kept[table] += pump->rows[table];

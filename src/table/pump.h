@@ -51,7 +51,10 @@ struct eg_pump_request {
     void (*flushing)(void *to, const struct eg_position *, size_t count);
     /* Called after each flush, while nothing is read, with what is durable now; may be NULL. */
     void (*flushed)(void *to, const struct eg_pump_account *);
-    void *flushed_to; /* of these four */
+    /* Asked when a sink's flush failed, while nothing is read and the sink has what it was given: answers,
+     * after a wait, whether the flush is to be called again; may be NULL: never. */
+    bool (*again)(void *to, const struct eg_pump_sink *, const struct eg_error *);
+    void *flushed_to; /* of these five */
 };
 
 /* What a sink that takes raw batches was given, flushed, and what it said it lost of that. */

@@ -141,6 +141,10 @@ static void a_block_that_cannot_be_stored_is_counted(void **state) {
     eg_intake_counts(intake, &counts);
     assert_int_equal(counts.spool_dropped, 7);
     assert_int_equal(counts.spool_dropped_bytes, 70);
+    eg_intake_lost(intake, 2, 30); /* of another, which it had used in part */
+    eg_intake_counts(intake, &counts);
+    assert_int_equal(counts.spool_dropped, 9);
+    assert_int_equal(counts.spool_dropped_bytes, 100);
     eg_intake_free(intake);
 }
 

@@ -63,7 +63,7 @@ static void partitions(void **state) {
 static void quarantine(void **state) {
     char *root = eg_path_join(*state, "d");
     struct eg_sink *sink = sink_open_at(root);
-    sink_write_flows(sink, EG_LAYOUT_FIRST_US - 3, 1, 5); /* three too early, two in 1990 */
+    sink_write_flows(sink, EG_LAYOUT_FIRST_US - 3, 1, 5);       /* three too early, two in 1990 */
     sink_write_flows(sink, INT64_C(9000000000000000000), 1, 4); /* the year 287,000 */
     must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
     struct eg_tally_entry seen = eg_tally_sum(eg_dataset_sink_tally(sink), EG_CAUSE_quarantined);
@@ -76,7 +76,8 @@ static void quarantine(void **state) {
     assert_int_equal(ask(root, EG_TABLE_LOSSES, "count(*)"), 1);
     assert_int_equal(ask(root, EG_TABLE_LOSSES,
                          "sum(records) filter (cause = 'quarantined' and source = 'netflow5' and "
-                         "exporter = '10.0.0.1' and domain = 7)"), 7);
+                         "exporter = '10.0.0.1' and domain = 7)"),
+                     7);
     assert_int_equal(scratch_count(root, "quarantine/flows/part-"), 1);
     assert_int_equal(scratch_count(root, "flows/date="), 1);
     assert_int_equal(scratch_count(root, "losses/date=2026-01-02/hour=12/"), 1);
@@ -111,6 +112,34 @@ static void full_disk(void **state) {
     eg_free(root);
 }
 
+/* What will never be flushed is counted by exporter, and what is owed for another sink is told once. */
+static void lost(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    struct eg_tally owed = {0}, told = {0}, gone = {0};
+    eg_tally_add(&owed, EG_CAUSE_batch_lost, NULL, NOON, 3, 4, 5);
+    eg_dataset_sink_owes(sink, &owed);
+    assert_int_equal(owed.count, 0);
+    eg_sink_dataset.losses(sink, &told);
+    assert_int_equal(eg_tally_sum(&told, EG_CAUSE_batch_lost).packets, 4);
+    eg_dataset_sink_owes(sink, &told);
+    sink_write_flows(sink, NOON, HOUR, 3); /* an hour each */
+    assert_true(eg_dataset_sink_whole(sink));
+    eg_dataset_sink_lost(sink, false, &gone);
+    assert_int_equal(gone.count, 4);
+    assert_true(gone.entries[1].has_exporter && gone.entries[1].start_us == NOON);
+    assert_int_equal(eg_tally_sum(&gone, EG_CAUSE_batch_lost).records, 3 + 3);
+    assert_int_equal(eg_tally_sum(&gone, EG_CAUSE_batch_lost).packets, 4 + 3);
+    assert_int_equal(eg_tally_sum(&gone, EG_CAUSE_batch_lost).bytes, 5 + 1 + 2 + 3);
+    eg_dataset_sink_lost(sink, false, &told); /* once */
+    assert_int_equal(told.count, 0);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    eg_sink_dataset.close(sink);
+    assert_int_equal(access(root, F_OK), -1);
+    eg_tally_reset(&gone);
+    eg_free(root);
+}
+
 static void claims(void **state) {
     char *root = eg_path_join(*state, "d");
     struct eg_position *known, *news = NULL;
@@ -137,8 +166,8 @@ static void claims(void **state) {
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
-    const struct CMUnitTest tests[] = {IN_SCRATCH(rows_and_positions), IN_SCRATCH(partitions),
-                                       IN_SCRATCH(quarantine), IN_SCRATCH(full_disk),
-                                       IN_SCRATCH(claims)};
+    const struct CMUnitTest tests[] = {
+        IN_SCRATCH(rows_and_positions), IN_SCRATCH(partitions), IN_SCRATCH(quarantine),
+        IN_SCRATCH(full_disk),          IN_SCRATCH(lost),       IN_SCRATCH(claims)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,6 +355,43 @@ static void what_a_failed_run_counted(void **state) {
     }
 }
 
+static bool three_times(void *to, const struct eg_pump_sink *of, const struct eg_error *err) {
+    int *asked = to;
+    assert_string_equal(of->name, "m");
+    assert_int_equal(err->status, EG_E_NOSPACE);
+    of->sink->fail_flush_after = *asked < 2 ? 0 : -1;
+    return ++*asked <= 3;
+}
+
+/* A flush that failed is called again, with the same rows and positions, for as long as it is wanted. */
+static void a_flush_is_called_again(void **state) {
+    (void)state;
+    const char *const input[] = {"a:1000:70:c"};
+    for (int for_good = 0; for_good < 2; for_good++) {
+        struct eg_env env = env_of(64);
+        struct eg_sink sink;
+        memset(&sink, 0, sizeof sink);
+        sink_reset(&sink);
+        sink.fail_flush_after = 0;
+        int asked = for_good ? 3 : 0;
+        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
+        struct eg_pump_request request = request_of(sinks, 1, input, 1);
+        request.again = three_times;
+        request.flushed_to = &asked;
+        struct eg_pump_account account;
+        assert_int_equal(eg_pump_run(&env, &request, &account, NULL),
+                         for_good ? EG_E_NOSPACE : EG_OK);
+        assert_int_equal(asked, for_good ? 4 : 3);
+        assert_int_equal(sink.flushes, !for_good);
+        assert_int_equal(account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS],
+                         sink.rows.count);
+        assert_int_equal(sink.rows.count > 0, !for_good);
+        eg_pump_account_reset(&account);
+        sink_reset(&sink);
+        all_closed();
+    }
+}
+
 static void tried_again(void **state) {
     (void)state;
     for (int busy = 3; busy <= 5; busy += 2) {
@@ -574,6 +611,7 @@ int main(void) {
         cmocka_unit_test(stopped_and_resumed),
         cmocka_unit_test(first_sink_is_last),
         cmocka_unit_test(what_a_failed_run_counted),
+        cmocka_unit_test(a_flush_is_called_again),
         cmocka_unit_test(tried_again),
         cmocka_unit_test(inputs_that_fail),
         cmocka_unit_test(failure_behind_what_was_given),
