@@ -23,8 +23,8 @@ static const char *grouped(uint64_t value, char *text, size_t size) {
 
 /* Whether a sink did not take all that it was given. */
 static bool sinks_short(const struct eg_tally *tally) {
-    static const enum eg_cause causes[] = {EG_CAUSE_recording_full, EG_CAUSE_recording_unfit,
-                                           EG_CAUSE_not_passed_on};
+    static const enum eg_cause causes[] = {EG_CAUSE_recording_full, EG_CAUSE_recording_removed,
+                                           EG_CAUSE_recording_unfit, EG_CAUSE_not_passed_on};
     for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
         if (eg_tally_sum(tally, causes[i]).packets > 0) return true;
     return false;
@@ -288,7 +288,7 @@ enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_ac
     struct eg_tally all = {0};
     eg_tally_merge(&all, &a->tally);
     if (how->quarantined) eg_tally_merge(&all, how->quarantined);
-    bool trouble = sinks_short(&all) && !how->live;
+    bool trouble = sinks_short(&all);
     for (size_t i = 0; i < a->trouble_count; i++) {
         const struct eg_trouble *t = &a->troubles[i];
         trouble = trouble || t->status < 0;

@@ -14,6 +14,9 @@
 #include "store/dataset_sink.h"
 #include "wire/book.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -391,12 +394,28 @@ static void lost_account(struct eg_ingest_run *run) {
     eg_pump_account_reset(&account);
 }
 
+/* Whether the dataset that was written to is there no more, and with it, as a rule, the spool. A place that
+ * cannot be seen now (a disk, permissions) may come back; this does not. */
+static bool dataset_removed(const struct eg_ingest *in) {
+    char path[PATH_MAX];
+    int size =
+        in->dataset ? snprintf(path, sizeof path, "%s/_earlgrey/dataset.json", in->dataset) : 0;
+    if (size <= 0 || (size_t)size >= sizeof path || access(path, F_OK) == 0) return false;
+    return errno == ENOENT;
+}
+
 static enum eg_status live_run(void *to, struct eg_error *err) {
     struct eg_ingest_run *run = to;
     for (;;) {
         enum eg_status status = pump_group(run, err);
         if (status >= 0) return status;
-        if (again_later(run, status, err)) continue;
+        bool removed = run->ran && status == EG_E_NOENT && dataset_removed(run->in);
+        if (removed)
+            status = eg_fail(err, EG_E_IO,
+                             "the dataset %s was removed while it was written to: what was not "
+                             "committed yet is lost, unless its spool is elsewhere",
+                             run->in->dataset);
+        if (!removed && again_later(run, status, err)) continue;
         lost_account(run);
         return status;
     }

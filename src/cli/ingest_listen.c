@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DRAIN_WAIT_US 100000
 #define DRAIN_WAITS 30 /* for receivers to end */
@@ -68,7 +69,10 @@ static void end_tell(struct eg_ingest *in, const struct eg_group *group,
                      struct eg_listener *listener) {
     const struct eg_env *env = &in->call->env;
     const char *ended = eg_env_cancelled(env) ? "ended without waiting: " : "";
+    const struct eg_udp_options *o = group->source_options;
     bool spooled = eg_listener_spool(listener) != NULL;
+    if (spooled && o->listen.spool && access(o->listen.spool, F_OK) != 0)
+        return; /* somebody removed it */
     const struct timespec nap = {.tv_nsec = 10000000};
     eg_listener_drain(listener);
     if (!spooled) queue_drop(listener);

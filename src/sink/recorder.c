@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LANES_MAX 64u
 #define BUFFER_BYTES (256u << 10)
@@ -191,11 +193,42 @@ static void keep_rules(struct eg_recorder *r) {
 
 /* ---- lanes ---- */
 
+/* Somebody removed the lane's file, and as a rule all its directory: what was recorded in it is gone, and
+ * the list of files begins anew. */
+static enum eg_status lane_gone(struct eg_recorder *r, struct lane *lane, struct eg_error *err) {
+    uint64_t packets = lane->file.packets;
+    if (lane->file.fd >= 0) close(lane->file.fd);
+    lane->file.fd = -1;
+    lane->file.packets = 0;
+    eg_strbuf_clear(&lane->file.buffer);
+    r->account.packets -= packets;
+    r->account.lost += packets;
+    eg_tally_add(&r->tally, EG_CAUSE_recording_removed, &blame, lane->last_us, 0, (int64_t)packets,
+                 (int64_t)lane->file.written);
+    say(r, 3, "%s was removed while it was written: the %llu packets in it are lost",
+        lane->file.name, (unsigned long long)packets);
+    if (access(r->journal->path, F_OK) == 0)
+        return eg_capture_journal_end(r->journal, lane->file.temp, NULL, 0, 0, err);
+    struct eg_capture_journal *fresh;
+    EG_TRY(eg_capture_journal_open(&fresh, r->options.directory, err));
+    eg_capture_journal_close(r->journal);
+    r->journal = fresh;
+    return EG_OK;
+}
+
+static bool lane_removed(const struct lane *lane) {
+    struct stat about;
+    return lane->file.fd >= 0 && fstat(lane->file.fd, &about) == 0 && about.st_nlink == 0;
+}
+
 /* Publishes the lane's file. A full disk leaves it open. */
 static enum eg_status lane_publish(struct eg_recorder *r, struct lane *lane, struct eg_error *err) {
     struct eg_published file;
     if (lane->file.fd < 0) return EG_OK;
-    EG_TRY(eg_capture_file_publish(&lane->file, r->journal, r->now_us, &file, err));
+    if (lane_removed(lane)) return lane_gone(r, lane, err);
+    enum eg_status status = eg_capture_file_publish(&lane->file, r->journal, r->now_us, &file, err);
+    if (status == EG_E_NOENT) return lane_gone(r, lane, err);
+    if (status < 0) return status;
     full_end(r);
     published(r, &file);
     keep_rules(r);
@@ -388,8 +421,9 @@ enum eg_status eg_recorder_sync(struct eg_recorder *r, struct eg_error *err) {
     for (uint32_t i = 0; i < r->lane_count; i++) {
         struct lane *lane = &r->lanes[i];
         if (lane->file.fd < 0) continue;
-        enum eg_status status = lane_over(r, lane) ? lane_publish(r, lane, err)
-                                                   : eg_capture_file_sync(&lane->file, err);
+        enum eg_status status = lane_removed(lane)   ? lane_gone(r, lane, err)
+                                : lane_over(r, lane) ? lane_publish(r, lane, err)
+                                                     : eg_capture_file_sync(&lane->file, err);
         if (status == EG_E_NOSPACE)
             full_begin(r);
         else if (status < 0)

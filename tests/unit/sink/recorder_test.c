@@ -279,6 +279,36 @@ static void a_full_disk(void **state) {
 }
 
 /* The disk is full to the end: what is whole is published, the rest counted. */
+/* The directory is removed under it: what was in the file is counted, and recording goes on in a new one. */
+static void removed_meanwhile(void **state) {
+    for (int synced = 0; synced < 2; synced++) {
+        char path[300], command[400];
+        snprintf(path, sizeof path, "%s/r%d", (const char *)*state, synced);
+        snprintf(command, sizeof command, "%s/.earlgrey-captures", path);
+        struct eg_recorder_options o = usual(path);
+        o.rotate_us = 60 * EG_SECOND_US;
+        struct eg_recorder *r = opened(&o);
+        put(r, 1);
+        put(r, 2);
+        unlink(command);
+        snprintf(command, sizeof command, "%s/.eth0-120001.pcap.tmp", path);
+        assert_int_equal(unlink(command), 0);
+        assert_int_equal(rmdir(path), 0);
+        if (synced) assert_int_equal(eg_recorder_sync(r, NULL), EG_OK);
+        put(r, 61);
+        put(r, 62);
+        put(r, 63);
+        assert_non_null(strstr(log_last, "was removed while it was written: the 2 packets"));
+        assert_int_equal(eg_recorder_finish(r, NULL), EG_OK);
+        assert_string_equal(listing(path), "eth0-120101.pcap");
+        assert_int_equal(size_of(path, "eth0-120101.pcap"), 24 + 3 * 116);
+        assert_int_equal(eg_recorder_account(r)->packets, 3);
+        assert_int_equal(eg_recorder_account(r)->lost, 2);
+        assert_int_equal(lost_by(r, EG_CAUSE_recording_removed).packets, 2);
+        eg_recorder_free(r);
+    }
+}
+
 static void full_to_the_end(void **state) {
     struct eg_recorder_options o = usual(*state);
     struct eg_recorder *r = opened(&o);
@@ -351,8 +381,8 @@ int main(void) {
         TEST(by_time),        TEST(by_time_without_traffic), TEST(by_size),
         TEST(lanes),          TEST(pcapng_holds_all),        TEST(many_lanes),
         TEST(rings),          TEST(two_recorders),           TEST(killed_and_recovered),
-        TEST(a_full_disk),    TEST(full_to_the_end),         TEST(what_cannot_be),
-        TEST(without_memory),
+        TEST(a_full_disk),    TEST(full_to_the_end),         TEST(removed_meanwhile),
+        TEST(what_cannot_be), TEST(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
