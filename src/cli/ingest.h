@@ -122,12 +122,18 @@ void eg_ingest_reload(const struct eg_ingest *, struct eg_book *);
  * durable, and takes the place of the one before it afterwards. */
 struct eg_ingest_kept {
     uint64_t digest, next; /* of what is kept, and of what waits for its flush */
-    bool waits;
+    bool waits, there;
+    bool holds, next_holds; /* data that waits for its template stands in them */
 };
 bool eg_ingest_book_stays(const struct eg_ingest *, const struct eg_group *);
-void eg_ingest_book_restore(const struct eg_ingest *, const struct eg_group *, struct eg_book *);
-void eg_ingest_book_ready(const struct eg_ingest *, const struct eg_group *, struct eg_book *,
-                          const struct eg_position *, size_t count, struct eg_ingest_kept *);
+void eg_ingest_book_restore(const struct eg_ingest *, const struct eg_group *, struct eg_book *,
+                            struct eg_ingest_kept *);
+/* Where it cannot be written, and data waits in it or in the one before, the flush must not be: an error
+ * of the file's. Templates alone come again. */
+EG_MUST_CHECK enum eg_status eg_ingest_book_ready(const struct eg_ingest *, const struct eg_group *,
+                                                  struct eg_book *, const struct eg_position *,
+                                                  size_t count, struct eg_ingest_kept *,
+                                                  struct eg_error *err);
 void eg_ingest_book_keep(const struct eg_ingest *, const struct eg_group *,
                          struct eg_ingest_kept *);
 

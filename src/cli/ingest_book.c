@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SAVED_MAX (256 << 20)
+#define SAVED_MAX (512 << 20)
 
 /* ---- rules: EXPORTER[/INTERFACE]=RATE ---- */
 
@@ -151,15 +151,18 @@ static void book_settle(const struct eg_ingest *in, const char *path) {
 }
 
 void eg_ingest_book_restore(const struct eg_ingest *in, const struct eg_group *group,
-                            struct eg_book *book) {
+                            struct eg_book *book, struct eg_ingest_kept *kept) {
     struct eg_strbuf path = {0};
     struct eg_error err;
     char *text = NULL;
     size_t size;
+    *kept = (struct eg_ingest_kept){0};
     if (!book_path(in, group, false, &path)) goto out;
     book_settle(in, path.text);
     enum eg_status status = eg_file_read(&text, &size, path.text, SAVED_MAX, &err);
+    kept->there = status >= 0;
     if (status >= 0) status = eg_book_load(book, eg_span(text, size), &err);
+    kept->holds = eg_book_usage(book).held_bytes > 0;
     if (status < 0 && status != EG_E_NOENT)
         eg_note(in->call, "earlgrey: templates of the last run are not used: %s", err.message);
 out:
@@ -167,25 +170,40 @@ out:
     eg_strbuf_reset(&path);
 }
 
-void eg_ingest_book_ready(const struct eg_ingest *in, const struct eg_group *group,
-                          struct eg_book *book, const struct eg_position *positions, size_t count,
-                          struct eg_ingest_kept *kept) {
-    struct eg_strbuf path = {0}, text = {0};
-    struct eg_error err;
+static enum eg_status next_write(const struct eg_ingest *in, const struct eg_group *group,
+                                 const struct eg_strbuf *text, struct eg_error *err) {
+    struct eg_strbuf path = {0};
+    enum eg_status status = EG_OK;
+    bool there = book_path(in, group, true, &path);
+    eg_strbuf_text(&path, ".next");
+    if (text->failed || path.failed)
+        status = eg_fail(err, EG_E_NOMEM, "no memory to keep what was learned");
+    else if (!there)
+        status = eg_fail(err, EG_E_IO, "cannot make the folder of %s", path.text);
+    else
+        status = eg_file_replace(path.text, text->text, text->size, err);
+    eg_strbuf_reset(&path);
+    return status;
+}
+
+enum eg_status eg_ingest_book_ready(const struct eg_ingest *in, const struct eg_group *group,
+                                    struct eg_book *book, const struct eg_position *positions,
+                                    size_t count, struct eg_ingest_kept *kept,
+                                    struct eg_error *err) {
+    struct eg_strbuf text = {0};
+    enum eg_status status = EG_OK;
     kept->waits = false;
     eg_book_save_resume(book, &text);
-    bool empty = !text.size || strchr(text.text, '\n') + 1 == text.text + text.size;
-    if (text.failed || (empty && !kept->digest)) goto out; /* nothing there, and nothing before */
-    kept->next = eg_hash64(text.text, text.size, 0);
-    if (kept->next == kept->digest) goto out;
-    if (count) position_line(&positions[count - 1], &text);
-    if (!book_path(in, group, true, &path)) goto out;
-    eg_strbuf_text(&path, ".next");
-    if (!text.failed && !path.failed)
-        kept->waits = eg_file_replace(path.text, text.text, text.size, &err) >= 0;
-out:
+    bool empty = !text.failed && strchr(text.text, '\n') + 1 == text.text + text.size;
+    kept->next = text.failed ? 0 : eg_hash64(text.text, text.size, 0);
+    kept->next_holds = eg_book_usage(book).held_bytes > 0;
+    if (text.failed || (kept->next != kept->digest && (kept->there || !empty))) {
+        if (count) position_line(&positions[count - 1], &text);
+        status = next_write(in, group, &text, err);
+        kept->waits = status >= 0;
+    }
     eg_strbuf_reset(&text);
-    eg_strbuf_reset(&path);
+    return status < 0 && (kept->holds || kept->next_holds) ? status : EG_OK;
 }
 
 void eg_ingest_book_keep(const struct eg_ingest *in, const struct eg_group *group,
@@ -195,7 +213,8 @@ void eg_ingest_book_keep(const struct eg_ingest *in, const struct eg_group *grou
     if (kept->waits && book_path(in, group, false, &path)) {
         eg_strbuf_printf(&next, "%s.next", path.text);
         if (!next.failed && eg_file_rename(next.text, path.text, &err) >= 0)
-            kept->digest = kept->next;
+            *kept = (struct eg_ingest_kept){
+                .digest = kept->next, .there = true, .holds = kept->next_holds};
     }
     kept->waits = false;
     eg_strbuf_reset(&next);

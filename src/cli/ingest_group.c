@@ -227,12 +227,14 @@ void eg_ingest_reload_now(struct eg_ingest_run *run) {
 
 static void starting(void *to) { eg_ingest_reload_now(to); }
 
-static void flushing(void *to, const struct eg_position *positions, size_t count) {
+static enum eg_status flushing(void *to, const struct eg_position *positions, size_t count,
+                               struct eg_error *err) {
     struct eg_ingest_run *run = to;
     run->book_kept.waits = false;
     /* the directory of a dataset that was moved away is not made anew */
-    if (run->ran && access(run->in->dataset, F_OK) != 0) return;
-    eg_ingest_book_ready(run->in, run->group, run->book, positions, count, &run->book_kept);
+    if (run->ran && access(run->in->dataset, F_OK) != 0) return EG_OK;
+    return eg_ingest_book_ready(run->in, run->group, run->book, positions, count, &run->book_kept,
+                                err);
 }
 
 static void flushed(void *to, const struct eg_pump_account *account) {
@@ -404,10 +406,26 @@ static bool dataset_removed(const struct eg_ingest *in) {
     return errno == ENOENT;
 }
 
+/* What is read once more is read with the book as it was then: nothing of it waits already. */
+static enum eg_status book_again(struct eg_ingest_run *run, struct eg_error *err) {
+    struct eg_book *book;
+    bool spooled = run->group->kind == EG_GROUP_LISTEN && !gives_once(run);
+    if (!run->book_stays || !spooled) return EG_OK;
+    if (run->book_kept.there && access(run->in->dataset, F_OK) != 0)
+        return eg_fail_errno(err, errno, "cannot reach the dataset %s", run->in->dataset);
+    EG_TRY(eg_book_alike(&book, run->book, err));
+    eg_book_free(run->book);
+    run->book = book;
+    eg_ingest_book_restore(run->in, run->group, book, &run->book_kept);
+    return EG_OK;
+}
+
 static enum eg_status live_run(void *to, struct eg_error *err) {
     struct eg_ingest_run *run = to;
+    bool again = false;
     for (;;) {
-        enum eg_status status = pump_group(run, err);
+        enum eg_status status = again ? book_again(run, err) : EG_OK;
+        if (status >= 0) status = pump_group(run, err);
         if (status >= 0) return status;
         bool removed = run->ran && status == EG_E_NOENT && dataset_removed(run->in);
         if (removed)
@@ -415,7 +433,8 @@ static enum eg_status live_run(void *to, struct eg_error *err) {
                              "the dataset %s was removed while it was written to: what was not "
                              "committed yet is lost, unless its spool is elsewhere",
                              run->in->dataset);
-        if (!removed && again_later(run, status, err)) continue;
+        again = !removed && again_later(run, status, err);
+        if (again) continue;
         lost_account(run);
         return status;
     }
@@ -442,7 +461,7 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
     enum eg_status status = eg_ingest_rules(run.book, &in->options->sampling, err);
     run.book_stays = eg_ingest_book_stays(in, group);
     if (run.book_stays) eg_book_remember(run.book);
-    if (status >= 0 && run.book_stays) eg_ingest_book_restore(in, group, run.book);
+    if (status >= 0 && run.book_stays) eg_ingest_book_restore(in, group, run.book, &run.book_kept);
     if (status < 0)
         ; /* nothing is read */
     else if (group->kind == EG_GROUP_LISTEN)

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define KEPT_TEMPLATES_MAX (256 << 20)
+#define KEPT_TEMPLATES_MAX (512 << 20)
 
 struct inspect_options {
     bool json, templates, captures;

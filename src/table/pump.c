@@ -345,10 +345,12 @@ static enum eg_status sink_flush(struct pump *pump, const struct eg_pump_sink *s
     struct eg_error own = {0};
     if (!err) err = &own;
     for (;;) {
+        enum eg_status status = EG_OK;
         if (request->flushing)
-            request->flushing(request->flushed_to, pump->positions, pump->position_count);
-        enum eg_status status =
-            sink->type->flush(sink->sink, pump->positions, pump->position_count, err);
+            status =
+                request->flushing(request->flushed_to, pump->positions, pump->position_count, err);
+        if (status >= 0)
+            status = sink->type->flush(sink->sink, pump->positions, pump->position_count, err);
         if (status >= 0 || !request->again) return status;
         err->status = status;
         if (!request->again(request->flushed_to, sink, err)) return status;

@@ -46,9 +46,10 @@ struct eg_pump_request {
     void (*starting)(void *to);
     /* Asked a few times a second: whether the round is to end at once; may be NULL. */
     bool (*hurrying)(void *to);
-    /* Called before each flush, while nothing is read, with the positions it will make durable; may be
-     * NULL. */
-    void (*flushing)(void *to, const struct eg_position *, size_t count);
+    /* Called before each flush, while nothing is read, with the positions it will make durable; where
+     * that fails there is no flush. May be NULL. */
+    enum eg_status (*flushing)(void *to, const struct eg_position *, size_t count,
+                               struct eg_error *);
     /* Called after each flush, while nothing is read, with what is durable now; may be NULL. */
     void (*flushed)(void *to, const struct eg_pump_account *);
     /* Asked when a sink's flush failed, while nothing is read and the sink has what it was given: answers,

@@ -420,6 +420,21 @@ void eg_book_limit(struct eg_book *book, const struct eg_book_limits *limits) {
     book->limits = *limits;
 }
 
+enum eg_status eg_book_alike(struct eg_book **out, const struct eg_book *like,
+                             struct eg_error *err) {
+    struct eg_book *book;
+    EG_TRY(eg_book_new(&book, err));
+    book->limits = like->limits;
+    book->ports_apart = like->ports_apart;
+    book->remembers = like->remembers;
+    enum eg_status status = eg_book_rules(book, like->rules, like->rule_count, err);
+    if (status >= 0)
+        *out = book;
+    else
+        eg_book_free(book);
+    return status;
+}
+
 void eg_book_ports(struct eg_book *book, bool apart) { book->ports_apart = apart; }
 
 enum eg_status eg_book_rules(struct eg_book *book, const struct eg_book_rule *rules, size_t count_,

@@ -217,8 +217,11 @@ void eg_book_remember(struct eg_book *);
 void eg_book_input_begins(struct eg_book *);
 void eg_book_input_ends(struct eg_book *);
 /* What the next run must begin with, as saved text: what was in force where the input at hand began, else
- * what is now. */
+ * what is now, with the data that waits. */
 void eg_book_save_resume(struct eg_book *, struct eg_strbuf *out);
+/* An empty book with the limits, rules and habits of another one. Errors: EG_E_NOMEM. */
+EG_MUST_CHECK enum eg_status eg_book_alike(struct eg_book **out, const struct eg_book *like,
+                                           struct eg_error *err);
 /* Takes what was saved into a book that nobody uses yet, within its limits; lines that begin with # are
  * passed over. Errors: EG_E_FORMAT
  * (err->position: the line; those before it were taken), EG_E_NOMEM. */

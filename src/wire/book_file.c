@@ -4,9 +4,11 @@
  *   earlgrey-book 1
  *   template VERSION ADDRESS PORT DOMAIN ID SCOPES FIRST LAST CHANGES[/RECORDS] PEN:ID:LENGTH …
  *   fact     VERSION ADDRESS PORT DOMAIN KIND KEY NUMBER TEXT
+ *   held     VERSION ADDRESS PORT DOMAIN ID TIME SENT-FROM CAME-TO TRANSPORT HEADER-AND-SET
  *
  * SCOPES is -1 for templates of flows. Addresses and texts are hex digits, "-" for none; times µs,
- * "-" for unknown. RECORDS were decoded by it; books of older versions do not say.
+ * "-" for unknown. RECORDS were decoded by it; books of older versions do not say. What is held stands
+ * behind all else, since it waits for templates that are not there.
  * A PEN with an "r" before it is of the other direction (RFC 5103). */
 #include "wire/book_inside.h"
 
@@ -69,8 +71,22 @@ enum eg_status eg_book_list(struct eg_book *book, bool (*see)(void *, const stru
 /* ---- saving ---- */
 
 static void add_hex(struct eg_strbuf *out, struct eg_span bytes) {
+    char digits[512];
+    size_t used = 0;
     if (!bytes.size) eg_strbuf_char(out, '-');
-    for (size_t i = 0; i < bytes.size; i++) eg_strbuf_printf(out, "%02x", eg_u8(bytes, i));
+    for (size_t i = 0; i < bytes.size; i++) {
+        digits[used++] = "0123456789abcdef"[eg_u8(bytes, i) >> 4];
+        digits[used++] = "0123456789abcdef"[eg_u8(bytes, i) & 15];
+        if (used < sizeof digits && i + 1 < bytes.size) continue;
+        eg_strbuf_add(out, digits, used);
+        used = 0;
+    }
+}
+
+static void add_key(struct eg_strbuf *out, const char *what, const struct eg_book_key *k) {
+    eg_strbuf_printf(out, "%s %u ", what, k->version);
+    add_hex(out, eg_span(k->exporter.bytes, sizeof k->exporter.bytes));
+    eg_strbuf_printf(out, " %u %u", k->port, k->domain);
 }
 
 static void add_time(struct eg_strbuf *out, int64_t time_us) {
@@ -81,12 +97,9 @@ static void add_time(struct eg_strbuf *out, int64_t time_us) {
 }
 
 static void save_entry(const struct entry *e, struct eg_strbuf *out) {
-    const struct eg_book_key *k = &e->stream->key;
     const struct eg_book_version *v = e->newest;
     const struct eg_template *t = v->template;
-    eg_strbuf_printf(out, "%s %u ", t ? "template" : "fact", k->version);
-    add_hex(out, eg_span(k->exporter.bytes, sizeof k->exporter.bytes));
-    eg_strbuf_printf(out, " %u %u", k->port, k->domain);
+    add_key(out, t ? "template" : "fact", &e->stream->key);
     if (!t) {
         eg_strbuf_printf(out, " %d %" PRIu64 " %" PRId64 " ", (int)e->kind, e->key, v->number);
         add_hex(out, eg_span(v->text, v->text_size));
@@ -132,9 +145,26 @@ void eg_book_input_begins(struct eg_book *book) {
 
 void eg_book_input_ends(struct eg_book *book) { book->inside = false; }
 
+/* Oldest first, of an exporter: what came before it was known stands in the first ring. */
+static void save_held(struct eg_book *book, struct eg_strbuf *out) {
+    pthread_mutex_lock(&book->lock);
+    for (int known = 0; known < 2; known++)
+        for (struct ring *r = book->held[known].next; r != &book->held[known]; r = r->next) {
+            const struct held *h = RING_ITEM(r, struct held, of_all);
+            const struct eg_datagram *d = &h->piece.datagram;
+            add_key(out, "held", &h->key);
+            eg_strbuf_printf(out, " %u", h->id);
+            add_time(out, d->time_us);
+            eg_strbuf_printf(out, " %u %u %u ", d->exporter_port, d->local_port, d->transport);
+            add_hex(out, d->payload);
+            eg_strbuf_char(out, '\n');
+        }
+    pthread_mutex_unlock(&book->lock);
+}
+
 void eg_book_save_resume(struct eg_book *book, struct eg_strbuf *out) {
     if (!book->inside)
-        eg_book_save(book, out);
+        eg_book_save(book, out), save_held(book, out);
     else if (book->begun.failed)
         out->failed = true;
     else
@@ -301,6 +331,26 @@ static enum eg_status load_fact(struct loading *l, struct eg_span line, bool *ba
     return l->tally.lost ? EG_E_NOMEM : EG_OK;
 }
 
+static enum eg_status load_held(struct loading *l, struct eg_span line, bool *bad) {
+    struct eg_datagram *d = &l->datagram;
+    uint16_t id = (uint16_t)number_of(word_take(&line), UINT16_MAX, 0, bad);
+    d->time_us = number_of(word_take(&line), INT64_MAX, INT64_MIN, bad);
+    d->exporter_port = (uint16_t)number_of(word_take(&line), UINT16_MAX, 0, bad);
+    d->local_port = (uint16_t)number_of(word_take(&line), UINT16_MAX, 0, bad);
+    d->transport = (uint8_t)number_of(word_take(&line), UINT8_MAX, 0, bad);
+    struct eg_span word = word_take(&line);
+    size_t header = l->moment.key.version == 9 ? 20 : 16, size = word.size / 2;
+    if (id < 256 || size < header + 4 || size > UINT16_MAX || word_take(&line).size) *bad = true;
+    uint8_t *bytes = *bad ? NULL : eg_malloc(size);
+    if (!bytes) return *bad ? EG_OK : EG_E_NOMEM;
+    bytes_of(word, bytes, size, bad);
+    if (!*bad)
+        eg_book_hold(l->book, &l->moment, id, eg_span(bytes, header),
+                     eg_span(bytes + header, size - header));
+    eg_free(bytes);
+    return l->tally.lost ? EG_E_NOMEM : EG_OK;
+}
+
 static bool is(struct eg_span word, const char *text) {
     return word.size == strlen(text) && memcmp(word.at, text, word.size) == 0;
 }
@@ -319,6 +369,7 @@ static enum eg_status load_line(struct loading *l, struct eg_span line, bool *ba
     l->datagram.exporter = k->exporter;
     if (is(what, "template")) return load_template(l, line, bad);
     if (is(what, "fact")) return load_fact(l, line, bad);
+    if (is(what, "held")) return load_held(l, line, bad);
     *bad = true;
     return EG_OK;
 }

@@ -16,6 +16,7 @@ import live
 from conftest import EARLGREY
 from lone_wire import wait_for, wire  # noqa: F401
 from test_kill_collector import datagram
+from test_kill_waiting import Exporter
 
 
 @pytest.fixture
@@ -113,6 +114,31 @@ class Full:
         self.thread.join()
         for filler in self.fillers:
             filler.unlink()
+
+
+def test_what_waits_for_its_template_comes_once(earlgrey, small_disk):
+    """What is read again when the disk has room again does not wait twice, and is not forgotten."""
+    port, data = live.free_port(), small_disk / "data"
+    exporter = Exporter(port)
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}?sync-interval=100ms", "-d", data,
+                        "--interval", "2s") as collector:
+        exporter.define(9)
+        list(exporter.records(20))
+        time.sleep(3)  # these wait, and are durable
+        list(exporter.records(20))
+        exporter.domain = 9
+        list(exporter.records(20))
+        exporter.define(0)  # all of it is decoded in a round that fails
+        exporter.domain = 1
+        list(exporter.records(20))
+        time.sleep(0.4)
+        with Full(small_disk):
+            collector.wait_for("trying again every second")
+            time.sleep(2)
+        exporter.define(1)
+        until_there(earlgrey, data, exporter.next, 20)
+        assert collector.end()["lost"] == {}
+    assert rows_in(earlgrey, data) == {"n": exporter.next, "m": exporter.next}
 
 
 @pytest.mark.parametrize("signals", [1, 2])

@@ -88,12 +88,15 @@ struct flush_heard {
     const struct eg_sink *sink;
     int count;
     size_t positions;
+    bool refuses;
 };
-static void flush_hear(void *to, const struct eg_position *positions, size_t count) {
+static enum eg_status flush_hear(void *to, const struct eg_position *positions, size_t count,
+                                 struct eg_error *err) {
     struct flush_heard *heard = to;
     assert_int_equal(heard->sink->flushes, heard->count++); /* before it */
     heard->positions += count;
     assert_int_equal(positions[count - 1].offset, 9010);
+    return heard->refuses ? eg_fail(err, EG_E_NOSPACE, "full") : EG_OK;
 }
 
 /* A source that need not hear of commits: small inputs share a flush. */
@@ -120,6 +123,14 @@ static void small_inputs_share(void **state) {
     struct fake_rows expected = {0};
     three_expected(&expected);
     rows_are(&sink.rows, &expected);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+    /* who cannot keep what goes with the positions has no flush */
+    heard = (struct flush_heard){.sink = &sink, .count = sink.flushes, .refuses = true};
+    struct eg_error err;
+    assert_int_equal(eg_pump_run(&env, &request, &account, &err), EG_E_NOSPACE);
+    assert_int_equal(sink.flushes, 0);
+    assert_int_equal(account.kept[EG_TABLE_FLOWS], 0);
     eg_pump_account_reset(&account);
     sink_reset(&sink);
 }
