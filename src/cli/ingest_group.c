@@ -373,10 +373,12 @@ static enum eg_status pump_group(struct eg_ingest_run *run, struct eg_error *err
                                            run->group->count, &account, err);
     inputs_count(run, &account);
     run->ran = run->ran || kept_any(&account);
-    if (status < 0 && gives_once(run))
+    if (status < 0 && gives_once(run)) {
         lost_keep(run, &account);
-    else if (status < 0 && run->group->kind == EG_GROUP_LISTEN)
-        eg_tally_reset(&account.unflushed); /* it comes again, from the spool */
+    } else if (status < 0 && run->group->kind == EG_GROUP_LISTEN) {
+        eg_tally_reset(&account.unflushed); /* it comes again, from the spool … */
+        account.seen = account.settled;     /* … and is counted then */
+    }
     eg_ingest_account(run, &account);
     eg_pump_account_reset(&account);
     return status;

@@ -74,10 +74,10 @@ static enum eg_status target_find(struct eg_sink *sink, const char *uri, struct 
     enum eg_status status = eg_udp_target_find(&sink->target, text, &why);
     if (status == EG_E_USAGE)
         return eg_fail(err, EG_E_USAGE,
-                       "'%.100s' names no host to send to: it is written udp://HOST:PORT or "
-                       "udp://[IPv6]:PORT",
-                       uri);
-    return status < 0 ? eg_fail(err, EG_E_USAGE, "%s", why.message) : status;
+                       "'%.100s' names no host to send to (%.300s): it is written udp://HOST:PORT "
+                       "or udp://[IPv6]:PORT",
+                       uri, why.message);
+    return status < 0 ? eg_fail(err, status, "%s", why.message) : status;
 }
 
 static enum eg_status target_open(struct eg_sink *sink, const struct udp_options *opts,
@@ -89,6 +89,9 @@ static enum eg_status target_open(struct eg_sink *sink, const struct udp_options
         sink->fd = socket(sink->target.address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (sink->fd < 0) return eg_fail_errno(err, errno, "cannot make a socket to send");
     setsockopt(sink->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    /* so that refusals come back; where there is no way now, there may be one later */
+    if (!opts->spoof)
+        (void)!connect(sink->fd, (const struct sockaddr *)&sink->target.address, sink->target.size);
     return EG_OK;
 }
 
@@ -144,6 +147,14 @@ static void lost(struct eg_sink *sink, size_t bytes) {
                  0, 1, (int64_t)bytes);
 }
 
+/* The system tells of refusals one at a time: there may be more. */
+static void refused_count(struct eg_sink *sink) {
+    sink->failed = ECONNREFUSED;
+    sink->refused++;
+    if (sink->sent) sink->sent--;
+    lost(sink, 0);
+}
+
 static void udp_losses(struct eg_sink *sink, struct eg_tally *tally) {
     eg_tally_merge(tally, &sink->tally);
     eg_tally_reset(&sink->tally);
@@ -162,6 +173,10 @@ static void messages_send(struct eg_sink *sink, int count) {
             continue;
         }
         if (errno == EINTR) continue;
+        if (errno == ECONNREFUSED) { /* of an earlier one, which nobody took; this was not sent */
+            refused_count(sink);
+            continue;
+        }
         bool full = errno == ENOBUFS || errno == EAGAIN || errno == ENOMEM;
         if (full && busy++ < BUSY_MOST && !eg_env_cancelled(sink->env)) {
             nap(BUSY_NS);
@@ -231,6 +246,10 @@ static enum eg_status udp_flush(struct eg_sink *sink, const struct eg_position *
     (void)positions;
     (void)count;
     (void)err;
+    int failed = 0;
+    socklen_t size = sizeof failed;
+    if (getsockopt(sink->fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed == ECONNREFUSED)
+        refused_count(sink);
     uint64_t lost = sink->refused + sink->frames;
     if (lost == sink->told) return EG_OK;
     char line[300], why[100] = "frames of captures are no datagrams";

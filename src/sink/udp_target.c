@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,7 +29,9 @@ static enum eg_status target_split(const char *text, char host[256], char port[8
         return eg_fail(err, EG_E_USAGE, "'%.200s' is no target: HOST:PORT or [ADDRESS]:PORT", text);
     snprintf(host, 256, "%.*s", (int)host_size, text + bracketed);
     snprintf(port, 8, "%.*s", (int)port_size, colon + 1);
-    if (strspn(port, "0123456789") == port_size) return EG_OK;
+    if (strspn(port, "0123456789") == port_size && strtoul(port, NULL, 10) <= 65535) return EG_OK;
+    if (strspn(port, "0123456789") == port_size)
+        return eg_fail(err, EG_E_USAGE, "'%.200s': the port %s is above 65535", text, port);
     return eg_fail(err, EG_E_USAGE, "'%.200s': %s is no port", text, port);
 }
 

@@ -90,8 +90,12 @@ enum eg_status eg_endpoint_parse(struct eg_endpoint *out, const char *uri, const
     snprintf(endpoint.text, sizeof endpoint.text, "%.*s", (int)(size < 110 ? size + 6 : 116), uri);
     char host[256], port_text[16];
     uint16_t port = 0;
-    if (!parts_split(rest, size, host, sizeof host, port_text, sizeof port_text) ||
-        !port_parse(port_text, &port))
+    bool split = parts_split(rest, size, host, sizeof host, port_text, sizeof port_text);
+    if (split && strspn(port_text, "0123456789") == strlen(port_text) &&
+        strtoul(port_text, NULL, 10) > 65535)
+        return eg_fail(err, EG_E_USAGE, "'%s': the port %s is above 65535", endpoint.text,
+                       port_text);
+    if (!split || !port_parse(port_text, &port))
         return eg_fail(err, EG_E_USAGE, "'%s' names no port: %s", endpoint.text, WRITTEN);
     EG_TRY(address_find(&endpoint, host, port, err));
     rest += size + (rest[size] == '/');

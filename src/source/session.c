@@ -36,7 +36,9 @@ bool eg_session_begin(struct eg_session *session, int fd, struct eg_tls *tls,
 
 void eg_session_end(struct eg_session *session, bool broken) {
     struct eg_session_traffic *traffic = session->traffic;
-    if (session->used) {
+    /* also one that never came to speak, for want of the right certificate, say */
+    bool mute = broken && session->tls && !eg_tls_session_shaken(session->tls);
+    if (session->used || mute) {
         atomic_fetch_add(&traffic->bad, 1);
         atomic_fetch_add(&traffic->bad_bytes, session->used);
     }

@@ -380,10 +380,8 @@ static enum eg_status sinks_flush(struct pump *pump, struct eg_error *err) {
     if (pump->first_us < account->first_us) account->first_us = pump->first_us;
     if (pump->last_us > account->last_us) account->last_us = pump->last_us;
     tally_settle(account);
-    if (pump->request->flushed) {
-        account->seen = seen_new(pump);
-        pump->request->flushed(pump->request->flushed_to, account);
-    }
+    account->seen = account->settled = seen_new(pump);
+    if (pump->request->flushed) pump->request->flushed(pump->request->flushed_to, account);
     pump->position_count = 0;
     pump->frames_flushed = eg_scan_progress(pump->scan).frames;
     pump->dirty = false;

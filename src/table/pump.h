@@ -68,6 +68,7 @@ struct eg_pump_raw {
 /* What happened, for the account. */
 struct eg_pump_account {
     struct eg_scan_progress seen;
+    struct eg_scan_progress settled; /* the same, as of the last flush */
     uint64_t kept[EG_TABLE_COUNT]; /* rows durable in the sinks that take tables; none does: 0 */
     struct eg_pump_raw raw[EG_PUMP_RAW_MAX];
     size_t raw_count;

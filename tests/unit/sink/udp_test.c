@@ -242,13 +242,36 @@ static void hosts_that_cannot_be_are_told(void **state) {
                                        "udp://[::1]",
                                        "udp://[::1:2055",
                                        "udp://127.0.0.1:1,",
-                                       "udp://127.0.0.1:1,x"};
+                                       "udp://127.0.0.1:1,x",
+                                       "udp://127.0.0.1:99999"};
     for (size_t i = 0; i < sizeof uris / sizeof *uris; i++) {
         struct run run;
         struct eg_error err;
         if (run_open(&run, uris[i], NULL, NULL, &err) != EG_E_USAGE) fail_msg("%s", uris[i]);
         run_end(&run);
     }
+}
+
+/* Nobody listens there: the system says so of the datagram before. */
+static void refusals_are_counted(void **state) {
+    (void)state;
+    uint16_t port;
+    close(receiver(AF_INET, &port));
+    char uri[100];
+    snprintf(uri, sizeof uri, "udp://127.0.0.1:%u", port);
+    struct run run;
+    assert_int_equal(run_open(&run, uri, NULL, NULL, NULL), EG_OK);
+    for (uint32_t i = 0; i < 5; i++) {
+        struct eg_batch *batch = batch_of(i, 1, 100, "192.0.2.1");
+        assert_int_equal(eg_sink_udp.write(run.sink, batch, NULL), EG_OK);
+        eg_batch_unref(batch);
+    }
+    assert_int_equal(eg_sink_udp.flush(run.sink, NULL, 0, NULL), EG_OK);
+    struct eg_tally tally = {0};
+    eg_sink_udp.losses(run.sink, &tally);
+    assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_not_passed_on).packets, 5);
+    eg_tally_reset(&tally);
+    run_end(&run);
 }
 
 static void lack_of_memory_is_told(void **state) {
@@ -272,6 +295,7 @@ int main(void) {
         cmocka_unit_test(the_rate_is_kept),
         cmocka_unit_test(hosts_that_cannot_be_are_told),
         cmocka_unit_test(lack_of_memory_is_told),
+        cmocka_unit_test(refusals_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

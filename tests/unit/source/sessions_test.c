@@ -296,6 +296,7 @@ static void sessions_speak_tls(void **state) {
     for (int i = 0; i < 100 && atomic_load(&s.traffic.open); i++) case_pause(10);
     assert_int_equal(clients[0].result, 0);
     assert_int_equal(atomic_load(&s.traffic.broken), 1);
+    assert_int_equal(atomic_load(&s.traffic.bad), 1); /* and so in the account */
     assert_int_equal(serving_end(&s), messages);
     eg_tls_free(tls);
     tls_end(&c);

@@ -355,6 +355,8 @@ static void what_a_failed_run_counted(void **state) {
         struct eg_pump_request request = request_of(sinks, 1, input, 1);
         struct eg_pump_account account, all = {.first_us = INT64_MAX, .last_us = INT64_MIN};
         assert_int_equal(eg_pump_run(&env, &request, &account, NULL), fails ? EG_E_NOSPACE : EG_OK);
+        assert_true(account.seen.frames > 0);
+        assert_int_equal(account.settled.frames, fails ? 0 : account.seen.frames);
         const struct eg_tally *here = fails ? &account.unflushed : &account.tally;
         assert_int_equal(eg_tally_sum(here, EG_CAUSE_record_empty).records, 1000);
         assert_int_equal((fails ? account.tally : account.unflushed).count, 0);
