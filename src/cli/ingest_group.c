@@ -257,6 +257,14 @@ static void losses_take(const struct eg_pump_sink *sink, struct eg_pump_account 
     eg_tally_reset(&own);
 }
 
+/* An interface is metered once: a run that is killed takes with it what it knew of open flows. */
+static void meter_open(const struct eg_ingest_run *run, struct eg_sink *dataset) {
+    const char *tables = run->in->options->tables;
+    bool both = strcmp(tables, "all") == 0 || strcmp(tables, "auto") == 0;
+    if (dataset && both && run->group->source == &eg_source_iface)
+        eg_dataset_sink_meter(dataset, run->group->inputs[0]);
+}
+
 static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inputs, size_t count,
                                struct eg_pump_account *account, struct eg_error *err) {
     struct eg_ingest *in = run->in;
@@ -307,6 +315,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
         .flushed_to = run,
     };
     choose_parts(in, run->group, &request.scan);
+    meter_open(run, sinks.dataset);
     run->account = account;
     if (sinks.dataset) eg_dataset_sink_owes(sinks.dataset, &run->lost);
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);

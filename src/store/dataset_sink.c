@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct eg_option options[] = {EG_OPTION_END};
 
@@ -41,6 +42,12 @@ struct eg_sink {
     struct eg_tally new_quarantine; /* not yet among the rows */
     struct eg_tally quarantine;     /* since open */
     struct eg_tally owed;           /* to be told, for another sink that was closed */
+    struct metered {
+        const char *input; /* NULL: nobody asked, or another process does it */
+        bool begun;
+        int64_t packets, bytes;           /* written, less those in flows */
+        int64_t told_packets, told_bytes; /* that were left by others, and are in the marks */
+    } metered;
 };
 
 static enum eg_status no_memory(struct eg_error *err) {
@@ -164,8 +171,67 @@ static enum eg_status keep(struct eg_sink *sink, struct eg_batch *batch, struct 
     return EG_OK;
 }
 
+/* ---- packets that no flow counts yet ---- */
+
+#define METERED_KEY "iface"
+#define METERED_TABLE "unmetered"
+
+static void metered_count(struct metered *m, const struct eg_batch *batch) {
+    const uint32_t source = EG_COL(FLOWS, source);
+    if (batch->table_id == EG_TABLE_PACKETS) {
+        m->packets += batch->rows;
+        for (uint32_t row = 0; row < batch->rows; row++)
+            m->bytes += int_or(batch, EG_COL(PACKETS, length), row, 0);
+    }
+    if (batch->table_id != EG_TABLE_FLOWS || !batch->rows || !eg_batch_valid(batch, source, 0))
+        return;
+    struct eg_span name = eg_col_text(&batch->columns[source], 0); /* the same in all rows */
+    if (name.size != 6 || memcmp(name.at, "packet", 6) != 0) return;
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        m->packets -= int_or(batch, EG_COL(FLOWS, packets), row, 0);
+        m->bytes -= int_or(batch, EG_COL(FLOWS, bytes), row, 0);
+    }
+}
+
+/* The marks of all runs add up to what is in no flow: what others left is told, and taken back in the
+ * mark of this one. Where that cannot be looked up now it is tried again. */
+static void metered_begin(struct eg_sink *sink, struct eg_tally *to) {
+    struct metered *m = &sink->metered;
+    struct eg_position *all;
+    struct eg_error err;
+    size_t count;
+    char *end;
+    if (!m->input || m->begun) return;
+    enum eg_status status =
+        eg_dataset_lock_source(sink->dataset, METERED_KEY, m->input, m->input, &err);
+    if (status == EG_E_LOCKED) m->input = NULL;
+    if (status < 0 || eg_dataset_positions(sink->dataset, &all, &count, &err) < 0) return;
+    m->begun = true;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i].key, METERED_KEY) != 0 || strcmp(all[i].table, METERED_TABLE) != 0 ||
+            strcmp(all[i].name, m->input) != 0)
+            continue;
+        m->told_packets += strtoll(all[i].state, &end, 10);
+        m->told_bytes += strtoll(end, NULL, 10);
+    }
+    eg_free(all);
+    if (m->told_packets > 0)
+        eg_tally_add(to, EG_CAUSE_metering_ended, NULL, INT64_MIN, 0, m->told_packets,
+                     m->told_bytes);
+}
+
+static void metered_mark(const struct metered *m, struct eg_position *out) {
+    *out = (struct eg_position){.key = METERED_KEY, .table = METERED_TABLE, .cut_us = INT64_MIN};
+    snprintf(out->name, sizeof out->name, "%s", m->input);
+    snprintf(out->state, sizeof out->state, "%lld %lld", (long long)(m->packets - m->told_packets),
+             (long long)(m->bytes - m->told_bytes));
+}
+
+void eg_dataset_sink_meter(struct eg_sink *sink, const char *input) { sink->metered.input = input; }
+
 static enum eg_status sink_write(struct eg_sink *sink, struct eg_batch *batch,
                                  struct eg_error *err) {
+    if (sink->metered.input) metered_count(&sink->metered, batch);
     return keep(sink, batch, err);
 }
 
@@ -277,10 +343,24 @@ static void say_full(const struct eg_sink *sink, struct eg_error *err) {
             eg_dataset_path(sink->dataset), why);
 }
 
+static enum eg_status commit_finish(const struct eg_sink *sink, struct eg_commit *commit,
+                                    const struct eg_position *positions, size_t count,
+                                    struct eg_error *err) {
+    if (!sink->metered.begun) return eg_commit_finish(commit, positions, count, err);
+    struct eg_position *more = eg_calloc(count + 1, sizeof *more);
+    if (!more) return no_memory(err);
+    if (count) memcpy(more, positions, count * sizeof *more);
+    metered_mark(&sink->metered, &more[count]);
+    enum eg_status status = eg_commit_finish(commit, more, count + 1, err);
+    eg_free(more);
+    return status;
+}
+
 static enum eg_status sink_flush(struct eg_sink *sink, const struct eg_position *positions,
                                  size_t count, struct eg_error *err) {
     struct eg_error own = {0};
     if (!err) err = &own;
+    metered_begin(sink, &sink->new_quarantine);
     EG_TRY(write_quarantine(sink, err));
     if (sink->live) EG_TRY(eg_live_settle(sink->live, err));
     struct eg_journal captures = {0};
@@ -290,7 +370,7 @@ static enum eg_status sink_flush(struct eg_sink *sink, const struct eg_position 
     enum eg_status status = eg_commit_begin(&commit, sink->dataset, err);
     if (status >= 0 && keeps) status = eg_keeper_lines(sink->keeper, &captures, err);
     if (status >= 0) status = write_partitions(sink, commit, positions, count, &captures, err);
-    if (status >= 0) status = eg_commit_finish(commit, positions, count, err);
+    if (status >= 0) status = commit_finish(sink, commit, positions, count, err);
     eg_commit_free(commit);
     eg_journal_reset(&captures);
     if (status >= 0) {
@@ -312,6 +392,9 @@ static enum eg_status sink_positions(struct eg_sink *sink, struct eg_position **
 static void sink_losses(struct eg_sink *sink, struct eg_tally *to) {
     eg_tally_merge(to, &sink->owed);
     eg_tally_reset(&sink->owed);
+    /* a dataset is made by its first rows */
+    if (sink->metered.input && access(eg_dataset_path(sink->dataset), F_OK) == 0)
+        metered_begin(sink, to);
 }
 
 static void sink_close(struct eg_sink *sink) {
@@ -393,6 +476,7 @@ void eg_dataset_sink_owes(struct eg_sink *sink, struct eg_tally *losses) {
 }
 
 void eg_dataset_sink_lost(struct eg_sink *sink, bool flows_only, struct eg_tally *to) {
+    sink->metered.input = NULL; /* it is for the next one to look */
     sink_losses(sink, to);
     /* what is decided stands when the dataset is opened again */
     for (uint32_t i = 0; i < sink->partition_count && !eg_dataset_unsettled(sink->dataset); i++)

@@ -36,6 +36,10 @@ void eg_dataset_sink_kept(const struct eg_sink *, struct eg_keep_account *out);
 /* Between two runs of the pump: gives the locks of all sources back, and drops what a run that failed
  * has written and not flushed. */
 void eg_dataset_sink_release(void *sink);
+/* From here on the dataset remembers how many packets of this input, which cannot be read again, stand in no
+ * flow yet; what a run before left so is told as EG_CAUSE_metering_ended. Asked for once, while both tables
+ * are written; it does nothing while another process does so for the same input. */
+void eg_dataset_sink_meter(struct eg_sink *, const char *input);
 /* Whether a flush that failed may be called again: all rows are there, and nothing is decided. */
 bool eg_dataset_sink_whole(const struct eg_sink *);
 /* What is in the sink will never be flushed: its rows are added under EG_CAUSE_batch_lost, of packets that

@@ -257,7 +257,9 @@ def test_ingest_fills_a_dataset_and_records(wire, earlgrey, packets, tmp_path):
         assert account["read"]["packets"] == account["kept"]["packets"] == 10000
         assert account["read"]["bytes"] > 10000 * 60
         assert account["noted"]["recording_recovered"]["packets"] == 10000
-        assert not account["lost"]
+        assert set(account["lost"]) == {"metering_ended"}  # the open flows of the killed run
+        [[metered]] = [row.values() for row in earlgrey.rows("sql", "-d", data, "select sum(packets)::bigint n from flows")]
+        assert metered + account["lost"]["metering_ended"]["packets"] == 20000
     files = captures_in(out)
     assert len(files) == 4
     assert packets_in(files) == 20000

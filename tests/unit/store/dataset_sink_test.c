@@ -140,6 +140,52 @@ static void lost(void **state) {
     eg_free(root);
 }
 
+/* How many packets of an interface no flow counts stands in each commit, by the one who meters it. */
+static void unmetered(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root), *second;
+    struct eg_position *known;
+    size_t count;
+    struct eg_tally tally = {0};
+    eg_dataset_sink_meter(sink, "iface:x");
+    eg_sink_dataset.losses(sink, &tally);
+    assert_int_equal(access(root, F_OK), -1); /* that makes no dataset */
+    sink_write_flows(sink, NOON, 1000, 5);    /* of an exporter: no packet was seen */
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    second = sink_open_at(root);
+    eg_dataset_sink_meter(second, "iface:x");
+    eg_sink_dataset.losses(second, &tally);
+    sink_write_flows(second, NOON, 1000, 5);
+    must(eg_sink_dataset.flush(second, NULL, 0, ERR));
+    must(eg_sink_dataset.positions(second, &known, &count, ERR));
+    assert_int_equal(count, 1);
+    assert_string_equal(known[0].name, "iface:x");
+    assert_string_equal(known[0].state, "0 0");
+    assert_int_equal(tally.count, 0);
+    eg_free(known);
+    eg_sink_dataset.close(second);
+    /* a run that was killed had kept three packets of 200 bytes */
+    struct eg_position left = position_at("iface", 0);
+    snprintf(left.table, sizeof left.table, "unmetered");
+    snprintf(left.name, sizeof left.name, "iface:y");
+    snprintf(left.state, sizeof left.state, "3 200");
+    sink_write_flows(sink, NOON, 1000, 5);
+    must(eg_sink_dataset.flush(sink, &left, 1, ERR));
+    eg_sink_dataset.close(sink);
+    for (int run = 0; run < 2; run++) {
+        sink = sink_open_at(root);
+        eg_dataset_sink_meter(sink, "iface:y");
+        eg_sink_dataset.losses(sink, &tally);
+        assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_metering_ended).packets, run ? 0 : 3);
+        assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_metering_ended).bytes, run ? 0 : 200);
+        eg_tally_reset(&tally);
+        sink_write_flows(sink, NOON, 1000, 5);
+        must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+        eg_sink_dataset.close(sink);
+    }
+    eg_free(root);
+}
+
 static void claims(void **state) {
     char *root = eg_path_join(*state, "d");
     struct eg_position *known, *news = NULL;
@@ -166,8 +212,12 @@ static void claims(void **state) {
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        IN_SCRATCH(rows_and_positions), IN_SCRATCH(partitions), IN_SCRATCH(quarantine),
-        IN_SCRATCH(full_disk),          IN_SCRATCH(lost),       IN_SCRATCH(claims)};
+    const struct CMUnitTest tests[] = {IN_SCRATCH(rows_and_positions),
+                                       IN_SCRATCH(partitions),
+                                       IN_SCRATCH(quarantine),
+                                       IN_SCRATCH(full_disk),
+                                       IN_SCRATCH(lost),
+                                       IN_SCRATCH(unmetered),
+                                       IN_SCRATCH(claims)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
