@@ -43,7 +43,7 @@ struct eg_directory {
     int64_t next_look_ms;
     bool look_now, no_memory;
     bool failed, failed_before; /* a directory could not be read in this look, in the last one */
-    bool unwatched_told;
+    bool unwatched_told, unsure_told;
 };
 
 /* ---- names ---- */
@@ -127,14 +127,23 @@ static bool sign_read(const char *path, struct eg_file_sign *sign) {
 }
 
 /* Whether its writer is done with it, as far as anybody can know. */
-static bool at_rest(const struct eg_directory *d, const struct eg_file *file) {
+static bool at_rest(struct eg_directory *d, const struct eg_file *file) {
     switch (eg_file_in_use(file->path)) {
     case EG_FILE_FREE: return true;
     case EG_FILE_WRITTEN: return false;
     case EG_FILE_UNSURE: break;
     }
     int64_t age_us = d->env->now_us(d->env->clock) - file->sign.changed_ns / 1000;
-    return age_us >= d->options.rest_ms * 1000;
+    if (age_us >= d->options.rest_ms * 1000) return true;
+    struct eg_error err;
+    (void)eg_fail(&err, EG_E_ACCESS,
+                  "whether %s is still written to cannot be told (only its owner may ask, root, or "
+                  "who has CAP_LEASE; on some file systems nobody): such files are put away when "
+                  "nothing has changed them for %lld seconds",
+                  file->path, (long long)(d->options.rest_ms / 1000));
+    if (!d->unsure_told) tell(d, &err);
+    d->unsure_told = true;
+    return false;
 }
 
 /* A file that was read whole: away with it, if that is asked for and can be done now. */

@@ -468,6 +468,25 @@ static void writers_keep_their_files(void **state) {
     eg_directory_close(d);
 }
 
+/* Of another user's file nobody says whether it is written to: that is told once, and time must do. */
+static void others_files_wait(void **state) {
+    const char *tree = *state;
+    if (geteuid() != 0) skip();
+    assert_int_equal(chmod(tree, 0777), 0);
+    tree_write(tree, "a", "x", 0);
+    tree_write(tree, "b", "y", 0);
+    assert_int_equal(seteuid(65534), 0);
+    struct eg_directory *d = follow(tree, (struct eg_directory_options){.after = EG_AFTER_DELETE});
+    assert_string_equal(offered(d, tree, 0), "a b");
+    done(d, tree, "a", EG_DIRECTORY_READ);
+    done(d, tree, "b", EG_DIRECTORY_READ);
+    assert_int_equal(log_count, 1);
+    assert_non_null(strstr(log_text, "CAP_LEASE"));
+    eg_directory_close(d);
+    assert_int_equal(seteuid(0), 0);
+    assert_true(tree_has(tree, "a") && tree_has(tree, "b"));
+}
+
 static void what_cannot_be_deleted_stays(void **state) {
     const char *tree = *state;
     if (geteuid() == 0) assert_int_equal(chmod(tree, 0777), 0);
@@ -564,6 +583,7 @@ int main(void) {
         IN_TREE(moved_when_read),
         IN_TREE(writers_keep_their_files),
         IN_TREE(what_cannot_be_deleted_stays),
+        IN_TREE(others_files_wait),
         IN_TREE(bad_places),
         IN_TREE(no_memory),
     };
