@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/durable.h"
+#include "base/hash.h"
 #include "wire/capture_write.h"
 
 #include <errno.h>
@@ -44,9 +45,20 @@ static enum eg_status parent_make(const struct eg_capture_journal *j, const char
     return status;
 }
 
+/* The place of that name; else the oldest, emptied. */
+static uint32_t given_find(struct eg_capture_journal *j, uint64_t digest) {
+    for (uint32_t i = 0; i < EG_CAPTURE_GIVEN; i++)
+        if (j->given[i].next && j->given[i].digest == digest) return i;
+    uint32_t at = j->given_at++ % EG_CAPTURE_GIVEN;
+    j->given[at].next = 0;
+    return at;
+}
+
 enum eg_status eg_capture_file_create(struct eg_capture_file *file, struct eg_capture_journal *j,
                                       const char *name, struct eg_error *err) {
-    uint32_t count = 0;
+    uint64_t digest = eg_hash64(name, strlen(name), 0);
+    uint32_t at = given_find(j, digest), count = j->given[at].next;
+    if (count == COUNT_MAX) count = 0; /* from the beginning, rather than not at all */
     file->fd = -1;
     do {
         if (count == COUNT_MAX || !eg_capture_name_count(file->name, name, count) ||
@@ -54,6 +66,8 @@ enum eg_status eg_capture_file_create(struct eg_capture_file *file, struct eg_ca
             return eg_fail(err, EG_E_USAGE, "%.300s: no name is left for a capture file", name);
         count++;
     } while (exists(j, file->name) || exists(j, file->temp));
+    j->given[at].digest = digest;
+    j->given[at].next = count;
     EG_TRY(parent_make(j, file->temp, err));
     EG_TRY(eg_capture_journal_begin(j, file->temp, err));
     char *path = eg_path_join(j->directory, file->temp);

@@ -18,6 +18,8 @@ struct eg_captured_file {
     int64_t time_us; /* when it was published */
 };
 
+#define EG_CAPTURE_GIVEN 64
+
 struct eg_capture_journal {
     char *directory, *path;
     int fd;
@@ -26,6 +28,11 @@ struct eg_capture_journal {
     char **open; /* temporary files, in the order in which they were begun */
     size_t open_count, open_room;
     uint64_t bytes; /* of `files` */
+    struct {
+        uint64_t digest;       /* of a name that was wanted … */
+        uint32_t next;         /* … and the counter that is free; 0: an empty place */
+    } given[EG_CAPTURE_GIVEN]; /* latest last, in a ring: names are not given again when files go */
+    uint32_t given_at;
 };
 
 #define EG_CAPTURE_JOURNALS_MAX 16 /* recorders of one directory at a time */

@@ -309,6 +309,19 @@ static void removed_meanwhile(void **state) {
     }
 }
 
+/* Three files of one second, of which one is kept: none has the name of one before it. */
+static void names_are_given_once(void **state) {
+    struct eg_recorder_options o = usual(*state);
+    o.packets_max = 1;
+    o.files_max = 1;
+    struct eg_recorder *r = opened(&o);
+    for (int i = 0; i < 4; i++) put(r, 1);
+    assert_int_equal(eg_recorder_finish(r, NULL), EG_OK);
+    assert_string_equal(listing(*state), "eth0-120001-3.pcap");
+    assert_int_equal(eg_recorder_account(r)->files, 4);
+    eg_recorder_free(r);
+}
+
 static void full_to_the_end(void **state) {
     struct eg_recorder_options o = usual(*state);
     struct eg_recorder *r = opened(&o);
@@ -378,11 +391,21 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(by_time),        TEST(by_time_without_traffic), TEST(by_size),
-        TEST(lanes),          TEST(pcapng_holds_all),        TEST(many_lanes),
-        TEST(rings),          TEST(two_recorders),           TEST(killed_and_recovered),
-        TEST(a_full_disk),    TEST(full_to_the_end),         TEST(removed_meanwhile),
-        TEST(what_cannot_be), TEST(without_memory),
+        TEST(by_time),
+        TEST(by_time_without_traffic),
+        TEST(by_size),
+        TEST(lanes),
+        TEST(pcapng_holds_all),
+        TEST(many_lanes),
+        TEST(rings),
+        TEST(two_recorders),
+        TEST(killed_and_recovered),
+        TEST(a_full_disk),
+        TEST(full_to_the_end),
+        TEST(names_are_given_once),
+        TEST(removed_meanwhile),
+        TEST(what_cannot_be),
+        TEST(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
