@@ -337,10 +337,10 @@ static void unit_given(struct eg_scan_worker *worker, struct egi_unit *unit) {
 
 #define TICK_US 1000000
 
-/* Where nothing comes, extracts that hold rows back are told what time it is now and then, by a batch
- * without rows. */
+/* Where nothing comes, extracts that wait for time to pass are told now and then, by a batch without
+ * rows. */
 static bool tick_due(const struct eg_scan *scan, struct egi_input *input) {
-    if (!input->plan.live || !egi_input_holds(input)) return false;
+    if (!input->plan.live || !egi_input_ticks(input)) return false;
     int64_t now_us = scan->env.now_us(scan->env.clock), since_us = now_us - input->ticked_us;
     if (since_us >= 0 && since_us < TICK_US) return false;
     input->ticked_us = now_us;

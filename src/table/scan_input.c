@@ -251,9 +251,10 @@ enum eg_status egi_input_known(struct egi_input *input, char *told, size_t room,
     return request->keep_known(request->keep_to, input->source, told, room, err);
 }
 
-bool egi_input_holds(const struct egi_input *input) {
+bool egi_input_ticks(const struct egi_input *input) {
     for (uint32_t i = 0; i < input->request->part_count; i++)
-        if (has(input->wanted, i) && holds(input, i)) return true;
+        if (has(input->wanted, i) && (holds(input, i) || input->request->parts[i].extract->ticks))
+            return true;
     return false;
 }
 

@@ -114,8 +114,8 @@ enum eg_status egi_input_known(struct egi_input *, char *told, size_t room, stru
  * eg_scan_mark. While no worker is inside a call. */
 bool egi_input_mark(const struct egi_input *, uint32_t part, const struct eg_position *reached,
                     struct eg_position *out);
-/* Whether some part holds rows back. */
-bool egi_input_holds(const struct egi_input *);
+/* Whether some part wants to hear that time passes: those that hold rows back, and who says so. */
+bool egi_input_ticks(const struct egi_input *);
 /* Frees it with the units that are still pending (which are joined into nothing). */
 void egi_input_free(struct egi_input *);
 

@@ -210,6 +210,7 @@ struct eg_extract_type {
     bool
         holds; /* rows back, until join(NULL): its position is where it held none, with its state. It
                    sees nothing of what stands before that */
+    bool ticks; /* of a live input it is told that time passes, too: by units without rows */
 
     enum eg_status (*open)(const struct eg_env *, const struct eg_extract_options *,
                            struct eg_extract **out, struct eg_error *);

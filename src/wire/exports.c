@@ -19,6 +19,7 @@
 
 #define DEFERRED_MAX 65536 /* in a unit; beyond, suspect_overflow */
 #define NONE UINT32_MAX
+#define AGE_US 1000000 /* gaps are looked through so often */
 
 enum { UDP_HEADER = 8, HEADER_MIN = 16 /* of the protocols: IPFIX has the shortest */ };
 
@@ -45,7 +46,9 @@ struct eg_extract {
     struct eg_fragments *fragments;
     struct eg_sequences *sequences;
     struct eg_tally *tally; /* of the join that is going on */
-    uint64_t rows, row;     /* of units that are over; of what is being settled, from 1 on */
+    int64_t latest_us,
+        aged_us;        /* when datagrams were received last, and gaps were last looked through */
+    uint64_t rows, row; /* of units that are over; of what is being settled, from 1 on */
     bool surveyed, begun;
     struct eg_book *ahead; /* what comes, where data had to be put aside; read by finish() too */
 };
@@ -79,6 +82,7 @@ struct eg_extract_unit {
     struct eg_extract *x;
     struct decoders decoders, ahead; /* with the extract's book; with what comes, if need be */
     uint64_t rows;                   /* seen so far */
+    int64_t latest_us;               /* when a datagram of its was received; 0: none was */
     struct eg_exporters known;
     struct deferred *deferred;
     uint32_t deferred_count, deferred_room;
@@ -256,6 +260,8 @@ static bool take_row(struct eg_extract_unit *u, struct eg_batch *raw, uint32_t r
         return false;
     }
     case EG_ROW_DATAGRAM: /* one that was received came to where exports are expected */
+        if (found.received && found.datagram.time_us > u->latest_us)
+            u->latest_us = found.datagram.time_us;
         return take_datagram(u, raw, &found.datagram,
                              found.received || port_known(u->x, found.datagram.local_port), out);
     default: return false;
@@ -431,6 +437,18 @@ static void unit_settle(struct eg_extract *x, struct eg_extract_unit *u, struct 
     x->rows += u->rows;
 }
 
+/* By the clock of receipt, which may be far behind while a spool is caught up with; where nothing comes
+ * it has been. */
+static void gaps_age(struct eg_extract *x, const struct eg_extract_unit *u,
+                     struct eg_tally *tally) {
+    if (u->latest_us > x->latest_us) x->latest_us = u->latest_us;
+    if (!x->latest_us) return; /* not a listener's */
+    int64_t now_us = u->rows ? x->latest_us : x->env->now_us(x->env->clock);
+    if (now_us >= x->aged_us && now_us - x->aged_us < AGE_US) return;
+    x->aged_us = now_us;
+    eg_sequences_age(x->sequences, now_us, tally);
+}
+
 static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit *u,
                                    struct eg_out *out, struct eg_error *err) {
     (void)err;
@@ -441,6 +459,7 @@ static enum eg_status exports_join(struct eg_extract *x, struct eg_extract_unit 
     if (u) {
         eg_book_enter(x->book, &u->stay);
         unit_settle(x, u, out);
+        gaps_age(x, u, &out->tally);
         return EG_OK;
     }
     eg_fragments_drain(x->fragments);
@@ -545,6 +564,7 @@ const struct eg_extract_type eg_extract_exports = {
     .table = EG_TABLE_FLOWS,
     .also = EG_TABLE_COUNTERS,
     .position = "flows",
+    .ticks = true,
     .open = exports_open,
     .begin = exports_begin,
     .feed = exports_feed,

@@ -368,6 +368,14 @@ void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *r
     if (run->open && s->next == step.first) s->open = true; /* a run of one datagram */
 }
 
+void eg_sequences_age(struct eg_sequences *all, int64_t now_us, struct eg_tally *tally) {
+    for (uint32_t i = 0; i < all->count; i++) {
+        struct stream *s = &all->streams[i];
+        while (s->gap_count && s->gaps[0].time_us < now_us - EG_SEQUENCE_OPEN_US)
+            gap_close_oldest(s, tally);
+    }
+}
+
 void eg_sequences_drain(struct eg_sequences *all, struct eg_tally *tally) {
     for (uint32_t i = 0; i < all->count; i++) gaps_close(&all->streams[i], tally);
     all->count = 0;

@@ -3,8 +3,8 @@
  * it only counts, and never touches what is decoded.
  * Source: what the numbers of NetFlow v5 count (flow records), reliability rows B50 and P17.
  *
- * A gap stays open for EG_SEQUENCE_WINDOW datagrams: late ones are taken off it. It is counted when
- * it closes, so that a cause never has to be taken back. Repeated datagrams change nothing. A new
+ * A gap stays open for EG_SEQUENCE_WINDOW datagrams, and of live inputs for EG_SEQUENCE_OPEN_US: late ones
+ * are taken off it. It is counted when it closes, so that a cause never has to be taken back. Repeated datagrams change nothing. A new
  * numbering (the exporter's boot time moved, or two datagrams agree on other numbers) is no loss. */
 #ifndef EG_WIRE_SEQUENCE_H
 #define EG_WIRE_SEQUENCE_H
@@ -12,6 +12,7 @@
 #include "table/stage.h"
 
 #define EG_SEQUENCE_WINDOW 64                     /* datagrams */
+#define EG_SEQUENCE_OPEN_US 3000000               /* of the receipt's clock */
 #define EG_SEQUENCE_AHEAD_MAX (UINT32_C(1) << 24) /* a longer jump forward is a new numbering */
 #define EG_SEQUENCE_STREAMS_MAX 16384
 
@@ -43,6 +44,8 @@ struct eg_sequences *eg_sequences_new(void); /* NULL: no memory */
  * sequence_repeated. */
 void eg_sequences_feed(struct eg_sequences *, const struct eg_sequence_run *,
                        struct eg_tally *tally);
+/* Closes the gaps that are older than EG_SEQUENCE_OPEN_US. */
+void eg_sequences_age(struct eg_sequences *, int64_t now_us, struct eg_tally *tally);
 /* Closes all gaps; the accounts begin anew. */
 void eg_sequences_drain(struct eg_sequences *, struct eg_tally *tally);
 void eg_sequences_free(struct eg_sequences *); /* NULL is fine */

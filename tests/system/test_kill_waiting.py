@@ -100,3 +100,35 @@ def test_killed_while_data_waits(earlgrey):
     assert [first for first in must if not {first, first + 1, first + 2} <= there] == []
     assert exporter.domain < 512 and len(must) > 10 * min(KILLS, 40)  # something was proven
     assert earlgrey.rows("sql", "-d", "data", "select 1 from losses where cause = 'template_missing'") == []
+
+
+def test_a_gap_of_a_slow_exporter_is_counted_soon(earlgrey):
+    """After some seconds, not after so many datagrams; a kill after that does not take it back."""
+    port = live.free_port()
+    exporter = Exporter(port)
+    words = (f"udp://127.0.0.1:{port}?sync-interval=100ms", "-d", "data", "--interval", "300ms")
+
+    def gaps():
+        return earlgrey.rows("sql", "-d", "data", "select sum(records)::bigint n from losses where cause = 'sequence_gap'")[0]["n"]
+    with live.Collector(earlgrey, *words) as collector:
+        exporter.define(0)
+        list(exporter.records(3))
+        time.sleep(0.5)
+        exporter.sent[0] += 70  # so many never come
+        list(exporter.records(3))
+        time.sleep(1)
+        assert gaps() is None  # they may be late
+        until = time.monotonic() + 15
+        while gaps() is None and time.monotonic() < until:
+            time.sleep(0.3)
+        assert gaps() == 70
+        before = sum(1 for _ in (earlgrey.home / "data").rglob("*"))
+        time.sleep(3)
+        assert sum(1 for _ in (earlgrey.home / "data").rglob("*")) == before  # no trace of nothing
+        collector.signal(signal.SIGKILL)
+        collector.child.wait(10)
+    with live.Collector(earlgrey, *words) as collector:
+        list(exporter.records(3))
+        time.sleep(1)
+        assert collector.end()["lost"] == {}
+    assert gaps() == 70

@@ -48,6 +48,19 @@ static void expect(int64_t gap, int64_t late, int64_t resets) {
     assert_int_equal(packets(EG_CAUSE_sequence_reset), resets);
 }
 
+/* What is old by the clock is counted, though no more datagrams come. */
+static void a_gap_closes_by_time(void **state) {
+    (void)state;
+    feed(1000, 30, 0);
+    feed(1100, 30, 0); /* 70 are missing */
+    eg_sequences_age(all, BASE_US + EG_SEQUENCE_OPEN_US, &tally);
+    assert_int_equal(records(EG_CAUSE_sequence_gap), 0); /* it may still come */
+    eg_sequences_age(all, BASE_US + EG_SEQUENCE_OPEN_US + 1, &tally);
+    assert_int_equal(records(EG_CAUSE_sequence_gap), 70);
+    feed(1130, 30, 0); /* and the numbering goes on */
+    expect(70, 0, 0);
+}
+
 static void counts_what_never_came(void **state) {
     (void)state;
     feed(1000, 30, 0);
@@ -353,6 +366,7 @@ int main(void) {
         cmocka_unit_test(numbers_of_ends),
         TEST(numbers_of_ends_in_a_short_file),
         TEST(counts_what_never_came),
+        TEST(a_gap_closes_by_time),
         TEST(late_ones_are_taken_off),
         TEST(after_the_window_a_gap_is_final),
         TEST(numbers_wrap),
