@@ -134,7 +134,13 @@ static void same(const char *path, const struct how *how, const struct result *e
     if (expected->row_count != got->row_count)
         fail_msg("%s: %u rows, not %u", what, got->row_count, expected->row_count);
     char *a = tally_text(&expected->tally), *b = tally_text(&got->tally);
-    if (strcmp(a, b) != 0) fail_msg("%s: counts\n%s\nnot\n%s", what, b, a);
+    if (strcmp(a, b) != 0) {
+        const char *at = a, *bt = b; /* the first line that differs */
+        size_t size;
+        while (size = strcspn(at, "\n") + 1, !strncmp(at, bt, size)) at += size, bt += size;
+        fail_msg("%s: counts\n%.*s\nnot\n%.*s", what, (int)strcspn(bt, "\n"), bt,
+                 (int)strcspn(at, "\n"), at);
+    }
     free(a);
     free(b);
 }
