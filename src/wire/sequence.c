@@ -333,10 +333,7 @@ void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *r
         return;
     }
     s->weight += run->datagrams;
-    uint32_t votes = s->votes;
     numbering_learn(s, run);
-    /* the first number that may be an end: a gap is counted from the next one on */
-    bool turns = !s->by_end && s->votes > votes;
     struct step step = {run->first, run->step, run->boot_ms, run->has_boot, run->time_us};
     if (s->by_end) step.first -= run->step;
     for (uint32_t left = run->datagrams; left; left--) {
@@ -355,14 +352,9 @@ void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *r
             accept(s, &step);
             s->open = run->open;
             return;
-        } else if (turns) {
-            s->datagrams++;
-            gaps_age(s, tally);
-            accept(s, &step);
         } else {
             step_take(s, &step, tally);
         }
-        turns = false;
         step.first += step.count;
     }
     if (run->open && s->next == step.first) s->open = true; /* a run of one datagram */

@@ -318,20 +318,6 @@ static void memory_may_run_out(void **state) {
     }
 }
 
-/* Of such an exporter a file may hold a few datagrams only: no gap is told while nothing speaks for one. */
-static void numbers_of_ends_in_a_short_file(void **state) {
-    (void)state;
-    feed_plain(1015, 15);
-    feed_plain(1037, 22); /* 22 more than the one before: its own records */
-    feed_plain(1059, 22);
-    eg_sequences_drain(all, &tally);
-    expect(0, 0, 0);
-    feed_plain(1015, 15);
-    feed_plain(1037, 10); /* nothing speaks for it: some are missing */
-    eg_sequences_drain(all, &tally);
-    expect(7, 0, 0);
-}
-
 /* An exporter that counts a datagram's own records into its number: no gap, and a real one is told. */
 static void numbers_of_ends(void **state) {
     (void)state;
@@ -364,7 +350,6 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_of_ends),
-        TEST(numbers_of_ends_in_a_short_file),
         TEST(counts_what_never_came),
         TEST(a_gap_closes_by_time),
         TEST(late_ones_are_taken_off),
