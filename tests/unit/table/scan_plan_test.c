@@ -170,7 +170,7 @@ static void states(void **state) {
         assert_int_equal(input->plan.resume_offset, cases[i].resume);
         assert_int_equal(input->states[1].leave[0], cases[i].left);
         assert_int_equal(input->fed, 3); /* exports claim before it; packets do not matter to it */
-        assert_true(egi_input_holds(input));
+        assert_true(egi_input_ticks(input));
         egi_input_free(input);
         egi_known_reset(&known);
         assert_int_equal(fake_open_sources, 0);
