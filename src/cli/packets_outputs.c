@@ -5,8 +5,10 @@
 #include "cli/packets.h"
 #include "store/captures.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool same_file(const struct stat *one, const char *path) {
     struct stat other;
@@ -33,6 +35,18 @@ static enum eg_status must_be_no_input(const struct eg_packets_job *job, const c
                    path);
 }
 
+/* A receipt is written last; that it can be is looked at first. */
+static enum eg_status must_have_place(const char *path, struct eg_error *err) {
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? eg_strndup(path, (size_t)(slash - path) + 1) : eg_strdup(".");
+    if (!directory) return eg_fail(err, EG_E_NOMEM, "no memory for a receipt");
+    enum eg_status status = EG_OK;
+    if (access(directory, W_OK | X_OK) != 0)
+        status = eg_fail_errno(err, errno, "cannot write the receipt %s", path);
+    eg_free(directory);
+    return status;
+}
+
 enum eg_status eg_packets_outputs_check(const struct eg_packets_job *job, struct eg_error *err) {
     const struct eg_packets_ask *ask = job->ask;
     struct stat info;
@@ -44,5 +58,5 @@ enum eg_status eg_packets_outputs_check(const struct eg_packets_job *job, struct
     EG_TRY(must_be_no_input(job, ask->receipt, err));
     if (!ask->replace && lstat(ask->receipt, &info) == 0 && !S_ISCHR(info.st_mode))
         return eg_fail(err, EG_E_USAGE, "%s exists; --force writes over it", ask->receipt);
-    return EG_OK;
+    return must_have_place(ask->receipt, err);
 }

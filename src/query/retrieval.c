@@ -103,14 +103,12 @@ static enum eg_status file_open(struct lookup *l, struct opened *file, const cha
                                 struct eg_error *err) {
     char place[4096];
     EG_TRY(file_find(l, name, place, sizeof place, err));
-    file->name = eg_strdup(name);
+    *file = (struct opened){.name = eg_strdup(name)};
     if (!file->name) return no_memory(err);
     enum eg_status status = eg_pick_open(&file->pick, place, l->env, err);
-    if (status < 0) {
-        eg_free(file->name);
-        file->name = NULL;
-        file->pick = NULL;
-    }
+    if (status >= 0) return status;
+    eg_free(file->name);
+    *file = (struct opened){0};
     return status;
 }
 
@@ -134,6 +132,7 @@ static enum eg_status file_of(struct lookup *l, struct eg_span name, struct open
         file_close(&l->files[at]);
         l->files[at] = l->files[--l->file_count];
         at = l->file_count;
+        l->last = 0;
     }
     char *text = eg_strndup((const char *)name.at, name.size);
     if (!text) return no_memory(err);

@@ -338,7 +338,29 @@ def test_receipt(earlgrey, packets):
     assert receipt["began"] <= receipt["ended"]
     text = earlgrey.ok("packets", "-q", "-r", path, "-c", "3", "-w", "three.pcap", "--receipt", "-")
     assert json.loads(text)["written"]["packets"] == 3
+    refused = earlgrey.run("packets", "-q", "-r", path, "-w", "four.pcap", "--receipt", "nowhere/r.json")
+    assert refused.returncode == 1 and "nowhere/r.json" in refused.stderr
+    assert not (earlgrey.home / "four.pcap").exists()
     assert truth["packets"] == len(read(path))
+
+
+def test_a_receipt_of_more_captures_than_stay_open(earlgrey, packets):
+    """What was read of each is told once, however often captures are closed and opened again."""
+    raw = packets[0].read_bytes()
+    (earlgrey.home / "many").mkdir()
+    at = 24
+    for number in range(80):
+        begin = at
+        for _ in range(5):
+            at += 16 + struct.unpack_from("<I", raw, at + 8)[0]
+        (earlgrey.home / "many" / f"{number:02}.pcap").write_bytes(raw[:24] + raw[begin:at])
+    earlgrey.ok("ingest", "-q", "many", "-d", "data", "--keep", "link")
+    earlgrey.ok("packets", "-q", "-d", "data", "-w", "out.pcap", "--receipt", "r.json")
+    read_of = json.loads((earlgrey.home / "r.json").read_text())["read"]
+    assert len(read_of["captures"]) == 80
+    assert read_of["bytes"] == sum(capture["bytes"] for capture in read_of["captures"])
+    for capture in read_of["captures"]:
+        assert 0 < capture["bytes"] <= 2 * pathlib.Path(capture["file"]).stat().st_size, capture
 
 
 def test_bytes_that_are_read_are_few(earlgrey, packets):
