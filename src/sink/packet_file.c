@@ -204,7 +204,12 @@ static enum eg_status file_refine(struct eg_packet_file *f, struct eg_error *err
 
 static enum eg_status pcap_put(struct eg_packet_file *f, const struct eg_frame *frame,
                                struct eg_error *err) {
+    static const int64_t ends_ns = ((int64_t)UINT32_MAX + 1) * 1000000000;
     bool needs_ns = frame->time_ns % 1000 != 0;
+    if (frame->time_ns >= ends_ns)
+        return eg_fail(err, EG_E_USAGE,
+                       "packets of after 2106-02-07 are among them, and a pcap file cannot say so; "
+                       "--format pcapng holds their times");
     if (f->link_type < 0) {
         f->link_type = frame->link_type;
         f->fine = f->fine || needs_ns;

@@ -200,6 +200,24 @@ static void all_or_none(void **state) {
     assert_int_equal(names(text, sizeof text, false), 0);
 }
 
+/* A pcap record has 32 bits of seconds. */
+static void late_times(void **state) {
+    (void)state;
+    const int64_t last_ns = INT64_C(4294967295) * 1000000000;
+    struct eg_error err;
+    struct eg_frame frame = frame_of(2, 3);
+    struct eg_packet_file *file = opened((struct eg_packet_file_options){0});
+    frame.time_ns = last_ns;
+    assert_int_equal(eg_packet_file_put(file, &frame, eg_span(NULL, 0), &err), EG_OK);
+    frame.time_ns = last_ns + 1000000000;
+    assert_int_equal(eg_packet_file_put(file, &frame, eg_span(NULL, 0), &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "--format pcapng"));
+    eg_packet_file_free(file);
+    file = opened((struct eg_packet_file_options){.format = EG_WRITE_PCAPNG});
+    assert_int_equal(eg_packet_file_put(file, &frame, eg_span(NULL, 0), &err), EG_OK);
+    eg_packet_file_free(file);
+}
+
 static void link_types(void **state) {
     (void)state;
     struct eg_error err;
@@ -308,6 +326,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(several_files, setup, teardown),
         cmocka_unit_test_setup_teardown(exists_already, setup, teardown),
         cmocka_unit_test_setup_teardown(all_or_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(late_times, setup, teardown),
         cmocka_unit_test_setup_teardown(link_types, setup, teardown),
         cmocka_unit_test_setup_teardown(timeless, setup, teardown),
         cmocka_unit_test_setup_teardown(cannot_be_written, setup, teardown),
