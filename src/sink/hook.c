@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define TEND_MS 20
+#define TELL_MS 1000  /* what is waited for longer is told */
+#define HURRY_MS 1000 /* whoever interrupts waits no longer */
 
 struct running {
     pid_t pid; /* 0: free */
@@ -137,13 +139,23 @@ void eg_hook_run(struct eg_hook *hook, const char *path) {
 uint64_t eg_hook_failures(const struct eg_hook *hook) { return hook->failures; }
 uint64_t eg_hook_runs(const struct eg_hook *hook) { return hook->runs; }
 
+static void waiting_tell(const struct eg_hook *hook, int64_t wait_ms) {
+    char message[320];
+    snprintf(message, sizeof message, "%.200s still runs: it is waited for, at most %d s more",
+             hook->program, (int)(wait_ms / 1000));
+    hook->env->log(hook->env->log_to, 6, message);
+}
+
 void eg_hook_finish(struct eg_hook *hook, int64_t wait_ms) {
     const struct timespec nap = {.tv_nsec = TEND_MS * 1000000L};
-    for (;;) {
+    int64_t waited_ms = 0;
+    for (;; waited_ms += TEND_MS) {
+        bool hurry = eg_env_cancelled(hook->env);
         eg_hook_tend(hook);
-        if ((!hook->count && !hook->running_count) || wait_ms <= 0) break;
+        if (!hook->count && !hook->running_count) break;
+        if (waited_ms >= (hurry && wait_ms > HURRY_MS ? HURRY_MS : wait_ms)) break;
+        if (waited_ms == TELL_MS) waiting_tell(hook, wait_ms - waited_ms);
         nanosleep(&nap, NULL);
-        wait_ms -= TEND_MS;
     }
     for (; hook->count; hook->count--) {
         char *path = hook->waiting[hook->first];

@@ -20,7 +20,8 @@ void eg_hook_run(struct eg_hook *, const char *path);
 void eg_hook_tend(struct eg_hook *);
 uint64_t eg_hook_failures(const struct eg_hook *);
 uint64_t eg_hook_runs(const struct eg_hook *); /* that were begun */
-/* Runs what still waits, for at most `wait_ms`; what then runs is left to itself. */
+/* Runs what still waits, for at most `wait_ms` (and hardly longer than a second once the env is
+ * cancelled); what then runs is left to itself. That it waits is told. */
 void eg_hook_finish(struct eg_hook *, int64_t wait_ms);
 void eg_hook_free(struct eg_hook *); /* NULL is fine */
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOOK_WAIT_MS 30000 /* at the end of a run */
+#define HOOK_WAIT_MS 10000 /* at the end of a run */
 
 /* ---- opening and closing ---- */
 

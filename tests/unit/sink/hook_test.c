@@ -7,6 +7,7 @@
 #include "torture.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
 static char program[1200];
 
@@ -97,6 +98,33 @@ static void signals_are_told(void **state) {
     eg_hook_free(hook);
 }
 
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void the_end_is_not_held_up(void **state) {
+    atomic_bool cancel = false;
+    struct eg_env env = test_env;
+    struct eg_hook *hook;
+    env.cancel = &cancel;
+    script(*state, "sleep 6");
+    assert_int_equal(eg_hook_open(&hook, &env, program, 1, NULL), EG_OK);
+    eg_hook_run(hook, "/a.pcap");
+    double began = seconds_now();
+    eg_hook_finish(hook, 1500);
+    assert_true(seconds_now() - began < 5);
+    assert_non_null(strstr(log_last, "still runs: it is waited for"));
+    eg_hook_run(hook, "/b.pcap");
+    cancel = true; /* somebody will not wait so long */
+    began = seconds_now();
+    eg_hook_finish(hook, 20000);
+    assert_true(seconds_now() - began < 5);
+    assert_non_null(strstr(log_last, "for /b.pcap: was not run before the end"));
+    eg_hook_free(hook);
+}
+
 static void what_cannot_be_run(void **state) {
     struct eg_hook *hook;
     struct eg_error err;
@@ -130,6 +158,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(each_once_and_bounded, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(failures_are_told, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(signals_are_told, captures_setup, captures_teardown),
+        cmocka_unit_test_setup_teardown(the_end_is_not_held_up, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_run, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(without_memory, captures_setup, captures_teardown),
     };
