@@ -174,6 +174,7 @@ def test_readme_packets(demo, tmp_path):
     assert len(commands) == 5
     told = [run_line(tmp_path, command) for command in commands]
     assert (tmp_path / "largest.pcap").stat().st_size > 100
+    assert len(told[3].stdout.splitlines()) == 11  # a head, and what the pattern found
     assert len(told[4].stdout.splitlines()) == 10
 
 
