@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whoever asked did nothing wrong: a file is damaged. */
+static bool not_parquet(const char *message) {
+    return strstr(message, "No magic bytes found") || strstr(message, "to be a Parquet file");
+}
+
 static enum eg_status status_of(const char *type, const char *message) {
     static const struct {
         const char *type;
@@ -34,6 +39,7 @@ static enum eg_status status_of(const char *type, const char *message) {
     if (strncmp(message, "No files found that match", 25) == 0 ||
         strstr(message, "No such file or directory"))
         return EG_E_NOENT;
+    if (not_parquet(message)) return EG_E_FORMAT;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].type, type) == 0) return known[i].status;
     return EG_E_ENGINE;
@@ -61,6 +67,8 @@ static enum eg_status fill(const char *type, const char *message, int64_t positi
                            struct eg_error *err) {
     struct eg_strbuf line = {0};
     one_line(&line, message);
+    if (not_parquet(message))
+        eg_strbuf_text(&line, ": it is damaged; of a dataset, 'earlgrey doctor -d' says more");
     enum eg_status status = status_of(type, message);
     eg_fail(err, status, "%s", line.text && !line.failed ? line.text : "the SQL engine failed");
     if (err) err->position = position;

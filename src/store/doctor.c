@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAMED_MAX 10 /* captures of one kind of trouble that are named */
@@ -123,12 +124,22 @@ static void say_leftovers(struct report *report, const char *path, const struct 
 }
 
 static void say_missing(struct report *report, const char *path, const struct eg_journal *journal) {
-    size_t gone = 0;
+    size_t gone = 0, changed = 0;
+    const char *first = "";
     for (size_t i = 0; i < journal->file_count; i++) {
         char *file = eg_path_join(path, journal->files[i].path);
-        if (file && access(file, F_OK) != 0) gone++;
+        struct stat info;
+        if (file && stat(file, &info) != 0)
+            gone++;
+        else if (file && (uint64_t)info.st_size != journal->files[i].bytes && !changed++)
+            first = journal->files[i].path;
         eg_free(file);
     }
+    if (changed)
+        say(report, 3,
+            "%zu files are not of the size that was committed, %s for one: cut off by a damaged "
+            "disk, or changed by hand; remove them, and ingest their sources into a new dataset",
+            changed, first);
     if (gone)
         say(report, 4, "%zu files that were committed are not there any more (removed by hand?)",
             gone);

@@ -125,6 +125,10 @@ static void by_hand(void **state) {
     says(root, false, "6 flows: 5 rows in 5 files");
     command("echo rubbish > '%s/flows/date=2026-01-02/hour=12/x.parquet'", root);
     says(root, true, "3 1 files cannot be read as Parquet, flows/date=2026-01-02/hour=12/x.parquet");
+    does_not_say(root, "of the size that was committed");
+    command("truncate -s -1 '%s/flows/date=2026-01-02/hour=13/mine.parquet'", root);
+    says(root, false, "3 1 files are not of the size that was committed, flows/date=2026-01-02/hour=13/"
+                      "mine.parquet for one");
     eg_free(root);
 }
 
