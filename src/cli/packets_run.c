@@ -360,6 +360,19 @@ static enum eg_exit once_keep(struct eg_packets_job *job, bool look) {
     return EG_EXIT_DONE;
 }
 
+/* What no question about a dataset finds. */
+static void quarantine_tell(const struct eg_packets_job *job) {
+    struct eg_dataset *dataset = job->request.origin.dataset;
+    struct eg_error err;
+    uint64_t rows = 0;
+    if (!dataset || eg_dataset_quarantined(dataset, EG_TABLE_PACKETS, &rows, &err) < 0 || !rows)
+        return;
+    eg_note(job->report->call,
+            "earlgrey: not in the answer: %llu packets (quarantined: their times cannot be; "
+            "packets -r finds them)",
+            (unsigned long long)rows);
+}
+
 enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_ask *ask) {
     struct eg_packets_job job = {
         .report = report,
@@ -380,6 +393,7 @@ enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_as
         code = ask->pdml   ? eg_packets_pdml(&job)
                : ask->path ? capture_write(&job)
                            : rows_write(&job);
+    if (!report->options->explain) quarantine_tell(&job);
     for (size_t i = 0; i < job.test_count; i++) eg_frame_test_free(job.tests[i]);
     eg_packet_file_free(job.file);
     eg_retrieved_reset(&job.account);

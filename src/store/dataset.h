@@ -36,6 +36,9 @@ EG_MUST_CHECK enum eg_status eg_dataset_files(struct eg_dataset *, enum eg_table
                                               struct eg_dataset_file **out, size_t *count,
                                               struct eg_error *err);
 void eg_dataset_files_free(struct eg_dataset_file *, size_t count);
+/* Rows of a table that are in quarantine, where no question finds them: their times cannot be. */
+EG_MUST_CHECK enum eg_status eg_dataset_quarantined(struct eg_dataset *, enum eg_table_id,
+                                                    uint64_t *rows, struct eg_error *err);
 
 /* SQL that reads the table's files overlapping the range: "read_parquet([...], union_by_name…)",
  * or an empty relation with the right columns where there is none. Without partition columns. */

@@ -12,12 +12,14 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define TRIES 5 /* to see the same commits before and after the walk */
 
 struct finding {
     struct eg_dataset *ds;
     int64_t from_us, to_us;
+    bool quarantine;                /* those instead */
     const struct eg_journal *known; /* the catalog's files, or the journal's */
     struct eg_names intents;        /* commits under way: all of their files, or none */
     struct eg_dataset_file *files;
@@ -112,7 +114,7 @@ static enum eg_status attempt(struct finding *f, const char *commits, enum eg_ta
     struct eg_journal known = {0};
     f->known = &known;
     enum eg_status status = learn(f->ds, table, &known, err);
-    struct eg_layout_walk walk = {consider, f, f->to_us, false};
+    struct eg_layout_walk walk = {consider, f, f->to_us, f->quarantine};
     if (status >= 0) status = eg_layout_walk(f->ds->path, table, &walk, err);
     struct eg_names after = {0};
     if (status >= 0) status = eg_names_read(&after, commits, err);
@@ -122,25 +124,47 @@ static enum eg_status attempt(struct finding *f, const char *commits, enum eg_ta
     return status;
 }
 
+static enum eg_status find(struct finding *f, enum eg_table_id table, struct eg_error *err) {
+    char *commits = eg_path_join(f->ds->path, EG_LAYOUT_COMMITS);
+    if (!commits) return no_memory(err);
+    enum eg_status status = EG_OK_WARN;
+    for (int i = 0; i < TRIES && status == EG_OK_WARN; i++) {
+        forget(f);
+        status = attempt(f, commits, table, err);
+    }
+    eg_free(commits);
+    eg_names_reset(&f->intents);
+    if (status < 0) forget(f);
+    return status < 0 ? status : EG_OK;
+}
+
 enum eg_status eg_dataset_files(struct eg_dataset *ds, enum eg_table_id table, int64_t from_us,
                                 int64_t to_us, struct eg_dataset_file **out, size_t *count,
                                 struct eg_error *err) {
-    char *commits = eg_path_join(ds->path, EG_LAYOUT_COMMITS);
-    if (!commits) return no_memory(err);
     struct finding f = {.ds = ds, .from_us = from_us, .to_us = to_us};
-    enum eg_status status = EG_OK_WARN;
-    for (int i = 0; i < TRIES && status == EG_OK_WARN; i++) {
-        forget(&f);
-        status = attempt(&f, commits, table, err);
-    }
-    eg_free(commits);
-    eg_names_reset(&f.intents);
-    if (status < 0) {
-        forget(&f);
-        return status;
-    }
+    EG_TRY(find(&f, table, err));
     *out = f.files;
     *count = f.count;
+    return EG_OK;
+}
+
+static bool has_quarantine(const struct eg_dataset *ds, enum eg_table_id table) {
+    struct eg_strbuf place = {0};
+    eg_strbuf_printf(&place, "%s/", ds->path);
+    eg_layout_partition(table, INT64_MIN, &place);
+    bool there = place.failed || access(place.text, F_OK) == 0;
+    eg_strbuf_reset(&place);
+    return there;
+}
+
+enum eg_status eg_dataset_quarantined(struct eg_dataset *ds, enum eg_table_id table, uint64_t *rows,
+                                      struct eg_error *err) {
+    struct finding f = {.ds = ds, .from_us = INT64_MIN, .to_us = INT64_MAX, .quarantine = true};
+    *rows = 0;
+    if (!has_quarantine(ds, table)) return EG_OK; /* nearly always: nothing is opened */
+    EG_TRY(find(&f, table, err));
+    for (size_t i = 0; i < f.count; i++) *rows += f.files[i].rows;
+    forget(&f);
     return EG_OK;
 }
 

@@ -344,6 +344,19 @@ def test_receipt(earlgrey, packets):
     assert truth["packets"] == len(read(path))
 
 
+def test_what_is_in_quarantine_is_told(earlgrey, packets):
+    """A packet whose time cannot be is in no answer of a dataset; the answer says so."""
+    raw = packets[0].read_bytes()[:24 + 3 * 400]
+    first = 24 + 16 + struct.unpack_from("<I", raw, 32)[0]
+    (earlgrey.home / "odd.pcap").write_bytes(raw[:24] + bytes(4) + raw[28:first] + raw[24:first])
+    earlgrey.ok("ingest", "-q", "odd.pcap", "-d", "data")
+    for form in (["-w", "out.pcap"], ["-c", "5"]):
+        done = earlgrey.run("packets", "-d", "data", *form)
+        assert done.returncode == 0 and "not in the answer: 1 packets (quarantined" in done.stderr
+    assert len(read(earlgrey.home / "out.pcap")) == 1
+    assert len(earlgrey.rows("packets", "-r", "odd.pcap")) == 2
+
+
 def test_a_receipt_of_more_captures_than_stay_open(earlgrey, packets):
     """What was read of each is told once, however often captures are closed and opened again."""
     raw = packets[0].read_bytes()
