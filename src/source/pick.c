@@ -47,6 +47,12 @@ struct eg_pick {
 
 /* ---- bytes ---- */
 
+static enum eg_status stream_failed(const struct eg_pick *p, enum eg_status status,
+                                    struct eg_error *err) {
+    eg_error_prefix(err, "%s", p->input.name);
+    return status;
+}
+
 /* A stream goes forward only; it is begun anew for what lies behind. */
 static enum eg_status stream_reach(struct eg_pick *p, uint64_t offset, struct eg_error *err) {
     if (offset < p->unpacked) {
@@ -56,8 +62,9 @@ static enum eg_status stream_reach(struct eg_pick *p, uint64_t offset, struct eg
     while (p->unpacked < offset) {
         uint64_t want = offset - p->unpacked;
         size_t got;
-        EG_TRY(
-            eg_input_read(&p->input, p->window, want < SKIP_BYTES ? want : SKIP_BYTES, &got, err));
+        enum eg_status status =
+            eg_input_read(&p->input, p->window, want < SKIP_BYTES ? want : SKIP_BYTES, &got, err);
+        if (status < 0) return stream_failed(p, status, err);
         if (got == 0) return EG_OK;
         p->unpacked += got;
     }
@@ -70,8 +77,11 @@ static enum eg_status stream_read(struct eg_pick *p, uint64_t offset, void *to, 
     if (p->unpacked != offset) EG_TRY(stream_reach(p, offset, err));
     while (*got < size && p->unpacked == offset + *got) {
         size_t more;
-        EG_TRY(eg_input_read(&p->input, (uint8_t *)to + *got, size - *got, &more, err));
-        if (more == 0) break;
+        enum eg_status status =
+            eg_input_read(&p->input, (uint8_t *)to + *got, size - *got, &more, err);
+        bool ends = status == EG_E_CUT || status == EG_E_FORMAT; /* what came before counts */
+        if (status < 0 && !(ends && *got)) return stream_failed(p, status, err);
+        if (status < 0 || more == 0) break;
         *got += more;
         p->unpacked += more;
     }

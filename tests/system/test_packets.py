@@ -344,6 +344,19 @@ def test_receipt(earlgrey, packets):
     assert truth["packets"] == len(read(path))
 
 
+def test_a_packed_capture_that_ends_early(earlgrey, packets):
+    """What came before its end is found again, all of it."""
+    packed = gzip.compress(packets[0].read_bytes())
+    (earlgrey.home / "cut.pcap.gz").write_bytes(packed[:len(packed) * 2 // 3])
+    done = earlgrey.run("ingest", "-q", "cut.pcap.gz", "-d", "data", "--keep", "link")
+    assert done.returncode == 3
+    earlgrey.ok("packets", "-q", "-d", "data", "-w", "kept.pcap")
+    done = earlgrey.run("packets", "-q", "-r", "cut.pcap.gz", "-w", "read.pcap")
+    assert done.returncode == 3
+    kept, whole = read(earlgrey.home / "kept.pcap"), read(earlgrey.home / "read.pcap")
+    assert kept == whole and len(kept) > 1000
+
+
 def test_what_is_in_quarantine_is_told(earlgrey, packets):
     """A packet whose time cannot be is in no answer of a dataset; the answer says so."""
     raw = packets[0].read_bytes()[:24 + 3 * 400]
