@@ -51,6 +51,7 @@ struct scan {
     bool enough;
     enum eg_status status;
     struct eg_error error;
+    int64_t damaged; /* records of the capture at hand that were passed over */
 };
 
 /* ---- reading ---- */
@@ -239,6 +240,9 @@ static void *worker_run(void *given) {
     for (bool on = true; on && job_take(s, &job, rows, &tally); job_clear(&job))
         on = job_turn(s, &job);
     eg_free(job.pieces);
+    pthread_mutex_lock(&s->lock);
+    s->damaged += eg_tally_sum(&tally, EG_CAUSE_capture_damaged).records;
+    pthread_mutex_unlock(&s->lock);
     eg_tally_reset(&tally);
     eg_frame_rows_free(rows);
     return NULL;
@@ -270,11 +274,16 @@ static enum eg_status capture_read(struct scan *s, const char *input, struct eg_
         status = eg_fail(err, EG_E_NOMEM, "no memory to read %s", input);
     s->next = s->turn = 0;
     s->over = false;
+    s->damaged = 0;
     if (status >= 0) {
         workers_run(s);
         status = s->status;
         if (status < 0 && err) *err = s->error;
     }
+    if (s->damaged > 0 && !s->account->trouble[0])
+        snprintf(s->account->trouble, sizeof s->account->trouble,
+                 "%.200s is damaged: %lld records of it could not be read", input,
+                 (long long)s->damaged);
     s->type->close(s->source);
     return status;
 }

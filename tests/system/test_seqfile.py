@@ -2,6 +2,7 @@
 """Hadoop sequence files: Hadoop reads what we write, byte for byte what it writes itself; we read what it
 writes in every layout and codec; what `inspect` prints is what tshark sees."""
 import datetime
+import json
 import os
 import re
 import shutil
@@ -205,3 +206,16 @@ def test_bad_usage(earlgrey, packets, options, told):
     done = earlgrey.run("ingest", packets[0], "--to", f"seqfile:out?{options}")
     assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") <= 2
     assert not (earlgrey.home / "out").exists()
+
+
+def test_damage_is_told_by_retrieval(earlgrey, packets):
+    """What cannot be read in the middle of a file is missing from the answer, and said."""
+    earlgrey.ok("ingest", packets[0], "--to", "seqfile:out?num-packets=7000&run=r")
+    name = max((p for p in (earlgrey.home / "out").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    raw = bytearray(name.read_bytes())
+    raw[200000:200400] = bytes(byte ^ 0x5A for byte in raw[200000:200400])
+    (earlgrey.home / "damaged.seq").write_bytes(raw)
+    done = earlgrey.run("packets", "-r", "damaged.seq", "-w", "left.pcap", "--receipt", "r.json")
+    assert done.returncode == 3 and "damaged.seq is damaged: " in done.stderr
+    assert "damaged" in json.loads((earlgrey.home / "r.json").read_text())["read"]["trouble"]
+    assert (earlgrey.home / "left.pcap").stat().st_size > 100000
