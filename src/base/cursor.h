@@ -117,6 +117,13 @@ static inline bool eg_span_copy(struct eg_span s, size_t offset, void *to, size_
     return true;
 }
 
+/* Bytewise, as memcmp does; of two that begin alike the shorter one is first. */
+static inline int eg_span_order(struct eg_span a, struct eg_span b) {
+    size_t least = a.size < b.size ? a.size : b.size;
+    int order = least ? memcmp(a.at, b.at, least) : 0;
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 /* ---- fields of records that follow each other ---- */
 
 /* The same field of each record, checked once for all of them: where one is not inside, all are 0. */
@@ -168,5 +175,18 @@ static inline uint8_t eg_take_u8(struct eg_cursor *c) { return eg_u8(eg_take(c, 
 static inline uint16_t eg_take_be16(struct eg_cursor *c) { return eg_be16(eg_take(c, 2), 0); }
 static inline uint32_t eg_take_be32(struct eg_cursor *c) { return eg_be32(eg_take(c, 4), 0); }
 static inline uint64_t eg_take_be64(struct eg_cursor *c) { return eg_be64(eg_take(c, 8), 0); }
+/* Seven bits a byte, the low ones first, the high bit of a byte saying that another follows (LEB128, as
+ * Parquet, Thrift and Snappy have it); 0, and `cut` set, where it has no end within 64 bits. */
+static inline uint64_t eg_take_varint(struct eg_cursor *c) {
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t byte = eg_take_u8(c);
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80)) return value;
+    }
+    c->cut = true;
+    c->at = c->end;
+    return 0;
+}
 
 #endif

@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-
 /* fastparquet 2024.11 misreads differences of more bits. */
 #define DELTA_WIDTH_MAX 28
 
@@ -217,8 +216,9 @@ static bool put_page(struct job *job, int type, uint32_t values, int encoding) {
     eg_strbuf_clear(&s->made);
     if (!eg_strbuf_reserve(&s->made, bound)) return false;
     if (!s->zstd && !(s->zstd = ZSTD_createCCtx())) return false;
-    size_t packed = ZSTD_compressCCtx(s->zstd, s->made.text, bound,
-                                      s->page.text ? s->page.text : "", s->page.size, level_for(job->type));
+    size_t packed =
+        ZSTD_compressCCtx(s->zstd, s->made.text, bound, s->page.text ? s->page.text : "",
+                          s->page.size, level_for(job->type));
     if (ZSTD_isError(packed)) return false;
     page_header(job, type, s->page.size, packed, values, encoding);
     eg_strbuf_add(&job->out->bytes, s->made.text, packed);
@@ -314,11 +314,6 @@ static bool encode_ints(struct job *job) {
 
 /* ---- texts ---- */
 
-static int text_order(const char *a, size_t a_size, const char *b, size_t b_size) {
-    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
-    return order ? order : (a_size > b_size) - (a_size < b_size);
-}
-
 /* One text of the page being made, with its length before it. */
 static void put_text(struct job *job, const char *text, size_t size) {
     uint32_t length = (uint32_t)size;
@@ -338,11 +333,11 @@ static void note_range(struct job *job, size_t from) {
         uint32_t size;
         memcpy(&size, page->text + at, 4);
         const char *text = page->text + at + 4;
-        if (!least || text_order(text, size, least, least_size) < 0) {
+        if (!least || eg_span_order(eg_span(text, size), eg_span(least, least_size)) < 0) {
             least = text;
             least_size = size;
         }
-        if (!most || text_order(text, size, most, most_size) > 0) {
+        if (!most || eg_span_order(eg_span(text, size), eg_span(most, most_size)) > 0) {
             most = text;
             most_size = size;
         }

@@ -66,12 +66,6 @@ struct file_look {
     struct eg_lookup_groups *to;
 };
 
-static int order_of(struct eg_span a, struct eg_span b) {
-    size_t least = a.size < b.size ? a.size : b.size;
-    int order = least ? memcmp(a.at, b.at, least) : 0;
-    return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static int64_t bound_of(struct eg_span bound) {
     return bound.size == 4 ? (int32_t)eg_le32(bound, 0) : (int64_t)eg_le64(bound, 0);
 }
@@ -110,7 +104,8 @@ static enum eg_status key_may(const struct file_look *f, const struct eg_parquet
     char text[EG_ADDR_TEXT];
     struct eg_span span = eg_span(text, eg_addr_text(&key->addr, text));
     if (place->ranged)
-        *may = *may && order_of(place->least, span) <= 0 && order_of(span, place->most) <= 0;
+        *may =
+            *may && eg_span_order(place->least, span) <= 0 && eg_span_order(span, place->most) <= 0;
     return *may && place->bloom_at ? bloom_ask(f, place, span, may, err) : EG_OK;
 }
 

@@ -12,24 +12,13 @@ static void give_up(struct eg_cursor *c) {
     c->at = c->end;
 }
 
-static uint64_t take_varint(struct eg_cursor *c) {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = eg_take_u8(c);
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) return value;
-    }
-    give_up(c);
-    return 0;
-}
-
 int64_t eg_thrift_read_int(struct eg_cursor *c) {
-    uint64_t value = take_varint(c);
+    uint64_t value = eg_take_varint(c);
     return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
 }
 
 struct eg_span eg_thrift_read_binary(struct eg_cursor *c) {
-    return eg_take(c, take_varint(c));
+    return eg_take(c, eg_take_varint(c));
 }
 
 bool eg_thrift_next(struct eg_cursor *c, struct eg_thrift_field *field) {
@@ -45,7 +34,7 @@ bool eg_thrift_next(struct eg_cursor *c, struct eg_thrift_field *field) {
 uint32_t eg_thrift_read_list(struct eg_cursor *c, int *type) {
     uint8_t head = eg_take_u8(c);
     *type = head & 0x0f;
-    uint64_t count = head >> 4 == 15 ? take_varint(c) : (uint64_t)(head >> 4);
+    uint64_t count = head >> 4 == 15 ? eg_take_varint(c) : (uint64_t)(head >> 4);
     if (count > eg_cursor_left(c)) { /* every item takes a byte at least */
         give_up(c);
         return 0;
@@ -65,7 +54,7 @@ static void pass_items(struct eg_cursor *c, uint32_t count, const int types[2], 
 }
 
 static void pass_map(struct eg_cursor *c, int depth) {
-    uint64_t count = take_varint(c);
+    uint64_t count = eg_take_varint(c);
     if (!count) return;
     uint8_t types = eg_take_u8(c);
     if (count > eg_cursor_left(c) || !(types >> 4) || !(types & 15)) {
@@ -92,7 +81,7 @@ static void pass(struct eg_cursor *c, int type, int depth) {
     case BYTE: eg_skip(c, 1); return;
     case I16:
     case I32:
-    case I64: (void)take_varint(c); return;
+    case I64: (void)eg_take_varint(c); return;
     case DOUBLE: eg_skip(c, 8); return;
     case BINARY: (void)eg_thrift_read_binary(c); return;
     case LIST:

@@ -7,17 +7,6 @@
 #define BLOCK 128u
 #define MINI 32u
 
-static uint64_t take_varint(struct eg_cursor *c) {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = eg_take_u8(c);
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) return value;
-    }
-    c->cut = true;
-    return 0;
-}
-
 /* ---- the hybrid ---- */
 
 /* A run, or packed groups, as its head says. */
@@ -29,7 +18,7 @@ struct stretch {
 };
 
 static bool take_stretch(struct eg_cursor *c, uint32_t width, size_t wanted, struct stretch *out) {
-    uint64_t head = take_varint(c), count = head >> 1;
+    uint64_t head = eg_take_varint(c), count = head >> 1;
     *out = (struct stretch){.packed = head & 1};
     if (c->cut || !count) return false;
     if (out->packed) {
@@ -118,7 +107,7 @@ bool eg_unpack_bits(struct eg_span from, size_t count, uint64_t *to, size_t *set
 /* ---- differences ---- */
 
 static int64_t take_zigzag(struct eg_cursor *c) {
-    uint64_t value = take_varint(c);
+    uint64_t value = eg_take_varint(c);
     return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
 }
 
@@ -144,7 +133,7 @@ static void add_mini(struct eg_span packed, uint32_t width, uint64_t least, size
 
 bool eg_unpack_delta(struct eg_span from, size_t count, int64_t *to) {
     struct eg_cursor c = eg_cursor_of(from);
-    uint64_t block = take_varint(&c), minis = take_varint(&c), total = take_varint(&c);
+    uint64_t block = eg_take_varint(&c), minis = eg_take_varint(&c), total = eg_take_varint(&c);
     uint64_t value = (uint64_t)take_zigzag(&c);
     if (c.cut || block != BLOCK || minis != BLOCK / MINI || total != count) return false;
     if (count) to[0] = (int64_t)value;

@@ -254,12 +254,6 @@ static bool addr_holds(const struct eg_step *s, const struct eg_addr *addr) {
 
 /* ---- texts ---- */
 
-static int text_order(struct eg_span a, const void *text, size_t size) {
-    size_t least = a.size < size ? a.size : size;
-    int order = least ? memcmp(a.at, text, least) : 0;
-    return order ? order : (a.size > size) - (a.size < size);
-}
-
 static bool order_holds(enum eg_compare compare, int order) {
     switch (compare) {
     case EG_EQ: return order == 0;
@@ -276,12 +270,13 @@ static bool text_holds(const struct eg_step *s, struct eg_span text) {
     if (s->kind == EG_STEP_MATCH) return eg_regex_match(s->regex, text);
     if (s->count == 1) {
         if (s->compare == EG_EQ && text.size != s->texts->size) return false;
-        return order_holds(s->compare, text_order(text, s->texts->text, s->texts->size));
+        return order_holds(s->compare,
+                           eg_span_order(text, eg_span(s->texts->text, s->texts->size)));
     }
     uint32_t low = 0, high = s->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = text_order(text, s->texts[middle].text, s->texts[middle].size);
+        int order = eg_span_order(text, eg_span(s->texts[middle].text, s->texts[middle].size));
         if (order == 0) return true;
         if (order < 0)
             high = middle;
@@ -338,8 +333,7 @@ static bool fields_order(const struct eg_step *s, const struct eg_batch *batch, 
         if (a->type == EG_TYPE_ADDR) {
             *order = memcmp(&eg_col_addr(left)[row], &eg_col_addr(right)[row], 16);
         } else {
-            struct eg_span text = eg_col_text(right, row);
-            *order = text_order(eg_col_text(left, row), text.at, text.size);
+            *order = eg_span_order(eg_col_text(left, row), eg_col_text(right, row));
         }
         return true;
     }

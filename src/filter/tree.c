@@ -122,11 +122,7 @@ int eg_value_order(enum eg_type type, const struct eg_value *a, const struct eg_
     case EG_TYPE_F64: return (a->real > b->real) - (a->real < b->real);
     case EG_TYPE_ADDR: return memcmp(a->addr.bytes, b->addr.bytes, sizeof a->addr.bytes);
     case EG_TYPE_TEXT:
-    case EG_TYPE_NAME: {
-        size_t least = a->size < b->size ? a->size : b->size;
-        int order = least ? memcmp(a->text, b->text, least) : 0;
-        return order ? order : (a->size > b->size) - (a->size < b->size);
-    }
+    case EG_TYPE_NAME: return eg_span_order(eg_span(a->text, a->size), eg_span(b->text, b->size));
     default: return (a->number > b->number) - (a->number < b->number);
     }
 }

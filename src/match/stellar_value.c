@@ -78,12 +78,6 @@ bool eg_stellar_equal(struct eg_stellar_run *run, const struct eg_stellar_value 
     }
 }
 
-static int span_order(struct eg_span a, struct eg_span b) {
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter ? memcmp(a.at, b.at, shorter) : 0;
-    return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static bool ordered(uint8_t sign, int order) {
     switch (sign) {
     case EG_STELLAR_LT: return order < 0;
@@ -111,7 +105,7 @@ bool eg_stellar_compare(struct eg_stellar_run *run, uint8_t sign, const struct e
     } else if (eg_stellar_is_number(a) && eg_stellar_is_number(b)) {
         *out = reals_ordered(sign, eg_stellar_number(a), eg_stellar_number(b));
     } else if (a->kind == EG_VALUE_TEXT && b->kind == EG_VALUE_TEXT) {
-        *out = ordered(sign, span_order(a->text, b->text));
+        *out = ordered(sign, eg_span_order(a->text, b->text));
     } else if (a->kind == EG_VALUE_BOOL && b->kind == EG_VALUE_BOOL) {
         *out = ordered(sign, (int)a->truth - (int)b->truth);
     } else {

@@ -255,10 +255,7 @@ static int text_order(const struct eg_batch *a, uint32_t i, const struct eg_batc
                       uint32_t col) {
     bool x = eg_batch_valid(a, col, i), y = eg_batch_valid(b, col, k);
     if (!x || !y) return y - x;
-    struct eg_span one = eg_col_text(&a->columns[col], i), two = eg_col_text(&b->columns[col], k);
-    size_t least = one.size < two.size ? one.size : two.size;
-    int order = least ? memcmp(one.at, two.at, least) : 0;
-    return order ? order : (one.size > two.size) - (one.size < two.size);
+    return eg_span_order(eg_col_text(&a->columns[col], i), eg_col_text(&b->columns[col], k));
 }
 
 static int place_order(const void *x, const void *y, void *from) {

@@ -56,12 +56,7 @@ static bool literal(struct eg_cursor *from, uint8_t tag, uint8_t *to, size_t *at
 
 bool eg_snappy_expand(struct eg_span bytes, uint8_t *to, size_t room, size_t *size) {
     struct eg_cursor from = eg_cursor_of(bytes);
-    size_t promised = 0, at = 0;
-    for (unsigned shift = 0; shift < 35; shift += 7) {
-        uint8_t byte = eg_take_u8(&from);
-        promised |= (size_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) break;
-    }
+    size_t promised = eg_take_varint(&from), at = 0;
     if (promised > room || from.cut) return false;
     while (eg_cursor_left(&from)) {
         uint8_t tag = eg_take_u8(&from);

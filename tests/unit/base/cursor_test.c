@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The same field of records that follow each other: all are inside, or none is read. */
+ * The same field of records that follow each other: all are inside, or none is read. Numbers of any
+ * number of bytes; the order of spans. */
 #include "base/cursor.h"
 
 #include <setjmp.h>
@@ -35,7 +36,47 @@ static void fields_of_records(void **state) {
     }
 }
 
+static void numbers_of_any_size(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t bytes[12];
+        size_t size, left;
+        uint64_t value;
+        bool cut;
+    } cases[] = {
+        {{0}, 1, 0, 0, false},
+        {{0x7f, 9}, 2, 1, 127, false},
+        {{0x80, 0x01}, 2, 0, 128, false},
+        {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}, 10, 0, UINT64_MAX, false},
+        {{0x80, 0x80}, 2, 0, 0, true}, /* it has no end */
+        {{0}, 0, 0, 0, true},
+        {{0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1}, 12, 0, 0, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eg_cursor c = eg_cursor(cases[i].bytes, cases[i].size);
+        assert_int_equal(eg_take_varint(&c), cases[i].value);
+        assert_int_equal(c.cut, cases[i].cut);
+        assert_int_equal(eg_cursor_left(&c), cases[i].left);
+    }
+}
+
+static void order_of_spans(void **state) {
+    (void)state;
+    static const char *const ordered[] = {"", "A", "a", "ab", "b", "\xff"};
+    for (int i = 0; i < 6; i++)
+        for (int k = 0; k < 6; k++) {
+            int order = eg_span_order(eg_span(ordered[i], strlen(ordered[i])),
+                                      eg_span(ordered[k], strlen(ordered[k])));
+            assert_int_equal((order > 0) - (order < 0), (i > k) - (i < k));
+        }
+    assert_int_equal(eg_span_order(eg_span(NULL, 0), eg_span(NULL, 0)), 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fields_of_records)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_of_records),
+        cmocka_unit_test(numbers_of_any_size),
+        cmocka_unit_test(order_of_spans),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
