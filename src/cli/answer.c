@@ -456,7 +456,6 @@ enum eg_status eg_report_engine(struct eg_report *report, const char *before, bo
 
 #define TRIES 5
 
-/* An hour of the dataset is exchanged in one step: a list made before it names files that are gone. */
 /* What the engine says of a mistake that many make, with the remedy. */
 static void remedy_add(struct eg_error *err) {
     char why[sizeof err->message];
@@ -469,6 +468,7 @@ static void remedy_add(struct eg_error *err) {
     err->position = position;
 }
 
+/* An hour of the dataset is exchanged in one step: a list made before it names files that are gone. */
 enum eg_exit eg_report_failed(struct eg_report *report, const struct eg_error *given,
                               uint64_t rows) {
     struct eg_error told = *given, *err = &told;
