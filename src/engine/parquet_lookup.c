@@ -310,7 +310,8 @@ static enum eg_status rows_give(struct group_look *g, uint32_t *list, uint32_t c
                                 const struct eg_lookup_output *out, struct eg_error *err) {
     for (uint32_t i = 0; i < count; i++) {
         EG_TRY(row_put(g, g->l->gives, list[i], out->rows, err));
-        if (!eg_builder_room(out->rows)) EG_TRY(out->full(out->to, err));
+        enum eg_status status = eg_builder_room(out->rows) ? EG_OK : out->full(out->to, err);
+        if (status != EG_OK) return status;
     }
     return EG_OK;
 }
@@ -337,7 +338,8 @@ static enum eg_status group_look(struct group_look *g, const struct eg_lookup_ou
     for (uint32_t from = 0; from < found; from += EG_BATCH_ROWS) {
         uint32_t count = found - from < EG_BATCH_ROWS ? found - from : EG_BATCH_ROWS;
         EG_TRY(rows_ask(g, g->s->list + from, &count, err));
-        EG_TRY(rows_give(g, g->s->list + from, count, out, err));
+        enum eg_status status = rows_give(g, g->s->list + from, count, out, err);
+        if (status != EG_OK) return status;
     }
     return EG_OK;
 }
