@@ -157,8 +157,8 @@ struct eg_report {
     bool about_flows;
     bool again; /* a file of the dataset went away before the first row: to be asked anew */
     int tries;
-    bool
-        adds_up; /* the answer has sums over exporters: tells where these may count traffic twice */
+    /* The answer has sums over exporters: tells where these may count traffic twice. */
+    bool adds_up;
 };
 
 /* Reads the filter words, the times, the ports; opens the dataset or looks at the captures. On

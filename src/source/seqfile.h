@@ -28,8 +28,8 @@ void eg_seqfile_reader_watch(struct eg_seqfile_reader *, eg_seqfile_bad, void *t
 struct eg_seqfile_step {
     size_t took;    /* bytes of `have` that are done with */
     uint64_t whole; /* where the rows so far end: everything before is told */
-    bool
-        inside; /* that is not where the bytes done with end: in a block, or at something damaged */
+    /* That is not where the bytes done with end: in a block, or at something damaged. */
+    bool inside;
     size_t kept; /* bytes of memory that the batch keeps besides, from now on */
     bool viewed; /* the row looks into `have` */
 };

@@ -36,8 +36,9 @@ struct eg_env {
                                   NULL: never */
     uint32_t batch_rows;       /* capacity of batches; EG_BATCH_ROWS unless a test says otherwise */
     uint64_t unit_bytes;       /* how much input a unit holds; 0: what suits the source */
-    bool positions; /* position() will be asked for: of a source that can say what was read
-                                  only while it reads (its digest), it is asked for nowhere else */
+    /* position() will be asked for: of a source that can say what was read only while it reads (its
+     * digest), it is asked for nowhere else. */
+    bool positions;
 };
 /* The real clock, a silent log, no cancellation, usual sizes. */
 extern const struct eg_env eg_env_plain;
@@ -207,9 +208,9 @@ struct eg_extract_type {
     enum eg_table_id table;
     enum eg_table_id also; /* a second table it may fill; EG_TABLE_COUNT: none */
     const char *position;  /* what positions call what it has given out */
-    bool
-        holds; /* rows back, until join(NULL): its position is where it held none, with its state. It
-                   sees nothing of what stands before that */
+    /* It holds rows back, until join(NULL): its position is where it held none, with its state. It sees
+     * nothing of what stands before that. */
+    bool holds;
     bool ticks; /* of a live input it is told that time passes, too: by units without rows */
 
     enum eg_status (*open)(const struct eg_env *, const struct eg_extract_options *,
