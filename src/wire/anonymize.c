@@ -162,13 +162,16 @@ static void ipv4_options_map(const struct change *c, uint32_t at, uint32_t end) 
 static void ipv6_extension_map(const struct change *c, uint8_t number, uint32_t at, uint32_t size) {
     enum { ROUTING = 43, DESTINATION = 60, HOME_ADDRESS = 201 };
     if (number == ROUTING) { /* types 0, 2 and 4 keep 16-byte addresses from the ninth byte on */
-        for (uint32_t k = at + 8; k + 16 <= at + size; k += 16) v6_put(c, k);
+        uint32_t k = at + 8;
+        for (; k + 16 <= at + size; k += 16) v6_put(c, k);
+        bool cut = size < (eg_u8(c->before, at + 1) + 1u) * 8;
+        if (cut && k < at + size) blank(c, k, at + size - k);
         return;
     }
     if (number != DESTINATION) return;
     for (uint32_t k = at + 2; k < at + size;) {
         uint8_t option = eg_u8(c->before, k), length = eg_u8(c->before, k + 1);
-        if (option == HOME_ADDRESS && length == 16) v6_put(c, k + 2);
+        if (option == HOME_ADDRESS && length == 16) addresses_put(c, k + 2, 16, 1);
         k += option == 0 ? 1u : 2u + length;
     }
 }
@@ -200,13 +203,14 @@ static void quote_map(const struct change *c, uint32_t at, unsigned quotes) {
 static void icmp_map(const struct change *c, uint32_t at, unsigned quotes) {
     enum { UNREACHABLE = 3, QUENCH = 4, REDIRECT = 5, ADVERTISEMENT = 9, EXCEEDED = 11, BAD = 12 };
     switch (eg_u8(c->before, at)) {
-    case REDIRECT: v4_put(c, at + 4); __attribute__((fallthrough));
+    case REDIRECT: addresses_put(c, at + 4, 4, 1); __attribute__((fallthrough));
     case UNREACHABLE:
     case QUENCH:
     case EXCEEDED:
     case BAD: quote_map(c, at + 8, quotes); break;
     case ADVERTISEMENT:
-        for (uint32_t i = 0, k = at + 8; i < eg_u8(c->before, at + 4); i++, k += 8) v4_put(c, k);
+        for (uint32_t i = 0, k = at + 8; i < eg_u8(c->before, at + 4); i++, k += 8)
+            addresses_put(c, k, 4, 1);
         break;
     default: break;
     }
@@ -236,7 +240,7 @@ static void nd_options_map(const struct change *c, uint32_t at, unsigned quotes)
 /* Records of a multicast listener report (RFC 3810 section 5.2). */
 static void listener_records_map(const struct change *c, uint32_t at) {
     uint32_t count = eg_be16(c->before, at + 6), k = at + 8;
-    for (uint32_t i = 0; i < count && eg_span_has(c->before, k, 20); i++) {
+    for (uint32_t i = 0; i < count && eg_span_has(c->before, k, 1); i++) {
         uint32_t sources = eg_be16(c->before, k + 2);
         addresses_put(c, k + 4, 16, 1u + sources);
         k += 20 + 16 * sources + 4u * eg_u8(c->before, k + 1);
@@ -262,7 +266,7 @@ static void icmpv6_map(const struct change *c, uint32_t at, unsigned quotes) {
     case 3:
     case 4: quote_map(c, at + 8, quotes); break;
     case QUERY:
-        v6_put(c, at + 8);
+        addresses_put(c, at + 8, 16, 1);
         addresses_put(c, at + 28, 16, eg_be16(c->before, at + 26));
         break;
     case LISTENER:
@@ -321,10 +325,14 @@ static void dns_found(void *to, const struct eg_dns_found *what) {
 
 static bool dns_port(uint16_t port) { return port == 53 || port == 5353 || port == 5355; }
 
-static void transport_map(const struct change *c, uint32_t at, uint32_t header) {
+/* What stands behind the header, of `length` bytes as is said in front of it: it may go on in another
+ * packet, or was not captured whole, and then it ends with a piece of who knows what. */
+static void transport_map(const struct change *c, uint32_t at, uint32_t header, uint32_t length) {
     if (!dns_port(eg_be16(c->before, at)) && !dns_port(eg_be16(c->before, at + 2))) return;
     struct dns_message m = {c, at + header};
-    eg_dns_addresses(eg_span_from(c->before, m.at), dns_found, &m);
+    struct eg_span message = eg_span_from(c->before, m.at);
+    uint32_t whole = eg_dns_addresses(message, dns_found, &m);
+    if (length > message.size) blank(c, m.at + whole, SIZE_MAX);
 }
 
 /* ---- along the trail ---- */
@@ -350,8 +358,14 @@ static void headers_map(const struct change *c, uint32_t link_type, uint32_t bas
         case EG_HEADER_IPV6_MORE: ipv6_extension_map(c, trail->at[i].detail, at, size); break;
         case EG_HEADER_ICMP: icmp_map(c, at, quotes); break;
         case EG_HEADER_ICMPV6: icmpv6_map(c, at, quotes); break;
-        case EG_HEADER_UDP: transport_map(c, at, 8); break;
-        case EG_HEADER_TCP: transport_map(c, at, size + 2); break; /* a length stands first */
+        case EG_HEADER_UDP: {
+            uint32_t length = eg_be16(c->before, at + 4);
+            transport_map(c, at, 8, length > 8 ? length - 8 : 0);
+            break;
+        }
+        case EG_HEADER_TCP: /* a length stands first */
+            transport_map(c, at, size + 2, eg_be16(c->before, at + size));
+            break;
         case EG_HEADER_VLAN:
         case EG_HEADER_MPLS:
         case EG_HEADER_SCTP:

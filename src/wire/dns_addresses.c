@@ -107,15 +107,21 @@ static void record_walk(struct walk *w) {
     if (type == TYPE_OPT) options_walk(w, data, data + size);
 }
 
-void eg_dns_addresses(struct eg_span message, void (*found)(void *to, const struct eg_dns_found *),
-                      void *to) {
+uint32_t eg_dns_addresses(struct eg_span message,
+                          void (*found)(void *to, const struct eg_dns_found *), void *to) {
     struct walk w = {.message = eg_span_sub(message, 0, UINT16_MAX), .found = found, .to = to};
     skip(&w, HEADER);
+    uint32_t whole = w.at;
     uint32_t questions = eg_be16(message, 4);
     uint32_t records = (uint32_t)eg_be16(message, 6) + eg_be16(message, 8) + eg_be16(message, 10);
     for (uint32_t i = 0; i < questions && !w.over; i++) {
         name_walk(&w);
         skip(&w, QUESTION_TAIL);
+        if (!w.over) whole = w.at;
     }
-    for (uint32_t i = 0; i < records && !w.over; i++) record_walk(&w);
+    for (uint32_t i = 0; i < records && !w.over; i++) {
+        record_walk(&w);
+        if (!w.over) whole = w.at;
+    }
+    return whole;
 }

@@ -18,8 +18,9 @@ struct eg_dns_found {
     uint8_t detail;
     uint32_t offset, size; /* in the message; always inside it */
 };
-/* Calls `found` for each, in order of their offsets; a message that ends early gives what it has. */
-void eg_dns_addresses(struct eg_span message, void (*found)(void *to, const struct eg_dns_found *),
-                      void *to);
+/* Calls `found` for each, in order of their offsets; a message that ends early gives what it has.
+ * Answers how far it was whole: behind that stands what may be a piece of an address. */
+uint32_t eg_dns_addresses(struct eg_span message,
+                          void (*found)(void *to, const struct eg_dns_found *), void *to);
 
 #endif

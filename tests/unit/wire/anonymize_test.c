@@ -209,6 +209,182 @@ static void test_cut_at_every_byte(void **state) {
     }
 }
 
+/* ---- every place of an address ---- */
+
+#define HOST4 "c6336411 "
+#define HOST6 "20010db8a1b2c3d4e5f61728394a5b6c "
+#define FROM4(total, proto) "4500" total "1234 4000 40" proto "0000" HOST4 HOST4
+#define FROM6(length, next) "60000000" length next "40" HOST6 HOST6
+
+static const char *const places[] = {
+    /* multicast listeners: a query with two sources, a report of two records (the first with data of
+     * its own) */
+    FROM6("003c", "3a") "8200 0000 00000000" HOST6 "00000002" HOST6 HOST6,
+    FROM6("0054", "3a") "8f00 0000 00000002 01010001" HOST6 HOST6 "00000000 02000001" HOST6 HOST6,
+    FROM6("0018", "3a") "8300 0000 00000000" HOST6,
+    /* a router: its MAC address, a prefix, two name servers; a redirect that quotes a packet */
+    FROM6("0060", "3a") "8600 0000 40000708 0000000000000000 0101 020304050607"
+        "030440c0 0000000100000001 00000000" HOST6 "19050000 00000e10" HOST6 HOST6,
+    FROM6("0060", "3a") "8900 0000 00000000" HOST6 HOST6 "0407 000000000000"
+        FROM6("0008", "11") "1f90 0035 0008 1234",
+    /* packet too big */
+    FROM6("0038", "3a") "0200 0000 00000500" FROM6("0008", "11") "1f90 0035 0008 1234",
+    /* routing headers: of type 0, and segments; a home address */
+    FROM6("0030", "2b") "1104 0002 00000000" HOST6 HOST6 "1f90 0035 0008 1234",
+    FROM6("0030", "2b") "1104 0401 01000000" HOST6 HOST6 "1f90 0035 0008 1234",
+    FROM6("0020", "3c") "1102 01020000 c910" HOST6 "1f90 0035 0008 1234",
+    /* ICMP: a redirect, a router */
+    FROM4("0038", "01") "0501 0000" HOST4 FROM4("001c", "11") "1f90 0035 0008 1234",
+    FROM4("002c", "01") "0900 0000 02020708" HOST4 "00000000" HOST4 "00000000",
+    /* options: a route that is recorded, time stamps with addresses */
+    "4700 0024 1234 4000 4011 0000" HOST4 HOST4 "07070c" HOST4 "00 1f90 0035 0008 1234",
+    "4b00 0034 1234 4000 4011 0000" HOST4 HOST4 "44140501" HOST4 "00000001" HOST4 "00000002 00000000"
+        "1f90 0035 0008 1234",
+    /* DNS: A and AAAA, the latter among what is additional, and the network of a client */
+    FROM4("0066", "11") "0035 1f90 0052 1234 1234 8180 0001 0001 0000 0002 0161 00 0001 0001"
+        "c00c 0001 0001 00000001 0004" HOST4 "c00c 001c 0001 00000001 0010" HOST6
+        "00 0029 1000 00000000 000b 0008 0007 0001 1800 c63364",
+};
+
+/* Nothing of an address shows, not three bytes in a row, wherever a frame was cut. */
+static void test_every_place(void **state) {
+    struct scene *s = *state;
+    struct eg_span v4 = frame_of(HOST4), v6 = frame_of(HOST6);
+    for (size_t k = 0; k < sizeof places / sizeof *places; k++) {
+        struct eg_span whole = frame_of(places[k]);
+        for (size_t size = 0; size <= whole.size; size++) {
+            uint32_t left;
+            uint8_t *bytes = after(s, EG_LINK_RAW, eg_span(whole.at, size), &left);
+            for (uint32_t i = 0; i + 3 <= left; i++) {
+                bool shows = memcmp(bytes + i, v4.at, 3) == 0;
+                for (size_t j = 0; j + 3 <= v6.size; j++)
+                    shows = shows || memcmp(bytes + i, v6.at + j, 3) == 0;
+                if (shows) fail_msg("frame %zu cut at %zu: an address at byte %u", k, size, i);
+            }
+            free(bytes);
+        }
+        frame_free(whole);
+    }
+    frame_free(v4);
+    frame_free(v6);
+}
+
+/* ---- checksums ---- */
+
+/* Where a checksum stands, and what it is of. */
+struct summed {
+    const char *hex;
+    uint32_t ip, at, field, size; /* the IP header; what is summed */
+    uint32_t destination;         /* 0: that of the header */
+    uint8_t proto;                /* 0: addresses are not summed */
+};
+
+static uint32_t sum_of(const uint8_t *bytes, uint32_t size) {
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i + 1 < size; i += 2) sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+    return sum;
+}
+
+static uint16_t checksum(const uint8_t *frame, const struct summed *t) {
+    uint32_t sum = sum_of(frame + t->at, t->size);
+    bool v4 = frame[t->ip] >> 4 == 4;
+    if (t->proto && v4)
+        sum += sum_of(frame + t->ip + 12, 8) + t->proto + t->size;
+    else if (t->proto)
+        sum += sum_of(frame + t->ip + 8, 16) + t->proto + t->size +
+               sum_of(frame + (t->destination ? t->destination : t->ip + 24), 16);
+    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
+
+static void checksum_put(uint8_t *frame, const struct summed *t) {
+    uint8_t *field = frame + t->at + t->field;
+    field[0] = field[1] = 0;
+    uint16_t sum = checksum(frame, t);
+    field[0] = (uint8_t)(sum >> 8);
+    field[1] = (uint8_t)sum;
+}
+
+/* Inner ones first, since outer ones cover them. */
+static void stay_right(struct scene *s, const struct summed *sums, size_t count) {
+    struct eg_span frame = frame_of(sums[0].hex);
+    uint8_t *right = malloc(frame.size);
+    memcpy(right, frame.at, frame.size);
+    for (size_t i = 0; i < count; i++) checksum_put(right, &sums[i]);
+    uint32_t left;
+    uint8_t *bytes = after(s, EG_LINK_RAW, eg_span(right, frame.size), &left);
+    assert_int_equal(left, frame.size);
+    assert_memory_not_equal(bytes, right, frame.size);
+    for (size_t i = 0; i < count; i++)
+        if (checksum(bytes, &sums[i])) fail_msg("%s: checksum %zu is wrong", sums[i].hex, i);
+    free(bytes);
+    free(right);
+    frame_free(frame);
+}
+
+static void test_checksums_of_messages(void **state) {
+    for (size_t k = 0; k < 4; k++) { /* of ICMPv6 */
+        struct eg_span frame = frame_of(places[k]);
+        struct summed sum = {places[k], 0, 40, 2, (uint32_t)frame.size - 40, 0, 58};
+        stay_right(*state, &sum, 1);
+        frame_free(frame);
+    }
+}
+
+/* What an error quotes has checksums of its own, which those around it cover. */
+static void test_checksums_of_quotes(void **state) {
+    struct summed redirect[] = {{places[4], 88, 128, 6, 8, 0, 17}, {places[4], 0, 40, 2, 96, 0, 58}};
+    struct summed too_big[] = {{places[5], 48, 88, 6, 8, 0, 17}, {places[5], 0, 40, 2, 56, 0, 58}};
+    struct summed v4[] = {{places[9], 28, 48, 6, 8, 0, 17},
+                          {places[9], 28, 28, 10, 20, 0, 0},
+                          {places[9], 0, 20, 2, 36, 0, 0},
+                          {places[9], 0, 0, 10, 20, 0, 0}};
+    stay_right(*state, redirect, 2);
+    stay_right(*state, too_big, 2);
+    stay_right(*state, v4, 4);
+}
+
+/* The destination that counts is the last one: of type 0 the last address, of segments the first;
+ * behind the last hop it is that of the header. */
+static void test_checksums_behind_routing_headers(void **state) {
+    static const char over[] =
+        FROM6("0030", "2b") "1104 0000 00000000" HOST6 "20010db8 00000000 00000000 00000077"
+                            "1f90 0035 0008 1234";
+    static const char route[] = FROM6("0030", "2b") "1104 0002 00000000" HOST6
+        "20010db8 00000000 00000000 00000077 1f90 0035 0008 1234";
+    static const char segments[] = FROM6("0030", "2b") "1104 0401 01000000"
+        "20010db8 00000000 00000000 00000077" HOST6 "1f90 0035 0008 1234";
+    struct summed sums[] = {{over, 0, 80, 6, 8, 24, 17},
+                            {route, 0, 80, 6, 8, 64, 17},
+                            {segments, 0, 80, 6, 8, 48, 17}};
+    for (size_t i = 0; i < 3; i++) stay_right(*state, &sums[i], 1);
+}
+
+/* A checksum that comes out as 0 is written as its other form: 0 would say that there is none. */
+static void test_a_checksum_that_is_zero(void **state) {
+    struct scene *s = *state;
+    struct summed sum = {FROM4("001e", "11") "1f90 0035 000a 0000 4142", 0, 20, 6, 10, 0, 17};
+    struct eg_span frame = frame_of(sum.hex);
+    uint8_t *right = malloc(frame.size);
+    uint32_t full = 0;
+    for (uint32_t payload = 0; payload < 65536; payload++) {
+        memcpy(right, frame.at, frame.size);
+        right[28] = (uint8_t)(payload >> 8);
+        right[29] = (uint8_t)payload;
+        checksum_put(right, &sum);
+        if (!right[26] && !right[27]) continue;
+        uint32_t left;
+        uint8_t *bytes = after(s, EG_LINK_RAW, eg_span(right, frame.size), &left);
+        assert_true(bytes[26] || bytes[27]);
+        assert_int_equal(checksum(bytes, &sum), 0);
+        full += bytes[26] == 0xff && bytes[27] == 0xff;
+        free(bytes);
+    }
+    assert_int_equal(full, 1);
+    free(right);
+    frame_free(frame);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_up, scene_down)
 
 int main(void) {
@@ -225,6 +401,11 @@ int main(void) {
         TEST(test_what_is_not_understood_is_cut_even_so),
         TEST(test_an_unknown_link_layer_leaves_nothing),
         TEST(test_cut_at_every_byte),
+        TEST(test_every_place),
+        TEST(test_checksums_of_messages),
+        TEST(test_checksums_of_quotes),
+        TEST(test_checksums_behind_routing_headers),
+        TEST(test_a_checksum_that_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,26 @@ static void test_answers(void **state) {
                   "0/0@59+4 1/0@75+16 ");
 }
 
+/* How far a message that was cut is whole: up to the end of a question or a record. */
+static void test_whole_until(void **state) {
+    (void)state;
+    static const uint32_t ends[] = {12, 33, 47, 63, 91};
+    struct seen seen = {"", 0};
+    struct eg_span message =
+        frame_of(HEAD("0001 ", "0003 ", "0000 ") NAME "0001 0001"
+                 "c00c 0005 0001 00000001 0002 c00c"
+                 "c00c 0001 0001 00000001 0004 c0000201"
+                 "c00c 001c 0001 00000001 0010 20010db8000000000000000000000001");
+    for (uint32_t size = 0; size <= message.size; size++) {
+        uint32_t want = 0;
+        for (size_t i = 0; i < 5; i++)
+            if (ends[i] <= size) want = ends[i];
+        assert_int_equal(eg_dns_addresses(eg_span(message.at, size), see, &seen), want);
+        seen.text[0] = 0;
+    }
+    frame_free(message);
+}
+
 static void test_lengths_that_are_no_address(void **state) {
     (void)state;
     assert_places(HEAD("0000 ", "0001 ", "0000 ") NAME "0001 0001 00000001 0005 c000020101", "");
@@ -88,6 +108,7 @@ static void test_messages_that_lie(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_whole_until),
         cmocka_unit_test(test_lengths_that_are_no_address),
         cmocka_unit_test(test_names_of_the_reverse_tree),
         cmocka_unit_test(test_client_subnet),
