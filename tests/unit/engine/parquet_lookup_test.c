@@ -45,6 +45,7 @@ struct output {
     struct eg_builder *rows;
     struct eg_strbuf text; /* row numbers */
     uint32_t full, full_max;
+    bool enough; /* then: that is all that is wanted, rather than a failure */
 };
 
 static enum eg_status output_take(void *to, struct eg_error *err) {
@@ -56,16 +57,18 @@ static enum eg_status output_take(void *to, struct eg_error *err) {
         eg_strbuf_printf(&out->text, "%lld ",
                          (long long)(eg_col_i64(&batch->columns[E_TIME])[i] - START) / 1000);
     eg_batch_unref(batch);
-    return ++out->full > out->full_max ? eg_fail(err, EG_E_USAGE, "that is enough") : EG_OK;
+    if (++out->full <= out->full_max) return EG_OK;
+    return out->enough ? EG_END : eg_fail(err, EG_E_USAGE, "that is enough");
 }
 
 static char directory[64], path[128];
 
 /* The row groups that are looked at, then the rows: "2: 5 6 7 ". */
-static char *found(struct eg_lookup lookup, enum eg_status *status, uint32_t full_max) {
+static char *found_until(struct eg_lookup lookup, enum eg_status *status, uint32_t full_max,
+                         bool enough) {
     struct eg_lookup_groups groups = {0};
     struct eg_lookup_scratch scratch = {0};
-    struct output out = {.full_max = full_max};
+    struct output out = {.full_max = full_max, .enough = enough};
     struct eg_error err;
     lookup.table = &every_table;
     lookup.table_id = EG_TABLE_COUNT;
@@ -83,6 +86,10 @@ static char *found(struct eg_lookup lookup, enum eg_status *status, uint32_t ful
     eg_lookup_groups_reset(&groups);
     eg_lookup_scratch_reset(&scratch);
     return eg_strbuf_take(&out.text);
+}
+
+static char *found(struct eg_lookup lookup, enum eg_status *status, uint32_t full_max) {
+    return found_until(lookup, status, full_max, false);
 }
 
 static void finds(const struct eg_needs *needs, int64_t from, int64_t to, const char *expected) {
@@ -181,6 +188,18 @@ static void also_asked(void **state) {
     eg_free(text);
 }
 
+/* Whoever takes rows may have enough of them: no row is read behind that, of this piece or the next. */
+static void enough(void **state) {
+    (void)state;
+    struct eg_needs needs = {.count = 1, .any = {{.count = 1, .keys = {number(E_I64, 4)}}}};
+    struct eg_lookup lookup = {.needs = &needs, .from_us = INT64_MIN, .to_us = INT64_MAX};
+    enum eg_status status;
+    char *text = found_until(lookup, &status, 1, true);
+    assert_int_equal(status, EG_END);
+    assert_string_equal(text, "2: 4 11 18 25 32 39 46 53 60 67 74 81 88 95 102 109 ");
+    eg_free(text);
+}
+
 static int set_up(void **state) {
     (void)state;
     made_directory(directory);
@@ -199,6 +218,7 @@ int main(void) {
         cmocka_unit_test(passed_over),
         cmocka_unit_test(rows_come),
         cmocka_unit_test(also_asked),
+        cmocka_unit_test(enough),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

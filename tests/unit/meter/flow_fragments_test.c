@@ -14,6 +14,7 @@ struct taken {
     uint32_t count, with_ports, undated;
     uint32_t numbers[8]; /* of the first eight */
     uint16_t ports[8];
+    uint8_t ways[8];
 };
 
 static void take(void *to, const struct eg_flow_piece *piece) {
@@ -22,6 +23,7 @@ static void take(void *to, const struct eg_flow_piece *piece) {
     if (taken->count < 8) {
         taken->numbers[taken->count] = piece->sighting.number;
         taken->ports[taken->count] = piece->sighting.key.low_port;
+        taken->ways[taken->count] = piece->sighting.way;
     }
     taken->with_ports += ports;
     taken->undated += !!(piece->sighting.key.kind & EG_KEY_UNDATED);
@@ -83,6 +85,26 @@ static void test_undated(void **state) {
     eg_flow_fragments_free(f);
 }
 
+/* Of a host that talks to itself only the ports tell the directions, and a later fragment has none. */
+static void test_direction(void **state) {
+    (void)state;
+    struct taken taken = {0};
+    struct eg_flow_fragments *f = eg_flow_fragments_new(&secret, take, &taken);
+    struct eg_flow_piece first = piece(true, 7, 0, 0), later = piece(false, 7, 1, 1);
+    first.sighting = seen(17, 1, 1000, 1, 53, 0);
+    assert_int_equal(first.sighting.way, EG_WAY_DOWN);
+    later.sighting.key.high = later.sighting.key.low;
+    later.sighting.way = EG_WAY_UP;
+    add(f, later); /* waits */
+    add(f, first);
+    add(f, later);
+    assert_int_equal(taken.count, 2);
+    assert_int_equal(taken.with_ports, 2);
+    assert_int_equal(taken.ways[0], EG_WAY_DOWN);
+    assert_int_equal(taken.ways[1], EG_WAY_DOWN);
+    eg_flow_fragments_free(f);
+}
+
 static void test_in_vain(void **state) {
     (void)state;
     struct taken taken = {0};
@@ -121,6 +143,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_order_and_reversed),
         cmocka_unit_test(test_undated),
+        cmocka_unit_test(test_direction),
         cmocka_unit_test(test_in_vain),
         cmocka_unit_test(test_bounds),
     };

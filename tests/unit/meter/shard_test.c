@@ -248,6 +248,18 @@ static void test_room_is_made(void **state) {
     end(&b);
 }
 
+/* Of flows that an earlier run has given out, and counted, nothing is counted again. */
+static void test_room_made_once_more(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 700);
+    for (unsigned i = 0; i < 12000; i++) feed(&b, seen(17, 1 + (i >> 13), i & 8191, 200, 2, i));
+    assert_true(b.given > 1700);
+    assert_int_equal(out_rows(&b.out), b.given - 700);
+    assert_int_equal(eg_tally_sum(&b.out.tally, EG_CAUSE_flow_emergency).records, b.given - 700);
+    end(&b);
+}
+
 static void test_packets_without_a_time(void **state) {
     (void)state;
     struct bench b;
@@ -274,6 +286,7 @@ int main(void) {
         cmocka_unit_test(test_rows_left_out_are_counted),
         cmocka_unit_test(test_draining_in_pieces),
         cmocka_unit_test(test_room_is_made),
+        cmocka_unit_test(test_room_made_once_more),
         cmocka_unit_test(test_packets_without_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * Packets by reading: the same in the same order with any number of threads and any units; the first so
  * many; what is cut gives what was whole. */
 #include "few_packets.h"
+#include "make_seqfile.h"
 
 #define COUNT 2000u
 static char one[] = "/tmp/earlgrey-scan1-XXXXXX", two[] = "/tmp/earlgrey-scan2-XXXXXX";
@@ -85,6 +86,110 @@ static void cut(void **state) {
     eg_retrieved_reset(&account);
 }
 
+/* So much that threads share it: the packets come in the order of the capture all the same. */
+static void in_order_of_threads(void **state) {
+    (void)state;
+    enum { MANY = 30000 };
+    struct few_packet *packets = calloc(MANY, sizeof *packets);
+    for (uint32_t i = 0; i < MANY; i++)
+        packets[i] =
+            (struct few_packet){i * 10, 1, 9, 1000, (uint16_t)(i % 7), (uint16_t)i, 0, 250};
+    static char path[] = "/tmp/earlgrey-scan3-XXXXXX";
+    few_capture(path, packets, MANY);
+    const char *const large[] = {path, two};
+    struct eg_filter *filter;
+    struct eg_packets_request request = few_request(large, 2, &filter, "dst port 3");
+    for (uint32_t threads = 1; threads <= 4; threads += 3) {
+        struct few_found found = {.paths = large};
+        struct eg_env env = eg_env_plain;
+        struct eg_retrieved account = {0};
+        struct eg_error err;
+        env.unit_bytes = 20000;
+        struct eg_retrieval how = {
+            .packets = &request, .threads = threads, .put = few_put, .put_to = &found};
+        if (eg_retrieve_scan(&env, &how, &account, &err) < 0) fail_msg("%s", err.message);
+        char line[64], *at = found.text.text;
+        for (uint32_t i = 3; i < MANY; i += 7) {
+            int size = snprintf(line, sizeof line, "0 %u %u 292\n", 24 + i * 308, i * 10);
+            if (strncmp(at, line, (size_t)size) != 0) fail_msg("%.40s: not %s", at, line);
+            at += size;
+        }
+        assert_true(*at == '1');
+        assert_int_equal(account.frames, MANY + 5);
+        eg_strbuf_reset(&found.text);
+        eg_retrieved_reset(&account);
+    }
+    unlink(path);
+    free(packets);
+    eg_filter_free(filter);
+}
+
+/* A sequence file of `count` packets; every `each`-th record holds none. */
+static void damaged_write(char *path, uint32_t count, uint32_t each) {
+    struct made m = {0}, none = {0};
+    seq_head(&m, SEQ_LONG, NULL, false);
+    made_u32(&none, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        struct made value = {0};
+        seq_packet(&value, i % 50);
+        if (i % 100 == 99) seq_mark_put(&m);
+        seq_record(&m, SEQ_T0 + i * INT64_C(1000), i % each ? &value : &none, false);
+        made_free(&value);
+    }
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, m.bytes, m.size), m.size);
+    close(fd);
+    made_free(&m);
+    made_free(&none);
+}
+
+/* Records that hold no packet are passed over, counted for each capture, and the first capture that has
+ * some is told of; whoever reads them. */
+static void damaged(void **state) {
+    (void)state;
+    static char few[] = "/tmp/earlgrey-scan4-XXXXXX", more[] = "/tmp/earlgrey-scan5-XXXXXX";
+    damaged_write(few, 300, 100);
+    damaged_write(more, 80000, 500); /* of more than one thread */
+    for (int order = 0; order < 3; order++) {
+        const char *const captures[] = {order == 0 ? two : order == 1 ? few : more, few, more};
+        struct eg_filter *filter;
+        struct eg_packets_request request =
+            few_request(captures + (order == 2 ? 2 : 0), order == 2 ? 1 : 3, &filter, "dst port 3");
+        struct few_found found = {.paths = captures};
+        struct eg_env env = eg_env_plain;
+        struct eg_retrieved account = {0};
+        struct eg_error err;
+        char want[200];
+        env.unit_bytes = 20000;
+        struct eg_retrieval how = {
+            .packets = &request, .threads = 4, .put = few_put, .put_to = &found};
+        if (eg_retrieve_scan(&env, &how, &account, &err) < 0) fail_msg("%s", err.message);
+        snprintf(want, sizeof want, "%s is damaged: %d records of it could not be read",
+                 order == 2 ? more : few, order == 2 ? 160 : 3);
+        assert_string_equal(account.trouble, want);
+        eg_strbuf_reset(&found.text);
+        eg_retrieved_reset(&account);
+    }
+    /* what was counted of one capture is not another's */
+    const char *const captures[] = {few, two};
+    struct eg_filter *filter;
+    struct eg_packets_request request = few_request(captures, 1, &filter, NULL);
+    struct few_found found = {.paths = captures};
+    struct eg_retrieved account = {0};
+    struct eg_retrieval how = {.packets = &request, .put = few_put, .put_to = &found};
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(eg_retrieve_scan(&eg_env_plain, &how, &account, NULL), EG_OK);
+        if (!round) assert_non_null(strstr(account.trouble, " 3 records"));
+        if (round) assert_string_equal(account.trouble, "");
+        eg_retrieved_reset(&account);
+        request.origin.captures = captures + 1;
+    }
+    eg_strbuf_reset(&found.text);
+    unlink(few);
+    unlink(more);
+}
+
 static enum eg_status put_fails(void *to, const struct eg_found *found, struct eg_error *err) {
     unsigned *left = to;
     (void)found;
@@ -125,6 +230,8 @@ static void failures_stop_all(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(in_order_of_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(cut, setup, teardown),
         cmocka_unit_test_setup_teardown(failures_stop_all, setup, teardown),
     };

@@ -122,11 +122,65 @@ static void interrupted(void **state) {
     eg_strbuf_reset(&found.text);
 }
 
+/* More captures than may be open at once: the one that was not used for the longest is closed, and opened
+ * again where it is needed again. The first is needed all the time. */
+static void many_captures(void **state) {
+    (void)state;
+    enum { MANY = 70, ROUNDS = 3 };
+    static char names[MANY][40];
+    static struct few_packet packets[2 * MANY * ROUNDS];
+    const char *many[MANY];
+    struct eg_strbuf want = {0};
+    uint32_t counts[MANY] = {0}, step = 0;
+    for (uint32_t k = 0; k < MANY; k++) {
+        uint32_t count = 0;
+        for (uint32_t i = 0; i < MANY * ROUNDS; i++) {
+            bool first = k == 0, own = i % MANY == k;
+            if (first) packets[count++] = (struct few_packet){2000 * i, 1, 9, 1000, 3, 7, 0, 20};
+            if (own)
+                packets[count++] = (struct few_packet){2000 * i + 1000, 1, 9, 1000, 3, 7, 0, 20};
+        }
+        snprintf(names[k], sizeof names[k], "/tmp/earlgrey-many-XXXXXX");
+        few_capture(names[k], packets, count);
+        many[k] = names[k];
+    }
+    for (uint32_t i = 0; i < MANY * ROUNDS; i++) {
+        const uint32_t of[] = {0, i % MANY};
+        for (uint32_t n = 0; n < 2; n++, step++)
+            eg_strbuf_printf(&want, "%u %u %u 62\n", of[n], 24 + counts[of[n]]++ * 78,
+                             2000 * i + 1000 * n);
+    }
+    struct eg_filter *filter;
+    struct eg_packets_request request = few_request(many, MANY, &filter, NULL);
+    struct few_found found = {.paths = many};
+    struct eg_retrieved account = {0};
+    struct eg_error err;
+    int before = dup(0);
+    close(before);
+    if (retrieve(&request, &found, 0, &account, &err) < 0) fail_msg("%s", err.message);
+    assert_string_equal(found.text.text, want.text);
+    assert_int_equal(account.found, step);
+    assert_int_equal(account.capture_count, MANY);
+    uint64_t bytes = 0;
+    for (uint32_t k = 0; k < MANY; k++) bytes += account.captures[k].bytes;
+    assert_string_equal(account.captures[0].name, names[0]);
+    assert_true(account.captures[0].bytes <= 4096 + 24 + 78 * counts[0]); /* opened once */
+    assert_int_equal(bytes, account.bytes);
+    int after = dup(0); /* nothing of them stays open */
+    close(after);
+    assert_int_equal(after, before);
+    for (uint32_t k = 0; k < MANY; k++) unlink(names[k]);
+    eg_retrieved_reset(&account);
+    eg_strbuf_reset(&found.text);
+    eg_strbuf_reset(&want);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(merged_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(not_looked_up, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupted, setup, teardown),
+        cmocka_unit_test(many_captures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "sink/captures.h"
 #include "torture.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -98,6 +99,41 @@ static void signals_are_told(void **state) {
     eg_hook_free(hook);
 }
 
+/* The program has a process group of its own (what ends us by the keyboard does not end it), and none of
+ * our signal settings. */
+static void a_process_of_its_own(void **state) {
+    struct eg_hook *hook;
+    char command[700];
+    snprintf(command, sizeof command,
+             "{ cut -d' ' -f1,5 /proc/$$/stat; grep Sig[BI] /proc/$$/status; } > %s/out",
+             (char *)*state);
+    script(*state, command);
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &set, &before), 0);
+    void (*old)(int) = signal(SIGUSR2, SIG_IGN);
+    assert_int_equal(eg_hook_open(&hook, &test_env, program, 1, NULL), EG_OK);
+    eg_hook_run(hook, "/a.pcap");
+    eg_hook_finish(hook, 20000);
+    assert_int_equal(eg_hook_failures(hook), 0);
+    eg_hook_free(hook);
+    signal(SIGUSR2, old);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    snprintf(command, sizeof command, "%s/out", (char *)*state);
+    FILE *out = fopen(command, "r");
+    long pid, group, blocked, ignored;
+    assert_non_null(out);
+    assert_int_equal(fscanf(out, "%ld %ld", &pid, &group), 2);
+    assert_int_equal(group, pid);
+    assert_int_equal(fscanf(out, " SigBlk: %lx SigIgn: %lx", &blocked, &ignored), 2);
+    const long reserved = 3L << 31; /* of the C library: nobody may change those */
+    assert_int_equal(blocked & ~reserved, 0);
+    assert_int_equal(ignored & ~reserved, 0);
+    fclose(out);
+    unlink(command);
+}
+
 static double seconds_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -158,6 +194,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(each_once_and_bounded, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(failures_are_told, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(signals_are_told, captures_setup, captures_teardown),
+        cmocka_unit_test_setup_teardown(a_process_of_its_own, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(the_end_is_not_held_up, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_run, captures_setup, captures_teardown),
         cmocka_unit_test_setup_teardown(without_memory, captures_setup, captures_teardown),

@@ -186,6 +186,127 @@ static void unmetered(void **state) {
     eg_free(root);
 }
 
+/* A packet of 100 bytes each, or (flows) such flows of two packets that were metered of packets. */
+static void write_packets(struct eg_sink *sink, bool flows, int64_t start, uint32_t count) {
+    struct eg_builder *b;
+    struct eg_batch *batch;
+    enum eg_table_id table = flows ? EG_TABLE_FLOWS : EG_TABLE_PACKETS;
+    must(eg_builder_new(&b, eg_table_get(table), table, count, EG_COLUMNS_ALL, ERR));
+    for (uint32_t i = 0; i < count; i++) {
+        if (flows) {
+            eg_put_int(b, EG_COL(FLOWS, start_time), start + i);
+            eg_put_int(b, EG_COL(FLOWS, packets), 2);
+            eg_put_int(b, EG_COL(FLOWS, bytes), 200);
+            eg_put_name(b, EG_COL(FLOWS, source), "packet", 6);
+        } else {
+            eg_put_int(b, EG_COL(PACKETS, time), start + i);
+            eg_put_int(b, EG_COL(PACKETS, length), 100);
+            eg_put_name(b, EG_COL(PACKETS, source), "packet", 6);
+        }
+        eg_builder_row(b, 1);
+    }
+    must(eg_builder_seal(b, &batch, ERR));
+    eg_builder_free(b);
+    must(eg_sink_dataset.write(sink, batch, ERR));
+    eg_batch_unref(batch);
+}
+
+/* Packets that are lost count once, by their rows; of flows that were metered of them only the records.
+ * Of an interface the packets are counted elsewhere. What has no usable time is lost without one. */
+static void lost_packets(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    for (int flows_only = 0; flows_only < 2; flows_only++) {
+        struct eg_tally gone = {0};
+        write_packets(sink, false, NOON, 5);
+        write_packets(sink, true, NOON, 2);
+        sink_write_flows(sink, NOON, 1, 3);
+        eg_dataset_sink_lost(sink, flows_only, &gone);
+        struct eg_tally_entry sum = eg_tally_sum(&gone, EG_CAUSE_batch_lost);
+        assert_int_equal(sum.records, 2 + 3);
+        assert_int_equal(sum.packets, (flows_only ? 0 : 5) + 3);
+        assert_int_equal(sum.bytes, (flows_only ? 0 : 500) + 1 + 2 + 3);
+        eg_tally_reset(&gone);
+    }
+    struct eg_tally gone = {0};
+    sink_write_flows(sink, EG_LAYOUT_FIRST_US - 3, 1, 3);
+    eg_dataset_sink_lost(sink, false, &gone);
+    assert_int_equal(gone.count, 1);
+    assert_int_equal(gone.entries[0].records, 3);
+    assert_true(gone.entries[0].start_us == INT64_MIN);
+    eg_tally_reset(&gone);
+    eg_sink_dataset.close(sink);
+    eg_free(root);
+}
+
+/* What another process may write now is not written, and nobody hears of what was put into quarantine
+ * of it. */
+static void released(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    sink_write_flows(sink, EG_LAYOUT_FIRST_US - 3, 1, 3);
+    eg_dataset_sink_release(sink);
+    sink_write_flows(sink, NOON, 1, 4);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    assert_int_equal(eg_dataset_sink_tally(sink)->count, 0);
+    eg_sink_dataset.close(sink);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 4);
+    assert_int_equal(ask(root, EG_TABLE_LOSSES, "count(*)"), 0);
+    eg_free(root);
+}
+
+static void state_is(struct eg_sink *sink, const char *input, const char *state) {
+    struct eg_position *known;
+    size_t count, found = 0;
+    must(eg_sink_dataset.positions(sink, &known, &count, ERR));
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(known[i].name, input) == 0 && strcmp(known[i].state, state) == 0) found++;
+    eg_free(known);
+    assert_int_equal(found, 1);
+}
+
+/* The marks of an input add up to what its runs left: packets less those in flows, and what was told. */
+static void marks(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_tally tally = {0};
+    struct eg_sink *first = sink_open_at(root), *second;
+    eg_dataset_sink_meter(first, "iface:x");
+    write_packets(first, false, NOON, 7);
+    write_packets(first, true, NOON, 2);
+    must(eg_sink_dataset.flush(first, NULL, 0, ERR));
+    state_is(first, "iface:x", "3 300");
+    second = sink_open_at(root); /* the same input at the same time: it is another's */
+    eg_dataset_sink_meter(second, "iface:x");
+    write_packets(second, false, NOON, 1);
+    must(eg_sink_dataset.flush(second, NULL, 0, ERR));
+    eg_sink_dataset.close(first); /* as killed: three packets are in no flow */
+    write_packets(second, false, NOON, 1);
+    must(eg_sink_dataset.flush(second, NULL, 0, ERR));
+    state_is(second, "iface:x", "3 300"); /* no mark of it, and nothing told */
+    eg_sink_dataset.losses(second, &tally);
+    assert_int_equal(tally.count, 0);
+    eg_sink_dataset.close(second);
+    first = sink_open_at(root); /* another input */
+    eg_dataset_sink_meter(first, "iface:y");
+    eg_sink_dataset.losses(first, &tally);
+    assert_int_equal(tally.count, 0);
+    eg_sink_dataset.close(first);
+    for (int run = 0; run < 3; run++) {
+        first = sink_open_at(root);
+        eg_dataset_sink_meter(first, "iface:x");
+        eg_sink_dataset.losses(first, &tally);
+        struct eg_tally_entry told = eg_tally_sum(&tally, EG_CAUSE_metering_ended);
+        assert_int_equal(told.packets, run == 0 ? 3 : 1);
+        assert_int_equal(told.bytes, run == 0 ? 300 : 100);
+        eg_tally_reset(&tally);
+        write_packets(first, false, NOON, 1); /* is left again */
+        struct eg_position p = position_at("k", 100);
+        must(eg_sink_dataset.flush(first, &p, run == 1, ERR));
+        eg_sink_dataset.close(first);
+    }
+    eg_free(root);
+}
+
 static void claims(void **state) {
     char *root = eg_path_join(*state, "d");
     struct eg_position *known, *news = NULL;
@@ -218,6 +339,9 @@ int main(void) {
                                        IN_SCRATCH(full_disk),
                                        IN_SCRATCH(lost),
                                        IN_SCRATCH(unmetered),
+                                       IN_SCRATCH(lost_packets),
+                                       IN_SCRATCH(released),
+                                       IN_SCRATCH(marks),
                                        IN_SCRATCH(claims)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,43 @@ static void commits_under_way(void **state) {
     eg_free(root);
 }
 
+/* Rows without a usable time stand beside the hours, and are counted; a file whose rows have none is read
+ * whatever time is asked for. */
+static void without_times(void **state) {
+    char *root = eg_path_join(*state, "d");
+    fill(root);
+    struct eg_dataset *ds = open_writer(root);
+    uint64_t rows;
+    must(eg_dataset_quarantined(ds, EG_TABLE_FLOWS, &rows, ERR));
+    assert_int_equal(rows, 0);
+    for (uint64_t k = 1; k <= 3; k++) {
+        struct eg_commit *commit;
+        const char *path;
+        must(eg_commit_begin(&commit, ds, ERR));
+        must(eg_commit_file(commit, EG_TABLE_FLOWS, INT64_MIN, &path, ERR));
+        must(eg_file_create(path, "aside", 5, ERR));
+        must(eg_commit_file_done(commit, path, 10 * k, INT64_MAX, INT64_MIN, ERR));
+        must(eg_commit_finish(commit, NULL, 0, ERR));
+        eg_commit_free(commit);
+    }
+    must(eg_dataset_quarantined(ds, EG_TABLE_FLOWS, &rows, ERR));
+    assert_int_equal(rows, 60);
+    must(eg_dataset_quarantined(ds, EG_TABLE_PACKETS, &rows, ERR));
+    assert_int_equal(rows, 0);
+    assert_int_equal(count_of(root, INT64_MIN, INT64_MAX), 2);
+    struct eg_commit *commit;
+    const char *path;
+    must(eg_commit_begin(&commit, ds, ERR));
+    must(eg_commit_file(commit, EG_TABLE_FLOWS, NOON, &path, ERR));
+    must(eg_file_create(path, "timeless", 8, ERR));
+    must(eg_commit_file_done(commit, path, 1, INT64_MAX, INT64_MIN, ERR));
+    must(eg_commit_finish(commit, NULL, 0, ERR));
+    eg_commit_free(commit);
+    eg_dataset_close(ds);
+    assert_int_equal(count_of(root, NOON + 30 * HOUR, INT64_MAX), 1);
+    eg_free(root);
+}
+
 static void relation(void **state) {
     char *root = eg_path_join(*state, "it's"), expected[600];
     fill(root);
@@ -105,6 +142,7 @@ static void relation(void **state) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {IN_SCRATCH(by_largest_end), IN_SCRATCH(by_hand),
-                                       IN_SCRATCH(commits_under_way), IN_SCRATCH(relation)};
+                                       IN_SCRATCH(commits_under_way), IN_SCRATCH(without_times),
+                                       IN_SCRATCH(relation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,13 @@ static struct eg_pump_account one(size_t troubles, int64_t first_us, int64_t las
     a.seen.frames = 10;
     a.seen.rows[EG_TABLE_FLOWS] = 5;
     a.kept[EG_TABLE_FLOWS] = 4;
+    a.metered = 3;
+    a.inputs_known = 1;
     eg_tally_add(&a.tally, EG_CAUSE_record_empty, NULL, INT64_MIN, 3, 0, 0);
+    eg_tally_add(&a.unflushed, EG_CAUSE_batch_lost, NULL, INT64_MIN, 2, 0, 0);
+    struct eg_pump_raw *raw = eg_pump_account_raw(&a, "pcap");
+    raw->rows = 7;
+    raw->lost = 1;
     a.troubles = troubles ? eg_calloc(troubles, sizeof *a.troubles) : NULL;
     for (size_t i = 0; i < troubles; i++)
         a.troubles[i] = (struct eg_trouble){.input = eg_strdup("in"), .status = EG_E_IO};
@@ -36,6 +42,12 @@ static void runs_add_up(void **state) {
     }
     assert_int_equal(sum.inputs, 6);
     assert_int_equal(sum.inputs_failed, 3);
+    assert_int_equal(sum.inputs_known, 3);
+    assert_int_equal(sum.metered, 9);
+    assert_int_equal(sum.raw_count, 1);
+    assert_int_equal(sum.raw[0].rows, 21);
+    assert_int_equal(sum.raw[0].lost, 3);
+    assert_int_equal(eg_tally_sum(&sum.tally, EG_CAUSE_batch_lost).records, 6);
     assert_int_equal(sum.seen.frames, 30);
     assert_int_equal(sum.seen.rows[EG_TABLE_FLOWS], 15);
     assert_int_equal(sum.kept[EG_TABLE_FLOWS], 12);

@@ -235,12 +235,21 @@ static enum eg_status raw_write(struct eg_sink *sink, struct eg_batch *batch,
     return EG_OK;
 }
 
-/* They see all input, in order, and nothing else; of a grown input what is new. */
+static int raw_asked; /* how often it was asked what it lost: two packets each time */
+static void raw_losses(struct eg_sink *sink, struct eg_tally *to) {
+    (void)sink;
+    raw_asked++;
+    eg_tally_add(to, EG_CAUSE_recording_full, NULL, INT64_MIN, 0, 2, 0);
+}
+
+/* They see all input, in order, and nothing else; of a grown input what is new. What they took and lost is
+ * counted, once. */
 static void raw_sinks_see_the_input(void **state) {
     (void)state;
     struct eg_sink_type raw = memory;
     raw.takes = EG_TAKES_RAW;
     raw.write = raw_write;
+    raw.losses = raw_losses;
     const char *const inputs[] = {"a:1000:70:", "a:1300:70:", "a:1305:70:s"};
     for (uint32_t threads = 1; threads <= 3; threads++) {
         struct eg_sink sink, none;
@@ -251,16 +260,24 @@ static void raw_sinks_see_the_input(void **state) {
         struct eg_env env = env_of(64);
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
                                        {&raw, &none, "r", NULL, false}};
-        raw_next = 0;
+        raw_next = raw_asked = 0;
+        struct eg_pump_account all = {.first_us = INT64_MAX, .last_us = INT64_MIN};
         for (int i = 0; i < 3; i++) {
             struct eg_pump_request request = request_of(sinks, 2, &inputs[i], 1);
             request.threads = threads;
             request.round_bytes = 5000;
             struct eg_pump_account account;
             assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+            assert_int_equal(eg_pump_account_merge(&all, &account, NULL), EG_OK);
             eg_pump_account_reset(&account);
         }
         assert_int_equal(raw_next, 13050);
+        assert_int_equal(all.raw_count, 1);
+        assert_int_equal(all.raw[0].rows, 1305);
+        assert_true(raw_asked > 3);
+        assert_int_equal(all.raw[0].lost, 2 * raw_asked);
+        assert_int_equal(eg_tally_sum(&all.tally, EG_CAUSE_recording_full).packets, 2 * raw_asked);
+        eg_pump_account_reset(&all);
         sink_reset(&sink);
         sink_reset(&none);
         all_closed();
@@ -368,15 +385,29 @@ static void what_a_failed_run_counted(void **state) {
     }
 }
 
+struct attempts {
+    int asked, ready;
+};
+
 static bool three_times(void *to, const struct eg_pump_sink *of, const struct eg_error *err) {
-    int *asked = to;
+    struct attempts *attempts = to;
     assert_string_equal(of->name, "m");
     assert_int_equal(err->status, EG_E_NOSPACE);
-    of->sink->fail_flush_after = *asked < 2 ? 0 : -1;
-    return ++*asked <= 3;
+    of->sink->fail_flush_after = attempts->asked < 2 ? 0 : -1;
+    return ++attempts->asked <= 3;
 }
 
-/* A flush that failed is called again, with the same rows and positions, for as long as it is wanted. */
+/* What goes with a flush finds no room the second time. */
+static enum eg_status make_ready(void *to, const struct eg_position *positions, size_t count,
+                                 struct eg_error *err) {
+    struct attempts *attempts = to;
+    assert_int_equal(count, 2);
+    assert_int_equal(positions[0].offset, 10000);
+    return ++attempts->ready == 2 ? eg_fail(err, EG_E_NOSPACE, "full") : EG_OK;
+}
+
+/* A flush that failed is called again, with the same rows and positions, for as long as it is wanted; what
+ * goes with it is made ready each time. */
 static void a_flush_is_called_again(void **state) {
     (void)state;
     const char *const input[] = {"a:1000:70:c"};
@@ -386,15 +417,17 @@ static void a_flush_is_called_again(void **state) {
         memset(&sink, 0, sizeof sink);
         sink_reset(&sink);
         sink.fail_flush_after = 0;
-        int asked = for_good ? 3 : 0;
+        struct attempts attempts = {.asked = for_good ? 3 : 0};
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
         struct eg_pump_request request = request_of(sinks, 1, input, 1);
         request.again = three_times;
-        request.flushed_to = &asked;
+        request.flushing = make_ready;
+        request.flushed_to = &attempts;
         struct eg_pump_account account;
         assert_int_equal(eg_pump_run(&env, &request, &account, NULL),
                          for_good ? EG_E_NOSPACE : EG_OK);
-        assert_int_equal(asked, for_good ? 4 : 3);
+        assert_int_equal(attempts.asked, for_good ? 4 : 3);
+        assert_int_equal(attempts.ready, for_good ? 1 : 4);
         assert_int_equal(sink.flushes, !for_good);
         assert_int_equal(account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS],
                          sink.rows.count);

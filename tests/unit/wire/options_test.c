@@ -63,6 +63,47 @@ static void rates_of_a_sampler(void **state) {
     result_reset(&r);
 }
 
+/* Flows of a sampler that nobody told of: what all samplers have, while that is one rate. */
+static void rates_of_several_samplers(void **state) {
+    (void)state;
+    const struct made_field f[] = {{302, 4, 0}, {34, 4, 0}};
+    static const struct {
+        uint32_t samplers[3], rates[3];
+        const char *of_two, *of_other;
+    } cases[] = {{{2, 3, 2}, {100, 100, 100}, "sampling_rate=100", "sampling_rate=100"},
+                 {{2, 2, 2}, {50, 70, 100}, "sampling_rate=100", "sampling_rate=100"},
+                 {{2, 3, 4}, {100, 1000, 1000}, "sampling_rate=100", NULL},
+                 {{2, 3, 3}, {100, 1000, 100}, "sampling_rate=100", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct session s = session_new(&eg_decoder_ipfix);
+        struct bytes b = ipfix(1, 5);
+        put_template(&b, 256, FLOW, COUNT(FLOW));
+        for (int k = 0; k < 3; k++)
+            put_option(&b, 300, f, 2, (const uint32_t[]){cases[i].samplers[k], cases[i].rates[k]});
+        put_flow(&b, 1, 2, 1);
+        put_flow(&b, 7, 9, 2);
+        session_send(&s, &b);
+        struct result r = session_end(&s);
+        assert_int_equal(r.row_count, 2);
+        ASSERT_ROW(r.rows[0], cases[i].of_two);
+        if (cases[i].of_other)
+            ASSERT_ROW(r.rows[1], cases[i].of_other);
+        else
+            assert_lacks(r.rows[1], "sampling_rate");
+        result_reset(&r);
+    }
+}
+
+/* Where a record names two interfaces, the first is what it is about. */
+static void the_first_interface_is_the_scope(void **state) {
+    (void)state;
+    const struct made_field f[] = {{10, 4, 0}, {14, 4, 0}, {34, 4, 0}};
+    struct result r = sampled(f, 3, (const uint32_t[]){7, 1, 100});
+    assert_lacks(r.rows[0], "sampling_rate");
+    ASSERT_ROW(r.rows[1], "in_if=7", "sampling_rate=100");
+    result_reset(&r);
+}
+
 static void names_of_what_flows_number(void **state) {
     (void)state;
     struct session s = session_new(&eg_decoder_ipfix);
@@ -140,6 +181,8 @@ int main(void) {
         cmocka_unit_test(rates_of_the_whole_exporter),
         cmocka_unit_test(rates_of_an_interface),
         cmocka_unit_test(rates_of_a_sampler),
+        cmocka_unit_test(rates_of_several_samplers),
+        cmocka_unit_test(the_first_interface_is_the_scope),
         cmocka_unit_test(names_of_what_flows_number),
         cmocka_unit_test(numbers_without_names_are_text),
         cmocka_unit_test(what_an_exporter_calls_its_own_elements),

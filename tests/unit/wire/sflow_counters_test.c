@@ -131,6 +131,29 @@ static void other_sources_and_kinds(void **state) {
     }
 }
 
+/* Numbers of 64 bits, indexes of 24; of two records of a kind the first counts. */
+static void large_numbers_and_second_records(void **state) {
+    (void)state;
+    struct bytes b = begin(1);
+    uint32_t sample = block(&b, 2);
+    put_words(&b, 3, 12, 0x01abcdef, 2);
+    for (uint32_t k = 0; k < 2; k++) {
+        uint32_t record = block(&b, 5);
+        put_words(&b, 7, 1 + k, 0xfffffffe, 5 + k, 4, 5, 0xffffffff, 7);
+        block_end(&b, record);
+    }
+    block_end(&b, sample);
+    struct result r = counters_of(&b, 1);
+    assert_int_equal(r.row_count, 1);
+    assert_string_equal(strstr(r.rows[0], "domain=9 ") + 9,
+                        "source=sflow extra={\"source_type\":1,\"source_index\":11259375,"
+                        "\"vlan_id\":1,\"vlan_octets\":18446744065119617029,"
+                        "\"vlan_ucast_packets\":4,\"vlan_multicast_packets\":5,"
+                        "\"vlan_discards\":7} ");
+    assert_int_equal(records_of(&r, EG_CAUSE_sample_unknown), 1);
+    result_reset(&r);
+}
+
 static void expect(const struct bytes *b, uint32_t rows, enum eg_cause cause, int64_t records) {
     struct result r = counters_of(b, 1);
     assert_int_equal(r.row_count, rows);
@@ -189,6 +212,7 @@ int main(void) {
         cmocka_unit_test(every_counter),
         cmocka_unit_test(counters_that_are_not_kept),
         cmocka_unit_test(other_sources_and_kinds),
+        cmocka_unit_test(large_numbers_and_second_records),
         cmocka_unit_test(damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
