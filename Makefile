@@ -4,7 +4,7 @@
 PRESET ?= release
 EARLGREY = build/$(PRESET)/earlgrey
 
-.PHONY: help build demo test check bench generated tidy fuzz packages packages-test venv clean
+.PHONY: help build demo test check bench bench-long generated tidy fuzz packages packages-test venv clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -26,9 +26,12 @@ test: packages-test
 check: packages-test
 	@tools/run-tests --quick
 
-## make bench      ratios against nfdump, tshark and tcpdump; results in bench/results/
+## make bench      ratios against the tools one would use instead; results in bench/results/
+## make bench-long the same of a collector: over UDP, and left running under load (45 minutes)
 bench: packages-test build
 	@tools/run-bench
+bench-long: packages-test build
+	@tools/run-bench --job udp --job udp-v9 --job soak
 
 ## make generated  the files that come from columns.def, causes.def, elements_*.def and the option tables
 generated: build

@@ -96,7 +96,7 @@ def trial(collector, sender, capture, place, rate, seconds):
     finally:
         child.send_signal(signal.SIGTERM)
         try:
-            child.wait(180)
+            child.wait(180 if collector.stored else 10)  # what it has queued is believed to be stored
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
