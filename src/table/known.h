@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The positions that a scan knows, in the order of their keys, each place once. Those that come while
  * it runs (its own, mostly) wait in a short list, since putting each into order at once would cost as
- * much as there are others, for every input. Internal to scan.c. */
+ * much as there are others, for every input. Internal to the scan. */
 #ifndef EG_TABLE_KNOWN_H
 #define EG_TABLE_KNOWN_H
 

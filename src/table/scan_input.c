@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One input of a scan: opening it, decoding its units, joining them in order. No locks here: scan.c
+ * One input of a scan: opening it, decoding its units, joining them in order. No locks here: scan_work.c
  * sees to it that a unit is in one call at a time and that joins follow each other. */
 #include "table/scan_input.h"
 

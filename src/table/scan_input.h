@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One input of a scan while it is being read: its source, one extract per part, the units that were
- * given out, and the queue in which they are joined in order. Internal to scan.c.
+ * given out, and the queue in which they are joined in order. Internal to the scan.
  *
  *   taken ─▶ in a worker's call ⇄ parked ─▶ pending (read, waiting for its turn) ─▶ joined
  *         ─▶ parked ─▶ in a worker's call ─▶ finished

@@ -3,6 +3,7 @@
 #include "filter/regex_code.h"
 #include "filter/tree.h"
 #include "filter_make.h"
+#include "xorshift.h"
 
 #include <regex.h>
 
@@ -82,12 +83,7 @@ static void by_hand(void **state) {
 }
 
 static uint64_t seed = 20260103;
-static unsigned next_random(unsigned below) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (unsigned)(seed % below);
-}
+static unsigned next_random(unsigned below) { return (unsigned)(xorshift_next(&seed) % below); }
 
 static void grow(struct eg_strbuf *to, unsigned depth) {
     static const char *const atoms[] = {"a", "b", "c", ".", "[ab]", "[^a]", "ab"};

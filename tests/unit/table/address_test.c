@@ -11,13 +11,10 @@
 
 #include <cmocka.h>
 
+#include "xorshift.h"
+
 static uint64_t seed = 20260102;
-static uint64_t next_random(void) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
+static uint64_t next_random(void) { return xorshift_next(&seed); }
 
 static bool parse(struct eg_addr *out, const char *text) {
     size_t size = strlen(text);

@@ -32,8 +32,7 @@ static enum eg_status take(void *to, struct eg_batch *raw, struct eg_error *err)
 
 static enum eg_status read_again(const char *uri, const char *known, bool closing,
                                  struct seen *seen) {
-    env = eg_env_plain;
-    env.batch_rows = 16;
+    env = fake_env(16);
     struct eg_position position = {.offset = 500};
     struct eg_scan_request request = {.source = &fake_source,
                                       .inputs = &uri,

@@ -13,14 +13,13 @@ static void held_rows_stopped_and_resumed(void **state) {
                                             {"a:1500:70:", "b:700:5:s", "c:1901:333:"}};
     static const unsigned long records[2][3] = {{1000, 333, 901}, {1500, 700, 1901}};
     for (int round = 0; round < 60; round++) {
-        struct eg_env env = env_of(16);
+        struct eg_env env = fake_env(16);
         struct eg_source_type quiet = fake_source;
         quiet.commit = eg_source_commit_nop;
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
+        struct eg_sink sink = sink_new();
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
         struct fake_rows expected = {0};
+        uint64_t kept = 0;
         for (int grown = 0; grown < 2; grown++) {
             enum eg_status status = EG_E_IO;
             for (int life = 0; status < 0; life++) {
@@ -33,18 +32,7 @@ static void held_rows_stopped_and_resumed(void **state) {
                 if (round % 2) request.scan.source = &quiet;
                 request.threads = 1 + random_below(3);
                 request.round_bytes = 1000 + random_below(20000);
-                struct eg_pump_account account;
-                struct eg_error err = {0};
-                if (random_below(2))
-                    sink.fail_write_after = (int)random_below(30 + (uint32_t)life);
-                else
-                    sink.fail_flush_after = (int)random_below(4);
-                status = eg_pump_run(&env, &request, &account, &err);
-                if (status < 0) assert_int_equal(status, EG_E_NOSPACE);
-                eg_pump_account_reset(&account);
-                remember_close(&sink);
-                all_closed();
-                assert_in_range(life, 0, 1000);
+                status = stopped_run(&env, &request, life, &kept);
             }
             for (int i = 0; i < 3; i++) {
                 unsigned long from = grown ? records[0][i] : 0, to = records[grown][i];
@@ -58,7 +46,8 @@ static void held_rows_stopped_and_resumed(void **state) {
                 fake_expect_held(&expected, from, to, round % 3 != 0);
             }
         }
-        rows_are(&sink.rows, &expected);
+        assert_int_equal(kept, expected.count);
+        fake_rows_are(&sink.rows, &expected);
         sink_reset(&sink);
     }
 }
@@ -68,10 +57,8 @@ static void held_counts_once(void **state) {
     (void)state;
     const char *const input[] = {"a:1000:70:c"};
     for (int round = 0; round < 30; round++) {
-        struct eg_env env = env_of(16);
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
+        struct eg_env env = fake_env(16);
+        struct eg_sink sink = sink_new();
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
         enum eg_status status = EG_E_IO;
         while (status < 0) {
@@ -102,15 +89,13 @@ static void live_ticks(void **state) {
     atomic_llong now = 1;
     atomic_bool drain = false;
     for (int holds = 0; holds < 2; holds++) {
-        struct eg_env env = env_of(16);
+        struct eg_env env = fake_env(16);
         env.now_us = hurried_clock;
         env.clock = &now;
         env.drain = &drain;
         atomic_store(&drain, true);
         fake_ticks = 0;
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
+        struct eg_sink sink = sink_new();
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
         struct eg_pump_request request = request_of(sinks, 1, input, 1);
         if (holds)
@@ -123,10 +108,10 @@ static void live_ticks(void **state) {
         struct fake_rows expected = {0};
         fake_expect(&expected, 100, true, true, true, true);
         if (holds) fake_expect_held(&expected, 0, 100, true);
-        rows_are(&sink.rows, &expected);
+        fake_rows_are(&sink.rows, &expected);
         eg_pump_account_reset(&account);
         sink_reset(&sink);
-        all_closed();
+        fake_all_closed();
     }
 }
 

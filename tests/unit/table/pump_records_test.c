@@ -4,11 +4,9 @@
 
 static char *document(const char *format, uint32_t batch_rows, const char *const *inputs,
                       size_t input_count, uint32_t part_count, bool bare) {
-    struct eg_env env = env_of(batch_rows);
+    struct eg_env env = fake_env(batch_rows);
     struct eg_sink_type type = text_memory();
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
+    struct eg_sink sink = sink_new();
     struct eg_pump_sink sinks[] = {{&type, &sink, "text", format, bare}};
     struct eg_pump_request request = request_of(sinks, 1, inputs, input_count);
     request.scan.parts[0].columns = EG_SET(FLOWS, start_time) | EG_SET(FLOWS, bytes);
@@ -60,11 +58,9 @@ static void documents(void **state) {
 
 static void formats_refused(void **state) {
     (void)state;
-    struct eg_env env = env_of(64);
+    struct eg_env env = fake_env(64);
     struct eg_sink_type type = text_memory();
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
+    struct eg_sink sink = sink_new();
     struct eg_pump_sink sinks[] = {{&type, &sink, "-", "csv", false}};
     struct eg_pump_request request = request_of(sinks, 1, three, 3);
     struct eg_pump_account account;

@@ -13,14 +13,10 @@
 
 #include "base/strbuf.h"
 #include "table/scan_fake.h"
+#include "xorshift.h"
 
 static uint64_t seed = 20261122;
-static inline uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 20) % n;
-}
+static inline uint32_t random_below(uint32_t n) { return xorshift_below(&seed, n); }
 
 /* ---- a sink that remembers, as a disk would ---- */
 
@@ -147,50 +143,52 @@ static inline struct eg_sink_type text_memory(void) {
     return type;
 }
 
+static inline struct eg_sink sink_new(void) {
+    return (struct eg_sink){.fail_write_after = -1, .fail_flush_after = -1};
+}
+
 static inline void sink_reset(struct eg_sink *sink) {
     fake_rows_reset(&sink->rows);
     fake_rows_reset(&sink->written);
     eg_strbuf_reset(&sink->text);
-    *sink = (struct eg_sink){.fail_write_after = -1, .fail_flush_after = -1};
+    *sink = sink_new();
 }
 
 static inline struct eg_pump_request request_of(struct eg_pump_sink *sinks, size_t sink_count,
                                                 const char *const *inputs, size_t count) {
-    return (struct eg_pump_request){
-        .scan = {.source = &fake_source,
-                 .inputs = inputs,
-                 .input_count = count,
-                 .parts = {{.extract = &fake_exports, .columns = EG_COLUMNS_ALL},
-                           {.extract = &fake_packets, .columns = EG_COLUMNS_ALL}},
-                 .part_count = 2,
-                 .claim = true,
-                 .keep_going = true},
+    struct eg_pump_request request = {
+        .scan = fake_request(inputs, count),
         .sinks = sinks,
         .sink_count = sink_count,
         .threads = 2,
     };
+    request.scan.keep_going = true;
+    return request;
 }
 
-static inline struct eg_env env_of(uint32_t batch_rows) {
-    struct eg_env env = eg_env_plain;
-    env.batch_rows = batch_rows;
-    return env;
-}
-
-static inline void all_closed(void) {
-    assert_int_equal(fake_open_sources, 0);
-    assert_int_equal(fake_open_extracts, 0);
-    assert_int_equal(fake_open_units, 0);
-}
-
-static inline void rows_are(struct fake_rows *got, struct fake_rows *expected) {
-    fake_sort(got);
-    fake_sort(expected);
-    assert_int_equal(got->count, expected->count);
-    if (got->count) /* an empty list may have no memory at all */
-        for (size_t i = 0; i < got->count; i++)
-            assert_int_equal(fake_compare(&got->rows[i], &expected->rows[i]), 0);
-    fake_rows_reset(expected);
+/* One of a row of runs, stopped by the sink at a random place or not at all; `life` counts them. Answers as
+ * the run, and adds what it kept. */
+static inline enum eg_status stopped_run(const struct eg_env *env,
+                                         const struct eg_pump_request *request, int life,
+                                         uint64_t *kept) {
+    struct eg_sink *sink = request->sinks[0].sink;
+    struct eg_pump_account account;
+    struct eg_error err = {0};
+    if (random_below(2))
+        sink->fail_write_after = (int)random_below(30 + (uint32_t)life);
+    else
+        sink->fail_flush_after = (int)random_below(4);
+    enum eg_status status = eg_pump_run(env, request, &account, &err);
+    if (status < 0) {
+        assert_int_equal(status, EG_E_NOSPACE);
+        assert_non_null(strstr(err.message, "memory: full"));
+    }
+    *kept += account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS];
+    eg_pump_account_reset(&account);
+    remember_close(sink);
+    fake_all_closed();
+    assert_in_range(life, 0, 1000);
+    return status;
 }
 
 static const char *const three[] = {"a:1000:70:c", "b:333:5:s", "c:901:900:"};

@@ -10,12 +10,8 @@
 static void rows_and_account(void **state) {
     (void)state;
     for (uint32_t threads = 1; threads <= 3; threads++) {
-        struct eg_env env = env_of(64);
-        struct eg_sink first, second;
-        memset(&first, 0, sizeof first);
-        memset(&second, 0, sizeof second);
-        sink_reset(&first);
-        sink_reset(&second);
+        struct eg_env env = fake_env(64);
+        struct eg_sink first = sink_new(), second = sink_new();
         struct eg_pump_sink sinks[] = {{&memory, &first, "first", NULL, false},
                                        {&memory, &second, "second", NULL, false}};
         struct eg_pump_request request = request_of(sinks, 2, three, 3);
@@ -26,9 +22,9 @@ static void rows_and_account(void **state) {
         struct fake_rows expected = {0};
         three_expected(&expected);
         size_t total = expected.count;
-        rows_are(&first.rows, &expected);
+        fake_rows_are(&first.rows, &expected);
         three_expected(&expected);
-        rows_are(&second.rows, &expected);
+        fake_rows_are(&second.rows, &expected);
         assert_in_range(first.flushes, 3,
                         30); /* rounds, and this source wants to hear of each input */
         assert_int_equal(account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS], total);
@@ -80,7 +76,7 @@ static void rows_and_account(void **state) {
         eg_pump_account_reset(&account);
         sink_reset(&first);
         sink_reset(&second);
-        all_closed();
+        fake_all_closed();
     }
 }
 
@@ -102,12 +98,10 @@ static enum eg_status flush_hear(void *to, const struct eg_position *positions, 
 /* A source that need not hear of commits: small inputs share a flush. */
 static void small_inputs_share(void **state) {
     (void)state;
-    struct eg_env env = env_of(64);
+    struct eg_env env = fake_env(64);
     struct eg_source_type quiet = fake_source;
     quiet.commit = eg_source_commit_nop;
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
+    struct eg_sink sink = sink_new();
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
     struct eg_pump_request request = request_of(sinks, 1, three, 3);
     request.scan.source = &quiet;
@@ -122,7 +116,7 @@ static void small_inputs_share(void **state) {
     assert_int_equal(sink.place_count, 6);
     struct fake_rows expected = {0};
     three_expected(&expected);
-    rows_are(&sink.rows, &expected);
+    fake_rows_are(&sink.rows, &expected);
     eg_pump_account_reset(&account);
     sink_reset(&sink);
     /* who cannot keep what goes with the positions has no flush */
@@ -166,11 +160,9 @@ static enum eg_status raw_ignore(struct eg_sink *sink, struct eg_batch *batch,
 static void live_until_drained(void **state) {
     (void)state;
     const char *const live[] = {"a:1000:70:l"};
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
+    struct eg_sink sink = sink_new();
     struct ender ender = {.sink = &sink};
-    struct eg_env env = env_of(64);
+    struct eg_env env = fake_env(64);
     env.drain = &ender.drain;
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
     struct eg_pump_request request = request_of(sinks, 1, live, 1);
@@ -184,11 +176,11 @@ static void live_until_drained(void **state) {
     assert_in_range(sink.flushes, ender.flushes, ender.flushes + 1);
     struct fake_rows expected = {0};
     fake_expect(&expected, 1000, true, true, true, true);
-    rows_are(&sink.rows, &expected);
+    fake_rows_are(&sink.rows, &expected);
     assert_int_equal(sink.places[0].offset, 10000);
     eg_pump_account_reset(&account);
     sink_reset(&sink);
-    all_closed();
+    fake_all_closed();
 }
 
 /* A sink of raw rows is flushed while idle too: in it files end by the clock. */
@@ -198,13 +190,9 @@ static void idle_raw_sinks_are_flushed(void **state) {
     raw.takes = EG_TAKES_RAW;
     raw.write = raw_ignore;
     const char *const live[] = {"a:10:7:l"};
-    struct eg_sink sink, other;
-    memset(&sink, 0, sizeof sink);
-    memset(&other, 0, sizeof other);
-    sink_reset(&sink);
-    sink_reset(&other);
+    struct eg_sink sink = sink_new(), other = sink_new();
     struct ender ender = {.sink = &other};
-    struct eg_env env = env_of(64);
+    struct eg_env env = fake_env(64);
     env.drain = &ender.drain;
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
                                    {&raw, &other, "r", NULL, false}};
@@ -219,7 +207,7 @@ static void idle_raw_sinks_are_flushed(void **state) {
     eg_pump_account_reset(&account);
     sink_reset(&sink);
     sink_reset(&other);
-    all_closed();
+    fake_all_closed();
 }
 
 /* ---- raw sinks ---- */
@@ -252,12 +240,8 @@ static void raw_sinks_see_the_input(void **state) {
     raw.losses = raw_losses;
     const char *const inputs[] = {"a:1000:70:", "a:1300:70:", "a:1305:70:s"};
     for (uint32_t threads = 1; threads <= 3; threads++) {
-        struct eg_sink sink, none;
-        memset(&sink, 0, sizeof sink);
-        memset(&none, 0, sizeof none);
-        sink_reset(&sink);
-        sink_reset(&none);
-        struct eg_env env = env_of(64);
+        struct eg_sink sink = sink_new(), none = sink_new();
+        struct eg_env env = fake_env(64);
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
                                        {&raw, &none, "r", NULL, false}};
         raw_next = raw_asked = 0;
@@ -280,7 +264,7 @@ static void raw_sinks_see_the_input(void **state) {
         eg_pump_account_reset(&all);
         sink_reset(&sink);
         sink_reset(&none);
-        all_closed();
+        fake_all_closed();
     }
 }
 
@@ -290,12 +274,10 @@ static void raw_sinks_see_the_input(void **state) {
 static void stopped_and_resumed(void **state) {
     (void)state;
     for (int round = 0; round < 40; round++) {
-        struct eg_env env = env_of(16);
+        struct eg_env env = fake_env(16);
         struct eg_source_type quiet = fake_source;
         quiet.commit = eg_source_commit_nop;
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
+        struct eg_sink sink = sink_new();
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
         struct eg_pump_request request = request_of(sinks, 1, three, 3);
         if (round % 2) request.scan.source = &quiet;
@@ -303,28 +285,11 @@ static void stopped_and_resumed(void **state) {
         request.round_bytes = 1000 + random_below(20000);
         uint64_t kept = 0;
         enum eg_status status = EG_E_IO;
-        for (int life = 0; status < 0; life++) {
-            struct eg_pump_account account;
-            struct eg_error err = {0};
-            if (random_below(2))
-                sink.fail_write_after = (int)random_below(30 + (uint32_t)life);
-            else
-                sink.fail_flush_after = (int)random_below(4);
-            status = eg_pump_run(&env, &request, &account, &err);
-            if (status < 0) {
-                assert_int_equal(status, EG_E_NOSPACE);
-                assert_non_null(strstr(err.message, "memory: full"));
-            }
-            kept += account.kept[EG_TABLE_FLOWS] + account.kept[EG_TABLE_PACKETS];
-            eg_pump_account_reset(&account);
-            remember_close(&sink);
-            all_closed();
-            assert_in_range(life, 0, 1000);
-        }
+        for (int life = 0; status < 0; life++) status = stopped_run(&env, &request, life, &kept);
         struct fake_rows expected = {0};
         three_expected(&expected);
         assert_int_equal(kept, expected.count);
-        rows_are(&sink.rows, &expected);
+        fake_rows_are(&sink.rows, &expected);
         sink_reset(&sink);
     }
 }
@@ -332,12 +297,8 @@ static void stopped_and_resumed(void **state) {
 /* The first sink, whose positions count, is never ahead of the others. */
 static void first_sink_is_last(void **state) {
     (void)state;
-    struct eg_env env = env_of(16);
-    struct eg_sink first, second;
-    memset(&first, 0, sizeof first);
-    memset(&second, 0, sizeof second);
-    sink_reset(&first);
-    sink_reset(&second);
+    struct eg_env env = fake_env(16);
+    struct eg_sink first = sink_new(), second = sink_new();
     second.fail_flush_after = 2;
     struct eg_pump_sink sinks[] = {{&memory, &first, "first", NULL, false},
                                    {&memory, &second, "second", NULL, false}};
@@ -354,7 +315,7 @@ static void first_sink_is_last(void **state) {
     eg_pump_account_reset(&account);
     sink_reset(&first);
     sink_reset(&second);
-    all_closed();
+    fake_all_closed();
 }
 
 /* What a run had counted since its last flush when it failed is told apart, and becomes part of the account
@@ -363,10 +324,8 @@ static void what_a_failed_run_counted(void **state) {
     (void)state;
     const char *const input[] = {"a:1000:70:c"};
     for (int fails = 0; fails < 2; fails++) {
-        struct eg_env env = env_of(64);
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
+        struct eg_env env = fake_env(64);
+        struct eg_sink sink = sink_new();
         if (fails) sink.fail_flush_after = 0;
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
         struct eg_pump_request request = request_of(sinks, 1, input, 1);
@@ -412,10 +371,8 @@ static void a_flush_is_called_again(void **state) {
     (void)state;
     const char *const input[] = {"a:1000:70:c"};
     for (int for_good = 0; for_good < 2; for_good++) {
-        struct eg_env env = env_of(64);
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
+        struct eg_env env = fake_env(64);
+        struct eg_sink sink = sink_new();
         sink.fail_flush_after = 0;
         struct attempts attempts = {.asked = for_good ? 3 : 0};
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
@@ -434,17 +391,15 @@ static void a_flush_is_called_again(void **state) {
         assert_int_equal(sink.rows.count > 0, !for_good);
         eg_pump_account_reset(&account);
         sink_reset(&sink);
-        all_closed();
+        fake_all_closed();
     }
 }
 
 static void tried_again(void **state) {
     (void)state;
     for (int busy = 3; busy <= 5; busy += 2) {
-        struct eg_env env = env_of(64);
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
+        struct eg_env env = fake_env(64);
+        struct eg_sink sink = sink_new();
         sink.retriable = busy;
         const char *const input[] = {"a:10:10:"};
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
@@ -456,7 +411,7 @@ static void tried_again(void **state) {
             struct fake_rows expected = {0};
             fake_expect(&expected, 10, true, true, true, true);
             assert_int_equal(status, EG_OK);
-            rows_are(&sink.rows, &expected);
+            fake_rows_are(&sink.rows, &expected);
         } else {
             assert_int_equal(status, EG_E_IO);
             assert_string_equal(err.message, "memory: busy");
@@ -470,10 +425,8 @@ static void tried_again(void **state) {
 static void inputs_that_fail(void **state) {
     (void)state;
     const char *const inputs[] = {"gone:1:1:o", "a:10:10:", "b:100:10:sf"};
-    struct eg_env env = env_of(64);
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
+    struct eg_env env = fake_env(64);
+    struct eg_sink sink = sink_new();
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
     struct eg_pump_request request = request_of(sinks, 1, inputs, 3);
     struct eg_pump_account account;
@@ -483,7 +436,7 @@ static void inputs_that_fail(void **state) {
     struct fake_rows expected = {0};
     fake_expect(&expected, 10, true, true, true, true);
     fake_expect(&expected, 40, true, true, true, true);
-    rows_are(&sink.rows, &expected);
+    fake_rows_are(&sink.rows, &expected);
     for (size_t i = 0; i < sink.place_count; i++)
         assert_int_equal(sink.places[i].offset, i < 2 ? 100 : 400);
     eg_pump_account_reset(&account);
@@ -494,7 +447,7 @@ static void inputs_that_fail(void **state) {
     assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_E_NOENT);
     assert_int_equal(sink.writes + sink.flushes, 0);
     eg_pump_account_reset(&account);
-    all_closed();
+    fake_all_closed();
 }
 
 /* Rows behind a failed read were already with the sink: nothing of the step is kept, and the next
@@ -503,10 +456,8 @@ static void failure_behind_what_was_given(void **state) {
     (void)state;
     const char *const inputs[] = {"a:10:10:", "b:100:10:b"}, *const again[] = {"a:10:10:",
                                                                                "b:100:10:"};
-    struct eg_env env = env_of(4);
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
+    struct eg_env env = fake_env(4);
+    struct eg_sink sink = sink_new();
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
     struct eg_pump_request request = request_of(sinks, 1, inputs, 2);
     struct eg_pump_account account;
@@ -520,10 +471,10 @@ static void failure_behind_what_was_given(void **state) {
     struct fake_rows expected = {0};
     fake_expect(&expected, 10, true, true, true, true);
     fake_expect(&expected, 100, true, true, true, true);
-    rows_are(&sink.rows, &expected);
+    fake_rows_are(&sink.rows, &expected);
     eg_pump_account_reset(&account);
     sink_reset(&sink);
-    all_closed();
+    fake_all_closed();
 }
 
 static void cancel_it(void *to, const struct eg_scan_progress *seen) {
@@ -534,11 +485,9 @@ static void cancelled(void **state) {
     (void)state;
     const char *const inputs[] = {"a:200000000:400000:"};
     atomic_bool cancel = false;
-    struct eg_env env = env_of(64);
+    struct eg_env env = fake_env(64);
     env.cancel = &cancel;
-    struct eg_sink sink;
-    memset(&sink, 0, sizeof sink);
-    sink_reset(&sink);
+    struct eg_sink sink = sink_new();
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
     struct eg_pump_request request = request_of(sinks, 1, inputs, 1);
     request.round_bytes = 1 << 20;
@@ -551,7 +500,7 @@ static void cancelled(void **state) {
     assert_true(account.seen.frames > 1000);
     eg_pump_account_reset(&account);
     sink_reset(&sink);
-    all_closed();
+    fake_all_closed();
 }
 
 /* A table's position is of that table only: where tables are known to different places each one
@@ -559,10 +508,8 @@ static void cancelled(void **state) {
 static void positions_are_of_tables(void **state) {
     (void)state;
     for (uint32_t threads = 1; threads <= 3; threads++) {
-        struct eg_env env = env_of(16);
-        struct eg_sink sink;
-        memset(&sink, 0, sizeof sink);
-        sink_reset(&sink);
+        struct eg_env env = fake_env(16);
+        struct eg_sink sink = sink_new();
         const char *const inputs[] = {"a:1000:70:", "b:333:5:s", "c:901:900:", "d:500:40:"};
         const struct eg_position places[] = {{.key = "b", .offset = 3330, .table = "packets"},
                                              {.key = "a", .offset = 10000, .table = "flows"},
@@ -588,7 +535,7 @@ static void positions_are_of_tables(void **state) {
             if (all.rows[i].time_us >= (all.rows[i].table == EG_TABLE_FLOWS ? 200000 : 300000))
                 fake_add(&expected, all.rows[i]);
         fake_rows_reset(&all);
-        rows_are(&sink.rows, &expected);
+        fake_rows_are(&sink.rows, &expected);
         assert_int_equal(sink.place_count, 8);
         for (size_t i = 0; i < 8; i++)
             assert_int_equal(sink.places[i].offset, sink.places[i].key[0] == 'a'   ? 10000
@@ -602,7 +549,7 @@ static void positions_are_of_tables(void **state) {
         assert_int_equal(account.seen.frames, 0);
         eg_pump_account_reset(&account);
         sink_reset(&sink);
-        all_closed();
+        fake_all_closed();
     }
 }
 
@@ -613,13 +560,9 @@ static void torture(void **state) {
     const char *const inputs[] = {"a:60:20:c", "b:20:5:s", "gone:1:1:o"};
     bool more = true;
     for (long n = 0; more; n++) {
-        struct eg_env env = env_of(8);
+        struct eg_env env = fake_env(8);
         struct eg_sink_type type = text_memory();
-        struct eg_sink sink, text;
-        memset(&sink, 0, sizeof sink);
-        memset(&text, 0, sizeof text);
-        sink_reset(&sink);
-        sink_reset(&text);
+        struct eg_sink sink = sink_new(), text = sink_new();
         struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
                                        {&type, &text, "t", "jsonl", false}};
         struct eg_pump_request request = request_of(sinks, 2, inputs, 3);
@@ -643,7 +586,7 @@ static void torture(void **state) {
         eg_pump_account_reset(&account);
         sink_reset(&sink);
         sink_reset(&text);
-        all_closed();
+        fake_all_closed();
     }
 }
 

@@ -6,6 +6,7 @@
 #include "table/scan.h"
 
 #include "wire/exports_make.h"
+#include "xorshift.h"
 
 #include <ftw.h>
 #include <pthread.h>
@@ -16,12 +17,7 @@ extern const struct eg_source_type eg_source_file;
 extern const struct eg_extract_type eg_extract_packets;
 
 static uint64_t seed = 20261123;
-static uint32_t random_below(uint32_t n) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 20) % n;
-}
+static uint32_t random_below(uint32_t n) { return xorshift_below(&seed, n); }
 
 struct how {
     uint64_t unit_bytes;

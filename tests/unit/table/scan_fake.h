@@ -531,4 +531,44 @@ static inline void fake_rows_reset(struct fake_rows *rows) {
     *rows = (struct fake_rows){0};
 }
 
+/* Both sorted, row by row; `expected` is freed. */
+static inline void fake_rows_are(struct fake_rows *got, struct fake_rows *expected) {
+    fake_sort(got);
+    fake_sort(expected);
+    for (size_t i = 0; i < got->count && i < expected->count; i++)
+        if (fake_compare(&got->rows[i], &expected->rows[i]) != 0)
+            fail_msg("row %zu: table %d time %ld number %ld before %ld, not %d %ld %ld %ld", i,
+                     got->rows[i].table, got->rows[i].time_us, got->rows[i].number,
+                     got->rows[i].before, expected->rows[i].table, expected->rows[i].time_us,
+                     expected->rows[i].number, expected->rows[i].before);
+    assert_int_equal(got->count, expected->count);
+    fake_rows_reset(expected);
+}
+
+/* ---- running ---- */
+
+static inline struct eg_scan_request fake_request(const char *const *inputs, size_t count) {
+    return (struct eg_scan_request){
+        .source = &fake_source,
+        .inputs = inputs,
+        .input_count = count,
+        .parts = {{.extract = &fake_exports, .columns = EG_COLUMNS_ALL},
+                  {.extract = &fake_packets, .columns = EG_COLUMNS_ALL}},
+        .part_count = 2,
+        .claim = true,
+    };
+}
+
+static inline struct eg_env fake_env(uint32_t batch_rows) {
+    struct eg_env env = eg_env_plain;
+    env.batch_rows = batch_rows;
+    return env;
+}
+
+static inline void fake_all_closed(void) {
+    assert_int_equal(fake_open_sources, 0);
+    assert_int_equal(fake_open_extracts, 0);
+    assert_int_equal(fake_open_units, 0);
+}
+
 #endif

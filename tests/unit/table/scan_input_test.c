@@ -30,17 +30,8 @@ static enum eg_status open_input(struct egi_input **out, const struct eg_scan_re
 }
 
 static struct eg_scan_request request_of(const char *const *input) {
-    env = eg_env_plain;
-    env.batch_rows = 16;
-    return (struct eg_scan_request){
-        .source = &fake_source,
-        .inputs = input,
-        .input_count = 1,
-        .parts = {{.extract = &fake_exports, .columns = EG_COLUMNS_ALL},
-                  {.extract = &fake_packets, .columns = EG_COLUMNS_ALL}},
-        .part_count = 2,
-        .claim = true,
-    };
+    env = fake_env(16);
+    return fake_request(input, 1);
 }
 
 static void queue(void **state) {

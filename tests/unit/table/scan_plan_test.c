@@ -14,17 +14,8 @@
 static struct eg_env env;
 
 static struct eg_scan_request request_of(const char *const *input) {
-    env = eg_env_plain;
-    env.batch_rows = 16;
-    return (struct eg_scan_request){
-        .source = &fake_source,
-        .inputs = input,
-        .input_count = 1,
-        .parts = {{.extract = &fake_exports, .columns = EG_COLUMNS_ALL},
-                  {.extract = &fake_packets, .columns = EG_COLUMNS_ALL}},
-        .part_count = 2,
-        .claim = true,
-    };
+    env = fake_env(16);
+    return fake_request(input, 1);
 }
 
 /* Tables known to different places: one pass for each place, none for what is known whole. */

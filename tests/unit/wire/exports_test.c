@@ -2,14 +2,10 @@
  * Exports out of frames: which are found, which wait, and that cutting the input changes nothing. */
 #include "exports_make.h"
 #include "torture.h"
+#include "xorshift.h"
 
 static uint64_t seed = 1;
-static uint32_t chance(uint32_t below) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 16) % below;
-}
+static uint32_t chance(uint32_t below) { return xorshift_below(&seed, below); }
 
 static struct v5 header(uint32_t count, uint32_t sequence) {
     return (struct v5){.count = count,

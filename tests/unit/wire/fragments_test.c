@@ -3,14 +3,10 @@
 #include "exports_make.h"
 #include "torture.h"
 #include "wire/fragments.h"
+#include "xorshift.h"
 
 static uint64_t seed = 1;
-static uint32_t chance(uint32_t below) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 16) % below;
-}
+static uint32_t chance(uint32_t below) { return xorshift_below(&seed, below); }
 
 static struct eg_fragments *parts;
 static struct eg_fragments_lost last;
