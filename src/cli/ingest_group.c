@@ -72,18 +72,6 @@ static void flushed(void *to, const struct eg_pump_account *account) {
     eg_ingest_book_keep(run->in, run->group, &run->book_kept);
 }
 
-/* What a sink lost at its very end. */
-static void losses_take(const struct eg_pump_sink *sink, struct eg_pump_account *account) {
-    struct eg_tally own = {0};
-    struct eg_pump_raw *raw =
-        sink->type->takes == EG_TAKES_RAW ? eg_pump_account_raw(account, sink->name) : NULL;
-    sink->type->losses(sink->sink, &own);
-    for (uint32_t i = 0; raw && i < own.count; i++)
-        if (own.entries[i].packets > 0) raw->lost += (uint64_t)own.entries[i].packets;
-    eg_tally_merge(&account->tally, &own);
-    eg_tally_reset(&own);
-}
-
 /* An interface is metered once: a run that is killed takes with it what it knew of open flows. */
 static void meter_open(const struct eg_ingest_run *run, struct eg_sink *dataset) {
     const char *tables = run->in->options->tables;
@@ -154,7 +142,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
         if (eg_sink_records(sink->type))
             finished = eg_recording_finish(sink->sink, status < 0 ? NULL : err);
         if (status >= 0) status = finished;
-        losses_take(sink, account);
+        eg_pump_account_losses(account, sink, &account->tally); /* at its very end */
     }
     pthread_mutex_lock(&in->lock);
     if (sinks.dataset) {

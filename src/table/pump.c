@@ -251,29 +251,14 @@ static enum eg_status losses_write(struct pump *pump, const struct eg_tally *tal
     return status < 0 ? status : EG_OK;
 }
 
-/* Of a sink that takes raw batches. */
-static void raw_lost(struct eg_pump_account *account, const struct eg_pump_sink *sink,
-                     const struct eg_tally *own) {
-    struct eg_pump_raw *raw =
-        sink->type->takes == EG_TAKES_RAW ? eg_pump_account_raw(account, sink->name) : NULL;
-    for (uint32_t i = 0; raw && i < own->count; i++)
-        if (own->entries[i].packets > 0) raw->lost += (uint64_t)own->entries[i].packets;
-}
-
 /* What was counted since the last call goes to the account, and as rows to the sinks. */
 static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
     struct eg_tally fresh = {0};
     struct eg_strbuf extra = {0}, extra_now = {0};
     char now[40];
     eg_scan_losses(pump->scan, &fresh);
-    for (size_t i = 0; i < pump->request->sink_count; i++) {
-        const struct eg_pump_sink *sink = &pump->request->sinks[i];
-        struct eg_tally own = {0};
-        sink->type->losses(sink->sink, &own);
-        raw_lost(pump->account, sink, &own);
-        eg_tally_merge(&fresh, &own);
-        eg_tally_reset(&own);
-    }
+    for (size_t i = 0; i < pump->request->sink_count; i++)
+        eg_pump_account_losses(pump->account, &pump->request->sinks[i], &fresh);
     eg_tally_merge(&pump->account->unflushed, &fresh);
     const char *input = eg_scan_input(pump->scan);
     eg_strbuf_text(&extra, "{\"file\":");
@@ -337,16 +322,17 @@ static void tally_settle(struct eg_pump_account *account) {
     eg_tally_reset(&account->unflushed);
 }
 
-/* What goes with a flush is made ready for each attempt: a disk that has no room for the rows has none
- * for it either. */
+/* What goes with the positions is made ready for each attempt: a disk that has no room for the rows has
+ * none for it either. */
 static enum eg_status sink_flush(struct pump *pump, const struct eg_pump_sink *sink,
                                  struct eg_error *err) {
     const struct eg_pump_request *request = pump->request;
+    bool vouches = sink == request->sinks;
     struct eg_error own = {0};
     if (!err) err = &own;
     for (;;) {
         enum eg_status status = EG_OK;
-        if (request->flushing)
+        if (vouches && request->flushing)
             status =
                 request->flushing(request->flushed_to, pump->positions, pump->position_count, err);
         if (status >= 0)

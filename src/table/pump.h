@@ -46,8 +46,8 @@ struct eg_pump_request {
     void (*starting)(void *to);
     /* Asked a few times a second: whether the round is to end at once; may be NULL. */
     bool (*hurrying)(void *to);
-    /* Called before each flush, while nothing is read, with the positions it will make durable; where
-     * that fails there is no flush. May be NULL. */
+    /* Called before each flush of the first sink, which is the last to flush, while nothing is read, with
+     * the positions it will make durable; where that fails, that flush has failed. May be NULL. */
     enum eg_status (*flushing)(void *to, const struct eg_position *, size_t count,
                                struct eg_error *);
     /* Called after each flush, while nothing is read, with what is durable now; may be NULL. */
@@ -69,7 +69,7 @@ struct eg_pump_raw {
 struct eg_pump_account {
     struct eg_scan_progress seen;
     struct eg_scan_progress settled; /* the same, as of the last flush */
-    uint64_t kept[EG_TABLE_COUNT]; /* rows durable in the sinks that take tables; none does: 0 */
+    uint64_t kept[EG_TABLE_COUNT];   /* rows durable in the sinks that take tables; none does: 0 */
     struct eg_pump_raw raw[EG_PUMP_RAW_MAX];
     size_t raw_count;
     uint64_t metered; /* of the flows kept: those made of packets */
@@ -87,6 +87,9 @@ struct eg_pump_account {
 void eg_pump_account_reset(struct eg_pump_account *);
 /* The entry of a sink, made when there is none yet; NULL: there are too many. */
 struct eg_pump_raw *eg_pump_account_raw(struct eg_pump_account *, const char *name);
+/* Takes what a sink lost since the last call over into `to`; of one of raw rows it is in its entry, too. */
+void eg_pump_account_losses(struct eg_pump_account *, const struct eg_pump_sink *,
+                            struct eg_tally *to);
 /* Leaves out the trouble at `index`. */
 void eg_pump_account_drop(struct eg_pump_account *, size_t index);
 /* Adds the account of another run. Errors: EG_E_NOMEM (its troubles are left out). */

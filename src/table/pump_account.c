@@ -23,6 +23,18 @@ struct eg_pump_raw *eg_pump_account_raw(struct eg_pump_account *account, const c
     return &account->raw[account->raw_count++];
 }
 
+void eg_pump_account_losses(struct eg_pump_account *account, const struct eg_pump_sink *sink,
+                            struct eg_tally *to) {
+    struct eg_tally own = {0};
+    struct eg_pump_raw *raw =
+        sink->type->takes == EG_TAKES_RAW ? eg_pump_account_raw(account, sink->name) : NULL;
+    sink->type->losses(sink->sink, &own);
+    for (uint32_t i = 0; raw && i < own.count; i++)
+        if (own.entries[i].packets > 0) raw->lost += (uint64_t)own.entries[i].packets;
+    eg_tally_merge(to, &own);
+    eg_tally_reset(&own);
+}
+
 void eg_pump_account_drop(struct eg_pump_account *account, size_t index) {
     struct eg_trouble *t = &account->troubles[index];
     eg_free(t->input);

@@ -60,6 +60,35 @@ static void runs_add_up(void **state) {
     assert_true(sum.first_us > sum.last_us);
 }
 
+struct eg_sink {
+    int64_t lost;
+};
+static void losses_give(struct eg_sink *sink, struct eg_tally *out) {
+    eg_tally_add(out, EG_CAUSE_queue_full, NULL, INT64_MIN, 0, sink->lost, 0);
+    sink->lost = 0;
+}
+
+/* Of a sink of raw rows they are told by its name, too. */
+static void what_sinks_lost(void **state) {
+    (void)state;
+    for (int raw = 0; raw < 2; raw++) {
+        struct eg_sink sink = {.lost = 7};
+        const struct eg_sink_type type = {.takes = raw ? EG_TAKES_RAW : EG_TAKES_BATCH,
+                                          .losses = losses_give};
+        const struct eg_pump_sink named = {.type = &type, .sink = &sink, .name = "s"};
+        struct eg_pump_account account = {0};
+        struct eg_tally to = {0};
+        eg_pump_account_losses(&account, &named, &to);
+        sink.lost = 5;
+        eg_pump_account_losses(&account, &named, &to);
+        assert_int_equal(eg_tally_sum(&to, EG_CAUSE_queue_full).packets, 12);
+        assert_int_equal(account.raw_count, raw);
+        if (raw) assert_int_equal(eg_pump_account_raw(&account, "s")->lost, 12);
+        eg_tally_reset(&to);
+        eg_pump_account_reset(&account);
+    }
+}
+
 static void troubles_are_bounded(void **state) {
     (void)state;
     struct eg_pump_account sum = {0};
@@ -90,6 +119,7 @@ static void without_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_add_up),
+        cmocka_unit_test(what_sinks_lost),
         cmocka_unit_test(troubles_are_bounded),
         cmocka_unit_test(without_memory),
     };

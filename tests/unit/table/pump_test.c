@@ -395,6 +395,55 @@ static void a_flush_is_called_again(void **state) {
     }
 }
 
+struct readied {
+    const struct eg_sink *first, *second;
+    int asked, again;
+};
+static enum eg_status make_ready(void *to, const struct eg_position *positions, size_t count,
+                                 struct eg_error *err) {
+    struct readied *r = to;
+    (void)positions;
+    assert_true(count > 0);
+    assert_int_equal(r->second->flushes, r->first->flushes + 1);
+    return r->asked++ % 2 ? EG_OK : eg_fail(err, EG_E_NOSPACE, "no room beside the rows");
+}
+static bool once_more(void *to, const struct eg_pump_sink *of, const struct eg_error *err) {
+    struct readied *r = to;
+    assert_ptr_equal(of->sink, r->first);
+    assert_int_equal(err->status, EG_E_NOSPACE);
+    r->again++;
+    return true;
+}
+
+/* What goes with the positions is made ready for the sink that vouches for them, whose flush it belongs to:
+ * once for each attempt, and the other sinks neither wait for it nor are asked whether to try again. */
+static void made_ready_for_the_first_sink(void **state) {
+    (void)state;
+    struct eg_env env = fake_env(16);
+    struct eg_sink first = sink_new(), second = sink_new();
+    struct eg_pump_sink sinks[] = {{&memory, &first, "first", NULL, false},
+                                   {&memory, &second, "second", NULL, false}};
+    struct eg_pump_request request = request_of(sinks, 2, three, 3);
+    struct readied readied = {.first = &first, .second = &second};
+    request.round_bytes = 5000;
+    request.flushing = make_ready;
+    request.again = once_more;
+    request.flushed_to = &readied;
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    assert_true(first.flushes > 1);
+    assert_int_equal(second.flushes, first.flushes);
+    assert_int_equal(readied.asked, 2 * first.flushes);
+    assert_int_equal(readied.again, first.flushes);
+    struct fake_rows expected = {0};
+    three_expected(&expected);
+    fake_rows_are(&first.rows, &expected);
+    eg_pump_account_reset(&account);
+    sink_reset(&first);
+    sink_reset(&second);
+    fake_all_closed();
+}
+
 static void tried_again(void **state) {
     (void)state;
     for (int busy = 3; busy <= 5; busy += 2) {
@@ -601,6 +650,7 @@ int main(void) {
         cmocka_unit_test(first_sink_is_last),
         cmocka_unit_test(what_a_failed_run_counted),
         cmocka_unit_test(a_flush_is_called_again),
+        cmocka_unit_test(made_ready_for_the_first_sink),
         cmocka_unit_test(tried_again),
         cmocka_unit_test(inputs_that_fail),
         cmocka_unit_test(failure_behind_what_was_given),
