@@ -62,10 +62,10 @@ def tshark(path):
     return counts, times
 
 
-def metered(path):
-    """The same of ours."""
+def told(rows):
+    """The same of rows of ours; those of no TCP have no counts."""
     counts, times = {}, {}
-    for row in captures.rows("metered", path)[0]:
+    for row in rows:
         if row["retransmissions"] == "":
             continue
         source, target = (row["src_ip"], row["src_port"]), (row["dst_ip"], row["dst_port"])
@@ -83,17 +83,21 @@ def near(ours, theirs):
         abs(a - b) <= 1 for a, b in zip(sorted(ours), sorted(theirs)))
 
 
+def different(ours, theirs):
+    """The conversations whose times are not the same."""
+    return [(sorted(key), ours.get(key), theirs.get(key)) for key in ours.keys() | theirs.keys()
+            if not near(ours.get(key, set()), theirs.get(key, set()))]
+
+
 def differing(path):
     """What differs, and how much there was to compare."""
-    ours, our_times = metered(path)
+    ours, our_times = told(captures.rows("metered", path)[0])
     if not ours:
         return [], 0, 0
     theirs, their_times = tshark(path)
     found = [(key, ours.get(key), theirs.get(key)) for key in ours.keys() & theirs.keys()
              if ours[key] != theirs[key]]
-    found += [(sorted(key), our_times.get(key), their_times.get(key))
-              for key in our_times.keys() | their_times.keys()
-              if not near(our_times.get(key, set()), their_times.get(key, set()))]
+    found += different(our_times, their_times)
     marked = sum(sum(counts) for counts in theirs.values())
     return found, marked, len(their_times)
 
@@ -129,29 +133,15 @@ def test_analysis_of_made_conversations(seed, tmp_path):
     assert marked > 2000 and shaken > 300
 
 
-def of_one_way(earlgrey, path):
-    """The same of flows that are metered with --one-way."""
-    counts, times = {}, {}
-    rows = csv.DictReader(io.StringIO(earlgrey.ok(
-        "flows", "-r", path, "--one-way", "-o", "csv", "--fields",
-        "src_ip,src_port,dst_ip,dst_port,retransmissions,out_of_order,rtt_us")))
-    for row in rows:
-        source, target = (row["src_ip"], row["src_port"]), (row["dst_ip"], row["dst_port"])
-        have = counts.setdefault((source, target), [0, 0])
-        have[0] += int(row["retransmissions"])
-        have[1] += int(row["out_of_order"])
-        if row["rtt_us"]:
-            times.setdefault(frozenset((source, target)), set()).add(int(row["rtt_us"]))
-    return counts, times
-
-
 def test_analysis_of_one_direction(earlgrey, tmp_path):
     """What a direction tells alone is what tshark makes of a capture of that direction."""
     if not shutil.which("tshark"):
         pytest.skip("no tshark here")
     path = str(tmp_path / "made.pcap")
     tcp_traffic.write(path, 1, 200)
-    ours, our_times = of_one_way(earlgrey, path)
+    ours, our_times = told(csv.DictReader(io.StringIO(earlgrey.ok(
+        "flows", "-r", path, "--one-way", "-o", "csv", "--fields",
+        "src_ip,src_port,dst_ip,dst_port,retransmissions,out_of_order,rtt_us"))))
     theirs, their_times = {}, {}
     for way in ("tcp.dstport == 80", "tcp.srcport == 80"):
         half = str(tmp_path / "half.pcap")
@@ -166,7 +156,5 @@ def test_analysis_of_one_direction(earlgrey, tmp_path):
     assert not differ, differ[:5]
     assert sum(sum(counts) for counts in ours.values()) > 1000
     assert len(their_times) > 100
-    differ = [(sorted(key), our_times.get(key), their_times.get(key))
-              for key in our_times.keys() | their_times.keys()
-              if not near(our_times.get(key, set()), their_times.get(key, set()))]
+    differ = different(our_times, their_times)
     assert len(differ) == 2 and all(not theirs for _, _, theirs in differ), differ  # NOT_SHOWN

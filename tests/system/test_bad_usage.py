@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from small_disk import mounted
+
 
 def snapshot(folder):
     """Every file below a folder with its content."""
@@ -78,20 +80,13 @@ def test_dataset_of_a_newer_version(earlgrey, exports, tmp_path):
         refused(earlgrey, 1, *words, says=["data", "99"])
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
 def test_full_disk(earlgrey, exports, tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", small], check=False).returncode:
-        pytest.skip("cannot mount a tmpfs here")
-    try:
+    with mounted(tmp_path / "small", "700k") as small:
         done = earlgrey.run("ingest", exports[0], "-d", "small/data")
         assert done.returncode == 1, done.stderr
         assert "No space left on device" in done.stderr or "full" in done.stderr
         assert "small" in done.stderr
         assert not list(small.rglob("*.parquet")) and not list(small.rglob("*.tmp"))
-    finally:
-        subprocess.run(["umount", small], check=True)
 
 
 def test_source_that_another_process_ingests(earlgrey, exports, tmp_path):

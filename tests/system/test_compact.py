@@ -17,6 +17,7 @@ import pytest
 import v5_capture
 from conftest import EARLGREY, ROOT
 from place import Place
+from small_disk import mounted
 
 
 class Compacted(Place):
@@ -248,12 +249,8 @@ def test_something_else_in_an_hour_keeps_it(place):
 
 @pytest.fixture(name="small_disk")
 def _small_disk(tmp_path):
-    disk = tmp_path / "data"
-    disk.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800k", "none", disk], check=False).returncode:
-        pytest.skip("needs root to mount a small disk")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with mounted(tmp_path / "data", "800k") as disk:
+        yield disk
 
 
 def free_part(disk):

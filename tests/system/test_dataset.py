@@ -15,6 +15,7 @@ import pytest
 import v5_capture
 from conftest import EARLGREY
 from place import Place
+from small_disk import mounted, resize
 
 
 @pytest.fixture(name="place")
@@ -215,12 +216,8 @@ def test_a_newer_dataset_is_refused(place):
 
 @pytest.fixture(name="small_disk")
 def _small_disk(tmp_path):
-    disk = tmp_path / "data"
-    disk.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", disk], check=False).returncode:
-        pytest.skip("needs root to mount a small disk")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
+    with mounted(tmp_path / "data", "200k") as disk:
+        yield disk
 
 
 def test_a_full_disk(place, small_disk):
@@ -232,6 +229,6 @@ def test_a_full_disk(place, small_disk):
     assert str(small_disk) in told and "free some space" in told
     assert place.files() == before
     assert not list(place.data.rglob("*.tmp"))
-    subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
+    resize(small_disk, "200m")
     place.ingest("big.pcap")
     assert len(place.hosts()) == 60 + 900 * 29

@@ -2,10 +2,8 @@
 """A collector whose disk is full: it says so once, loses nothing that memory can hold, counts what it
 cannot, and goes on within five seconds of space coming back. The dataset stays readable throughout."""
 import json
-import os
 import signal
 import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -15,23 +13,15 @@ import pytest
 import live
 from conftest import EARLGREY
 from lone_wire import wait_for, wire  # noqa: F401
+from small_disk import mounted
 from test_kill_collector import datagram
 from test_kill_waiting import Exporter
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 64 MB; skipped where none may be mounted (in CI that is a failure)."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place], capture_output=True,
-                          text=True, check=False)
-    if done.returncode != 0:
-        if os.environ.get("CI") == "true" and os.geteuid() == 0:
-            pytest.fail(f"cannot mount a tmpfs: {done.stderr}")
-        pytest.skip("a small disk cannot be mounted here (root is needed)")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+@pytest.fixture(name="small_disk")
+def _small_disk(tmp_path):
+    with mounted(tmp_path / "disk", "64m") as disk:
+        yield disk
 
 
 def send(sender, port, first, count):

@@ -11,6 +11,7 @@ import time
 import pytest
 from conftest import EARLGREY
 from lone_wire import LIVE_RUN, captures_in, packets_in, refused, wait_for, wire  # noqa: F401
+from small_disk import mounted, resize
 
 CAPTURED = 20000  # packets of the generated capture
 
@@ -183,18 +184,11 @@ def test_it_goes_on_as_another_user(wire, tmp_path, packets):
 
 
 def test_a_full_disk_and_space_again(wire, tmp_path, packets):
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(small)], check=False)
-    if mounted.returncode:
-        refused("nothing may be mounted here")
-    try:
+    with mounted(tmp_path / "small", "1m") as small:
         recording = Recording(wire, small / "out", interval_ms=200)
         wire.replay(packets[0], "--pps=20000")
-        filler = small / "filler"  # nothing to remove but what was recorded: make room by growing
-        assert not filler.exists()
         time.sleep(1)
-        subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+        resize(small, "64m")  # there is nothing to remove but what was recorded
         time.sleep(1.5)
         wire.replay(packets[0], "--pps=20000", "--limit=1000")
         account, log = recording.stop()
@@ -203,8 +197,6 @@ def test_a_full_disk_and_space_again(wire, tmp_path, packets):
         assert account["recording_full"] > 0
         assert account["recorded"] + account["recording_full"] == account["seen"] == CAPTURED + 1000
         assert packets_in(captures_in(small)) == account["recorded"]
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
 
 
 @pytest.mark.parametrize("source, words", [

@@ -16,7 +16,7 @@ import pytest
 from conftest import EARLGREY
 from killed import HERE, Killer
 from lone_wire import wait_for, wire  # noqa: F401
-
+from small_disk import mounted, resize
 
 
 def capture_of(count, start=1767355200, length=60, link_type=1):
@@ -507,16 +507,8 @@ def test_killed_after_every_call(tmp_path):
 
 @pytest.fixture(name="disk")
 def _disk(tmp_path):
-    """A disk of 6 MB, and how to make it larger; skipped where none may be mounted (in CI that is a failure)."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", place], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        if os.environ.get("CI") == "true" and os.geteuid() == 0:
-            pytest.fail(f"cannot mount a tmpfs: {done.stderr}")
-        pytest.skip("a small disk cannot be mounted here (root is needed)")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with mounted(tmp_path / "disk", "6m") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -531,7 +523,7 @@ def test_a_full_disk_while_captures_are_copied(earlgrey, disk, tmp_path, packed,
     (tmp_path / "big.pcap").write_bytes(gzip.compress(data, 1) if packed else data)
     store = disk / "data"
     if packed:
-        subprocess.run(["mount", "-o", "remount,size=3m", disk], check=True)
+        resize(disk, "3m")
     earlgrey.ok("ingest", "small.pcap", "--keep", "copy", "-d", store)
     words = ["ingest", "big.pcap", "--keep", "copy", "-d", store, "--threads", "1", *rounds]
     done = earlgrey.run(*words)
@@ -546,7 +538,7 @@ def test_a_full_disk_while_captures_are_copied(earlgrey, disk, tmp_path, packed,
     earlgrey.ok("packets", "-d", store, "-w", "out.pcap")
     assert (tmp_path / "out.pcap").stat().st_size == 24 + 76 * len(there)
     assert earlgrey.run("doctor", "-d", store).returncode == 0
-    subprocess.run(["mount", "-o", "remount,size=60m", disk], check=True)
+    resize(disk, "60m")
     earlgrey.ok(*words)
     assert len(rows(store)) == 120010
     assert earlgrey.rows("sql", "select sum(packets) n from flows", "-d", store) == [{"n": 120010}]

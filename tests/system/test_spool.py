@@ -14,6 +14,7 @@ import time
 import pytest
 
 from conftest import PRESET, ROOT
+from small_disk import mounted
 
 DRIVER = ROOT / "build" / PRESET / "tests" / "system" / "spool_driver"
 KILLS = int(os.environ.get("EG_KILLS", "40"))
@@ -153,17 +154,10 @@ def test_a_second_process_is_told(tmp_path):
     assert first.returncode == 0
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 16 MiB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(path)],
-                          capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"mounting a tmpfs is not permitted: {done.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
+@pytest.fixture(name="small_disk")
+def _small_disk(tmp_path):
+    with mounted(tmp_path / "disk", "16m") as disk:
+        yield disk
 
 
 def wait_for(process, what, seconds):

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xorshift.h"
+
 struct made {
     uint8_t *bytes;
     size_t size, room;
@@ -134,12 +136,6 @@ static inline void made_simple(struct made *m, uint32_t length, const void *payl
     made_free(&body);
 }
 
-/* Numbers that look random and are the same each time. */
-static inline uint64_t made_random(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
+static inline uint64_t made_random(uint64_t *state) { return xorshift_next(state); }
 
 #endif

@@ -2,7 +2,7 @@
  * Packed integers, read back by readers that were written from the specification alone. */
 #include "engine/parquet_pack.h"
 
-#include "engine_make.h"
+#include "packed_make.h"
 
 struct reader {
     const uint8_t *at, *end;
@@ -53,14 +53,8 @@ static void hybrids_read_back(void **state) {
     uint64_t seed = 1;
     for (uint32_t width = 1; width <= 32; width++) {
         for (int round = 0; round < 40; round++) {
-            uint32_t values[2000];
-            size_t count = made_random(&seed) % 2000;
-            uint32_t mask = width == 32 ? UINT32_MAX : (UINT32_C(1) << width) - 1;
-            for (size_t i = 0; i < count;) {
-                uint32_t value = (uint32_t)made_random(&seed) & mask;
-                size_t run = round % 2 ? 1 : made_random(&seed) % 60 + 1;
-                for (; run && i < count; run--) values[i++] = value;
-            }
+            uint32_t values[PACKED_MAX];
+            size_t count = packed_make(values, width, round % 2 == 0, &seed);
             struct eg_strbuf to = {0};
             eg_pack_hybrid(values, count, width, &to);
             read_hybrid(&to, width, values, count);

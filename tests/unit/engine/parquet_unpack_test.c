@@ -4,7 +4,7 @@
 #include "engine/parquet_unpack.h"
 
 #include "engine/parquet_pack.h"
-#include "engine_make.h"
+#include "packed_make.h"
 
 static struct eg_span span_of(const struct eg_strbuf *from) {
     return eg_span(from->text, from->size);
@@ -13,16 +13,10 @@ static struct eg_span span_of(const struct eg_strbuf *from) {
 static void hybrids(void **state) {
     (void)state;
     uint64_t seed = 1;
-    uint32_t values[2000], got[2000];
+    uint32_t values[PACKED_MAX], got[PACKED_MAX];
     for (uint32_t width = 1; width <= 32; width++) {
-        uint32_t mask = width == 32 ? UINT32_MAX : (UINT32_C(1) << width) - 1;
         for (int round = 0; round < 30; round++) {
-            size_t count = made_random(&seed) % 2000;
-            for (size_t i = 0; i < count;) {
-                uint32_t value = (uint32_t)made_random(&seed) & mask;
-                size_t run = round % 2 ? 1 : made_random(&seed) % 60 + 1;
-                for (; run && i < count; run--) values[i++] = value;
-            }
+            size_t count = packed_make(values, width, round % 2 == 0, &seed);
             struct eg_strbuf to = {0};
             eg_pack_hybrid(values, count, width, &to);
             assert_true(eg_unpack_hybrid(span_of(&to), width, count, got));
