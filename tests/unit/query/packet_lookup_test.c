@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "base/durable.h"
+#include "empty_dataset.h"
 #include "make_capture.h"
 #include "table/address.h"
 #include "torture.h"
@@ -21,9 +21,7 @@
 #define START INT64_C(1767355200000000) /* 2026-01-02T12:00:00Z */
 #define SPAN INT64_C(600000000)
 
-static char root[] = "/tmp/eg-lookup-XXXXXX";
-static struct eg_engine *engine;
-static struct eg_dataset *dataset;
+static struct empty_dataset place;
 static uint64_t seed = 42;
 
 static uint32_t below(uint32_t bound) { return (uint32_t)(made_random(&seed) % bound); }
@@ -169,7 +167,7 @@ static char *by_engine(const struct eg_packets_request *request) {
     struct eg_batch *batch;
     struct eg_error err;
     assert_int_equal(eg_sql_packet_places(request, &sql, &err), EG_OK);
-    if (eg_engine_query(engine, sql.text, &result, &err) < 0) fail_msg("%s", err.message);
+    if (eg_engine_query(place.engine, sql.text, &result, &err) < 0) fail_msg("%s", err.message);
     eg_strbuf_text(&text, "");
     while (eg_result_next(result, &batch, &err) == EG_OK) {
         for (uint32_t row = 0; row < batch->rows; row++) place_line(&text, batch, row, cols);
@@ -204,7 +202,7 @@ static bool same_answer(const char *filter_words, const struct eg_packets_reques
     enum eg_status status;
     if (filter_words && eg_filter_parse(&filter, filter_words, EG_TABLE_PACKETS, NULL, &err) < 0)
         fail_msg("%s: %s", filter_words, err.message);
-    request.origin.dataset = dataset;
+    request.origin.dataset = place.dataset;
     request.origin.filter = filter;
     char *ours = by_lookup(&request, &status);
     assert_true(status == EG_OK || status == EG_END);
@@ -290,12 +288,12 @@ static void not_as_we_write(void **state) {
     (void)state;
     char path[256], sql[512];
     uint64_t rows = 0;
-    snprintf(path, sizeof path, "%s/packets/date=2026-01-02/hour=12/z.parquet", root);
+    snprintf(path, sizeof path, "%s/packets/date=2026-01-02/hour=12/z.parquet", place.root);
     snprintf(sql, sizeof sql,
              "COPY (SELECT '10.0.0.1' AS src_ip, '10.0.0.2' AS dst_ip, 'x' AS file, 1::BIGINT AS "
              "\"offset\") TO '%s' (FORMAT parquet)",
              path);
-    assert_int_equal(eg_engine_run(engine, sql, NULL), EG_OK);
+    assert_int_equal(eg_engine_run(place.engine, sql, NULL), EG_OK);
     assert_false(same_answer("host 10.0.0.1", &open_request, &rows));
     FILE *file = fopen(path, "wb");
     assert_true(file && fwrite("PAR1 no footer PAR1", 19, 1, file) == 1);
@@ -316,7 +314,7 @@ static void cancelled(void **state) {
     struct eg_packets_request request = open_request;
     struct eg_error err;
     env.cancel = &cancel;
-    request.origin.dataset = dataset;
+    request.origin.dataset = place.dataset;
     request.origin.from_us = START;
     request.origin.to_us = START + 10;
     assert_int_equal(eg_packet_lookup(&env, &request, 2, &places, &err), EG_E_CANCELLED);
@@ -330,7 +328,7 @@ static void without_memory(void **state) {
     struct eg_error err;
     assert_int_equal(eg_filter_parse(&filter, "host 10.0.0.1", EG_TABLE_PACKETS, NULL, &err),
                      EG_OK);
-    request.origin.dataset = dataset;
+    request.origin.dataset = place.dataset;
     request.origin.filter = filter;
     long failed = 0;
     for (long n = 0;; n++) {
@@ -350,34 +348,23 @@ static void without_memory(void **state) {
 static int setup(void **state) {
     (void)state;
     char path[256];
-    if (!mkdtemp(root)) return 1;
-    snprintf(path, sizeof path, "%s/_earlgrey/commits", root);
-    if (eg_dir_make(path, NULL) < 0) return 1;
-    snprintf(path, sizeof path, "%s/_earlgrey/dataset.json", root);
-    static const char about[] = "{\"schema\": 1, \"program\": \"test\"}\n";
-    if (eg_file_create(path, about, sizeof about - 1, NULL) < 0) return 1;
-    snprintf(path, sizeof path, "%s/packets/date=2026-01-02/hour=12", root);
+    if (!empty_dataset_make(&place)) return 1;
+    snprintf(path, sizeof path, "%s/packets/date=2026-01-02/hour=12", place.root);
     if (eg_dir_make(path, NULL) < 0) return 1;
     static const struct {
         uint32_t rows, hosts;
     } files[] = {{6, 0}, {1, 3}, {70, 3}, {3000, 40}, {20000, 3000}, {300000, 3000}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path, sizeof path, "%s/packets/date=2026-01-02/hour=12/p%zu.parquet", root, i);
+        snprintf(path, sizeof path, "%s/packets/date=2026-01-02/hour=12/p%zu.parquet", place.root,
+                 i);
         write_packets(path, files[i].rows, files[i].hosts);
     }
-    const struct eg_engine_options options = {.threads = 2};
-    if (eg_engine_open(&engine, &eg_env_plain, &options, NULL) < 0) return 1;
-    if (eg_engine_run(engine, EG_SQL_MACROS, NULL) < 0) return 1;
-    return eg_dataset_open(&dataset, root, EG_DATASET_READ, &eg_env_plain, NULL) < 0;
+    return !empty_dataset_open(&place, 2);
 }
 
 static int teardown(void **state) {
     (void)state;
-    char command[300];
-    eg_dataset_close(dataset);
-    eg_engine_close(engine);
-    snprintf(command, sizeof command, "rm -r %s", root);
-    return system(command);
+    return empty_dataset_remove(&place);
 }
 
 int main(void) {

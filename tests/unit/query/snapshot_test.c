@@ -12,17 +12,17 @@
 
 #include <cmocka.h>
 
-#include "base/durable.h"
+#include "empty_dataset.h"
 #include "torture.h"
 
-static char root[] = "/tmp/eg-snapshot-XXXXXX";
+static struct empty_dataset place;
 
 /* An empty file in a partition, as somebody else might have put it there. */
 static void put(const char *table, const char *hour, const char *name, bool there) {
     char path[512];
-    snprintf(path, sizeof path, "%s/%s/date=2026-01-02/hour=%s", root, table, hour);
+    snprintf(path, sizeof path, "%s/%s/date=2026-01-02/hour=%s", place.root, table, hour);
     assert_int_equal(eg_dir_make(path, NULL), EG_OK);
-    snprintf(path, sizeof path, "%s/%s/date=2026-01-02/hour=%s/%s.parquet", root, table, hour,
+    snprintf(path, sizeof path, "%s/%s/date=2026-01-02/hour=%s/%s.parquet", place.root, table, hour,
              name);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
@@ -113,25 +113,14 @@ static void no_memory(void **state) {
 }
 
 static int setup(void **state) {
-    char path[256];
-    if (!mkdtemp(root)) return 1;
-    snprintf(path, sizeof path, "%s/_earlgrey/commits", root);
-    if (eg_dir_make(path, NULL) < 0) return 1;
-    snprintf(path, sizeof path, "%s/_earlgrey/dataset.json", root);
-    static const char about[] = "{\"schema\": 1, \"program\": \"test\"}\n";
-    if (eg_file_create(path, about, sizeof about - 1, NULL) < 0) return 1;
-    struct eg_error err;
-    if (eg_dataset_open((struct eg_dataset **)state, root, EG_DATASET_READ, &eg_env_plain, &err) <
-        0)
-        print_error("%s\n", err.message);
-    return *state ? 0 : 1;
+    if (!empty_dataset_make(&place) || !empty_dataset_open(&place, 1)) return 1;
+    *state = place.dataset;
+    return 0;
 }
 
 static int teardown(void **state) {
-    char command[300];
-    eg_dataset_close(*state);
-    snprintf(command, sizeof command, "rm -r %s", root);
-    return system(command);
+    (void)state;
+    return empty_dataset_remove(&place);
 }
 
 int main(void) {

@@ -11,17 +11,15 @@
 
 #include <cmocka.h>
 
-#include "base/durable.h"
+#include "empty_dataset.h"
 
-static char root[] = "/tmp/eg-sources-XXXXXX";
-static struct eg_engine *engine;
-static struct eg_dataset *dataset;
+static struct empty_dataset place;
 
 /* An hour of flows of this source, as somebody else might have put them there. */
 static void put(int hour, const char *source, int flows) {
     char directory[256], path[320], sql[512];
     struct eg_parquet_stats stats;
-    snprintf(directory, sizeof directory, "%s/flows/date=2026-01-02/hour=%02d", root, hour);
+    snprintf(directory, sizeof directory, "%s/flows/date=2026-01-02/hour=%02d", place.root, hour);
     snprintf(path, sizeof path, "%s/%s.parquet", directory, source);
     snprintf(sql, sizeof sql,
              "SELECT TIMESTAMPTZ '2026-01-02 %02d:10:00Z' AS start_time, "
@@ -29,7 +27,7 @@ static void put(int hour, const char *source, int flows) {
              "CAST(100 AS BIGINT) AS bytes FROM range(%d)",
              hour, hour, source, flows);
     assert_int_equal(eg_dir_make(directory, NULL), EG_OK);
-    assert_int_equal(eg_parquet_rewrite(engine, sql, path, EG_TABLE_FLOWS, "", &stats, NULL),
+    assert_int_equal(eg_parquet_rewrite(place.engine, sql, path, EG_TABLE_FLOWS, "", &stats, NULL),
                      EG_OK);
 }
 
@@ -37,7 +35,7 @@ static void numbers_are(struct eg_strbuf *sql, int64_t one, int64_t two) {
     struct eg_result *result;
     struct eg_batch *batch;
     struct eg_error err;
-    enum eg_status status = eg_engine_query(engine, sql->text, &result, &err);
+    enum eg_status status = eg_engine_query(place.engine, sql->text, &result, &err);
     if (status < 0) fail_msg("%s", err.message);
     assert_int_equal(eg_result_next(result, &batch, NULL), EG_OK);
     assert_int_equal(eg_col_int(&batch->columns[0], 0), one);
@@ -62,7 +60,7 @@ static void whose_flows(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int any = 0; any < 2; any++) {
             struct eg_strbuf sql = {0};
-            struct eg_origin origin = {.dataset = dataset,
+            struct eg_origin origin = {.dataset = place.dataset,
                                        .from_us = noon_us + (cases[i].from - 12) * hour_us,
                                        .to_us = noon_us + (cases[i].to - 12) * hour_us - 1};
             int64_t exports = cases[i].exports, metered = cases[i].metered;
@@ -74,7 +72,7 @@ static void whose_flows(void **state) {
                                          [EG_COUNT_METERED] = {12, 1200}};
     for (int count = EG_COUNT_ALL; count <= EG_COUNT_METERED; count++) {
         struct eg_strbuf sql = {0};
-        struct eg_origin origin = {.dataset = dataset,
+        struct eg_origin origin = {.dataset = place.dataset,
                                    .from_us = INT64_MIN,
                                    .to_us = INT64_MAX,
                                    .count = (enum eg_count)count};
@@ -87,26 +85,12 @@ static void whose_flows(void **state) {
 
 static int setup(void **state) {
     (void)state;
-    char path[256];
-    if (!mkdtemp(root)) return 1;
-    snprintf(path, sizeof path, "%s/_earlgrey/commits", root);
-    if (eg_dir_make(path, NULL) < 0) return 1;
-    snprintf(path, sizeof path, "%s/_earlgrey/dataset.json", root);
-    static const char about[] = "{\"schema\": 1, \"program\": \"test\"}\n";
-    if (eg_file_create(path, about, sizeof about - 1, NULL) < 0) return 1;
-    const struct eg_engine_options options = {.threads = 1};
-    if (eg_engine_open(&engine, &eg_env_plain, &options, NULL) < 0) return 1;
-    if (eg_engine_run(engine, EG_SQL_MACROS, NULL) < 0) return 1;
-    return eg_dataset_open(&dataset, root, EG_DATASET_READ, &eg_env_plain, NULL) < 0;
+    return !(empty_dataset_make(&place) && empty_dataset_open(&place, 1));
 }
 
 static int teardown(void **state) {
     (void)state;
-    char command[300];
-    eg_dataset_close(dataset);
-    eg_engine_close(engine);
-    snprintf(command, sizeof command, "rm -r %s", root);
-    return system(command);
+    return empty_dataset_remove(&place);
 }
 
 int main(void) {
