@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The house rules as one test: prints `file:line: rule: remedy` for what breaks them, and a report
 of sizes for people. Exceptions, each with its reason, stand in allow.txt."""
+import fnmatch
 import json
 import pathlib
 import re
@@ -17,6 +18,7 @@ HEAP = r"\b(malloc|calloc|realloc|strdup|strndup|aligned_alloc|posix_memalign)\s
 LOUD = r"\b(exit|_exit|abort|printf|puts|putchar|fprintf)\s*\("
 BYTES = r"\beg_load_(be|le)(16|32|64)\s*\("
 NAMES = r"(^|_)(util|utils|helper|helpers|common|manager|misc|data|process|handle)(_|$)"
+FILE_NAMED = re.compile(r"`([A-Za-z0-9./*][\w./*-]*\.(?:c|h|def|py))`")
 MACHINE = r"((?<!self)/root/|/home/[a-z])"
 
 
@@ -227,6 +229,26 @@ def docs_rules(tidy):
             tidy.say(index, 1, "index", f"src/{room}/README.md is not linked")
 
 
+def named_rules(tidy):
+    """A room's page names all its source files (`dissect_*.c` is a name too), and files that pages name are
+    there."""
+    there = ["/" + str(path.relative_to(ROOT)) for path in tracked()]
+    for room in LEVELS:
+        page = SRC / room / "README.md"
+        if not page.exists():
+            continue
+        names = FILE_NAMED.findall(page.read_text(encoding="utf-8"))
+        for path in tracked(f"src/{room}/*.c"):
+            if not any(fnmatch.fnmatch(path.name, name) for name in names):
+                tidy.say(page, 1, "unnamed", f"{path.name} is in the room and not on its page")
+    for page in tracked("src/*/README.md", "docs/internals/*.md", "CONTRIBUTING.md"):
+        text = page.read_text(encoding="utf-8")
+        for found in FILE_NAMED.finditer(text):
+            name = found.group(1).removeprefix("..")
+            if not any(fnmatch.fnmatch(path, "*/" + name.removeprefix("/")) for path in there):
+                tidy.say(page, text[:found.start()].count("\n") + 1, "gone", f"{name} is not there")
+
+
 def report():
     """Sizes, for people: nothing here fails."""
     sizes = sorted(((len(p.read_text(encoding="utf-8").splitlines()), p) for p in tracked("src/*.c", "src/*.h")),
@@ -241,7 +263,7 @@ def report():
 def main():
     tidy = Tidy()
     for rule in (room_rules, source_rules, file_rules, twin_rules, public_rules, object_rules,
-                 header_rules, docs_rules):
+                 header_rules, docs_rules, named_rules):
         rule(tidy)
     tidy.finish()
     report()
