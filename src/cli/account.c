@@ -4,20 +4,13 @@
 
 #include "base/timetext.h"
 #include "table/encode.h"
+#include "table/human.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* "20,000,000": digits in groups of three. */
-static const char *grouped(uint64_t value, char *text, size_t size) {
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
-    size_t to = 0;
-    for (int i = 0; i < n && to + 2 < size; i++) {
-        if (i && (n - i) % 3 == 0) text[to++] = ',';
-        text[to++] = digits[i];
-    }
-    text[to] = 0;
+static const char *grouped(uint64_t value, char text[EG_HUMAN_TEXT]) {
+    eg_thousands_text((int64_t)value, text);
     return text;
 }
 
@@ -55,10 +48,9 @@ static struct quarantined quarantined_of(const struct eg_tally *tally) {
 
 static void tell_quarantined(const struct eg_tally *tally, const char *title) {
     struct quarantined rows = quarantined_of(tally);
-    char flows[40], packets[40];
+    char flows[EG_HUMAN_TEXT], packets[EG_HUMAN_TEXT];
     fprintf(stderr, "  %-9s %12s flows, %s packets  quarantined\n", title,
-            grouped(rows.flows, flows, sizeof flows),
-            grouped(rows.packets, packets, sizeof packets));
+            grouped(rows.flows, flows), grouped(rows.packets, packets));
 }
 
 static void tell_found(const struct eg_tally *tally) {
@@ -66,11 +58,11 @@ static void tell_found(const struct eg_tally *tally) {
         const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
         struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)i);
         const char *unit;
-        char amount[40];
+        char amount[EG_HUMAN_TEXT];
         int64_t count = amount_of(&sum, &unit);
         if (cause->is_loss && count < 0)
             fprintf(stderr, "  %-9s %12s %s counted before as %s\n", "found",
-                    grouped((uint64_t)-count, amount, sizeof amount), unit, cause->name);
+                    grouped((uint64_t)-count, amount), unit, cause->name);
     }
 }
 
@@ -79,7 +71,7 @@ static void tell_causes(const struct eg_tally *tally, bool losses, const char *t
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
         struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)i);
-        char amount[40];
+        char amount[EG_HUMAN_TEXT];
         const char *unit;
         int64_t count = amount_of(&sum, &unit);
         if (cause->is_loss != losses || count <= 0) continue;
@@ -87,7 +79,7 @@ static void tell_causes(const struct eg_tally *tally, bool losses, const char *t
             tell_quarantined(tally, first ? title : "");
         else
             fprintf(stderr, "  %-9s %12s %s  %s\n", first ? title : "",
-                    grouped((uint64_t)count, amount, sizeof amount), unit, cause->name);
+                    grouped((uint64_t)count, amount), unit, cause->name);
         first = false;
     }
     if (first && losses) fprintf(stderr, "  %-9s %12s\n", title, "nothing");
@@ -127,23 +119,22 @@ static uint64_t kept_metered(const struct eg_pump_account *a, const struct eg_ta
 }
 
 static void tell_captures(const struct eg_keep_account *c) {
-    char n1[40], n2[40], n3[40];
+    char n1[EG_HUMAN_TEXT], n2[EG_HUMAN_TEXT], n3[EG_HUMAN_TEXT];
     if (c->linked)
         fprintf(stderr, "  %-9s %12s pointed to where they are\n", "captures",
-                grouped(c->linked, n1, sizeof n1));
+                grouped(c->linked, n1));
     if (c->copied)
         fprintf(stderr, "  %-9s %12s copied, %s bytes in %s\n", c->linked ? "" : "captures",
-                grouped(c->copied, n1, sizeof n1), grouped(c->bytes, n2, sizeof n2),
-                grouped(c->stored, n3, sizeof n3));
+                grouped(c->copied, n1), grouped(c->bytes, n2), grouped(c->stored, n3));
 }
 
 /* What went on as it came: neither flows nor rows of packets, whatever was decoded of it. */
 static void tell_raw(const struct eg_pump_account *a, const struct eg_account_how *how) {
-    char n[40];
+    char n[EG_HUMAN_TEXT];
     for (size_t i = 0; i < a->raw_count; i++) {
         const struct eg_pump_raw *raw = &a->raw[i];
         uint64_t rows = raw->rows > raw->lost ? raw->rows - raw->lost : 0;
-        fprintf(stderr, "  %-9s %12s %s, as they came, to ", "given on", grouped(rows, n, sizeof n),
+        fprintf(stderr, "  %-9s %12s %s, as they came, to ", "given on", grouped(rows, n),
                 how->read);
         eg_put_visible(stderr, raw->name);
         fputc('\n', stderr);
@@ -152,30 +143,26 @@ static void tell_raw(const struct eg_pump_account *a, const struct eg_account_ho
 
 static void tell_text(const struct eg_call *call, const struct eg_pump_account *a,
                       const struct eg_tally *all, const struct eg_account_how *how) {
-    char n1[40], n2[40], n3[40];
+    char n1[EG_HUMAN_TEXT], n2[EG_HUMAN_TEXT], n3[EG_HUMAN_TEXT];
     if (call->common->quiet) return;
-    fprintf(stderr, "ingest: %s %s", grouped(a->inputs, n1, sizeof n1),
-            a->inputs == 1 ? "input" : "inputs");
+    fprintf(stderr, "ingest: %s %s", grouped(a->inputs, n1), a->inputs == 1 ? "input" : "inputs");
     if (a->inputs_known)
         fprintf(stderr, ", %llu already there", (unsigned long long)a->inputs_known);
     if (a->inputs_failed) fprintf(stderr, ", %llu failed", (unsigned long long)a->inputs_failed);
-    fprintf(stderr, "\n  %-9s %12s %s, %s bytes\n", "read", grouped(a->seen.frames, n1, sizeof n1),
-            how->read, grouped(a->seen.bytes_done, n2, sizeof n2));
-    fprintf(stderr, "  %-9s %12s export datagrams\n", "decoded",
-            grouped(a->seen.datagrams, n1, sizeof n1));
+    fprintf(stderr, "\n  %-9s %12s %s, %s bytes\n", "read", grouped(a->seen.frames, n1), how->read,
+            grouped(a->seen.bytes_done, n2));
+    fprintf(stderr, "  %-9s %12s export datagrams\n", "decoded", grouped(a->seen.datagrams, n1));
     if (how->tables)
         fprintf(stderr, "  %-9s %12s flows, %s packets\n", "kept",
-                grouped(a->kept[EG_TABLE_FLOWS], n1, sizeof n1),
-                grouped(a->kept[EG_TABLE_PACKETS], n3, sizeof n3));
+                grouped(a->kept[EG_TABLE_FLOWS], n1), grouped(a->kept[EG_TABLE_PACKETS], n3));
     if (a->metered && a->metered < a->kept[EG_TABLE_FLOWS])
         fprintf(stderr, "  %-9s %12s of the flows are of exports, %s metered from packets\n", "",
-                grouped(a->kept[EG_TABLE_FLOWS] - a->metered, n1, sizeof n1),
-                grouped(a->metered, n2, sizeof n2));
+                grouped(a->kept[EG_TABLE_FLOWS] - a->metered, n1), grouped(a->metered, n2));
     else if (a->metered)
         fprintf(stderr, "  %-9s %12s the flows are metered from the packets\n", "", "");
     if (a->kept[EG_TABLE_COUNTERS])
         fprintf(stderr, "  %-9s %12s counter samples\n", "",
-                grouped(a->kept[EG_TABLE_COUNTERS], n1, sizeof n1));
+                grouped(a->kept[EG_TABLE_COUNTERS], n1));
     tell_raw(a, how);
     if (a->first_us <= a->last_us) {
         char first[40], last[40];

@@ -240,21 +240,6 @@ static bool is_loss(struct eg_span cause) {
     return true;
 }
 
-/* The first row of a query as whole numbers; a null is 0. */
-static enum eg_status numbers(struct eg_engine *engine, const char *sql, int64_t *out,
-                              uint32_t count, struct eg_error *err) {
-    struct eg_result *result = NULL;
-    struct eg_batch *batch = NULL;
-    memset(out, 0, count * sizeof *out);
-    enum eg_status status = eg_engine_query(engine, sql, &result, err);
-    if (status >= 0) status = eg_result_next(result, &batch, err);
-    for (uint32_t i = 0; status == EG_OK && i < count; i++)
-        if (eg_batch_valid(batch, i, 0)) out[i] = eg_col_int(&batch->columns[i], 0);
-    eg_batch_unref(batch);
-    eg_result_free(result);
-    return status;
-}
-
 /* Exports answered; how much else was metered. */
 static void tell_metered(struct eg_report *report, struct eg_engine *engine) {
     struct eg_strbuf kinds = {0}, sql = {0};
@@ -262,7 +247,7 @@ static void tell_metered(struct eg_report *report, struct eg_engine *engine) {
     int64_t found[2];
     kinds_of_export(&report->origin, engine, &kinds);
     if (eg_sql_sources(&report->origin, false, &sql, &err) >= 0 &&
-        numbers(engine, sql.text, found, 2, &err) >= 0 && found[1])
+        eg_engine_numbers(engine, sql.text, 0, found, 2, &err) >= 0 && found[1])
         eg_note(
             report->call,
             "earlgrey: answered from flow exports%s; the %lld flows metered from packets beside "
@@ -418,7 +403,7 @@ static void tell_repeated(struct eg_report *report, struct eg_engine *engine) {
         return;
     if (origin.dataset) narrow(&origin);
     if (eg_sql_repeated(&origin, LOOK_ROWS, &sql, &err) >= 0 &&
-        numbers(engine, sql.text, &repeated, 1, &err) >= 0 && repeated)
+        eg_engine_numbers(engine, sql.text, 0, &repeated, 1, &err) >= 0 && repeated)
         eg_note(
             report->call,
             "earlgrey: several exporters, or kinds of export, reported the same flows (at least "
@@ -529,6 +514,6 @@ enum eg_exit eg_report_numbers(struct eg_report *report, const char *sql, int64_
     struct eg_engine *engine = NULL;
     struct eg_error err;
     enum eg_status status = own_engine(report, &engine, &err);
-    if (status >= 0) status = numbers(engine, sql, out, count, &err);
+    if (status >= 0) status = eg_engine_numbers(engine, sql, 0, out, count, &err);
     return status < 0 ? eg_report_failed(report, &err, 0) : EG_EXIT_DONE;
 }

@@ -321,15 +321,11 @@ static enum eg_exit inspect_templates(struct eg_call *call, const char *path, bo
 
 static enum eg_status first_row(struct eg_engine *engine, const char *sql, struct eg_facts *facts,
                                 struct eg_error *err) {
-    struct eg_result *result;
-    struct eg_batch *batch = NULL;
-    EG_TRY(eg_engine_query(engine, sql, &result, err));
-    enum eg_status status = eg_result_next(result, &batch, err);
-    const struct eg_table *table = eg_result_table(result);
-    for (uint32_t i = 0; status == EG_OK && i < table->count; i++)
-        eg_facts_value(facts, table->columns[i].name, batch, i, 0);
+    struct eg_batch *batch;
+    enum eg_status status = eg_engine_first(engine, sql, &batch, err);
+    for (uint32_t i = 0; status == EG_OK && i < batch->table->count; i++)
+        eg_facts_value(facts, batch->table->columns[i].name, batch, i, 0);
     eg_batch_unref(batch);
-    eg_result_free(result);
     return status;
 }
 

@@ -15,7 +15,7 @@ static bool same_file(const struct stat *one, const char *path) {
     return stat(path, &other) == 0 && one->st_dev == other.st_dev && one->st_ino == other.st_ino;
 }
 
-/* Whether the file at `path` is one of the captures that may be read. */
+/* Not one of the captures that may be read: they would be written over while they are. */
 static enum eg_status must_be_no_input(const struct eg_packets_job *job, const char *path,
                                        struct eg_error *err) {
     const struct eg_origin *origin = &job->request.origin;

@@ -33,18 +33,12 @@ static enum eg_status timed_rows(const struct eg_watch *w, const struct eg_snaps
                                 INT64_MAX, rows, err);
 }
 
-/* The first row of a query as whole numbers; a null is INT64_MIN. */
+/* Asks, and leaves the text empty for the next question. */
 static enum eg_status numbers(struct eg_engine *engine, struct eg_strbuf *sql, int64_t *out,
                               uint32_t count, struct eg_error *err) {
-    struct eg_result *result = NULL;
-    struct eg_batch *batch = NULL;
-    enum eg_status status = sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query")
-                                        : eg_engine_query(engine, sql->text, &result, err);
-    if (status >= 0) status = eg_result_next(result, &batch, err);
-    for (uint32_t i = 0; status == EG_OK && i < count; i++)
-        out[i] = eg_batch_valid(batch, i, 0) ? eg_col_int(&batch->columns[i], 0) : INT64_MIN;
-    eg_batch_unref(batch);
-    eg_result_free(result);
+    enum eg_status status = sql->failed
+                                ? eg_fail(err, EG_E_NOMEM, "no memory for a query")
+                                : eg_engine_numbers(engine, sql->text, INT64_MIN, out, count, err);
     eg_strbuf_clear(sql);
     return status;
 }

@@ -47,6 +47,12 @@ const struct eg_table *eg_result_table(const struct eg_result *);
 EG_MUST_CHECK enum eg_status eg_result_next(struct eg_result *, struct eg_batch **out,
                                             struct eg_error *err); /* EG_END after the last */
 void eg_result_free(struct eg_result *);
+/* For queries that have one row: the first batch, which is the caller's; EG_END: there is no row. */
+EG_MUST_CHECK enum eg_status eg_engine_first(struct eg_engine *, const char *sql,
+                                             struct eg_batch **out, struct eg_error *err);
+/* The same as whole numbers, one a column; `null` where there is none. */
+EG_MUST_CHECK enum eg_status eg_engine_numbers(struct eg_engine *, const char *sql, int64_t null,
+                                               int64_t *out, uint32_t count, struct eg_error *err);
 /* What the scans inside the running query have seen (bytes, rows, losses); for progress and for
  * "what was not answered". Safe from another thread. */
 struct eg_scan_progress eg_engine_progress(struct eg_engine *);

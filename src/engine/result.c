@@ -516,3 +516,24 @@ void eg_result_free(struct eg_result *result) {
     eg_strbuf_reset(&result->scratch);
     eg_free(result);
 }
+
+enum eg_status eg_engine_first(struct eg_engine *engine, const char *sql, struct eg_batch **out,
+                               struct eg_error *err) {
+    struct eg_result *result;
+    *out = NULL;
+    EG_TRY(eg_engine_query(engine, sql, &result, err));
+    enum eg_status status = eg_result_next(result, out, err);
+    eg_result_free(result);
+    return status;
+}
+
+enum eg_status eg_engine_numbers(struct eg_engine *engine, const char *sql, int64_t null,
+                                 int64_t *out, uint32_t count, struct eg_error *err) {
+    struct eg_batch *row;
+    for (uint32_t i = 0; i < count; i++) out[i] = null;
+    enum eg_status status = eg_engine_first(engine, sql, &row, err);
+    for (uint32_t i = 0; status == EG_OK && i < count; i++)
+        if (eg_batch_valid(row, i, 0)) out[i] = eg_col_int(&row->columns[i], 0);
+    eg_batch_unref(row);
+    return status < 0 ? status : EG_OK;
+}

@@ -90,14 +90,11 @@ static enum eg_status read_footer(struct eg_engine *engine, const char *root, co
     if (stat(path, &is) == 0) file.bytes = (uint64_t)is.st_size;
     struct eg_strbuf sql = {0};
     footer_sql(path, &sql);
-    struct eg_result *result = NULL;
     struct eg_batch *row = NULL;
     enum eg_status status =
-        sql.failed ? no_memory(err) : eg_engine_query(engine, sql.text, &result, err);
-    if (status >= 0) status = eg_result_next(result, &row, err);
+        sql.failed ? no_memory(err) : eg_engine_first(engine, sql.text, &row, err);
     if (status == EG_OK) status = read_row(row, &file, to, err);
     eg_batch_unref(row);
-    eg_result_free(result);
     eg_strbuf_reset(&sql);
     eg_free(path);
     return status;

@@ -149,7 +149,6 @@ static const char *times_of(enum eg_table_id table) {
 static enum eg_status prove(const struct eg_merge *merge, const struct texts *t, const char *files,
                             struct proof *out, struct eg_error *err) {
     struct eg_strbuf sql = {0};
-    struct eg_result *result = NULL;
     struct eg_batch *row = NULL;
     *out = (struct proof){.start_us = INT64_MAX, .end_us = INT64_MIN};
     eg_strbuf_printf(&sql,
@@ -157,8 +156,7 @@ static enum eg_status prove(const struct eg_merge *merge, const struct texts *t,
                      "VARCHAR) FROM read_parquet(%s, union_by_name=true, hive_partitioning=false)",
                      times_of(merge->table), t->columns.text, files);
     enum eg_status status =
-        sql.failed ? no_memory(err) : eg_engine_query(merge->engine, sql.text, &result, err);
-    if (status >= 0) status = eg_result_next(result, &row, err);
+        sql.failed ? no_memory(err) : eg_engine_first(merge->engine, sql.text, &row, err);
     if (status == EG_OK) {
         struct eg_span sum = eg_col_text(&row->columns[3], 0);
         out->rows = eg_col_int(&row->columns[0], 0);
@@ -169,7 +167,6 @@ static enum eg_status prove(const struct eg_merge *merge, const struct texts *t,
         }
     }
     eg_batch_unref(row);
-    eg_result_free(result);
     eg_strbuf_reset(&sql);
     return status < 0 ? status : EG_OK;
 }

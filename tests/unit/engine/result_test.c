@@ -85,6 +85,28 @@ static void units_are_carried(void **state) {
     eg_engine_close(engine);
 }
 
+static void one_row(void **state) {
+    (void)state;
+    struct eg_engine *engine = made_engine();
+    struct eg_batch *row;
+    struct eg_error err;
+    int64_t numbers[3] = {0};
+    assert_int_equal(eg_engine_first(engine, "SELECT 'a text of more than twelve bytes'", &row, NULL), EG_OK);
+    struct eg_span text = eg_col_text(&row->columns[0], 0); /* the query is over */
+    assert_int_equal(text.size, 32);
+    assert_memory_equal(text.at, "a text of more than twelve bytes", 32);
+    eg_batch_unref(row);
+    assert_int_equal(eg_engine_first(engine, "SELECT 1 WHERE false", &row, NULL), EG_END);
+    assert_null(row);
+    assert_int_equal(eg_engine_numbers(engine, "SELECT 7, NULL::BIGINT, -2", INT64_MIN, numbers, 3, NULL), EG_OK);
+    assert_true(numbers[0] == 7 && numbers[1] == INT64_MIN && numbers[2] == -2);
+    assert_int_equal(eg_engine_numbers(engine, "SELECT 1, 2 WHERE false", 5, numbers, 2, NULL), EG_OK);
+    assert_true(numbers[0] == 5 && numbers[1] == 5);
+    assert_true(eg_engine_numbers(engine, "SELECT nothing", 9, numbers, 2, &err) < 0);
+    assert_true(numbers[0] == 9 && numbers[1] == 9);
+    eg_engine_close(engine);
+}
+
 static void many_columns_and_no_rows(void **state) {
     (void)state;
     struct eg_engine *engine = made_engine();
@@ -136,6 +158,7 @@ int main(void) {
         cmocka_unit_test(types_map),
         cmocka_unit_test(sums_above_64_bits_say_so),
         cmocka_unit_test(units_are_carried),
+        cmocka_unit_test(one_row),
         cmocka_unit_test(many_columns_and_no_rows),
         cmocka_unit_test(any_capacity_gives_the_same),
         cmocka_unit_test(errors_may_come_late),
