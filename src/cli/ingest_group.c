@@ -80,22 +80,60 @@ static void meter_open(const struct eg_ingest_run *run, struct eg_sink *dataset)
         eg_dataset_sink_meter(dataset, run->group->inputs[0]);
 }
 
+/* Opens them, and has them ready for what the group reads. `keeps`: captures are kept in the dataset. */
+static enum eg_status sinks_begin(struct eg_ingest_run *run, struct eg_sinks *sinks, bool *keeps,
+                                  struct eg_error *err) {
+    struct eg_ingest *in = run->in;
+    struct eg_keep_rule keep;
+    *keeps = false;
+    *sinks = (struct eg_sinks){0};
+    EG_TRY(eg_ingest_keep(in, run->group, &keep, err));
+    EG_TRY(eg_sinks_open(sinks, &run->env, in->dataset, &in->to, in->options->format, err));
+    bool files = run->group->source == &eg_source_file;
+    bool frames = run->group->source == &eg_source_iface && keep.keep == EG_KEEP_COPY;
+    *keeps = sinks->dataset && (files || frames);
+    if (*keeps) EG_TRY(eg_dataset_sink_keep(sinks->dataset, &keep, err));
+    for (size_t i = 0; i < sinks->count; i++)
+        if (eg_sink_records(sinks->items[i].type))
+            EG_TRY(eg_recording_recover(sinks->items[i].sink, err));
+    return EG_OK;
+}
+
+/* Finishes recordings, and takes what the sinks counted. Answers `status`, or the first failure here. */
+static enum eg_status sinks_end(struct eg_ingest *in, struct eg_sinks *sinks,
+                                struct eg_pump_account *account, enum eg_status status,
+                                struct eg_error *err) {
+    for (size_t i = 0; i < sinks->count; i++) {
+        const struct eg_pump_sink *sink = &sinks->items[i];
+        enum eg_status finished = EG_OK;
+        if (eg_sink_records(sink->type))
+            finished = eg_recording_finish(sink->sink, status < 0 ? NULL : err);
+        if (status >= 0) status = finished;
+        eg_pump_account_losses(account, sink, &account->tally); /* at its very end */
+    }
+    pthread_mutex_lock(&in->lock);
+    if (sinks->dataset) {
+        struct eg_keep_account kept;
+        eg_tally_merge(&in->quarantined, eg_dataset_sink_tally(sinks->dataset));
+        eg_dataset_sink_kept(sinks->dataset, &kept);
+        in->captures.linked += kept.linked;
+        in->captures.copied += kept.copied;
+        in->captures.bytes += kept.bytes;
+        in->captures.stored += kept.stored;
+    }
+    pthread_mutex_unlock(&in->lock);
+    eg_sinks_close(sinks);
+    return status;
+}
+
 static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inputs, size_t count,
                                struct eg_pump_account *account, struct eg_error *err) {
     struct eg_ingest *in = run->in;
     const struct eg_ingest_options *o = in->options;
     struct eg_sinks sinks;
-    struct eg_keep_rule keep;
     bool live = run->group->kind == EG_GROUP_LIVE || run->group->kind == EG_GROUP_LISTEN;
-    EG_TRY(eg_ingest_keep(in, run->group, &keep, err));
-    enum eg_status status = eg_sinks_open(&sinks, &run->env, in->dataset, &in->to, o->format, err);
-    bool files = run->group->source == &eg_source_file;
-    bool frames = run->group->source == &eg_source_iface && keep.keep == EG_KEEP_COPY;
-    bool keeps = sinks.dataset && (files || frames);
-    if (status >= 0 && keeps) status = eg_dataset_sink_keep(sinks.dataset, &keep, err);
-    for (size_t i = 0; i < sinks.count && status >= 0; i++)
-        if (eg_sink_records(sinks.items[i].type))
-            status = eg_recording_recover(sinks.items[i].sink, err);
+    bool files = run->group->source == &eg_source_file, keeps;
+    enum eg_status status = sinks_begin(run, &sinks, &keeps, err);
     struct eg_pump_request request = {
         .scan = {.source = run->group->source,
                  .source_options = run->group->source_options,
@@ -136,27 +174,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
     if (status < 0 && sinks.dataset && eg_ingest_gives_once(run))
         eg_dataset_sink_lost(sinks.dataset, run->group->source == &eg_source_iface, &run->lost);
-    for (size_t i = 0; i < sinks.count; i++) {
-        const struct eg_pump_sink *sink = &sinks.items[i];
-        enum eg_status finished = EG_OK;
-        if (eg_sink_records(sink->type))
-            finished = eg_recording_finish(sink->sink, status < 0 ? NULL : err);
-        if (status >= 0) status = finished;
-        eg_pump_account_losses(account, sink, &account->tally); /* at its very end */
-    }
-    pthread_mutex_lock(&in->lock);
-    if (sinks.dataset) {
-        struct eg_keep_account kept;
-        eg_tally_merge(&in->quarantined, eg_dataset_sink_tally(sinks.dataset));
-        eg_dataset_sink_kept(sinks.dataset, &kept);
-        in->captures.linked += kept.linked;
-        in->captures.copied += kept.copied;
-        in->captures.bytes += kept.bytes;
-        in->captures.stored += kept.stored;
-    }
-    pthread_mutex_unlock(&in->lock);
-    eg_sinks_close(&sinks);
-    return status;
+    return sinks_end(in, &sinks, account, status, err);
 }
 
 enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inputs, size_t count,

@@ -1,70 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The `file` source over files made here: formats, compression, cuts, growth, copies, and units cut
- * anywhere through hostile payloads. */
-#include "make_capture.h"
-#include "source/read_source.h"
+ * The `file` source over files made here: formats, cuts and damage, units cut anywhere through hostile
+ * payloads, standard input, memory. What is packed is in file_packed_test, what is known in file_known_test. */
+#include "source/file_scene.h"
 #include "torture.h"
 
-#include <lz4frame.h>
-#include <lzma.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <sys/stat.h>
-#include <zlib.h>
-#include <zstd.h>
-
-#include <cmocka.h>
-
-static char directory[64];
-static char path[128];
-
-static int setup(void **state) {
-    (void)state;
-    snprintf(directory, sizeof directory, "/tmp/earlgrey-file-XXXXXX");
-    if (!mkdtemp(directory)) return -1;
-    snprintf(path, sizeof path, "%s/capture", directory);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    unlink(path);
-    return rmdir(directory);
-}
-
-static struct reading read_made(const struct made *m, struct reading_how how) {
-    file_write(path, m->bytes, m->size);
-    return reading_of(path, how);
-}
-
-static void expect_text(const struct eg_strbuf *text, const char *expected) {
-    assert_string_equal(reading_text(text), expected);
-}
-
-/* A pcap file of `count` packets; sizes up to `size_max`. */
-static struct made pcap_make(unsigned count, unsigned size_max, uint64_t seed) {
-    struct made m = {0};
-    made_pcap_head(&m, 0xa1b2c3d4, 65535, 1);
-    uint8_t payload[4096];
-    for (unsigned i = 0; i < count; i++) {
-        for (size_t k = 0; k < size_max; k++) payload[k] = (uint8_t)made_random(&seed);
-        made_record(&m, 1700000000 + i, i, (uint32_t)(made_random(&seed) % (size_max + 1)),
-                    size_max, payload);
-    }
-    return m;
-}
-
-static struct made pcapng_make(unsigned count, bool big) {
-    static const char payload[64] = "the same in all packets";
-    struct made m = {0}, options = {.big = big};
-    made_section(&m, big);
-    made_option(&options, 2, "eth0", 4);
-    made_interface(&m, 1, 65535, &options);
-    for (unsigned i = 0; i < count; i++)
-        made_packet(&m, 0, 1700000000000000 + i, i % 50, 60, payload, i % 50);
-    made_free(&options);
-    return m;
-}
 
 /* ---- formats ---- */
 
@@ -150,15 +90,6 @@ static void a_capture_without_packets_is_fine(void **state) {
 
 /* ---- what is not a capture ---- */
 
-static void expect_refused(const char *uri, enum eg_status status, const char *text) {
-    struct reading r = reading_of(uri, (struct reading_how){0});
-    assert_int_equal(r.open, status);
-    assert_int_equal(r.error.status, status);
-    if (!strstr(r.error.message, text)) fail_msg("%s: not in: %s", text, r.error.message);
-    assert_null(strchr(r.error.message, '\n'));
-    reading_reset(&r);
-}
-
 static void refuses_what_is_no_capture(void **state) {
     (void)state;
     static const struct {
@@ -167,7 +98,8 @@ static void refuses_what_is_no_capture(void **state) {
         const char *text;
     } cases[] = {
         {"", 0, "capture is empty"},
-        {"PK\3\4abcdefgh", 12, "is not a capture: it begins with 50 4b 03 04 (zip); pcap, pcapng, sequence files and"},
+        {"PK\3\4abcdefgh", 12,
+         "is not a capture: it begins with 50 4b 03 04 (zip); pcap, pcapng, sequence files and"},
         {"PAR1....", 8, "(Parquet)"},
         {"hello\n", 6, "68 65 6c 6c (text)"},
         {"\1", 1, "it begins with 01;"},
@@ -393,175 +325,6 @@ static void units_equal_one_unit(void **state) {
     }
 }
 
-/* ---- compression ---- */
-
-static void pack_gzip(struct made *to, const void *bytes, size_t size) {
-    z_stream z = {0};
-    if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) abort();
-    uint8_t *out = malloc(size + 1000);
-    z.next_in = (Bytef *)(uintptr_t)bytes;
-    z.avail_in = (uInt)size;
-    z.next_out = out;
-    z.avail_out = (uInt)size + 1000;
-    if (deflate(&z, Z_FINISH) != Z_STREAM_END) abort();
-    made_add(to, out, z.total_out);
-    deflateEnd(&z);
-    free(out);
-}
-
-static void pack_zstd(struct made *to, const void *bytes, size_t size) {
-    uint8_t *out = malloc(ZSTD_compressBound(size));
-    ZSTD_CCtx *context = ZSTD_createCCtx();
-    ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
-    made_add(to, out, ZSTD_compress2(context, out, ZSTD_compressBound(size), bytes, size));
-    ZSTD_freeCCtx(context);
-    free(out);
-}
-
-static void pack_lz4(struct made *to, const void *bytes, size_t size) {
-    LZ4F_preferences_t how = {.frameInfo = {.contentChecksumFlag = LZ4F_contentChecksumEnabled}};
-    size_t room = LZ4F_compressFrameBound(size, &how);
-    uint8_t *out = malloc(room);
-    made_add(to, out, LZ4F_compressFrame(out, room, bytes, size, &how));
-    free(out);
-}
-
-static void pack_xz(struct made *to, const void *bytes, size_t size) {
-    size_t room = lzma_stream_buffer_bound(size), used = 0;
-    uint8_t *out = malloc(room);
-    if (lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, bytes, size, out, &used, room) !=
-        LZMA_OK)
-        abort();
-    made_add(to, out, used);
-    free(out);
-}
-
-static void (*const packers[])(struct made *, const void *, size_t) = {pack_gzip, pack_zstd,
-                                                                       pack_lz4, pack_xz};
-static const char *const packer_names[] = {"gzip", "zstd", "lz4", "xz"};
-
-static void reads_compressed(void **state) {
-    (void)state;
-    for (int format = 0; format < 2; format++) {
-        struct made m = format ? pcapng_make(20000, true) : pcap_make(20000, 200, 5);
-        struct reading plain = read_made(&m, (struct reading_how){0});
-        assert_int_equal(plain.row_count, 20000);
-        for (unsigned k = 0; k < 4; k++) {
-            struct made packed = {0};
-            packers[k](&packed, m.bytes, m.size);
-            struct reading r = read_made(&packed, (struct reading_how){0});
-            assert_int_equal(r.last, EG_END);
-            assert_string_equal(reading_text(&r.rows), reading_text(&plain.rows));
-            assert_string_equal(r.position.key, plain.position.key);
-            assert_string_equal(r.position.digest, plain.position.digest);
-            assert_int_equal(r.position.offset, plain.position.offset);
-            assert_int_equal(r.plan.bytes, packed.size);
-            reading_reset(&r);
-            /* members one after the other, cut anywhere, even an empty one among them */
-            made_free(&packed);
-            size_t cuts[] = {0, 3, 100, 100, m.size / 2, m.size};
-            for (unsigned c = 0; c + 1 < 6; c++)
-                packers[k](&packed, m.bytes + cuts[c], cuts[c + 1] - cuts[c]);
-            r = read_made(&packed, (struct reading_how){.batch_rows = 100});
-            assert_int_equal(r.last, EG_END);
-            assert_string_equal(reading_text(&r.rows), reading_text(&plain.rows));
-            reading_reset(&r);
-            /* padding of zeros is fine; anything else behind is not, but costs no packet */
-            made_add(&packed, NULL, 512);
-            r = read_made(&packed, (struct reading_how){0});
-            assert_int_equal(r.last, EG_END);
-            assert_int_equal(r.row_count, 20000);
-            reading_reset(&r);
-            made_add(&packed, "garbage", 7);
-            r = read_made(&packed, (struct reading_how){0});
-            assert_int_equal(r.row_count, 20000);
-            assert_int_equal(r.last, EG_E_CUT);
-            assert_non_null(strstr(r.error.message, packer_names[k]));
-            expect_text(&r.account, "capture_damaged 1 0 0\n");
-            reading_reset(&r);
-            made_free(&packed);
-        }
-        reading_reset(&plain);
-        made_free(&m);
-    }
-}
-
-static void compressed_cuts_keep_whole_packets(void **state) {
-    (void)state;
-    struct made m = pcap_make(300, 100, 11);
-    struct reading plain = read_made(&m, (struct reading_how){0});
-    for (unsigned k = 0; k < 4; k++) {
-        struct made packed = {0};
-        packers[k](&packed, m.bytes, m.size / 2);
-        size_t first = packed.size;
-        packers[k](&packed, m.bytes + m.size / 2, m.size - m.size / 2);
-        size_t size = packed.size;
-        uint64_t before = 0;
-        for (packed.size = 1; packed.size < size; packed.size += packed.size < 20 ? 1 : 97) {
-            struct reading r = read_made(&packed, (struct reading_how){0});
-            if (r.open < 0) {
-                assert_int_equal(r.open, EG_E_FORMAT);
-                assert_int_equal(before, 0);
-                continue;
-            }
-            assert_true(r.row_count >= before); /* more bytes never give fewer packets */
-            before = r.row_count;
-            if (packed.size >= first) assert_true(r.row_count >= 130);
-            assert_int_equal(strncmp(reading_text(&r.rows), reading_text(&plain.rows), r.rows.size),
-                             0);
-            assert_int_equal(r.last, EG_E_CUT);
-            assert_non_null(strstr(r.error.message, path));
-            assert_int_equal(strncmp(reading_text(&r.account), "capture_cut 1 1 ", 16), 0);
-            reading_reset(&r);
-        }
-        made_free(&packed);
-    }
-    reading_reset(&plain);
-    made_free(&m);
-}
-
-static void damaged_compression_keeps_what_came_before(void **state) {
-    (void)state;
-    struct made m = pcap_make(20000, 100, 13);
-    struct reading plain = read_made(&m, (struct reading_how){0});
-    for (unsigned k = 0; k < 4; k++) {
-        struct made packed = {0};
-        packers[k](&packed, m.bytes, m.size);
-        uint64_t seed = 99;
-        for (int i = 0; i < 12; i++) {
-            size_t at = packed.size / 4 + made_random(&seed) % (packed.size / 2);
-            uint8_t old = packed.bytes[at];
-            packed.bytes[at] = (uint8_t)(old ^ (1 << i % 8));
-            struct reading r = read_made(&packed, (struct reading_how){0});
-            if (r.open == EG_OK) {
-                assert_true(r.last == EG_E_CUT);
-                assert_true(r.account.size > 0);
-            }
-            reading_reset(&r);
-            packed.bytes[at] = old;
-        }
-        made_free(&packed);
-    }
-    reading_reset(&plain);
-    made_free(&m);
-}
-
-static void nested_compression_is_no_capture(void **state) {
-    (void)state;
-    struct made m = pcap_make(3, 10, 1), once = {0}, twice = {0}, empty = {0};
-    pack_gzip(&once, m.bytes, m.size);
-    pack_zstd(&twice, once.bytes, once.size);
-    file_write(path, twice.bytes, twice.size);
-    expect_refused(path, EG_E_FORMAT, "inside its zstd begins with 1f 8b 08 00 (gzip)");
-    pack_gzip(&empty, "", 0);
-    file_write(path, empty.bytes, empty.size);
-    expect_refused(path, EG_E_FORMAT, "is empty inside its gzip");
-    made_free(&m);
-    made_free(&once);
-    made_free(&twice);
-    made_free(&empty);
-}
-
 /* ---- standard input and pipes ---- */
 
 static void reads_standard_input(void **state) {
@@ -597,178 +360,6 @@ static void reads_standard_input(void **state) {
     reading_reset(&plain);
     made_free(&m);
     made_free(&packed);
-}
-
-/* ---- what is known ---- */
-
-static void expect_plan(const struct reading *r, enum eg_plan_state state, uint64_t offset,
-                        uint64_t known_rows) {
-    assert_int_equal(r->plan.state, state);
-    assert_int_equal(r->plan.resume_offset, offset);
-    assert_int_equal(r->known_rows, known_rows);
-    assert_int_equal(r->warning[0] != 0, state == EG_PLAN_CHANGED);
-}
-
-static void known_grown_changed(const struct made *whole, size_t part, uint64_t part_rows,
-                                struct reading_how how,
-                                void (*pack)(struct made *, const void *, size_t)) {
-    struct made piece = {0}, all = {0}, other = {0};
-    if (pack) {
-        pack(&piece, whole->bytes, part);
-        pack(&all, whole->bytes, whole->size);
-    } else {
-        made_add(&piece, whole->bytes, part);
-        made_add(&all, whole->bytes, whole->size);
-    }
-    struct reading first = read_made(&piece, how);
-    assert_int_equal(first.row_count, part_rows);
-    how.known = &first.position;
-    how.known_count = 1;
-    struct reading same = read_made(&piece, how);
-    expect_plan(&same, EG_PLAN_KNOWN, first.position.offset, part_rows);
-    struct reading grown = read_made(&all, how);
-    expect_plan(&grown, EG_PLAN_GROWN, first.position.offset, part_rows);
-    assert_true(grown.row_count > part_rows);
-    /* in steps or at once, the position is the same */
-    how.known_count = 0;
-    struct reading once = read_made(&all, how);
-    assert_string_equal(grown.position.digest, once.position.digest);
-    assert_string_equal(grown.position.key, once.position.key);
-    assert_string_equal(reading_text(&grown.rows), reading_text(&once.rows));
-    /* both known: the further one counts, whatever their order */
-    struct eg_position two[2] = {grown.position, first.position};
-    how.known = two;
-    how.known_count = 2;
-    struct reading both = read_made(&all, how);
-    expect_plan(&both, EG_PLAN_KNOWN, grown.position.offset, once.row_count);
-    /* one of two tables knows less: that is where reading goes on */
-    snprintf(two[0].table, sizeof two[0].table, "flows");
-    snprintf(two[1].table, sizeof two[1].table, "packets");
-    struct reading tables = read_made(&all, how);
-    expect_plan(&tables, EG_PLAN_GROWN, first.position.offset, part_rows);
-    /* the same beginning, another continuation */
-    made_add(&other, whole->bytes, whole->size);
-    other.bytes[part - 1] ^= 1;
-    how.known = &first.position;
-    how.known_count = 1;
-    struct reading changed = read_made(&other, how);
-    expect_plan(&changed, EG_PLAN_CHANGED, 0, 0);
-    assert_non_null(strstr(changed.warning, path));
-    struct reading *all_readings[] = {&first, &same, &grown, &once, &both, &tables, &changed};
-    for (unsigned i = 0; i < 7; i++) reading_reset(all_readings[i]);
-    made_free(&piece);
-    made_free(&all);
-    made_free(&other);
-}
-
-static void knows_what_it_read(void **state) {
-    (void)state;
-    struct made m = {0};
-    made_pcap_head(&m, 0xa1b2c3d4, 65535, 1);
-    size_t part = 0;
-    for (unsigned i = 0; i < 400; i++) {
-        if (i == 170) part = m.size;
-        made_record(&m, i, i, 60, 60, NULL);
-    }
-    for (uint64_t unit = 100; unit <= 1 << 20; unit *= 7)
-        known_grown_changed(&m, part, 170,
-                            (struct reading_how){.unit_bytes = unit, .batch_rows = 9}, NULL);
-    for (unsigned k = 0; k < 4; k++)
-        known_grown_changed(&m, part, 170, (struct reading_how){.batch_rows = 50}, packers[k]);
-    made_free(&m);
-    m = pcapng_make(300, false);
-    struct made half = pcapng_make(100, false);
-    known_grown_changed(&m, half.size, 100, (struct reading_how){.batch_rows = 64}, NULL);
-    known_grown_changed(&m, half.size, 100, (struct reading_how){0}, pack_lz4);
-    made_free(&half);
-    made_free(&m);
-}
-
-/* A file that was cut is taken up at the record that was not whole. */
-static void a_cut_file_grows(void **state) {
-    (void)state;
-    struct made m = pcap_make(50, 60, 17), cut = m;
-    struct reading whole = read_made(&m, (struct reading_how){0});
-    for (cut.size = m.size - 200; cut.size < m.size; cut.size += 7) {
-        struct reading r = read_made(&cut, (struct reading_how){.unit_bytes = 300});
-        struct reading_how how = {.unit_bytes = 300, .known = &r.position, .known_count = 1};
-        struct reading same = reading_of(path, how);
-        assert_int_equal(same.plan.state, EG_PLAN_KNOWN);
-        struct reading grown = read_made(&m, how);
-        expect_plan(&grown, EG_PLAN_GROWN, r.position.offset, r.row_count);
-        assert_int_equal(grown.row_count, 50);
-        assert_string_equal(reading_text(&grown.rows), reading_text(&whole.rows));
-        reading_reset(&r);
-        reading_reset(&same);
-        reading_reset(&grown);
-    }
-    reading_reset(&whole);
-    made_free(&m);
-}
-
-/* What was counted as cut is taken back, to the byte, with the records behind it, whatever the cut,
- * and counted again where it is cut again. */
-static void taken_back(const struct made *whole, struct reading_how how,
-                       void (*pack)(struct made *, const void *, size_t)) {
-    for (size_t one = whole->size - 350; one < whole->size - 150; one += 11)
-        for (size_t two = one + 120; two <= whole->size; two += (whole->size - one - 120) / 2) {
-            struct reading steps[3];
-            const size_t sizes[] = {one, two, whole->size};
-            struct eg_strbuf expected = {0}, got = {0};
-            how.known_count = 0;
-            for (int i = 0; i < 3; i++) {
-                struct made piece = {0};
-                if (pack)
-                    pack(&piece, whole->bytes, sizes[i]);
-                else
-                    made_add(&piece, whole->bytes, sizes[i]);
-                steps[i] = read_made(&piece, how);
-                made_free(&piece);
-                const struct eg_position *before = i ? &steps[i - 1].position : NULL;
-                const struct eg_position *p = &steps[i].position;
-                long long healed = before && before->cut ? (long long)before->cut_bytes : 0;
-                bool grown = i == 0 || steps[i].plan.state != EG_PLAN_KNOWN;
-                assert_int_equal(p->cut, p->offset < sizes[i] || steps[i].last == EG_E_CUT);
-                if (p->cut) assert_int_equal(p->cut_bytes, sizes[i] - p->offset);
-                long long records = p->cut - (healed > 0), bytes = (long long)p->cut_bytes - healed;
-                if (!p->cut) bytes = -healed;
-                if (grown && records)
-                    eg_strbuf_printf(&expected, "capture_cut %lld %lld %lld\n", records, records, bytes);
-                if (grown) eg_strbuf_text(&got, reading_text(&steps[i].account));
-                how.known = p;
-                how.known_count = 1;
-            }
-            assert_string_equal(reading_text(&got), reading_text(&expected));
-            for (int i = 0; i < 3; i++) reading_reset(&steps[i]);
-            eg_strbuf_reset(&expected);
-            eg_strbuf_reset(&got);
-        }
-}
-
-static void cuts_are_taken_back(void **state) {
-    (void)state;
-    struct made m = pcap_make(50, 60, 17);
-    taken_back(&m, (struct reading_how){.unit_bytes = 300}, NULL);
-    taken_back(&m, (struct reading_how){.unit_bytes = 1 << 20, .batch_rows = 3}, NULL);
-    taken_back(&m, (struct reading_how){.batch_rows = 7}, pack_gzip);
-    made_free(&m);
-    m = pcapng_make(50, false);
-    taken_back(&m, (struct reading_how){.batch_rows = 7}, NULL);
-    made_free(&m);
-}
-
-/* The beginnings of captures are alike; that alone makes nobody known. */
-static void empty_captures_know_nobody(void **state) {
-    (void)state;
-    struct made m = pcap_make(5, 60, 17), empty = m;
-    empty.size = 24;
-    struct reading r = read_made(&empty, (struct reading_how){0});
-    struct reading other =
-        read_made(&m, (struct reading_how){.known = &r.position, .known_count = 1});
-    expect_plan(&other, EG_PLAN_NEW, 0, 0);
-    reading_reset(&r);
-    reading_reset(&other);
-    made_free(&m);
 }
 
 /* ---- memory ---- */
@@ -853,15 +444,7 @@ int main(void) {
         cmocka_unit_test(cuts_keep_whole_packets),
         cmocka_unit_test(damage_stops_reading_there),
         cmocka_unit_test(units_equal_one_unit),
-        cmocka_unit_test(reads_compressed),
-        cmocka_unit_test(compressed_cuts_keep_whole_packets),
-        cmocka_unit_test(damaged_compression_keeps_what_came_before),
-        cmocka_unit_test(nested_compression_is_no_capture),
         cmocka_unit_test(reads_standard_input),
-        cmocka_unit_test(knows_what_it_read),
-        cmocka_unit_test(a_cut_file_grows),
-        cmocka_unit_test(cuts_are_taken_back),
-        cmocka_unit_test(empty_captures_know_nobody),
         cmocka_unit_test(survives_lack_of_memory),
         cmocka_unit_test(batches_outlive_the_source),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Keys and the search among known positions. What the file source makes of it is in file_test. */
+ * Keys and the search among known positions. What the file source makes of it is in file_known_test. */
 #include "source/identity.h"
 
 #include "source/read_source.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Streams: records across buffers, long blocks, names of interfaces, batches that do not wait, the
- * digest of what was read. Formats, cuts and compression are in file_test. */
+ * digest of what was read. Formats and cuts are in file_test, compression in file_packed_test. */
 #include "source/stream.h"
 
 #include "make_capture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Decompression step by step, byte by byte. Whole files are in file_test. */
+ * Decompression step by step, byte by byte. Whole files are in file_packed_test. */
 #include "source/unpack.h"
 
 #include "torture.h"

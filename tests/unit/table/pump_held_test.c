@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The pump with extracts that hold rows back: each row once, whatever stops the run; what is counted, once;
- * and the time, where nothing comes. */
+ * The pump with extracts that hold rows back: each row once, whatever stops the run; what is counted, once. */
 #include "table/pump_scene.h"
 
 /* Rows that are held back over the whole input: a run that was stopped anywhere, taken up by any number
@@ -78,48 +77,10 @@ static void held_counts_once(void **state) {
     }
 }
 
-/* A live input that nothing comes of tells those that hold rows back what time it is. */
-static int64_t hurried_clock(void *clock) {
-    atomic_llong *now = clock;
-    return atomic_fetch_add(now, 400000);
-}
-static void live_ticks(void **state) {
-    (void)state;
-    const char *const input[] = {"l:100:7:l"};
-    atomic_llong now = 1;
-    atomic_bool drain = false;
-    for (int holds = 0; holds < 2; holds++) {
-        struct eg_env env = fake_env(16);
-        env.now_us = hurried_clock;
-        env.clock = &now;
-        env.drain = &drain;
-        atomic_store(&drain, true);
-        fake_ticks = 0;
-        struct eg_sink sink = sink_new();
-        struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
-        struct eg_pump_request request = request_of(sinks, 1, input, 1);
-        if (holds)
-            request.scan.parts[request.scan.part_count++] =
-                (struct eg_scan_part){.extract = &fake_metered, .columns = EG_COLUMNS_ALL};
-        struct eg_pump_account account;
-        assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
-        assert_int_equal(fake_ticks > 0, holds);
-        assert_int_equal(account.seen.frames, 100);
-        struct fake_rows expected = {0};
-        fake_expect(&expected, 100, true, true, true, true);
-        if (holds) fake_expect_held(&expected, 0, 100, true);
-        fake_rows_are(&sink.rows, &expected);
-        eg_pump_account_reset(&account);
-        sink_reset(&sink);
-        fake_all_closed();
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(held_rows_stopped_and_resumed),
         cmocka_unit_test(held_counts_once),
-        cmocka_unit_test(live_ticks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
 #include "table/pump_scene.h"
 #include "torture.h"
 
-#include <time.h>
-
 /* ---- all goes well ---- */
 
 static void rows_and_account(void **state) {
@@ -127,87 +125,6 @@ static void small_inputs_share(void **state) {
     assert_int_equal(account.kept[EG_TABLE_FLOWS], 0);
     eg_pump_account_reset(&account);
     sink_reset(&sink);
-}
-
-/* ---- live ---- */
-
-struct ender {
-    struct eg_sink *sink;
-    atomic_bool drain;
-    int flushes; /* before it was told to end */
-};
-
-static void *end_it(void *arg) {
-    struct ender *ender = arg;
-    struct timespec nap = {.tv_nsec = 600 * 1000 * 1000};
-    nanosleep(&nap, NULL);
-    pthread_mutex_lock(&flush_lock);
-    ender->flushes = ender->sink->flushes;
-    pthread_mutex_unlock(&flush_lock);
-    atomic_store(&ender->drain, true);
-    return NULL;
-}
-
-static enum eg_status raw_ignore(struct eg_sink *sink, struct eg_batch *batch,
-                                 struct eg_error *err) {
-    (void)sink;
-    (void)batch;
-    (void)err;
-    return EG_OK;
-}
-
-/* A live source is flushed by the clock, leaves no trace while idle, and ends when told to. */
-static void live_until_drained(void **state) {
-    (void)state;
-    const char *const live[] = {"a:1000:70:l"};
-    struct eg_sink sink = sink_new();
-    struct ender ender = {.sink = &sink};
-    struct eg_env env = fake_env(64);
-    env.drain = &ender.drain;
-    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
-    struct eg_pump_request request = request_of(sinks, 1, live, 1);
-    request.interval_us = 1000;
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, end_it, &ender), 0);
-    struct eg_pump_account account;
-    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
-    pthread_join(thread, NULL);
-    assert_in_range(ender.flushes, 1, 3); /* then idle */
-    assert_in_range(sink.flushes, ender.flushes, ender.flushes + 1);
-    struct fake_rows expected = {0};
-    fake_expect(&expected, 1000, true, true, true, true);
-    fake_rows_are(&sink.rows, &expected);
-    assert_int_equal(sink.places[0].offset, 10000);
-    eg_pump_account_reset(&account);
-    sink_reset(&sink);
-    fake_all_closed();
-}
-
-/* A sink of raw rows is flushed while idle too: in it files end by the clock. */
-static void idle_raw_sinks_are_flushed(void **state) {
-    (void)state;
-    struct eg_sink_type raw = memory;
-    raw.takes = EG_TAKES_RAW;
-    raw.write = raw_ignore;
-    const char *const live[] = {"a:10:7:l"};
-    struct eg_sink sink = sink_new(), other = sink_new();
-    struct ender ender = {.sink = &other};
-    struct eg_env env = fake_env(64);
-    env.drain = &ender.drain;
-    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
-                                   {&raw, &other, "r", NULL, false}};
-    struct eg_pump_request request = request_of(sinks, 2, live, 1);
-    request.interval_us = 1000;
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, end_it, &ender), 0);
-    struct eg_pump_account account;
-    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
-    pthread_join(thread, NULL);
-    assert_true(other.flushes >= sink.flushes + 1);
-    eg_pump_account_reset(&account);
-    sink_reset(&sink);
-    sink_reset(&other);
-    fake_all_closed();
 }
 
 /* ---- raw sinks ---- */
@@ -643,8 +560,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_and_account),
         cmocka_unit_test(small_inputs_share),
-        cmocka_unit_test(idle_raw_sinks_are_flushed),
-        cmocka_unit_test(live_until_drained),
         cmocka_unit_test(raw_sinks_see_the_input),
         cmocka_unit_test(stopped_and_resumed),
         cmocka_unit_test(first_sink_is_last),
