@@ -5,6 +5,9 @@
 
 #include "base/status.h"
 
+#include <time.h>
+
+#define EG_SECOND_NS INT64_C(1000000000)
 #define EG_SECOND_US INT64_C(1000000)
 #define EG_HOUR_US (3600 * EG_SECOND_US)
 #define EG_DAY_US (24 * EG_HOUR_US)
@@ -15,6 +18,10 @@
 #define EG_TIME_BEYOND_US (INT64_C(4102444800) * EG_SECOND_US)
 static inline bool eg_time_possible(int64_t time_us) {
     return time_us >= EG_TIME_FIRST_US && time_us < EG_TIME_BEYOND_US;
+}
+
+static inline int64_t eg_timespec_ns(struct timespec t) {
+    return (int64_t)t.tv_sec * EG_SECOND_NS + t.tv_nsec;
 }
 
 struct eg_civil {

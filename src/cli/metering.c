@@ -4,10 +4,6 @@
 
 #include <string.h>
 
-#define IDLE_US INT64_C(30000000)
-#define ACTIVE_US INT64_C(300000000)
-#define MEMORY_BYTES (INT64_C(256) << 20)
-
 bool eg_metering_given(const struct eg_metering_options *o) {
     return o->idle_us || o->active_us || o->memory || o->one_way || o->outermost || o->payload ||
            o->key.count;
@@ -15,9 +11,9 @@ bool eg_metering_given(const struct eg_metering_options *o) {
 
 bool eg_metering_unusual(const struct eg_metering_options *given) {
     struct eg_metering_options o = *given;
-    if (o.idle_us == IDLE_US) o.idle_us = 0;
-    if (o.active_us == ACTIVE_US) o.active_us = 0;
-    if (o.memory == MEMORY_BYTES) o.memory = 0;
+    if (o.idle_us == EG_METERING_IDLE_US) o.idle_us = 0;
+    if (o.active_us == EG_METERING_ACTIVE_US) o.active_us = 0;
+    if (o.memory == (int64_t)EG_METERING_MEMORY) o.memory = 0;
     return eg_metering_given(&o);
 }
 

@@ -152,7 +152,7 @@ static enum eg_status conversations(struct eg_report *report, const char *flows,
     struct eg_origin origin = report->origin;
     bool many = f->count == EG_FLOWS_FEW;
     int64_t idle_us = origin.metering && origin.metering->idle_us ? origin.metering->idle_us
-                                                                  : EG_CONVERSATION_IDLE_US;
+                                                                  : EG_METERING_IDLE_US;
     origin.filter = NULL; /* the other direction need not be what was asked for */
     origin.match = NULL;
     origin.from_us = many ? INT64_MIN : f->from_us - idle_us;

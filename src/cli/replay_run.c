@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Replaying: the packets of files, each when it is due. */
 #include "base/alloc.h"
+#include "base/timetext.h"
 #include "cli/progress.h"
 #include "cli/replay.h"
 #include "table/in_order.h"
@@ -11,8 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#define SECOND_NS INT64_C(1000000000)
-#define NAP_NS (SECOND_NS / 10) /* at most, so that an interruption is seen */
+#define NAP_NS (EG_SECOND_NS / 10) /* at most, so that an interruption is seen */
 
 struct replay {
     struct eg_call *call;
@@ -31,7 +31,7 @@ struct replay {
 static int64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
+    return eg_timespec_ns(now);
 }
 
 static void progress_tell(struct replay *r) {
@@ -47,7 +47,7 @@ static enum eg_status wait_until(struct replay *r, int64_t due_ns, struct eg_err
         if (until <= now) return EG_OK;
         if (until > now + NAP_NS) until = now + NAP_NS;
         progress_tell(r);
-        struct timespec to = {(time_t)(until / SECOND_NS), (long)(until % SECOND_NS)};
+        struct timespec to = {(time_t)(until / EG_SECOND_NS), (long)(until % EG_SECOND_NS)};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &to, NULL);
     }
 }
@@ -187,7 +187,7 @@ enum eg_status eg_replay_run(struct eg_call *call, char *const *files, size_t fi
             status = file_send(&r, files[i], err);
         if (account->sent == before) break; /* nothing to send, however often */
     }
-    account->seconds = (double)(now_ns() - r.begun_ns) / (double)SECOND_NS;
+    account->seconds = (double)(now_ns() - r.begun_ns) / (double)EG_SECOND_NS;
     if (plan->datagrams) {
         account->exporters = eg_sender_exporters(plan->datagrams);
         account->refusals = eg_sender_refusals(plan->datagrams);

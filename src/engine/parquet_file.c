@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CODEC_ZSTD 6
 #define GROUP_BYTES (UINT64_C(512) << 20) /* of batches: texts may be long */
 
 /* What the footer says of one column chunk. */
@@ -372,7 +371,7 @@ static void put_column(struct eg_thrift *t, const struct eg_column_info *info,
     put_encodings(t, placed);
     eg_thrift_list(t, 3, EG_THRIFT_BINARY, 1);
     eg_thrift_item_text(t, info->name);
-    eg_thrift_int(t, 4, EG_THRIFT_I32, CODEC_ZSTD);
+    eg_thrift_int(t, 4, EG_THRIFT_I32, EG_PARQUET_ZSTD);
     eg_thrift_int(t, 5, EG_THRIFT_I64, group->rows);
     eg_thrift_int(t, 6, EG_THRIFT_I64, (int64_t)placed->raw_bytes);
     eg_thrift_int(t, 7, EG_THRIFT_I64, (int64_t)placed->bytes);

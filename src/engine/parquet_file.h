@@ -8,6 +8,7 @@
 #include "engine/parquet_column.h"
 
 #define EG_PARQUET_GROUP_ROWS 131072u
+#define EG_PARQUET_ZSTD 6 /* the number of the one compression that is written */
 
 struct eg_parquet_file;
 

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CODEC_ZSTD 6
 #define FOOTER_MAX (64u << 20)
 #define ROWS_MAX (2 * EG_PARQUET_GROUP_ROWS) /* of a row group of ours */
 #define TAIL 8                               /* the footer's size, and "PAR1" */
@@ -129,7 +128,7 @@ static bool place_make(const struct told *told, uint64_t file_bytes,
                        struct eg_parquet_place *place) {
     bool dictionary = told->dictionary_at > 0;
     int64_t at = dictionary ? told->dictionary_at : told->data_at;
-    if (told->codec != CODEC_ZSTD || !lies_within(at, told->bytes, file_bytes) ||
+    if (told->codec != EG_PARQUET_ZSTD || !lies_within(at, told->bytes, file_bytes) ||
         told->data_at < at || told->data_at - at > told->bytes ||
         !lies_within(told->bloom_at, told->bloom_bytes, file_bytes))
         return false;

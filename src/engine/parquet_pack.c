@@ -4,9 +4,7 @@
 
 #include <string.h>
 
-#define RUN_MIN 16  /* shorter runs cost more than they save: they end a packed run */
-#define BLOCK 128u  /* differences in a block */
-#define MINI 32u    /* of which each quarter has a width of its own */
+#define RUN_MIN 16 /* shorter runs cost more than they save: they end a packed run */
 
 uint32_t eg_pack_width(uint64_t value) {
     return value ? 64 - (uint32_t)__builtin_clzll(value) : 1;
@@ -110,7 +108,7 @@ static void pack_mini(const uint64_t *values, uint32_t width, struct eg_strbuf *
     uint8_t *at = (uint8_t *)to->text + to->size;
     unsigned __int128 word = 0;
     uint32_t bits = 0;
-    for (uint32_t i = 0; i < MINI; i++) {
+    for (uint32_t i = 0; i < EG_PACK_MINI; i++) {
         word |= (unsigned __int128)values[i] << bits;
         bits += width;
         if (bits >= 64) {
@@ -128,35 +126,37 @@ static void pack_mini(const uint64_t *values, uint32_t width, struct eg_strbuf *
 
 static bool put_block(const int64_t *values, uint32_t count, uint32_t width_max,
                       struct eg_strbuf *to) {
-    uint64_t deltas[BLOCK];
+    uint64_t deltas[EG_PACK_BLOCK];
     int64_t least = INT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
         deltas[i] = (uint64_t)values[i + 1] - (uint64_t)values[i];
         if ((int64_t)deltas[i] < least) least = (int64_t)deltas[i];
     }
-    uint8_t widths[BLOCK / MINI] = {0};
+    uint8_t widths[EG_PACK_BLOCK / EG_PACK_MINI] = {0};
     for (uint32_t i = 0; i < count; i++) deltas[i] -= (uint64_t)least;
-    for (uint32_t i = count; i < BLOCK; i++) deltas[i] = 0;
-    for (uint32_t m = 0; m < BLOCK / MINI; m++) {
+    for (uint32_t i = count; i < EG_PACK_BLOCK; i++) deltas[i] = 0;
+    for (uint32_t m = 0; m < EG_PACK_BLOCK / EG_PACK_MINI; m++) {
         uint64_t all = 0;
-        for (uint32_t i = 0; i < MINI; i++) all |= deltas[m * MINI + i];
+        for (uint32_t i = 0; i < EG_PACK_MINI; i++) all |= deltas[m * EG_PACK_MINI + i];
         widths[m] = all ? (uint8_t)eg_pack_width(all) : 0;
         if (widths[m] > width_max) return false;
     }
     put_zigzag(to, least);
     eg_strbuf_add(to, widths, sizeof widths);
-    for (uint32_t m = 0; m * MINI < count; m++) pack_mini(deltas + m * MINI, widths[m], to);
+    for (uint32_t m = 0; m * EG_PACK_MINI < count; m++)
+        pack_mini(deltas + m * EG_PACK_MINI, widths[m], to);
     return true;
 }
 
 bool eg_pack_delta(const int64_t *values, size_t count, uint32_t width_max, struct eg_strbuf *to) {
-    put_varint(to, BLOCK);
-    put_varint(to, BLOCK / MINI);
+    put_varint(to, EG_PACK_BLOCK);
+    put_varint(to, EG_PACK_BLOCK / EG_PACK_MINI);
     put_varint(to, count);
     put_zigzag(to, count ? values[0] : 0);
-    for (size_t i = 0; i + 1 < count; i += BLOCK) {
+    for (size_t i = 0; i + 1 < count; i += EG_PACK_BLOCK) {
         size_t left = count - 1 - i;
-        if (!put_block(values + i, left < BLOCK ? (uint32_t)left : BLOCK, width_max, to))
+        if (!put_block(values + i, left < EG_PACK_BLOCK ? (uint32_t)left : EG_PACK_BLOCK, width_max,
+                       to))
             return false;
     }
     return true;

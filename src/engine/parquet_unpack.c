@@ -2,10 +2,9 @@
  * Runs, packed bits, packed differences: the way back. */
 #include "engine/parquet_unpack.h"
 
-#include <string.h>
+#include "engine/parquet_pack.h"
 
-#define BLOCK 128u
-#define MINI 32u
+#include <string.h>
 
 /* ---- the hybrid ---- */
 
@@ -135,17 +134,18 @@ bool eg_unpack_delta(struct eg_span from, size_t count, int64_t *to) {
     struct eg_cursor c = eg_cursor_of(from);
     uint64_t block = eg_take_varint(&c), minis = eg_take_varint(&c), total = eg_take_varint(&c);
     uint64_t value = (uint64_t)take_zigzag(&c);
-    if (c.cut || block != BLOCK || minis != BLOCK / MINI || total != count) return false;
+    if (c.cut || block != EG_PACK_BLOCK || minis != EG_PACK_BLOCK / EG_PACK_MINI || total != count)
+        return false;
     if (count) to[0] = (int64_t)value;
     for (size_t done = 1; done < count;) {
         uint64_t least = (uint64_t)take_zigzag(&c);
-        struct eg_span widths = eg_take(&c, BLOCK / MINI);
-        for (uint32_t m = 0; m < BLOCK / MINI && done < count; m++) {
+        struct eg_span widths = eg_take(&c, EG_PACK_BLOCK / EG_PACK_MINI);
+        for (uint32_t m = 0; m < EG_PACK_BLOCK / EG_PACK_MINI && done < count; m++) {
             uint32_t width = eg_u8(widths, m);
             if (c.cut || width > 64) return false;
-            struct eg_span packed = eg_take(&c, (size_t)width * MINI / 8);
+            struct eg_span packed = eg_take(&c, (size_t)width * EG_PACK_MINI / 8);
             if (c.cut) return false;
-            size_t here = count - done < MINI ? count - done : MINI;
+            size_t here = count - done < EG_PACK_MINI ? count - done : EG_PACK_MINI;
             add_mini(packed, width, least, here, &value, to + done);
             done += here;
         }

@@ -8,6 +8,7 @@
 #include "match/bpf.h"
 
 #include "base/alloc.h"
+#include "wire/dissect.h"
 
 #include <pcap/pcap.h>
 #include <pthread.h>
@@ -21,7 +22,6 @@
 #define TEXT_MAX 16384
 
 #define FILE_HEAD_SIZE 24
-#define LINK_ETHERNET 1
 #define LINKS_KNOWN 300 /* LINKTYPE numbers that are given out */
 
 struct program {
@@ -116,7 +116,7 @@ enum eg_truth eg_bpf_ask(struct eg_bpf *bpf, const struct eg_frame *frame, const
 /* Ethernet's answer, and where that is no, whether another link type's is yes: what asks for 802.11
  * frames means nothing on Ethernet. A name that cannot be found will not be found again. */
 static enum eg_status check(struct eg_bpf *bpf, struct eg_error *err) {
-    const struct program *ethernet = add(bpf, LINK_ETHERNET);
+    const struct program *ethernet = add(bpf, EG_LINK_ETHERNET);
     if (!ethernet) return eg_fail(err, EG_E_NOMEM, "no memory for a bpf filter");
     if (ethernet->good) return EG_OK;
     bool name = strncmp(ethernet->why, "unknown ", 8) == 0;

@@ -12,9 +12,6 @@
 
 #include <sys/random.h>
 
-#define IDLE_US (30 * INT64_C(1000000))
-#define ACTIVE_US (300 * INT64_C(1000000))
-#define MEMORY_MAX (UINT64_C(256) << 20)
 #define DRAIN_FLOWS 16384 /* that a call of join(NULL) may give out of a shard */
 #define TICK_FLOWS 4096   /* that a tick may end */
 #define UNITS_WAITING 2   /* for a shard that is being run, before others wait for it */
@@ -285,9 +282,9 @@ static void metered_close(struct eg_extract *x) {
 
 static struct eg_metering metering_of(const struct eg_metering *asked) {
     struct eg_metering how = asked ? *asked : (struct eg_metering){0};
-    if (how.idle_us <= 0) how.idle_us = IDLE_US;
-    if (how.active_us <= 0) how.active_us = ACTIVE_US;
-    if (!how.memory_max) how.memory_max = MEMORY_MAX;
+    if (how.idle_us <= 0) how.idle_us = EG_METERING_IDLE_US;
+    if (how.active_us <= 0) how.active_us = EG_METERING_ACTIVE_US;
+    if (!how.memory_max) how.memory_max = EG_METERING_MEMORY;
     if (how.payload_bytes > EG_PAYLOAD_MAX) how.payload_bytes = EG_PAYLOAD_MAX;
     return how;
 }

@@ -118,8 +118,7 @@ EG_MUST_CHECK enum eg_status eg_sql_flow_packets(const struct eg_origin *packets
                                                  struct eg_error *err);
 /* The same flows, each with the times of its conversation: its own and those of the nearest flow with
  * addresses and ports exchanged, among the origin's, that overlaps it or is not further away than a
- * conversation may pause. Where there is none: its own. */
-#define EG_CONVERSATION_IDLE_US INT64_C(30000000) /* unless the origin's metering says otherwise */
+ * conversation may pause (as the origin's metering says, or as usual). Where there is none: its own. */
 EG_MUST_CHECK enum eg_status eg_sql_conversations(const struct eg_origin *origin, const char *flows,
                                                   struct eg_strbuf *sql, struct eg_error *err);
 /* Where they are: time, time_ns, file, "offset", captured, interface, in the order of time. */

@@ -106,7 +106,7 @@ static void other_way(int64_t idle_us, struct eg_strbuf *sql) {
 enum eg_status eg_sql_conversations(const struct eg_origin *origin, const char *flows,
                                     struct eg_strbuf *sql, struct eg_error *err) {
     int64_t idle_us = origin->metering ? origin->metering->idle_us : 0;
-    if (!idle_us) idle_us = EG_CONVERSATION_IDLE_US;
+    if (!idle_us) idle_us = EG_METERING_IDLE_US;
     eg_strbuf_text(sql, "WITH g_ AS MATERIALIZED (SELECT row_number() OVER () AS n_, " LAST
                         ", " EG_FLOW_KEY_FIELDS " FROM (");
     eg_strbuf_text(sql, flows);

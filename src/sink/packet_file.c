@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "base/hash.h"
+#include "wire/dissect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <unistd.h>
 
 #define BUFFER_BYTES (512u << 10) /* holds any record */
-#define LINK_ETHERNET 1           /* of a capture without packets */
 
 struct interface {
     int32_t link_type;
@@ -378,9 +378,9 @@ static enum eg_status empty_write(struct eg_packet_file *f, struct eg_error *err
     if (f->format == EG_WRITE_PCAPNG)
         eg_write_pcapng_head(&f->buffer, "earlgrey");
     else if (f->fine)
-        eg_write_pcap_head(&f->buffer, LINK_ETHERNET);
+        eg_write_pcap_head(&f->buffer, EG_LINK_ETHERNET);
     else
-        eg_write_pcap_head_us(&f->buffer, LINK_ETHERNET);
+        eg_write_pcap_head_us(&f->buffer, EG_LINK_ETHERNET);
     return EG_OK;
 }
 

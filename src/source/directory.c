@@ -8,6 +8,7 @@
 #include "base/durable.h"
 #include "base/hash.h"
 #include "base/strbuf.h"
+#include "base/timetext.h"
 #include "source/afterwards.h"
 #include "source/directory_table.h"
 #include "source/watch.h"
@@ -117,12 +118,11 @@ static int64_t clock_ms(void) {
 static bool sign_read(const char *path, struct eg_file_sign *sign) {
     struct stat is;
     if (stat(path, &is) != 0 || !S_ISREG(is.st_mode) || is.st_size == 0) return false;
-    *sign = (struct eg_file_sign){
-        .device = is.st_dev,
-        .inode = is.st_ino,
-        .size = is.st_size,
-        .changed_ns = (int64_t)is.st_mtim.tv_sec * 1000000000 + is.st_mtim.tv_nsec,
-        .touched_ns = (int64_t)is.st_ctim.tv_sec * 1000000000 + is.st_ctim.tv_nsec};
+    *sign = (struct eg_file_sign){.device = is.st_dev,
+                                  .inode = is.st_ino,
+                                  .size = is.st_size,
+                                  .changed_ns = eg_timespec_ns(is.st_mtim),
+                                  .touched_ns = eg_timespec_ns(is.st_ctim)};
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "source/file.h"
 
 #include "base/alloc.h"
+#include "base/timetext.h"
 #include "source/identity.h"
 #include "source/stream.h"
 #include "source/units.h"
@@ -207,7 +208,7 @@ enum eg_status eg_file_facts(struct eg_source *source, struct eg_file_facts *out
     memcpy(out->head, source->lock, sizeof out->head);
     memcpy(out->known_digest, source->known_digest, sizeof out->known_digest);
     if (source->input.regular && fstat(source->input.fd, &about) == 0)
-        out->changed_ns = about.st_mtim.tv_sec * INT64_C(1000000000) + about.st_mtim.tv_nsec;
+        out->changed_ns = eg_timespec_ns(about.st_mtim);
     if (source->units) {
         uint8_t record[24];
         size_t got;

@@ -33,6 +33,10 @@ bool eg_filler_ready(struct eg_filler *);
 /* To be called now and then: hands over what has waited long enough, if the consumer would take it
  * at once (a block that must wait is better filled on). */
 void eg_filler_rest(struct eg_filler *);
+/* A socket or session that is still fed when it should end is left after LAST; what it brought waits for
+ * room at most FINISH. */
+#define EG_FILLER_LAST_US 2000000
+#define EG_FILLER_FINISH_US 5000000
 /* The last call: hands over what there is; where there is no room for `wait_us`, it is dropped and
  * counted. */
 void eg_filler_finish(struct eg_filler *, int64_t wait_us);

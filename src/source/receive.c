@@ -6,6 +6,7 @@
 #include "source/receive.h"
 
 #include "base/alloc.h"
+#include "base/timetext.h"
 #include "source/sockets.h"
 
 #include <errno.h>
@@ -17,11 +18,9 @@
 #define CONTROL 128
 #define WAIT_US 20000
 #define ASK_US 1000000        /* between two looks at SO_MEMINFO */
-#define LATE_US 100000        /* when it should end, what is on its way still counts, so long … */
-#define LAST_US 2000000       /* … and a socket that is still fed is left after this */
+#define LATE_US 100000        /* when it should end, what is on its way still counts, so long */
 #define PACE_BYTES (4u << 20) /* with so much buffer a short nap loses nothing and saves wake-ups */
 #define PACE_NS 1000000
-#define FINISH_US 5000000
 
 struct eg_receiver {
     struct eg_receiver_options options;
@@ -64,7 +63,7 @@ static int64_t controls_read(struct eg_receiver *r, struct msghdr *message) {
         if (at->cmsg_type == SCM_TIMESTAMPNS) {
             struct timespec time;
             memcpy(&time, CMSG_DATA(at), sizeof time);
-            time_ns = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+            time_ns = eg_timespec_ns(time);
         } else if (at->cmsg_type == SO_RXQ_OVFL) {
             uint32_t drops;
             memcpy(&drops, CMSG_DATA(at), sizeof drops);
@@ -141,10 +140,10 @@ static void *receiver_run(void *argument) {
         eg_filler_rest(&r->filler);
         int64_t now_us = eg_tick_us();
         if (now_us - r->asked_us >= ASK_US) drops_ask(r);
-        if (stop && (fed_later(r, stop_ns) || now_us - stop_us >= LAST_US)) break;
+        if (stop && (fed_later(r, stop_ns) || now_us - stop_us >= EG_FILLER_LAST_US)) break;
     }
     drops_ask(r);
-    eg_filler_finish(&r->filler, FINISH_US);
+    eg_filler_finish(&r->filler, EG_FILLER_FINISH_US);
     r->options.ended(r->options.ended_to);
     return NULL;
 }

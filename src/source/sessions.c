@@ -17,8 +17,6 @@
 #define WAIT_MS 20
 #define HELD_NAP_US 2000
 #define LOOK_US 500000
-#define LAST_US 2000000 /* sessions that are still fed when they should end are left after this */
-#define FINISH_US 5000000
 #define LOG_US 6000000 /* one line in so long, however many sessions break */
 
 struct eg_sessions {
@@ -152,7 +150,7 @@ static int events_serve(struct eg_sessions *s, int wait_ms) {
 
 /* What the sessions still hold, and what is on its way; then they are closed. */
 static void sessions_finish(struct eg_sessions *s) {
-    int64_t until = eg_tick_us() + LAST_US;
+    int64_t until = eg_tick_us() + EG_FILLER_LAST_US;
     while (eg_tick_us() < until) {
         int count = events_serve(s, s->held_count ? 0 : WAIT_MS);
         if (s->held_count)
@@ -162,7 +160,7 @@ static void sessions_finish(struct eg_sessions *s) {
     }
     for (uint32_t i = 0; i < s->options.sessions_max; i++)
         if (s->sessions[i].fd >= 0) session_close(s, i, false, "");
-    eg_filler_finish(&s->filler, FINISH_US);
+    eg_filler_finish(&s->filler, EG_FILLER_FINISH_US);
 }
 
 static void *sessions_run(void *argument) {

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "base/hash.h"
+#include "base/timetext.h"
 #include "base/utf8.h"
 #include "source/file.h"
 #include "source/seekable.h"
@@ -156,7 +157,7 @@ static enum eg_status copy_settle(struct eg_kept *kept, struct eg_error *err) {
     if (fsync(kept->fd) != 0 || fstat(kept->fd, &about) != 0)
         return eg_fail_errno(err, errno, "cannot make %s durable", kept->path);
     kept->line.stored = (uint64_t)about.st_size;
-    kept->line.changed_ns = about.st_mtim.tv_sec * INT64_C(1000000000) + about.st_mtim.tv_nsec;
+    kept->line.changed_ns = eg_timespec_ns(about.st_mtim);
     return EG_OK;
 }
 

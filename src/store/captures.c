@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "base/hash.h"
+#include "base/timetext.h"
 #include "source/input.h"
 #include "store/catalog.h"
 #include "store/dataset_own.h"
@@ -173,7 +174,7 @@ static enum eg_status look(const struct eg_dataset *ds, const struct eg_capture 
         return eg_fail(err, EG_E_FORMAT,
                        "%s is no longer the file that was ingested: put the old file back",
                        c->place);
-    int64_t changed_ns = is.st_mtim.tv_sec * INT64_C(1000000000) + is.st_mtim.tv_nsec;
+    int64_t changed_ns = eg_timespec_ns(is.st_mtim);
     uint64_t size = (uint64_t)is.st_size;
     bool same = size == stamp->stored && changed_ns == stamp->changed_ns;
     /* our own file, to which a running ingest appends */

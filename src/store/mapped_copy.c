@@ -4,13 +4,12 @@
 #include "store/mapped_copy.h"
 
 #include "base/alloc.h"
+#include "base/timetext.h"
 #include "store/journal.h"
 #include "store/layout.h"
 
 #include <string.h>
 #include <sys/stat.h>
-
-#define HOUR_US INT64_C(3600000000)
 
 struct copying {
     struct eg_mapped_copy *what;
@@ -51,7 +50,7 @@ static void columns_put(enum eg_table_id table, struct eg_strbuf *sql) {
 
 static enum eg_status file_copy(struct copying *c, enum eg_table_id table,
                                 const struct eg_dataset_file *file, struct eg_error *err) {
-    int64_t hour_us = file->start_us - ((file->start_us % HOUR_US) + HOUR_US) % HOUR_US;
+    int64_t hour_us = file->start_us - ((file->start_us % EG_HOUR_US) + EG_HOUR_US) % EG_HOUR_US;
     struct eg_strbuf sql = {0};
     struct eg_parquet_stats stats = {0};
     const char *path;

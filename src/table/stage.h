@@ -165,10 +165,13 @@ struct eg_extract_state {
 };
 
 /* How packets become flows; 0 is the default everywhere. */
+#define EG_METERING_IDLE_US INT64_C(30000000)
+#define EG_METERING_ACTIVE_US INT64_C(300000000)
+#define EG_METERING_MEMORY (UINT64_C(256) << 20)
 struct eg_metering {
-    int64_t idle_us;     /* a flow ends after so long without a packet (0: 30 s) */
-    int64_t active_us;   /* and after so long in all (0: 300 s) */
-    uint64_t memory_max; /* of the flow cache, bytes (0: 256 MiB); beyond, the flow that has been
+    int64_t idle_us;     /* a flow ends after so long without a packet */
+    int64_t active_us;   /* and after so long in all */
+    uint64_t memory_max; /* of the flow cache, bytes; beyond, the flow that has been
                                 idle the longest is given out early */
     bool one_way;        /* each direction is a flow of its own; else a conversation's two
                                 directions live and end together, and `initiator` is known */

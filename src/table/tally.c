@@ -4,10 +4,10 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/timetext.h"
 
 #include <string.h>
 
-#define HOUR_US INT64_C(3600000000)
 #define NO_SLOT UINT32_MAX
 
 static const struct eg_cause_info causes[] = {
@@ -136,7 +136,8 @@ void eg_tally_add(struct eg_tally *tally, enum eg_cause cause, const struct eg_b
         .source = blame && blame->source ? blame->source : "packet",
         .has_exporter = blame && blame->exporter,
         .domain = blame ? blame->domain : -1,
-        .hour = time_us == INT64_MIN ? INT64_MIN : time_us / HOUR_US - (time_us % HOUR_US < 0),
+        .hour =
+            time_us == INT64_MIN ? INT64_MIN : time_us / EG_HOUR_US - (time_us % EG_HOUR_US < 0),
         .start_us = time_us,
         .end_us = time_us,
         .records = records,

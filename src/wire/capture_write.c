@@ -3,6 +3,8 @@
  * draft-ietf-opsawg-pcapng sections 4.1 (section header), 4.2 (interface), 4.3 (enhanced packet). */
 #include "wire/capture_write.h"
 
+#include "base/timetext.h"
+#include "wire/pcap.h"
 #include "wire/seqfile_write.h"
 
 #include <string.h>
@@ -19,10 +21,7 @@ enum {
     OPTION_RESOLUTION = 9,
     OPTION_PROGRAM = 4,
 };
-#define PCAP_MAGIC_US 0xa1b2c3d4u
-#define PCAP_MAGIC_NS 0xa1b23c4du
 #define NG_MAGIC 0x1a2b3c4du
-#define SECOND_NS INT64_C(1000000000)
 
 /* ---- little-endian numbers ---- */
 
@@ -65,10 +64,10 @@ static void pcap_head(struct eg_strbuf *to, int32_t link_type, uint32_t magic) {
 static void pcap_record(struct eg_strbuf *to, const struct eg_frame *frame, uint32_t tick_ns) {
     struct eg_span payload = payload_of(frame);
     int64_t time_ns = frame->time_ns < 0 ? 0 : frame->time_ns;
-    int64_t seconds = time_ns / SECOND_NS;
+    int64_t seconds = time_ns / EG_SECOND_NS;
     uint8_t head[PCAP_RECORD];
     put32(head, seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds);
-    put32(head + 4, (uint32_t)(time_ns % SECOND_NS) / tick_ns);
+    put32(head + 4, (uint32_t)(time_ns % EG_SECOND_NS) / tick_ns);
     put32(head + 8, (uint32_t)payload.size);
     put32(head + 12, length_of(frame));
     eg_strbuf_add(to, head, sizeof head);
@@ -76,13 +75,13 @@ static void pcap_record(struct eg_strbuf *to, const struct eg_frame *frame, uint
 }
 
 void eg_write_pcap_head(struct eg_strbuf *to, int32_t link_type) {
-    pcap_head(to, link_type, PCAP_MAGIC_NS);
+    pcap_head(to, link_type, EG_PCAP_NANO);
 }
 void eg_write_pcap_record(struct eg_strbuf *to, const struct eg_frame *frame) {
     pcap_record(to, frame, 1);
 }
 void eg_write_pcap_head_us(struct eg_strbuf *to, int32_t link_type) {
-    pcap_head(to, link_type, PCAP_MAGIC_US);
+    pcap_head(to, link_type, EG_PCAP_MICRO);
 }
 void eg_write_pcap_record_us(struct eg_strbuf *to, const struct eg_frame *frame) {
     pcap_record(to, frame, 1000);
@@ -92,7 +91,7 @@ size_t eg_write_pcap_refine(void *bytes, size_t size, bool head) {
     struct eg_span have = eg_span(bytes, size);
     size_t at = head ? PCAP_HEAD : 0;
     if (have.size < at) return 0;
-    if (head) put32(bytes, PCAP_MAGIC_NS);
+    if (head) put32(bytes, EG_PCAP_NANO);
     while (eg_span_has(have, at, PCAP_RECORD)) {
         uint32_t captured = eg_le32(have, at + 8);
         if (!eg_span_has(have, at + PCAP_RECORD, captured)) break;
@@ -184,7 +183,7 @@ static uint64_t pcap_whole(struct eg_span have) {
     uint32_t seconds = eg_le32(have, 0), fraction = eg_le32(have, 4);
     uint32_t captured = eg_le32(have, 8), length = eg_le32(have, 12);
     bool nothing = !seconds && !fraction && !captured && !length;
-    if (nothing || fraction >= SECOND_NS || captured > EG_FRAME_BYTES_MAX || captured > length)
+    if (nothing || fraction >= EG_SECOND_NS || captured > EG_FRAME_BYTES_MAX || captured > length)
         return UINT64_MAX;
     return eg_span_has(have, PCAP_RECORD, captured) ? PCAP_RECORD + (uint64_t)captured : 0;
 }
@@ -212,7 +211,7 @@ static size_t written_begin(struct eg_written *w, struct eg_span have) {
         return w->begun ? w->seqfile.head_size : 0;
     }
     w->format = eg_le32(have, 0) == NG_SECTION_TYPE ? EG_WRITE_PCAPNG : EG_WRITE_PCAP;
-    w->damaged = w->format == EG_WRITE_PCAP && eg_le32(have, 0) != PCAP_MAGIC_NS;
+    w->damaged = w->format == EG_WRITE_PCAP && eg_le32(have, 0) != EG_PCAP_NANO;
     w->begun = !w->damaged;
     return w->begun && w->format == EG_WRITE_PCAP ? PCAP_HEAD : 0;
 }

@@ -4,8 +4,6 @@
  * than the frames are all found in the wild). */
 #include "wire/pcap.h"
 
-#define MAGIC_MICRO 0xa1b2c3d4u
-#define MAGIC_NANO 0xa1b23c4du
 #define MAGIC_MODIFIED 0xa1b2cd34u
 
 int32_t eg_link_type(uint32_t stored) {
@@ -15,7 +13,7 @@ int32_t eg_link_type(uint32_t stored) {
 }
 
 static bool is_magic(uint32_t magic) {
-    return magic == MAGIC_MICRO || magic == MAGIC_NANO || magic == MAGIC_MODIFIED;
+    return magic == EG_PCAP_MICRO || magic == EG_PCAP_NANO || magic == MAGIC_MODIFIED;
 }
 
 bool eg_pcap_is(struct eg_span head) {
@@ -30,8 +28,8 @@ enum eg_status eg_pcap_open(struct eg_pcap *out, struct eg_span head, struct eg_
     struct eg_pcap pcap = {.big = is_magic(eg_be32(head, 0))};
     uint32_t magic = eg_u32(head, 0, pcap.big);
     pcap.header_size = magic == MAGIC_MODIFIED ? 24 : 16;
-    pcap.tick_ns = magic == MAGIC_NANO ? 1 : 1000;
-    pcap.ticks = magic == MAGIC_NANO ? 1000000000 : 1000000;
+    pcap.tick_ns = magic == EG_PCAP_NANO ? 1 : 1000;
+    pcap.ticks = magic == EG_PCAP_NANO ? 1000000000 : 1000000;
     uint16_t major = eg_u16(head, 4, pcap.big), minor = eg_u16(head, 6, pcap.big);
     /* 543.0 is written by one old program and means 2.4 */
     if (major != 2 && !(major == 543 && minor == 0)) {

@@ -6,6 +6,9 @@
 
 #include "wire/capture.h"
 
+#define EG_PCAP_MICRO                                                                              \
+    0xa1b2c3d4u /* the first four bytes, by what the fraction of a second counts */
+#define EG_PCAP_NANO 0xa1b23c4du
 #define EG_PCAP_HEAD 24u /* bytes of the file header */
 #define EG_PCAP_RECORD_MAX (EG_FRAME_BYTES_MAX + 24u)
 

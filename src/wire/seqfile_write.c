@@ -3,6 +3,9 @@
  * writes, byte for byte (tests/system/test_seqfile.py compares the two). */
 #include "wire/seqfile_write.h"
 
+#include "base/timetext.h"
+#include "wire/pcap.h"
+
 #include <string.h>
 
 enum {
@@ -12,8 +15,6 @@ enum {
     SNAPLEN = 65535,
     MARKS_APART = 100 * 1024, /* at least */
 };
-#define PCAP_MAGIC_US 0xa1b2c3d4u
-#define SECOND_NS INT64_C(1000000000)
 
 static void put_be32(uint8_t *to, uint32_t value) {
     value = __builtin_bswap32(value);
@@ -61,20 +62,20 @@ void eg_seqfile_put(struct eg_seqfile_writer *w, const struct eg_frame *frame,
     struct eg_span payload = eg_span_sub(frame->payload, 0, EG_FRAME_BYTES_MAX);
     uint32_t size = (uint32_t)payload.size, value = PACKET_HEADERS + size;
     int64_t time_ns = frame->time_ns < 0 ? 0 : frame->time_ns;
-    int64_t seconds = time_ns / SECOND_NS;
+    int64_t seconds = time_ns / EG_SECOND_NS;
     uint8_t head[RECORD_HEADERS + PACKET_HEADERS] = {0}, *pcap = head + RECORD_HEADERS;
     if (w->size >= w->marked + MARKS_APART) add_mark(w, to);
     put_be32(head, KEY + 4 + value);
     put_be32(head + 4, KEY);
     put_be64(head + 8, (uint64_t)time_ns);
     put_be32(head + 16, value);
-    put_le32(pcap, PCAP_MAGIC_US);
+    put_le32(pcap, EG_PCAP_MICRO);
     pcap[4] = 2; /* version 2.4 */
     pcap[6] = 4;
     put_le32(pcap + 16, size > SNAPLEN ? EG_FRAME_BYTES_MAX : SNAPLEN);
     put_le32(pcap + 20, (uint32_t)frame->link_type);
     put_le32(pcap + 24, seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds);
-    put_le32(pcap + 28, (uint32_t)(time_ns % SECOND_NS / 1000));
+    put_le32(pcap + 28, (uint32_t)(time_ns % EG_SECOND_NS / 1000));
     put_le32(pcap + 32, size);
     put_le32(pcap + 36, frame->length > UINT32_MAX ? UINT32_MAX : (uint32_t)frame->length);
     eg_strbuf_add(to, head, sizeof head);
