@@ -93,6 +93,10 @@ static inline uint32_t eg_le32(struct eg_span s, size_t offset) {
 static inline uint64_t eg_le64(struct eg_span s, size_t offset) {
     return (uint64_t)eg_le32(s, offset + 4) << 32 | eg_le32(s, offset);
 }
+/* A MAC address. */
+static inline uint64_t eg_be48(struct eg_span s, size_t offset) {
+    return (uint64_t)eg_be16(s, offset) << 32 | eg_be32(s, offset + 2);
+}
 /* Either byte order, as files with a magic number need. */
 static inline uint16_t eg_u16(struct eg_span s, size_t offset, bool big) {
     return big ? eg_be16(s, offset) : eg_le16(s, offset);
@@ -122,6 +126,19 @@ static inline int eg_span_order(struct eg_span a, struct eg_span b) {
     size_t least = a.size < b.size ? a.size : b.size;
     int order = least ? memcmp(a.at, b.at, least) : 0;
     return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static inline bool eg_span_is(struct eg_span s, const char *text) {
+    size_t size = strlen(text);
+    return s.size == size && (!size || memcmp(s.at, text, size) == 0);
+}
+
+/* Of a hex digit; -1: it is none. */
+static inline int eg_hex_value(int c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
 }
 
 /* ---- fields of records that follow each other ---- */

@@ -70,16 +70,10 @@ void eg_utf8_escape(struct eg_span s, struct eg_strbuf *to) {
     }
 }
 
-static int hex_value(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool eg_utf8_unescape(struct eg_span s, struct eg_strbuf *to) {
     for (size_t size = 1; s.size; s = eg_span_from(s, size)) {
         bool escaped = eg_u8(s, 0) == '%';
-        int high = hex_value(eg_u8(s, 1)), low = hex_value(eg_u8(s, 2));
+        int high = eg_hex_value(eg_u8(s, 1)), low = eg_hex_value(eg_u8(s, 2));
         if (escaped && (high < 0 || low < 0)) return false;
         size = escaped ? 3 : 1;
         eg_strbuf_char(to, (char)(escaped ? high << 4 | low : eg_u8(s, 0)));

@@ -9,7 +9,6 @@
 #include "store/mapped_copy.h"
 #include "wire/capture.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,15 +69,9 @@ static const char *const examples[] = {
 
 /* ---- the key ---- */
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool hex_read(const char *text, uint8_t key[EG_ADDRESS_KEY_BYTES]) {
     for (size_t i = 0; i < EG_ADDRESS_KEY_BYTES; i++) {
-        int high = hex_value(text[2 * i]), low = high < 0 ? -1 : hex_value(text[2 * i + 1]);
+        int high = eg_hex_value(text[2 * i]), low = high < 0 ? -1 : eg_hex_value(text[2 * i + 1]);
         if (low < 0) return false;
         key[i] = (uint8_t)(high << 4 | low);
     }

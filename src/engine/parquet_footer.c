@@ -48,17 +48,13 @@ enum eg_status eg_parquet_footer_load(int fd, struct eg_strbuf *to, struct eg_er
 
 /* ---- the schema ---- */
 
-static bool span_is(struct eg_span span, const char *text) {
-    return span.size == strlen(text) && memcmp(span.at, text, span.size) == 0;
-}
-
 /* An element: a column, or, without `info`, the root of `columns` of them. */
 static bool element_is(struct eg_cursor *c, const struct eg_column_info *info, uint32_t columns) {
     struct eg_thrift_field f = {0};
     bool named = false, sized = info != NULL, typed = info == NULL;
     while (eg_thrift_next(c, &f)) {
         if (f.id == 4 && f.type == EG_THRIFT_BINARY)
-            named = span_is(eg_thrift_read_binary(c), info ? info->name : "earlgrey_schema");
+            named = eg_span_is(eg_thrift_read_binary(c), info ? info->name : "earlgrey_schema");
         else if (f.id == 5 && f.type == EG_THRIFT_I32)
             sized = !info && eg_thrift_read_int(c) == columns;
         else if (f.id == 1 && f.type == EG_THRIFT_I32)

@@ -7,6 +7,8 @@
  * SQL selects. Steps get the rows that still matter (`need`) and skip blocks of 64 without one. */
 #include "filter/step.h"
 
+#include "table/address.h"
+
 #include <string.h>
 
 #define BLOCK_ROWS 4096u
@@ -232,13 +234,8 @@ static void run_addr(const struct eg_step *s, const struct block *b, const uint6
     }
 }
 
-static unsigned __int128 addr_number(const struct eg_addr *addr) {
-    struct eg_span bytes = eg_span(addr->bytes, sizeof addr->bytes);
-    return (unsigned __int128)eg_be64(bytes, 0) << 64 | eg_be64(bytes, 8);
-}
-
 static bool addr_holds(const struct eg_step *s, const struct eg_addr *addr) {
-    unsigned __int128 value = addr_number(addr);
+    unsigned __int128 value = eg_addr_number(addr);
     uint32_t low = 0, high = s->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;

@@ -3,6 +3,8 @@
  * third truth value; conditions on numbers all become ranges; the cheap ones go first. */
 #include "filter/step.h"
 
+#include "table/address.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -76,11 +78,6 @@ static bool reals(struct maker *m, struct eg_step *step, const struct eg_node *n
 
 /* ---- addresses ---- */
 
-static unsigned __int128 addr_number(const struct eg_addr *addr) {
-    struct eg_span bytes = eg_span(addr->bytes, sizeof addr->bytes);
-    return (unsigned __int128)eg_be64(bytes, 0) << 64 | eg_be64(bytes, 8);
-}
-
 static struct eg_prefix prefix_of(const struct eg_item *item) {
     struct eg_prefix prefix = {.not_v4 = false};
     uint8_t mask[16];
@@ -103,7 +100,7 @@ static bool addr_ranges(struct maker *m, struct eg_step *step, const struct eg_i
     struct eg_addr_range *ranges = eg_arena_get(m->arena, (size_t)count + 1, sizeof *ranges);
     if (!ranges) return false;
     struct eg_addr v4_net = eg_addr_v4(0), v4_last = eg_addr_v4(UINT32_MAX);
-    unsigned __int128 v4_low = addr_number(&v4_net), v4_high = addr_number(&v4_last);
+    unsigned __int128 v4_low = eg_addr_number(&v4_net), v4_high = eg_addr_number(&v4_last);
     uint32_t made = 0, v4_count = 0;
     while (v4_count < count && eg_item_is_v4(&items[v4_count])) v4_count++;
     bool v4_done = false;
@@ -114,7 +111,7 @@ static bool addr_ranges(struct maker *m, struct eg_step *step, const struct eg_i
             unsigned __int128 size = items[i].bits
                                          ? ((unsigned __int128)1 << (128 - items[i].bits)) - 1
                                          : ~(unsigned __int128)0;
-            range.low = addr_number(&items[i].low.addr);
+            range.low = eg_addr_number(&items[i].low.addr);
             range.high = range.low + size;
         }
         bool around = !last && range.low < v4_low && range.high > v4_high;
@@ -122,7 +119,7 @@ static bool addr_ranges(struct maker *m, struct eg_step *step, const struct eg_i
         if (!v4_done && (last || around || range.low > v4_high)) {
             for (uint32_t k = 0; k < v4_count; k++) {
                 struct eg_addr_range *v4 = &ranges[made++];
-                v4->low = addr_number(&items[k].low.addr);
+                v4->low = eg_addr_number(&items[k].low.addr);
                 v4->high = v4->low + (((unsigned __int128)1 << (128 - items[k].bits)) - 1);
             }
             v4_done = true;

@@ -82,16 +82,9 @@ static bool put(struct reader *r, size_t at, const struct eg_byte_set *set) {
 
 /* ---- single bytes ---- */
 
-static int hex_digit(int c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 static bool hex_pair(struct reader *r, unsigned *out) {
-    int high = hex_digit(peek(r));
-    int low = r->at + 1 < r->size ? hex_digit((unsigned char)r->text[r->at + 1]) : -1;
+    int high = eg_hex_value(peek(r));
+    int low = r->at + 1 < r->size ? eg_hex_value((unsigned char)r->text[r->at + 1]) : -1;
     if (high < 0) return fail(r, r->at, "expected two hex digits");
     if (low < 0) return fail(r, r->at, "a byte has two hex digits");
     r->at += 2;
@@ -284,7 +277,7 @@ static bool one_set(struct reader *r, struct eg_byte_set *set) {
     case '\'':
     case '`': good = quoted_set(r, false, set); break;
     default:
-        if (hex_digit(peek(r)) < 0) return fail(r, at, outside(peek(r)));
+        if (eg_hex_value(peek(r)) < 0) return fail(r, at, outside(peek(r)));
         good = hex_pair(r, &byte) && range_rest(r, at, byte, set);
     }
     if (good && inverted) set_invert(set);

@@ -168,6 +168,8 @@ EG_MUST_CHECK enum eg_status eg_sql_relation(const struct eg_origin *, enum eg_t
 /* The packets of the origin's files, or captures; neither filter nor times are applied to rows. */
 EG_MUST_CHECK enum eg_status eg_sql_packet_relation(const struct eg_origin *, struct eg_strbuf *sql,
                                                     struct eg_error *err);
+/* A time as SQL has it. */
+void eg_sql_time(int64_t time_us, struct eg_strbuf *sql);
 /* "(SELECT …)": the rows of `flows` the origin names, its filter, source and times applied. */
 EG_MUST_CHECK enum eg_status eg_sql_rows(const struct eg_origin *, struct eg_strbuf *sql,
                                          struct eg_error *err);

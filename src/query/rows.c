@@ -25,7 +25,7 @@ enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, s
     return eg_fail(err, EG_E_USAGE, "unknown field '%s'; 'earlgrey fields flows' lists them", name);
 }
 
-static void time_literal(int64_t time_us, struct eg_strbuf *sql) {
+void eg_sql_time(int64_t time_us, struct eg_strbuf *sql) {
     char text[40];
     eg_time_text(time_us, text);
     eg_strbuf_printf(sql, "CAST('%s' AS TIMESTAMP WITH TIME ZONE)", text);
@@ -33,7 +33,7 @@ static void time_literal(int64_t time_us, struct eg_strbuf *sql) {
 
 static void bound(const char *column, const char *op, int64_t time_us, struct eg_strbuf *sql) {
     eg_strbuf_printf(sql, " AND %s %s ", column, op);
-    time_literal(time_us, sql);
+    eg_sql_time(time_us, sql);
 }
 
 void eg_sql_times(const struct eg_origin *origin, struct eg_strbuf *sql) {

@@ -2,15 +2,9 @@
  * How far time has come in rows that arrive out of order. */
 #include "query/watermark.h"
 
-#include "base/timetext.h"
+#include "query/analysis.h"
 
 const struct eg_watermark eg_watermark_none = {.seen_us = INT64_MIN, .closed_us = INT64_MIN};
-
-static void literal(int64_t time_us, struct eg_strbuf *sql) {
-    char text[40];
-    eg_time_text(time_us, text);
-    eg_strbuf_printf(sql, "CAST('%s' AS TIMESTAMP WITH TIME ZONE)", text);
-}
 
 void eg_sql_seen(const char *rows, const char *time, int64_t closed_us, struct eg_strbuf *sql) {
     eg_strbuf_printf(sql, "SELECT CAST(max(unix_micros(%s)) AS BIGINT) AS seen, ", time);
@@ -18,7 +12,7 @@ void eg_sql_seen(const char *rows, const char *time, int64_t closed_us, struct e
         eg_strbuf_text(sql, "CAST(0 AS BIGINT)");
     } else {
         eg_strbuf_printf(sql, "CAST(coalesce(sum(CASE WHEN %s < ", time);
-        literal(closed_us, sql);
+        eg_sql_time(closed_us, sql);
         eg_strbuf_text(sql, " THEN 1 ELSE 0 END), 0) AS BIGINT)");
     }
     eg_strbuf_printf(sql, " AS behind FROM %s AS r", rows);
@@ -28,10 +22,10 @@ void eg_sql_between(const char *rows, const char *time, int64_t from_us, int64_t
                     struct eg_strbuf *sql) {
     eg_strbuf_printf(sql, "SELECT CAST(count(*) AS BIGINT) AS n FROM %s AS r WHERE %s < ", rows,
                      time);
-    literal(before_us, sql);
+    eg_sql_time(before_us, sql);
     if (from_us == INT64_MIN) return;
     eg_strbuf_printf(sql, " AND %s >= ", time);
-    literal(from_us, sql);
+    eg_sql_time(from_us, sql);
 }
 
 int64_t eg_watermark_close(const struct eg_watermark *mark, int64_t seen_us, int64_t now_us,

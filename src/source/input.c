@@ -18,13 +18,6 @@
 
 /* ---- names ---- */
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* The path in "file:PATH", "file:///PATH", "file://localhost/PATH" (RFC 8089), %XX resolved. */
 static char *path_of_uri(const char *rest) {
     if (strncmp(rest, "//localhost/", 12) == 0)
@@ -35,8 +28,8 @@ static char *path_of_uri(const char *rest) {
     if (!path) return NULL;
     char *to = path;
     for (const char *from = rest; *from; from++) {
-        int high = *from == '%' ? hex_digit(from[1]) : -1;
-        int low = high >= 0 ? hex_digit(from[2]) : -1;
+        int high = *from == '%' ? eg_hex_value(from[1]) : -1;
+        int low = high >= 0 ? eg_hex_value(from[2]) : -1;
         bool escaped = low >= 0 && (high || low);
         int byte = escaped ? high * 16 + low : *from;
         *to++ = (char)byte;

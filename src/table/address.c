@@ -123,17 +123,10 @@ static bool parse_v4(uint8_t octets[4], const char *text, size_t size) {
     return at == size;
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 static size_t take_group(uint32_t *value, const char *text, size_t size) {
     size_t at = 0;
-    for (*value = 0; at < size && at < 5 && hex_value(text[at]) >= 0; at++)
-        *value = *value << 4 | (uint32_t)hex_value(text[at]);
+    for (*value = 0; at < size && at < 5 && eg_hex_value(text[at]) >= 0; at++)
+        *value = *value << 4 | (uint32_t)eg_hex_value(text[at]);
     return at;
 }
 
@@ -214,7 +207,7 @@ bool eg_mac_parse(int64_t *out, const char *text, size_t size) {
     if (size != 17 || (text[2] != ':' && text[2] != '-')) return false;
     int64_t mac = 0;
     for (size_t i = 0; i < 6; i++) {
-        int high = hex_value(text[3 * i]), low = hex_value(text[3 * i + 1]);
+        int high = eg_hex_value(text[3 * i]), low = eg_hex_value(text[3 * i + 1]);
         if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != text[2])) return false;
         mac = mac << 8 | high << 4 | low;
     }

@@ -4,6 +4,7 @@
 #ifndef EG_TABLE_ADDRESS_H
 #define EG_TABLE_ADDRESS_H
 
+#include "base/cursor.h"
 #include "table/batch.h"
 
 #define EG_ADDR_TEXT 46 /* the longest address text and its NUL */
@@ -11,6 +12,10 @@
 
 struct eg_addr eg_addr_v4(uint32_t host_order);
 bool eg_addr_is_v4(const struct eg_addr *);
+static inline unsigned __int128 eg_addr_number(const struct eg_addr *addr) {
+    struct eg_span bytes = eg_span(addr->bytes, sizeof addr->bytes);
+    return (unsigned __int128)eg_be64(bytes, 0) << 64 | eg_be64(bytes, 8);
+}
 size_t eg_addr_text(const struct eg_addr *, char text[EG_ADDR_TEXT]);
 /* False: not an address. Accepts exactly what inet_pton does, for both families. */
 bool eg_addr_parse(struct eg_addr *out, const char *text, size_t size);

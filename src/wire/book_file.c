@@ -351,10 +351,6 @@ static enum eg_status load_held(struct loading *l, struct eg_span line, bool *ba
     return l->tally.lost ? EG_E_NOMEM : EG_OK;
 }
 
-static bool is(struct eg_span word, const char *text) {
-    return word.size == strlen(text) && memcmp(word.at, text, word.size) == 0;
-}
-
 static enum eg_status load_line(struct loading *l, struct eg_span line, bool *bad) {
     struct eg_span what = word_take(&line);
     struct eg_book_key *k = &l->moment.key;
@@ -367,9 +363,9 @@ static enum eg_status load_line(struct loading *l, struct eg_span line, bool *ba
     if (*bad) return EG_OK;
     l->moment.source = k->version == 9 ? "netflow9" : "ipfix";
     l->datagram.exporter = k->exporter;
-    if (is(what, "template")) return load_template(l, line, bad);
-    if (is(what, "fact")) return load_fact(l, line, bad);
-    if (is(what, "held")) return load_held(l, line, bad);
+    if (eg_span_is(what, "template")) return load_template(l, line, bad);
+    if (eg_span_is(what, "fact")) return load_fact(l, line, bad);
+    if (eg_span_is(what, "held")) return load_held(l, line, bad);
     *bad = true;
     return EG_OK;
 }

@@ -52,11 +52,11 @@ void eg_walk_macs(struct eg_walk *walk, size_t dst, size_t src) {
     struct eg_span s = walk->rest.span;
     if (out->has & EG_HAS_DST_MAC) return;
     if (eg_span_has(s, dst, 6)) {
-        out->dst_mac = eg_mac_at(s, dst);
+        out->dst_mac = eg_be48(s, dst);
         out->has |= EG_HAS_DST_MAC;
     }
     if (eg_span_has(s, src, 6)) {
-        out->src_mac = eg_mac_at(s, src);
+        out->src_mac = eg_be48(s, src);
         out->has |= EG_HAS_SRC_MAC;
     }
 }
@@ -74,8 +74,8 @@ static inline uint32_t ethernet(struct eg_walk *walk) {
     if (__builtin_expect(s.size < 14, 0)) return ethernet_cut(walk);
     struct eg_layers *out = walk->out;
     if (__builtin_expect(!(out->has & EG_HAS_DST_MAC), 1)) {
-        out->dst_mac = eg_mac_at(s, 0);
-        out->src_mac = eg_mac_at(s, 6);
+        out->dst_mac = eg_be48(s, 0);
+        out->src_mac = eg_be48(s, 6);
         out->has |= EG_HAS_DST_MAC | EG_HAS_SRC_MAC;
     }
     eg_walk_pass(walk, EG_HEADER_ETHERNET, 0, 14);
@@ -193,8 +193,8 @@ static void v4_put(struct eg_addr *out, struct eg_span frame, size_t at) {
 }
 
 static void plain_put(const struct eg_plain *plain, struct eg_span frame, struct eg_layers *out) {
-    out->dst_mac = eg_mac_at(frame, 0);
-    out->src_mac = eg_mac_at(frame, 6);
+    out->dst_mac = eg_be48(frame, 0);
+    out->src_mac = eg_be48(frame, 6);
     out->ip_version = 4;
     out->tos = eg_u8(frame, 15);
     out->ip_id = eg_be16(frame, 18);

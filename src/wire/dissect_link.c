@@ -33,7 +33,7 @@ static uint32_t cooked(struct eg_walk *walk, uint32_t size, size_t type_at, size
     if (!whole) return EG_NEXT_NONE;
     uint32_t hardware = eg_be16(s, hardware_at), type = eg_be16(s, type_at);
     if (hardware == HARDWARE_ETHERNET && address_size == 6) {
-        out->src_mac = eg_mac_at(s, address_at);
+        out->src_mac = eg_be48(s, address_at);
         out->has |= EG_HAS_SRC_MAC;
     }
     if (hardware == HARDWARE_NETLINK) return EG_NEXT_NONE; /* the field is a netlink family */

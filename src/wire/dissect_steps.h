@@ -130,9 +130,6 @@ static inline bool eg_walk_take(struct eg_walk *walk, uint32_t size) {
     eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
     return whole;
 }
-static inline uint64_t eg_mac_at(struct eg_span s, size_t offset) {
-    return (uint64_t)eg_be16(s, offset) << 32 | eg_be32(s, offset + 2);
-}
 
 /* The header of walk->link_type; dissect_link.c. Those of a kind have a file of their own. */
 uint32_t eg_step_link(struct eg_walk *);

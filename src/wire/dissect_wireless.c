@@ -33,8 +33,8 @@ static uint32_t first_of_several(struct eg_walk *walk) {
     struct eg_layers *out = walk->out;
     uint32_t length = eg_be16(s, 12);
     if (eg_span_has(s, 0, 12)) {
-        out->dst_mac = eg_mac_at(s, 0);
-        out->src_mac = eg_mac_at(s, 6);
+        out->dst_mac = eg_be48(s, 0);
+        out->src_mac = eg_be48(s, 6);
     }
     if (!eg_walk_take(walk, 14)) return EG_NEXT_NONE;
     eg_rest_bound(&walk->rest, length);

@@ -52,10 +52,6 @@ static struct eg_span take_word(struct reading *r) {
     return word;
 }
 
-static bool word_is(struct eg_span word, const char *text) {
-    return word.size == strlen(text) && memcmp(word.at, text, word.size) == 0;
-}
-
 /* For messages: what is not plain text becomes '?'. */
 static const char *word_show(struct eg_span word, char to[CLASS_NAME_MAX]) {
     size_t size = 0;
@@ -103,16 +99,16 @@ static enum eg_status classes_read(struct eg_seqfile *out, struct reading *r,
     size_t at = r->at;
     struct eg_span word = take_word(r);
     if (r->cut) return EG_OK;
-    if (word_is(word, "org.apache.hadoop.io.LongWritable"))
+    if (eg_span_is(word, "org.apache.hadoop.io.LongWritable"))
         out->key_size = 8;
-    else if (word_is(word, "org.apache.hadoop.io.IntWritable"))
+    else if (eg_span_is(word, "org.apache.hadoop.io.IntWritable"))
         out->key_size = 4;
     else
         return refused(err, at, "whose keys are", word,
                        "packets have LongWritable or IntWritable ones");
     at = r->at;
     word = take_word(r);
-    if (r->cut || word_is(word, "org.apache.hadoop.io.BytesWritable")) return EG_OK;
+    if (r->cut || eg_span_is(word, "org.apache.hadoop.io.BytesWritable")) return EG_OK;
     return refused(err, at, "whose values are", word, "packets are BytesWritable");
 }
 
@@ -124,7 +120,7 @@ static enum eg_status codec_read(struct eg_seqfile *out, struct reading *r, stru
     if (r->cut) return EG_OK;
     out->layout = blocks ? EG_SEQFILE_BLOCKS : EG_SEQFILE_RECORDS;
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
-        if (word_is(word, codecs[i].name)) {
+        if (eg_span_is(word, codecs[i].name)) {
             out->codec = codecs[i].codec;
             return EG_OK;
         }

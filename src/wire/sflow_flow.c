@@ -93,10 +93,6 @@ static bool has(const struct eg_sflow_flow *f, enum eg_sflow_kind kind) {
 
 /* ---- the agent's own reading of the packet ---- */
 
-static uint64_t mac_at(struct eg_span s, size_t offset) {
-    return (uint64_t)eg_be16(s, offset) << 32 | eg_be32(s, offset + 2);
-}
-
 static void put_ports(struct eg_builder *row, uint32_t proto, struct eg_span record, size_t at) {
     if (proto != TCP && proto != UDP && proto != DCCP && proto != SCTP && proto != LITE) return;
     eg_put_int(row, EG_COL(FLOWS, src_port), eg_be32(record, at) & 0xffff);
@@ -127,8 +123,8 @@ static void put_reading(struct eg_builder *row, struct eg_span record, size_t wi
 static void put_readings(struct eg_builder *row, const struct eg_sflow_flow *f) {
     struct eg_span ethernet = f->records[EG_SFLOW_ETHERNET];
     if (ethernet.size) {
-        eg_put_int(row, EG_COL(FLOWS, src_mac), (int64_t)mac_at(ethernet, 4));
-        eg_put_int(row, EG_COL(FLOWS, dst_mac), (int64_t)mac_at(ethernet, 12));
+        eg_put_int(row, EG_COL(FLOWS, src_mac), (int64_t)eg_be48(ethernet, 4));
+        eg_put_int(row, EG_COL(FLOWS, dst_mac), (int64_t)eg_be48(ethernet, 12));
         uint32_t length = eg_be32(ethernet, 0);
         if (length >= ETHERNET_HEADER + ETHERNET_FCS)
             eg_put_int(row, EG_COL(FLOWS, bytes), length - ETHERNET_HEADER - ETHERNET_FCS);

@@ -228,6 +228,31 @@ def test_without_a_spool(earlgrey, small_disk, end_full):
         assert lost["records"] > 0 and kept + lost["records"] + 3 * queued["packets"] == number
 
 
+def test_other_sinks_do_not_end_the_waiting(earlgrey, small_disk):
+    """What was read stays in memory while neither rows nor what waits for its template can be stored, also where
+    another sink has it already."""
+    port, data = live.free_port(), small_disk / "data"
+    exporter = Exporter(port)
+    exporter.domain = 1
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", data, "--to", "null:", "--interval", "500ms",
+                        "--spool", "off") as collector:
+        exporter.define(1)
+        list(exporter.records(20))
+        wait_for(data.exists)
+        until_there(earlgrey, data, exporter.next, 10)
+        with Full(small_disk):
+            list(exporter.records(20))
+            exporter.domain = 9
+            list(exporter.records(20))  # these wait
+            collector.wait_for("trying again every second")
+            time.sleep(2)
+        exporter.define(9)
+        until_there(earlgrey, data, exporter.next, 20)
+        account = collector.end()
+    assert rows_in(earlgrey, data) == {"n": exporter.next, "m": exporter.next}
+    assert account["lost"] == {}
+
+
 @pytest.mark.parametrize("what", ["full", "away"])
 def test_an_interface_waits_in_its_ring(wire, earlgrey, small_disk, packets, what):  # noqa: F811
     """While nothing can be stored, what was read is kept and what comes waits in the ring: no packet is lost, and

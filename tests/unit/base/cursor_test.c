@@ -72,11 +72,27 @@ static void order_of_spans(void **state) {
     assert_int_equal(eg_span_order(eg_span(NULL, 0), eg_span(NULL, 0)), 0);
 }
 
+static void words(void **state) {
+    (void)state;
+    assert_true(eg_span_is(eg_span("abc", 2), "ab"));
+    assert_false(eg_span_is(eg_span("abc", 2), "abc"));
+    assert_false(eg_span_is(eg_span("abc", 3), "ab"));
+    assert_false(eg_span_is(eg_span("abd", 3), "abc"));
+    assert_true(eg_span_is(eg_span(NULL, 0), ""));
+    for (int c = -128; c < 256; c++) {
+        const char *digits = "0123456789abcdef0123456789ABCDEF";
+        const char *found = c > 0 ? strchr(digits, c) : NULL;
+        assert_int_equal(eg_hex_value(c), found ? (found - digits) % 16 : -1);
+    }
+    assert_true(eg_be48(eg_span("\1\2\3\4\5\6\7", 7), 1) == 0x020304050607);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_of_records),
         cmocka_unit_test(numbers_of_any_size),
         cmocka_unit_test(order_of_spans),
+        cmocka_unit_test(words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
