@@ -5,7 +5,6 @@ tshark, nfdump's goldens, and nfcapd run on it here and now.
 Nothing is skipped silently: where a result is not ours, DIFFERENCES says why, and the test holds
 that it is really so.
 """
-import datetime
 import glob
 import gzip
 import ipaddress
@@ -18,6 +17,7 @@ import subprocess
 import pytest
 
 import captures
+from flow_elements import micros
 
 PORT = 2055
 TCP, PORTED = 6, {6, 17, 33, 132, 136}
@@ -107,14 +107,6 @@ def lines(pattern):
             return [json.loads(line, object_pairs_hook=list) if "cflow" in line
                     else json.loads(line) for line in text]
     pytest.fail(f"no golden {pattern}")
-
-
-def micros(text):
-    moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.timezone.utc)
-    return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)) \
-        // datetime.timedelta(microseconds=1)
 
 
 def signed(difference):

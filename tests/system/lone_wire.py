@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -24,6 +25,20 @@ def command_of(pid):
         return pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:
         return ""
+
+
+class Log:
+    """What a program says while it runs: to be given to it as its standard error."""
+
+    def __init__(self):
+        self.file = tempfile.TemporaryFile()
+
+    def fileno(self):
+        return self.file.fileno()
+
+    def text(self):
+        """All so far."""
+        return os.pread(self.fileno(), os.fstat(self.fileno()).st_size, 0).decode()
 
 
 class Wire:

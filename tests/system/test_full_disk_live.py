@@ -4,7 +4,6 @@ cannot, and goes on within five seconds of space coming back. The dataset stays 
 import json
 import signal
 import socket
-import tempfile
 import threading
 import time
 
@@ -12,7 +11,7 @@ import pytest
 
 import live
 from conftest import EARLGREY
-from lone_wire import wait_for, wire  # noqa: F401
+from lone_wire import Log, wait_for, wire  # noqa: F401
 from small_disk import mounted
 from test_kill_collector import datagram
 from test_kill_waiting import Exporter
@@ -165,32 +164,28 @@ def test_it_ends_while_the_disk_is_full(earlgrey, small_disk, signals):
 def test_an_interface_is_opened_again(wire, earlgrey, small_disk, packets):  # noqa: F811
     """Frames that could not be kept are not there to be tried again, so the run is repeated; but an interface does
     not wait: what passed and is in no row is in `losses`."""
-    data, log = small_disk / "data", tempfile.TemporaryFile("w+")
+    data, log = small_disk / "data", Log()
     before = wire.received()
     run = wire.start(EARLGREY, "ingest", "iface:eg1", "-d", data, "--json", "--interval", "300ms", "--tables", "packets",
                      "--keep", "copy", stderr=log)
 
-    def said():
-        log.seek(0)
-        return log.read()
-
     def seen():
         return earlgrey.rows("sql", "select count(*) n from packets", "-d", data)[0]["n"]
-    wait_for(lambda: "capturing on" in said())
+    wait_for(lambda: "capturing on" in log.text())
     wire.replay(packets[0], "--pps=20000", "--limit=3000")
     wait_for(lambda: data.exists() and seen() == 3000, 20)
     filler = fill_up(small_disk)
     wire.replay(packets[0], "--pps=5000", "--limit=10000")
-    wait_for(lambda: "trying again every second" in said())
+    wait_for(lambda: "trying again every second" in log.text())
     wire.replay(packets[0], "--pps=5000", "--limit=5000")
     filler.unlink()
-    wait_for(lambda: said().count("capturing on") > 1)
+    wait_for(lambda: log.text().count("capturing on") > 1)
     time.sleep(2)
     wire.replay(packets[0], "--pps=20000", "--limit=2000")
     time.sleep(1)
     run.send_signal(signal.SIGTERM)
     account = json.loads(run.communicate(timeout=60)[0])
-    assert run.returncode == 0, said()
+    assert run.returncode == 0, log.text()
     lost = earlgrey.rows("sql", "select cause, sum(packets)::bigint p from losses group by all", "-d", data)
     assert [row["cause"] for row in lost] == ["interface_reopened"]
     assert lost[0]["p"] > 10000 and account["lost"]["interface_reopened"]["packets"] == lost[0]["p"]
@@ -257,13 +252,12 @@ def test_other_sinks_do_not_end_the_waiting(earlgrey, small_disk):
 def test_an_interface_waits_in_its_ring(wire, earlgrey, small_disk, packets, what):  # noqa: F811
     """While nothing can be stored, what was read is kept and what comes waits in the ring: no packet is lost, and
     the sums over flows are those over packets, however many batches failed."""
-    data, log = small_disk / "data", tempfile.TemporaryFile("w+")
+    data, log = small_disk / "data", Log()
     before = wire.received()
     run = wire.start(EARLGREY, "ingest", "iface:eg1", "-d", data, "--json", "--interval", "300ms", stderr=log)
 
     def said(text):
-        log.seek(0)
-        return log.read().count(text)
+        return log.text().count(text)
 
     def sums(table, count):
         return earlgrey.rows("sql", f"select {count}::bigint n from {table}", "-d", data)[0]["n"]

@@ -3,29 +3,24 @@
 counted by the next run on it, once."""
 import json
 import signal
-import tempfile
 
 from conftest import EARLGREY
-from lone_wire import wait_for, wire  # noqa: F401
+from lone_wire import Log, wait_for, wire  # noqa: F401
 
 
 class Run:
     """An ingest of eg1 that has begun to capture."""
 
     def __init__(self, of, data):
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = Log()
         self.child = of.start(EARLGREY, "ingest", "iface:eg1", "-d", data, "--json", "--interval", "300ms",
                               stderr=self.log)
-        wait_for(lambda: "capturing on" in self.said())
-
-    def said(self):
-        self.log.seek(0)
-        return self.log.read()
+        wait_for(lambda: "capturing on" in self.log.text())
 
     def end(self):
         self.child.send_signal(signal.SIGTERM)
         out = self.child.communicate(timeout=60)[0]
-        assert self.child.returncode == 0, self.said()
+        assert self.child.returncode == 0, self.log.text()
         return json.loads(out)
 
 

@@ -5,12 +5,11 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 
 import pytest
 from conftest import EARLGREY
-from lone_wire import LIVE_RUN, captures_in, packets_in, refused, wait_for, wire  # noqa: F401
+from lone_wire import LIVE_RUN, Log, captures_in, packets_in, refused, wait_for, wire  # noqa: F401
 from small_disk import mounted, resize
 
 CAPTURED = 20000  # packets of the generated capture
@@ -22,15 +21,14 @@ class Recording:
     def __init__(self, wire, directory, source="iface:eg1", sink="", interval_ms=500):
         self.wire = wire
         self.directory = directory
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = Log()
         self.run = wire.start(LIVE_RUN, source, f"pcap:{directory}?name=%{{interface}}-%H%M%S.pcap{sink}", interval_ms,
                               stderr=self.log)
         wait_for(lambda: "capturing on" in self.logged())
 
     def logged(self):
         """What it has said so far."""
-        self.log.seek(0)
-        text = self.log.read()
+        text = self.log.text()
         assert self.run.poll() is None or self.run.returncode == 0, text
         return text
 
@@ -227,14 +225,10 @@ def test_ingest_fills_a_dataset_and_records(wire, earlgrey, packets, tmp_path):
     killed run's file in the account."""
     out, data = tmp_path / "out", tmp_path / "data"
     for again in range(2):
-        log = tempfile.TemporaryFile("w+")
+        log = Log()
         run = wire.start(EARLGREY, "ingest", "iface:eg0", "iface:eg1", "-d", data, "--record", f"{out}?rotate=1h", "--json",
                          "--interval", "500ms", stderr=log)
-
-        def said():
-            log.seek(0)
-            return log.read()
-        wait_for(lambda: said().count("capturing on") == 2)
+        wait_for(lambda: log.text().count("capturing on") == 2)
         wire.replay(packets[0], "--pps=20000", "--limit=5000")
         if again == 0:
             wait_for(lambda: sum(p.stat().st_size for p in out.rglob(".*.tmp")) > 1_000_000)
@@ -245,7 +239,7 @@ def test_ingest_fills_a_dataset_and_records(wire, earlgrey, packets, tmp_path):
         time.sleep(1)
         run.send_signal(signal.SIGTERM)
         account = json.loads(run.communicate(timeout=60)[0])
-        assert run.returncode == 0, said()
+        assert run.returncode == 0, log.text()
         assert account["read"]["packets"] == account["kept"]["packets"] == 10000
         assert account["read"]["bytes"] > 10000 * 60
         assert account["noted"]["recording_recovered"]["packets"] == 10000
@@ -263,25 +257,21 @@ def test_idle_flows_come_out(wire, earlgrey, packets, tmp_path):
     """Packets become flows while capturing goes on, also when no further packet comes that would tell
     the time; and the sums are those of the packets."""
     data = tmp_path / "data"
-    log = tempfile.TemporaryFile("w+")
+    log = Log()
     run = wire.start(EARLGREY, "ingest", "iface:eg1", "-d", data, "--json", "--interval", "300ms", "--idle", "500ms",
                      stderr=log)
-
-    def said():
-        log.seek(0)
-        return log.read()
 
     def metered():
         done = earlgrey.run("sql", "-q", "-d", data, "select coalesce(sum(packets), 0) as n from flows", "--json")
         return int(json.loads(done.stdout)[0]["n"]) if done.returncode == 0 else 0
-    wait_for(lambda: "capturing on" in said())
+    wait_for(lambda: "capturing on" in log.text())
     wire.replay(packets[0], "--pps=20000", "--limit=5000")
     wait_for(lambda: metered() == 5000, 30)
-    assert run.poll() is None, said()
+    assert run.poll() is None, log.text()
     wire.replay(packets[0], "--pps=20000", "--limit=1000")
     time.sleep(0.5)
     run.send_signal(signal.SIGTERM)  # what is open comes out at the end
     account = json.loads(run.communicate(timeout=60)[0])
-    assert run.returncode == 0, said()
+    assert run.returncode == 0, log.text()
     assert account["kept"]["packets"] == 6000 == metered()
     assert account["flows"]["packet"] == account["kept"]["flows"] > 0

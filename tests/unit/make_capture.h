@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xorshift.h"
+#include "numbers.h"
 
 struct made {
     uint8_t *bytes;

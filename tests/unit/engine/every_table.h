@@ -4,6 +4,7 @@
 #define EG_EVERY_TABLE_H
 
 #include "engine_make.h"
+#include "numbers.h"
 
 static const struct eg_column_info every_columns[] = {
     {"time", EG_TYPE_TIME, "", "", "", ""}, {"i16", EG_TYPE_I16, "", "", "", ""},
@@ -22,18 +23,11 @@ struct every_shape {
     unsigned nulls;    /* one row in so many is null; 0: none */
 };
 
-static inline uint64_t every_mix(uint64_t n) {
-    n = (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    n ^= n >> 29;
-    n *= UINT64_C(0xbf58476d1ce4e5b9);
-    return n ^ n >> 32;
-}
-
 static inline void every_row(struct eg_builder *b, uint64_t n, const struct every_shape *shape) {
     static const char *const names[] = {"short", "a name of more than twelve bytes", "", "Grüße"};
     for (uint32_t col = 0; col < E_ABSENT; col++) {
-        uint64_t m = every_mix(every_mix(n * 16 + col) % shape->distinct + col);
-        if (shape->nulls && every_mix(n * 32 + col) % shape->nulls == 0) continue;
+        uint64_t m = mixed(mixed(n * 16 + col) % shape->distinct + col);
+        if (shape->nulls && mixed(n * 32 + col) % shape->nulls == 0) continue;
         char text[64];
         switch (col) {
         case E_TIME: eg_put_int(b, col, 1767225600000000 + (int64_t)(m % 100000000000)); break;

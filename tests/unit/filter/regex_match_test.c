@@ -3,7 +3,7 @@
 #include "filter/regex_code.h"
 #include "filter/tree.h"
 #include "filter_make.h"
-#include "xorshift.h"
+#include "numbers.h"
 
 #include <regex.h>
 

@@ -13,11 +13,10 @@
 
 #include <cmocka.h>
 
+#include "numbers.h"
+
 static uint64_t seed;
-static uint32_t draw(uint32_t below) {
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(seed >> 33) % below;
-}
+static uint32_t draw(uint32_t below) { return xorshift_below(&seed, below); }
 
 /* Few different bytes, so that there is much to find and much that nearly fits. */
 static uint8_t byte(void) {

@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "numbers.h"
+
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 /* Ethernet, IPv4, UDP 10.0.0.1:5353 -> 10.0.0.2:53 with "hello" behind it, and padding. */
@@ -211,10 +213,7 @@ static const char *const pairs[][2] = {
 };
 
 static uint64_t seed;
-static uint32_t draw(uint32_t below) {
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(seed >> 33) % below;
-}
+static uint32_t draw(uint32_t below) { return xorshift_below(&seed, below); }
 
 /* Two or three of the pairs, bracketed alike in both languages. */
 static void both(char stellar[600], char flow[600]) {

@@ -12,13 +12,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-static struct eg_capture_journal *journal_of(const char *directory) {
-    struct eg_capture_journal *j = NULL;
-    struct eg_error err;
-    if (eg_capture_journal_open(&j, directory, &err) != EG_OK) fail_msg("%s", err.message);
-    return j;
-}
-
 static void frames_add(struct eg_capture_file *file, uint32_t count) {
     static const uint8_t bytes[100] = {1, 2, 3};
     if (!file->buffer.size && !file->written) eg_write_pcap_head(&file->buffer, 1);

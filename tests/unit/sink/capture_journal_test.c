@@ -7,13 +7,6 @@
 #include "sink/captures.h"
 #include "torture.h"
 
-static struct eg_capture_journal *opened(const char *directory) {
-    struct eg_capture_journal *j = NULL;
-    struct eg_error err;
-    if (eg_capture_journal_open(&j, directory, &err) != EG_OK) fail_msg("%s", err.message);
-    return j;
-}
-
 static void file_made(struct eg_capture_journal *j, const char *temp, const char *name) {
     assert_int_equal(eg_capture_journal_begin(j, temp, NULL), EG_OK);
     if (name) write_text(j->directory, name, "12345", 5);
@@ -21,7 +14,7 @@ static void file_made(struct eg_capture_journal *j, const char *temp, const char
 }
 
 static void remembers(void **state) {
-    struct eg_capture_journal *j = opened(*state);
+    struct eg_capture_journal *j = journal_of(*state);
     file_made(j, ".a.tmp", "a");
     file_made(j, ".b.tmp", NULL);
     file_made(j, ".c.tmp", "c");
@@ -36,14 +29,14 @@ static void remembers(void **state) {
         assert_int_equal(j->open_count, 1);
         assert_string_equal(j->open[0], ".b.tmp");
         eg_capture_journal_close(j);
-        j = opened(*state);
+        j = journal_of(*state);
     }
     eg_capture_journal_close(j);
 }
 
 static void drops_the_oldest(void **state) {
     char deep[1200];
-    struct eg_capture_journal *j = opened(*state);
+    struct eg_capture_journal *j = journal_of(*state);
     snprintf(deep, sizeof deep, "%s/x/y", (char *)*state);
     assert_int_equal(eg_dir_make(deep, NULL), EG_OK);
     file_made(j, "x/y/.a.tmp", "x/y/a");
@@ -53,7 +46,7 @@ static void drops_the_oldest(void **state) {
     assert_int_equal(access(deep, F_OK), -1); /* directories that became empty are gone */
     assert_int_equal(j->bytes, 5);
     eg_capture_journal_close(j);
-    j = opened(*state);
+    j = journal_of(*state);
     assert_int_equal(j->count, 1);
     assert_int_equal(eg_capture_journal_drop(j, NULL), EG_OK);
     assert_int_equal(eg_capture_journal_drop(j, NULL), EG_END);
@@ -63,13 +56,13 @@ static void drops_the_oldest(void **state) {
 
 static void what_others_removed(void **state) {
     char path[1200];
-    struct eg_capture_journal *j = opened(*state);
+    struct eg_capture_journal *j = journal_of(*state);
     file_made(j, ".a.tmp", "a");
     file_made(j, ".b.tmp", "b");
     eg_capture_journal_close(j);
     snprintf(path, sizeof path, "%s/a", (char *)*state);
     unlink(path);
-    j = opened(*state);
+    j = journal_of(*state);
     assert_int_equal(j->count, 1);
     assert_string_equal(j->files[0].name, "b");
     assert_int_equal(j->bytes, 5);
@@ -82,7 +75,7 @@ static void several_at_a_time(void **state) {
     struct eg_error err;
     for (int i = 0; i < EG_CAPTURE_JOURNALS_MAX; i++) {
         char temp[20], name[20];
-        many[i] = opened(*state);
+        many[i] = journal_of(*state);
         snprintf(temp, sizeof temp, ".t%d.tmp", i);
         snprintf(name, sizeof name, "n%d", i);
         file_made(many[i], ".x.tmp", name);
@@ -92,12 +85,12 @@ static void several_at_a_time(void **state) {
     assert_int_equal(eg_capture_journal_open(&j, *state, &err), EG_E_LOCKED);
     assert_non_null(strstr(err.message, "16 recorders write there already"));
     for (int i = 3; i < EG_CAPTURE_JOURNALS_MAX; i++) eg_capture_journal_close(many[i]);
-    j = opened(*state);
+    j = journal_of(*state);
     assert_int_equal(j->count, EG_CAPTURE_JOURNALS_MAX - 3);
     assert_int_equal(j->open_count, EG_CAPTURE_JOURNALS_MAX - 3);
     for (int i = 0; i < 3; i++) eg_capture_journal_close(many[i]);
     eg_capture_journal_close(j);
-    j = opened(*state);
+    j = journal_of(*state);
     assert_int_equal(j->count, EG_CAPTURE_JOURNALS_MAX);
     assert_int_equal(j->bytes, EG_CAPTURE_JOURNALS_MAX * 5);
     assert_int_equal(j->open_count, EG_CAPTURE_JOURNALS_MAX);
@@ -108,14 +101,14 @@ static void several_at_a_time(void **state) {
 
 /* A crash while a list is taken over: the file stands in both, and is counted once. */
 static void in_two_lists(void **state) {
-    struct eg_capture_journal *j = opened(*state);
+    struct eg_capture_journal *j = journal_of(*state);
     file_made(j, ".a.tmp", "a");
     file_made(j, ".b.tmp", "b");
     eg_capture_journal_close(j);
     static const char line[] = "=\t5\t1767355200000000\ta\t\n=\t5\t7\tolder\t\n";
     write_text(*state, ".earlgrey-captures-7", line, sizeof line - 1);
     write_text(*state, "older", "12345", 5);
-    j = opened(*state);
+    j = journal_of(*state);
     assert_int_equal(j->count, 3);
     assert_int_equal(j->bytes, 15);
     assert_string_equal(j->files[0].name, "older");
@@ -141,7 +134,7 @@ static void cut_anywhere(void **state) {
         write_text(*state, ".earlgrey-captures", text, size);
         if (size == 0) write_text(*state, "a", "12345", 5);
         if (size == 0) write_text(*state, "b", "12345", 5);
-        struct eg_capture_journal *j = opened(*state);
+        struct eg_capture_journal *j = journal_of(*state);
         assert_int_equal(j->count, (size >= 15) + (size == sizeof text - 1));
         assert_int_equal(j->open_count, size >= 24 && size < sizeof text - 1);
         eg_capture_journal_close(j);
@@ -149,7 +142,7 @@ static void cut_anywhere(void **state) {
 }
 
 static void without_memory(void **state) {
-    struct eg_capture_journal *j = opened(*state);
+    struct eg_capture_journal *j = journal_of(*state);
     file_made(j, ".a.tmp", "a");
     file_made(j, ".b.tmp", NULL);
     eg_capture_journal_close(j);
@@ -165,7 +158,7 @@ static void without_memory(void **state) {
         eg_capture_journal_close(j);
         j = NULL;
     }
-    j = opened(*state);
+    j = journal_of(*state);
     assert_int_equal(j->count, 1);
     assert_string_equal(j->open[0], ".b.tmp");
     eg_capture_journal_close(j);

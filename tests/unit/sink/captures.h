@@ -5,6 +5,7 @@
 #define EG_TEST_CAPTURES_H
 
 #include "base/strbuf.h"
+#include "sink/capture_journal.h"
 #include "table/stage.h"
 
 #include <ftw.h>
@@ -107,6 +108,13 @@ static inline void write_text(const char *directory, const char *name, const voi
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
+}
+
+static inline struct eg_capture_journal *journal_of(const char *directory) {
+    struct eg_capture_journal *j = NULL;
+    struct eg_error err;
+    if (eg_capture_journal_open(&j, directory, &err) != EG_OK) fail_msg("%s", err.message);
+    return j;
 }
 
 #endif

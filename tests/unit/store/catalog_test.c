@@ -26,15 +26,6 @@ static int64_t rows_when(const char *root, enum eg_catalog_state expected) {
     return (int64_t)rows;
 }
 
-static void commits(const char *root, int times) {
-    struct eg_dataset *ds = open_writer(root);
-    for (int i = 0; i < times; i++) {
-        struct eg_position p = position_at("k", (uint64_t)i + 1);
-        must(try_commit(ds, 2, &p, ERR));
-    }
-    eg_dataset_close(ds);
-}
-
 static void replace(const char *root, const char *text) {
     char *path = eg_path_join(root, "_earlgrey/catalog.sqlite");
     unlink(path);
@@ -52,9 +43,9 @@ static void remade_because(const char *root, const char *why) {
 
 static void follows_commits(void **state) {
     char *root = eg_path_join(*state, "d");
-    commits(root, 1);
+    commit_times(root, 1);
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 20);
-    commits(root, 3);
+    commit_times(root, 3);
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 80);
     remade_because(root, NULL);
     sqlite3 *db;
@@ -75,20 +66,20 @@ static void follows_commits(void **state) {
 
 static void made_again(void **state) {
     char *root = eg_path_join(*state, "d");
-    commits(root, 2);
+    commit_times(root, 2);
     replace(root, NULL);
     rows_when(root, EG_CATALOG_MISSING);
-    commits(root, 1);
+    commit_times(root, 1);
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 60);
     remade_because(root, "missing");
     replace(root, "SQLite format 3, or so it says; the rest is rubbish, rubbish, rubbish.");
     rows_when(root, EG_CATALOG_DAMAGED);
-    commits(root, 1);
+    commit_times(root, 1);
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 80);
     remade_because(root, "damaged");
     replace(root, ""); /* empty: what a power loss leaves */
     rows_when(root, EG_CATALOG_UNFINISHED);
-    commits(root, 1);
+    commit_times(root, 1);
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 100);
     remade_because(root, "unfinished");
     replace(root, "half of it");
@@ -96,7 +87,7 @@ static void made_again(void **state) {
     must(eg_file_create(left, "begun", 5, ERR));
     rows_when(root, EG_CATALOG_UNFINISHED);
     assert_non_null(strstr(eg_catalog_state_name(EG_CATALOG_UNFINISHED), "a run was killed"));
-    commits(root, 1);
+    commit_times(root, 1);
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 120);
     remade_because(root, "unfinished");
     assert_int_not_equal(access(left, F_OK), 0);
@@ -107,18 +98,18 @@ static void made_again(void **state) {
 /* A commit that came without it (a writer killed in between): noticed by name. */
 static void old(void **state) {
     char *root = eg_path_join(*state, "d"), command[800];
-    commits(root, 1);
+    commit_times(root, 1);
     snprintf(command, sizeof command, "cp '%s/_earlgrey/catalog.sqlite' '%s/kept'", root,
              (char *)*state);
     assert_int_equal(system(command), 0);
-    commits(root, 1);
+    commit_times(root, 1);
     snprintf(command, sizeof command, "cp '%s/kept' '%s/_earlgrey/catalog.sqlite'", (char *)*state,
              root);
     assert_int_equal(system(command), 0);
     rows_when(root, EG_CATALOG_OLD);
-    commits(root, 1);
+    commit_times(root, 1);
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 60);
-    commits(root, 150); /* folded on the way: the snapshot is another one, the rows are the same */
+    commit_times(root, 150); /* folded on the way: the snapshot is another one, the rows are the same */
     assert_int_equal(rows_when(root, EG_CATALOG_FRESH), 60 + 150 * 20);
     eg_free(root);
 }

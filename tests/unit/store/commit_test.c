@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The commit protocol: whole or not at all, wherever it is cut off; every failed call is told and
  * leaves the dataset as it was, or decided. */
-#include "interpose.h"
-#include "scratch.h"
+#include "crash.h"
 #include "torture.h"
-
-#include <sys/wait.h>
 
 static void makes_files_visible(void **state) {
     const char *root = *state;
@@ -53,33 +50,12 @@ static void leaves_nothing_when_given_up(void **state) {
 
 /* ---- crashes ---- */
 
-/* In a process of its own; true: it died at that step. */
-static bool crashes(void (*what)(const char *root), const char *root, long at) {
-    pid_t child = fork();
-    if (child == 0) {
-        steps_set(at, 0, NULL);
-        what(root);
-        _exit(0);
-    }
-    int result;
-    waitpid(child, &result, 0);
-    if (!WIFEXITED(result) || (WEXITSTATUS(result) != 0 && WEXITSTATUS(result) != CRASHED))
-        fail_msg("step %ld: the child answered %x", at, (unsigned)result);
-    return WEXITSTATUS(result) == CRASHED;
-}
-
 static void ingest_three_hours(const char *root) {
     struct eg_dataset *ds;
     struct eg_position p = position_at("k", 100);
     if (eg_dataset_open(&ds, root, EG_DATASET_WRITE, &test_env, NULL) < 0) _exit(1);
     if (eg_dataset_lock_source(ds, "k", "k", "k.pcap", NULL) < 0) _exit(2);
     if (try_commit(ds, 3, &p, NULL) < 0) _exit(3);
-    eg_dataset_close(ds);
-}
-
-static void only_open(const char *root) {
-    struct eg_dataset *ds;
-    if (eg_dataset_open(&ds, root, EG_DATASET_WRITE, &test_env, NULL) < 0) _exit(4);
     eg_dataset_close(ds);
 }
 

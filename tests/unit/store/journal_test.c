@@ -27,27 +27,18 @@ static void marks(void **state) {
     eg_journal_reset(&journal);
 }
 
-static void commit_and_close(const char *root, int times) {
-    struct eg_dataset *ds = open_writer(root);
-    for (int i = 0; i < times; i++) {
-        struct eg_position p = position_at("k", (uint64_t)i + 1);
-        must(try_commit(ds, 2, &p, ERR));
-    }
-    eg_dataset_close(ds);
-}
-
 static void refresh(void **state) {
     const char *root = *state;
     struct eg_journal journal = {0};
     must(eg_journal_refresh(&journal, root, &test_env, ERR)); /* nothing there: nothing */
     assert_int_equal(journal.file_count, 0);
-    commit_and_close(root, 2);
+    commit_times(root, 2);
     must(eg_journal_refresh(&journal, root, &test_env, ERR));
     assert_int_equal(journal.file_count, 4);
     assert_int_equal(journal.mark_count, 1);
     assert_int_equal(journal.marks[0].position->offset, 2);
     assert_int_equal(journal.done_count, 2);
-    commit_and_close(root, 1);
+    commit_times(root, 1);
     must(eg_journal_refresh(&journal, root, &test_env, ERR));
     assert_int_equal(journal.file_count, 6);
     assert_int_equal(journal.mark_count, 2);
@@ -57,7 +48,7 @@ static void refresh(void **state) {
 /* Folded, the journal says the same, whoever reads it and in whatever state the fold was left. */
 static void fold(void **state) {
     const char *root = *state;
-    commit_and_close(root, 5);
+    commit_times(root, 5);
     struct eg_journal before = {0}, after = {0};
     must(eg_journal_refresh(&before, root, &test_env, ERR));
     char kept[600], back[600];
@@ -104,7 +95,7 @@ static void many_commits(void **state) {
 /* One damaged file costs its own commit; nothing is removed, nothing is folded over it. */
 static void damage(void **state) {
     const char *root = *state;
-    commit_and_close(root, 3);
+    commit_times(root, 3);
     char command[600];
     snprintf(command, sizeof command,
              "cd '%s/_earlgrey/commits' && f=$(ls | head -1) && sed -i 's/rows/rowz/' $f", root);
@@ -162,7 +153,7 @@ static void put_done(const char *root, const char *commit, const struct eg_journ
  * before forgets it too, though it never saw the line that took it away. */
 static void gone_is_folded(void **state) {
     const char *root = *state;
-    commit_and_close(root, 2);
+    commit_times(root, 2);
     struct eg_journal old = {0}, journal = {0}, change = {0};
     must(eg_journal_refresh(&old, root, &test_env, ERR));
     assert_int_equal(old.file_count, 4);

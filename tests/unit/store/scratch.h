@@ -148,4 +148,13 @@ static inline enum eg_status try_commit(struct eg_dataset *ds, int hours,
     return status;
 }
 
+static inline void commit_times(const char *root, int times) {
+    struct eg_dataset *ds = open_writer(root);
+    for (int i = 0; i < times; i++) {
+        struct eg_position p = position_at("k", (uint64_t)i + 1);
+        must(try_commit(ds, 2, &p, ERR));
+    }
+    eg_dataset_close(ds);
+}
+
 #endif

@@ -3,12 +3,10 @@
  * fails; late files stay; writers and exchanges wait for each other. */
 #include "store/swap.h"
 
-#include "interpose.h"
-#include "scratch.h"
+#include "crash.h"
 #include "torture.h"
 
 #include <pthread.h>
-#include <sys/wait.h>
 
 static char put_before[600]; /* a file that appears right before the exchange; "": none */
 
@@ -197,32 +195,6 @@ static void files_put_by_hand_stay(void **state) {
 
 /* ---- crashes ---- */
 
-static bool crashes(void (*what)(const char *root), const char *root, long at) {
-    pid_t child = fork();
-    if (child == 0) {
-        steps_set(at, 0, NULL);
-        what(root);
-        _exit(0);
-    }
-    int result;
-    waitpid(child, &result, 0);
-    if (!WIFEXITED(result) || (WEXITSTATUS(result) != 0 && WEXITSTATUS(result) != CRASHED))
-        fail_msg("step %ld: the child answered %x", at, (unsigned)result);
-    return WEXITSTATUS(result) == CRASHED;
-}
-
-static void exchange_once(const char *root) {
-    if (swap_at(root, true, NULL) < 0) _exit(1);
-}
-static void take_once(const char *root) {
-    if (swap_at(root, false, NULL) < 0) _exit(1);
-}
-static void only_open(const char *root) {
-    struct eg_dataset *ds;
-    if (eg_dataset_open(&ds, root, EG_DATASET_WRITE, &test_env, NULL) < 0) _exit(4);
-    eg_dataset_close(ds);
-}
-
 /* After a crash: the hour is as it was, or as it should become, and the journal knows which. */
 static void settles(const char *root, int after) {
     struct eg_dataset *ds = open_writer(root);
@@ -256,6 +228,13 @@ static void crash_anywhere(void **state) {
         assert_true(undecided >= 3);
     }
     eg_free(root);
+}
+
+static void exchange_once(const char *root) {
+    if (swap_at(root, true, NULL) < 0) _exit(1);
+}
+static void take_once(const char *root) {
+    if (swap_at(root, false, NULL) < 0) _exit(1);
 }
 
 static void crash_in_recovery(void **state) {

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "xorshift.h"
+#include "numbers.h"
 
 static uint64_t seed = 20260102;
 static uint64_t next_random(void) { return xorshift_next(&seed); }

@@ -4,6 +4,7 @@
 #include "table/batch.h"
 
 #include "base/alloc.h"
+#include "numbers.h"
 #include "torture.h"
 
 #include <setjmp.h>
@@ -29,12 +30,6 @@ enum { TIME, I16, I32, I64, F64, FLAG, TEXT, NAME, ADDR, MAC, BIN, VIEW, ABSENT,
 static const struct eg_table every = {"every", "All types.", every_columns, COLUMNS};
 
 /* What row n holds is a function of n, so that any reader can tell what it should see. */
-static uint64_t mixed(uint64_t n) {
-    n = (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    n ^= n >> 29;
-    n *= UINT64_C(0xbf58476d1ce4e5b9);
-    return n ^ n >> 32;
-}
 static bool is_null(uint32_t n, uint32_t col) {
     return col == ABSENT || mixed(n * 64 + col) % 3 == 0;
 }

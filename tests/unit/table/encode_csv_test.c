@@ -10,21 +10,7 @@
 #include <cmocka.h>
 
 #include "base/timetext.h"
-#include "every.h"
-
-static struct eg_strbuf encoded(const struct eg_batch *batch, struct eg_encode_style style) {
-    struct eg_encoder *e;
-    struct eg_strbuf to = {0};
-    uint32_t columns[EVERY_COLUMNS];
-    for (uint32_t i = 0; i < EVERY_COLUMNS; i++) columns[i] = i;
-    assert_int_equal(eg_encoder_new(&e, &every, columns, EVERY_COLUMNS, &style, NULL), EG_OK);
-    eg_encoder_begin(e, &to);
-    if (batch) eg_encoder_rows(e, batch, &to);
-    eg_encoder_end(e, &to);
-    eg_encoder_free(e);
-    assert_false(to.failed);
-    return to;
-}
+#include "encoded.h"
 
 /* The next field into `field`; *quoted tells "" from nothing; answers what ended it. */
 static char next_field(const char **at, char field[200], bool *quoted) {

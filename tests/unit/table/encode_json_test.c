@@ -12,21 +12,7 @@
 #include <cmocka.h>
 
 #include "base/timetext.h"
-#include "every.h"
-
-static struct eg_strbuf encoded(const struct eg_batch *batch, struct eg_encode_style style) {
-    struct eg_encoder *e;
-    struct eg_strbuf to = {0};
-    uint32_t columns[EVERY_COLUMNS];
-    for (uint32_t i = 0; i < EVERY_COLUMNS; i++) columns[i] = i;
-    assert_int_equal(eg_encoder_new(&e, &every, columns, EVERY_COLUMNS, &style, NULL), EG_OK);
-    eg_encoder_begin(e, &to);
-    if (batch) eg_encoder_rows(e, batch, &to);
-    eg_encoder_end(e, &to);
-    eg_encoder_free(e);
-    assert_false(to.failed);
-    return to;
-}
+#include "encoded.h"
 
 static void same_integer(json_t *object, uint32_t n, uint32_t col, int64_t value) {
     json_t *got = json_object_get(object, every_columns[col].name);

@@ -7,6 +7,8 @@
 #include "table/address.h"
 #include "table/batch.h"
 
+#include "numbers.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -41,14 +43,8 @@ enum {
 };
 static const struct eg_table every = {"every", "All types.", every_columns, EVERY_COLUMNS};
 
-static inline uint64_t every_mixed(uint64_t n) {
-    n = (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    n ^= n >> 29;
-    n *= UINT64_C(0xbf58476d1ce4e5b9);
-    return n ^ n >> 32;
-}
 static inline bool every_null(uint32_t n, uint32_t col) {
-    return col >= ABSENT || every_mixed(n * 64 + col) % 4 == 0;
+    return col >= ABSENT || mixed(n * 64 + col) % 4 == 0;
 }
 
 static const char *const every_texts[] = {
@@ -68,7 +64,7 @@ struct every_row {
     struct eg_span bin;
 };
 static inline struct every_row every_row(uint32_t n) {
-    uint64_t m = every_mixed(n);
+    uint64_t m = mixed(n);
     struct every_row r = {
         .time = INT64_C(1767787200000000) + n,
         .i64 = (int64_t)m,

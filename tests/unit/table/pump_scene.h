@@ -13,7 +13,7 @@
 
 #include "base/strbuf.h"
 #include "table/scan_fake.h"
-#include "xorshift.h"
+#include "numbers.h"
 
 static uint64_t seed = 20261122;
 static inline uint32_t random_below(uint32_t n) { return xorshift_below(&seed, n); }

@@ -6,7 +6,7 @@
 #include "table/scan.h"
 
 #include "wire/exports_make.h"
-#include "xorshift.h"
+#include "numbers.h"
 
 #include <ftw.h>
 #include <pthread.h>

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "table/scan_fake.h"
-#include "xorshift.h"
+#include "numbers.h"
 
 static uint64_t seed = 20261121;
 static inline uint32_t random_below(uint32_t n) { return xorshift_below(&seed, n); }

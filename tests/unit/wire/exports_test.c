@@ -2,7 +2,7 @@
  * Exports out of frames: which are found, which wait, and that cutting the input changes nothing. */
 #include "exports_make.h"
 #include "torture.h"
-#include "xorshift.h"
+#include "numbers.h"
 
 static uint64_t seed = 1;
 static uint32_t chance(uint32_t below) { return xorshift_below(&seed, below); }

@@ -3,7 +3,7 @@
 #include "exports_make.h"
 #include "torture.h"
 #include "wire/sequence.h"
-#include "xorshift.h"
+#include "numbers.h"
 
 static uint64_t seed = 1;
 static uint32_t chance(uint32_t below) { return xorshift_below(&seed, below); }
