@@ -88,3 +88,17 @@ char *eg_strbuf_take(struct eg_strbuf *buf) {
     *buf = (struct eg_strbuf){0};
     return text;
 }
+
+void eg_strbuf_varint(struct eg_strbuf *buf, uint64_t value) {
+    char bytes[10];
+    size_t size = 0;
+    do {
+        bytes[size++] = (char)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
+        value >>= 7;
+    } while (value);
+    eg_strbuf_add(buf, bytes, size);
+}
+
+void eg_strbuf_zigzag(struct eg_strbuf *buf, int64_t value) {
+    eg_strbuf_varint(buf, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
+}

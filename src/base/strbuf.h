@@ -19,6 +19,8 @@ void eg_strbuf_add(struct eg_strbuf *, const void *bytes, size_t size);
 void eg_strbuf_text(struct eg_strbuf *, const char *text);
 void eg_strbuf_char(struct eg_strbuf *, char c);
 void eg_strbuf_i64(struct eg_strbuf *, int64_t value);
+void eg_strbuf_varint(struct eg_strbuf *, uint64_t value); /* as eg_take_varint reads it */
+void eg_strbuf_zigzag(struct eg_strbuf *, int64_t value); /* the same, the sign in the lowest bit */
 void eg_strbuf_printf(struct eg_strbuf *, const char *format, ...) EG_PRINTF(2, 3);
 /* Hands the text over (free it with eg_free) and leaves the buffer empty; NULL when it failed. */
 char *eg_strbuf_take(struct eg_strbuf *);

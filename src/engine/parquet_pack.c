@@ -10,16 +10,6 @@ uint32_t eg_pack_width(uint64_t value) {
     return value ? 64 - (uint32_t)__builtin_clzll(value) : 1;
 }
 
-static void put_varint(struct eg_strbuf *to, uint64_t value) {
-    char bytes[10];
-    size_t size = 0;
-    do {
-        bytes[size++] = (char)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
-        value >>= 7;
-    } while (value);
-    eg_strbuf_add(to, bytes, size);
-}
-
 /* ---- the hybrid ---- */
 
 /* `count` values, LSB first; the last group of eight is filled up with zeros. `to` has room for
@@ -62,7 +52,7 @@ static void put_packed(const uint32_t *values, size_t count, uint32_t width,
                        struct eg_strbuf *to) {
     if (!count) return;
     size_t groups = (count + 7) / 8;
-    put_varint(to, (uint64_t)groups << 1 | 1);
+    eg_strbuf_varint(to, (uint64_t)groups << 1 | 1);
     if (!eg_strbuf_reserve(to, groups * width + 64)) return;
     uint8_t *at = (uint8_t *)to->text + to->size;
     to->size += (size_t)(pack(values, count, width, at) - at);
@@ -70,7 +60,7 @@ static void put_packed(const uint32_t *values, size_t count, uint32_t width,
 
 void eg_pack_run(uint32_t value, size_t count, uint32_t width, struct eg_strbuf *to) {
     if (!count) return;
-    put_varint(to, (uint64_t)count << 1);
+    eg_strbuf_varint(to, (uint64_t)count << 1);
     eg_strbuf_add(to, &value, (width + 7) / 8);
 }
 
@@ -92,15 +82,11 @@ void eg_pack_hybrid(const uint32_t *values, size_t count, uint32_t width, struct
 
 void eg_pack_bits(const uint64_t *bits, size_t count, struct eg_strbuf *to) {
     size_t groups = (count + 7) / 8;
-    put_varint(to, (uint64_t)groups << 1 | 1);
+    eg_strbuf_varint(to, (uint64_t)groups << 1 | 1);
     eg_strbuf_add(to, bits, groups);
 }
 
 /* ---- differences ---- */
-
-static void put_zigzag(struct eg_strbuf *to, int64_t value) {
-    put_varint(to, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
-}
 
 /* 32 values of `width` bits, 0 to 64. */
 static void pack_mini(const uint64_t *values, uint32_t width, struct eg_strbuf *to) {
@@ -141,7 +127,7 @@ static bool put_block(const int64_t *values, uint32_t count, uint32_t width_max,
         widths[m] = all ? (uint8_t)eg_pack_width(all) : 0;
         if (widths[m] > width_max) return false;
     }
-    put_zigzag(to, least);
+    eg_strbuf_zigzag(to, least);
     eg_strbuf_add(to, widths, sizeof widths);
     for (uint32_t m = 0; m * EG_PACK_MINI < count; m++)
         pack_mini(deltas + m * EG_PACK_MINI, widths[m], to);
@@ -149,10 +135,10 @@ static bool put_block(const int64_t *values, uint32_t count, uint32_t width_max,
 }
 
 bool eg_pack_delta(const int64_t *values, size_t count, uint32_t width_max, struct eg_strbuf *to) {
-    put_varint(to, EG_PACK_BLOCK);
-    put_varint(to, EG_PACK_BLOCK / EG_PACK_MINI);
-    put_varint(to, count);
-    put_zigzag(to, count ? values[0] : 0);
+    eg_strbuf_varint(to, EG_PACK_BLOCK);
+    eg_strbuf_varint(to, EG_PACK_BLOCK / EG_PACK_MINI);
+    eg_strbuf_varint(to, count);
+    eg_strbuf_zigzag(to, count ? values[0] : 0);
     for (size_t i = 0; i + 1 < count; i += EG_PACK_BLOCK) {
         size_t left = count - 1 - i;
         if (!put_block(values + i, left < EG_PACK_BLOCK ? (uint32_t)left : EG_PACK_BLOCK, width_max,

@@ -6,20 +6,6 @@
 
 enum { TRUE_TYPE = 1, FALSE_TYPE = 2, BYTE_TYPE = 3 };
 
-static void put_varint(struct eg_thrift *t, uint64_t value) {
-    char bytes[10];
-    size_t size = 0;
-    do {
-        bytes[size++] = (char)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
-        value >>= 7;
-    } while (value);
-    eg_strbuf_add(t->to, bytes, size);
-}
-
-static void put_zigzag(struct eg_thrift *t, int64_t value) {
-    put_varint(t, ((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
-}
-
 static void field(struct eg_thrift *t, int id, int type) {
     int32_t *last = &t->last[t->depth];
     EG_ASSERT(id > *last);
@@ -27,7 +13,7 @@ static void field(struct eg_thrift *t, int id, int type) {
         eg_strbuf_char(t->to, (char)((id - *last) << 4 | type));
     } else {
         eg_strbuf_char(t->to, (char)type);
-        put_zigzag(t, id);
+        eg_strbuf_zigzag(t->to, id);
     }
     *last = id;
 }
@@ -43,12 +29,12 @@ void eg_thrift_i8(struct eg_thrift *t, int id, int8_t value) {
 
 void eg_thrift_int(struct eg_thrift *t, int id, enum eg_thrift_type type, int64_t value) {
     field(t, id, (int)type);
-    put_zigzag(t, value);
+    eg_strbuf_zigzag(t->to, value);
 }
 
 void eg_thrift_binary(struct eg_thrift *t, int id, const void *bytes, size_t size) {
     field(t, id, EG_THRIFT_BINARY);
-    put_varint(t, size);
+    eg_strbuf_varint(t->to, size);
     eg_strbuf_add(t->to, bytes, size);
 }
 
@@ -62,7 +48,7 @@ void eg_thrift_list(struct eg_thrift *t, int id, enum eg_thrift_type of, size_t 
         eg_strbuf_char(t->to, (char)(count << 4 | of));
     } else {
         eg_strbuf_char(t->to, (char)(0xf0 | of));
-        put_varint(t, count);
+        eg_strbuf_varint(t->to, count);
     }
 }
 
@@ -86,9 +72,9 @@ void eg_thrift_empty(struct eg_thrift *t, int id) {
     eg_thrift_close(t);
 }
 
-void eg_thrift_item_int(struct eg_thrift *t, int64_t value) { put_zigzag(t, value); }
+void eg_thrift_item_int(struct eg_thrift *t, int64_t value) { eg_strbuf_zigzag(t->to, value); }
 
 void eg_thrift_item_text(struct eg_thrift *t, const char *text) {
-    put_varint(t, strlen(text));
+    eg_strbuf_varint(t->to, strlen(text));
     eg_strbuf_text(t->to, text);
 }

@@ -115,21 +115,6 @@ static bool piece_keep(struct eg_extract_unit *u, const struct eg_layers *layers
     return true;
 }
 
-static void count_remarks(struct eg_tally *tally, uint32_t remarks, const struct eg_frame *frame) {
-    static const struct {
-        uint32_t remark;
-        enum eg_cause cause;
-    } causes[] = {
-        {EG_REMARK_FRAME_CUT, EG_CAUSE_frame_cut},
-        {EG_REMARK_HEADER_BAD, EG_CAUSE_header_bad},
-        {EG_REMARK_DEPTH_EXCEEDED, EG_CAUSE_depth_exceeded},
-        {EG_REMARK_LINK_TYPE_UNSUPPORTED, EG_CAUSE_link_type_unsupported},
-    };
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-        if (remarks & causes[i].remark)
-            eg_tally_add(tally, causes[i].cause, NULL, frame->time_us, 0, 1, frame->length);
-}
-
 /* A plain frame at a possible time, of which no payload is kept; false: it is not one. */
 static bool take_plain(struct eg_extract_unit *u, const struct eg_frame *frame,
                        struct eg_span bytes, struct eg_tally *tally) {
@@ -160,7 +145,8 @@ static void take_frame(struct eg_extract_unit *u, const struct eg_frame *frame,
     struct eg_extras extras;
     eg_dissect_as(x->how.outermost ? EG_VIEW_OUTERMOST : EG_VIEW_INNERMOST, frame->link_type, bytes,
                   frame->length, NULL, &layers);
-    if (layers.remarks && x->remarks) count_remarks(tally, layers.remarks, frame);
+    if (layers.remarks && x->remarks)
+        eg_remarks_count(layers.remarks, frame->time_us, frame->length, tally);
     eg_sighting_of(&x->how, &x->secret, frame, &layers, &s);
     s.number = u->number++;
     bool has_extras = eg_extras_of(&x->how, &layers, &extras);

@@ -269,3 +269,18 @@ void eg_dissect(uint32_t link_type, struct eg_span frame, uint32_t wire_length,
                 struct eg_layers *out) {
     eg_dissect_as(EG_VIEW_INNERMOST, link_type, frame, wire_length, NULL, out);
 }
+
+void eg_remarks_count(uint32_t remarks, int64_t time_us, int64_t length, struct eg_tally *tally) {
+    static const struct {
+        uint32_t remark;
+        enum eg_cause cause;
+    } causes[] = {
+        {EG_REMARK_FRAME_CUT, EG_CAUSE_frame_cut},
+        {EG_REMARK_HEADER_BAD, EG_CAUSE_header_bad},
+        {EG_REMARK_DEPTH_EXCEEDED, EG_CAUSE_depth_exceeded},
+        {EG_REMARK_LINK_TYPE_UNSUPPORTED, EG_CAUSE_link_type_unsupported},
+    };
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
+        if (remarks & causes[i].remark)
+            eg_tally_add(tally, causes[i].cause, NULL, time_us, 0, 1, length);
+}

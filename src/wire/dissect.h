@@ -9,6 +9,7 @@
 #define EG_WIRE_DISSECT_H
 
 #include "table/batch.h"
+#include "table/tally.h"
 
 /* Link types (LINKTYPE_ numbers of the capture formats) that are taken apart. */
 enum eg_link {
@@ -211,5 +212,8 @@ void eg_dissect_as(enum eg_view view, uint32_t link_type, struct eg_span frame,
  * `frame`. Threads: any. Errors: none; see remarks. */
 void eg_dissect(uint32_t link_type, struct eg_span frame, uint32_t wire_length,
                 struct eg_layers *out);
+
+/* Counts a frame (so long on the wire) under the cause of each of its remarks. */
+void eg_remarks_count(uint32_t remarks, int64_t time_us, int64_t length, struct eg_tally *);
 
 #endif

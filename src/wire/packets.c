@@ -275,23 +275,12 @@ static void put_rows(const struct eg_extract *extract, struct eg_builder *rows,
 }
 
 static void count_remarks(struct eg_tally *tally, const struct block *block, uint32_t k) {
-    static const struct {
-        uint32_t remark;
-        enum eg_cause cause;
-    } causes[] = {
-        {EG_REMARK_FRAME_CUT, EG_CAUSE_frame_cut},
-        {EG_REMARK_HEADER_BAD, EG_CAUSE_header_bad},
-        {EG_REMARK_DEPTH_EXCEEDED, EG_CAUSE_depth_exceeded},
-        {EG_REMARK_LINK_TYPE_UNSUPPORTED, EG_CAUSE_link_type_unsupported},
-    };
     uint32_t row = block->rows[k];
     int64_t time_us = INT64_MIN;
     if (eg_batch_valid(block->raw, EG_COL(RAW, time_ns), row))
         time_us = floor_div(eg_col_i64(raw_column(block, EG_COL(RAW, time_ns)))[row], 1000);
     int64_t length = eg_col_i64(raw_column(block, EG_COL(RAW, length)))[row];
-    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++)
-        if (block->layers[k].remarks & causes[i].remark)
-            eg_tally_add(tally, causes[i].cause, NULL, time_us, 0, 1, length);
+    eg_remarks_count(block->layers[k].remarks, time_us, length, tally);
 }
 
 static void dissect_block(struct block *block, enum eg_view view, struct eg_tally *tally) {

@@ -46,6 +46,29 @@ static void numbers_are_exact(void **state) {
     }
 }
 
+/* The signs of small numbers alternate: 0, -1, 1, -2, … */
+static void numbers_of_any_length(void **state) {
+    (void)state;
+    static const struct {
+        int64_t value;
+        const char *bytes;
+        size_t size;
+    } cases[] = {{0, "\0", 1},
+                 {-1, "\1", 1},
+                 {1, "\2", 1},
+                 {-64, "\x7f", 1},
+                 {64, "\x80\1", 2},
+                 {INT64_C(1) << 20, "\x80\x80\x80\1", 4},
+                 {INT64_MIN, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\1", 10}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct eg_strbuf to = {0};
+        eg_strbuf_zigzag(&to, cases[i].value);
+        assert_int_equal(to.size, cases[i].size);
+        assert_memory_equal(to.text, cases[i].bytes, to.size);
+        eg_strbuf_reset(&to);
+    }
+}
+
 static void an_empty_text_is_a_text(void **state) {
     (void)state;
     struct eg_strbuf buf = {0};
@@ -80,6 +103,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_grow),
         cmocka_unit_test(numbers_are_exact),
+        cmocka_unit_test(numbers_of_any_length),
         cmocka_unit_test(an_empty_text_is_a_text),
         cmocka_unit_test(failure_sticks),
     };

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Flow records: columns, order, limit, errors. */
-#include "little_capture.h"
-
-static char path[] = "/tmp/eg-flows-XXXXXX";
-static const char *const paths[] = {path};
+#include "little_scene.h"
 
 static enum eg_status make(const char *fields, int64_t limit, const char *order,
                            struct eg_strbuf *sql, struct eg_error *err) {
@@ -53,16 +50,6 @@ static void what_is_unknown_is_named(void **state) {
     assert_int_equal(make("src_ip", 0, "-nothing", &sql, &err), EG_E_USAGE);
     assert_non_null(strstr(err.message, "nothing"));
     eg_strbuf_reset(&sql);
-}
-
-static int setup(void **state) {
-    (void)state;
-    little_capture(path, 1);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
 }
 
 int main(void) {

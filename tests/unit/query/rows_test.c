@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where rows come from: exports, packets, times, sources. */
-#include "little_capture.h"
-
-static char path[] = "/tmp/eg-rows-XXXXXX";
-static const char *const paths[] = {path};
+#include "little_scene.h"
 
 static void count(const struct eg_origin *origin, const char *answer) {
     struct eg_strbuf sql = {0};
@@ -99,16 +96,6 @@ static void filters_reach_packets_too(void **state) {
     origin.from_packets = true;
     count(&origin, "n\tb\n1\t258\n");
     eg_filter_free(filter);
-}
-
-static int setup(void **state) {
-    (void)state;
-    little_capture(path, 1);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
 }
 
 int main(void) {

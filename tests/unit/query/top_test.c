@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Top talkers: groupings, metrics, both sides, scaling, errors. */
-#include "little_capture.h"
-
-static char path[] = "/tmp/eg-top-XXXXXX";
-static const char *const paths[] = {path};
+#include "little_scene.h"
 
 static void ask(const char *by1, const char *by2, const char *metric, bool raw, const char *filter,
                 const char *answer) {
@@ -117,16 +114,6 @@ static void what_is_unknown_is_named(void **state) {
     request.metric = "stars";
     assert_int_equal(eg_sql_top(&request, &sql, &err), EG_E_USAGE);
     eg_strbuf_reset(&sql);
-}
-
-static int setup(void **state) {
-    (void)state;
-    little_capture(path, 1);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
 }
 
 int main(void) {

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Traffic over time: spreading adds up, idle intervals are zero, in and out of a host. */
-#include "little_capture.h"
-
-static char path[] = "/tmp/eg-trend-XXXXXX";
-static const char *const paths[] = {path};
+#include "little_scene.h"
 
 static void ask(int64_t by_us, const char *host, bool spread, const char *filter,
                 const char *answer) {
@@ -103,16 +100,6 @@ static void bad_requests_are_told(void **state) {
     assert_int_equal(eg_sql_trend(&request, &sql, &err), EG_E_USAGE);
     assert_non_null(strstr(err.message, "ten"));
     eg_strbuf_reset(&sql);
-}
-
-static int setup(void **state) {
-    (void)state;
-    little_capture(path, 1);
-    return 0;
-}
-static int teardown(void **state) {
-    (void)state;
-    return unlink(path);
 }
 
 int main(void) {
