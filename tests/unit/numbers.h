@@ -17,7 +17,7 @@ static inline uint32_t xorshift_below(uint64_t *seed, uint32_t below) {
     return (uint32_t)(xorshift_next(seed) >> 20) % below;
 }
 
-static inline uint64_t mixed(uint64_t n) {
+static inline uint64_t mix_of(uint64_t n) {
     n = (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
     n ^= n >> 29;
     n *= UINT64_C(0xbf58476d1ce4e5b9);

@@ -26,8 +26,8 @@ struct every_shape {
 static inline void every_row(struct eg_builder *b, uint64_t n, const struct every_shape *shape) {
     static const char *const names[] = {"short", "a name of more than twelve bytes", "", "Grüße"};
     for (uint32_t col = 0; col < E_ABSENT; col++) {
-        uint64_t m = mixed(mixed(n * 16 + col) % shape->distinct + col);
-        if (shape->nulls && mixed(n * 32 + col) % shape->nulls == 0) continue;
+        uint64_t m = mix_of(mix_of(n * 16 + col) % shape->distinct + col);
+        if (shape->nulls && mix_of(n * 32 + col) % shape->nulls == 0) continue;
         char text[64];
         switch (col) {
         case E_TIME: eg_put_int(b, col, 1767225600000000 + (int64_t)(m % 100000000000)); break;

@@ -31,7 +31,7 @@ static const struct eg_table every = {"every", "All types.", every_columns, COLU
 
 /* What row n holds is a function of n, so that any reader can tell what it should see. */
 static bool is_null(uint32_t n, uint32_t col) {
-    return col == ABSENT || mixed(n * 64 + col) % 3 == 0;
+    return col == ABSENT || mix_of(n * 64 + col) % 3 == 0;
 }
 static const char payload[] = "the bytes that views look into, kept alive by their owner";
 
@@ -43,7 +43,7 @@ struct row_texts {
 };
 static struct row_texts texts_of(uint32_t n) {
     struct row_texts t;
-    uint64_t m = mixed(n);
+    uint64_t m = mix_of(n);
     t.text_size = m % 7 == 0 ? 0
                              : (size_t)snprintf(t.text, sizeof t.text, "row %u%s", n,
                                                 m % 5 == 0 ? " and a good deal more" : "");
@@ -55,7 +55,7 @@ static struct row_texts texts_of(uint32_t n) {
 
 static void put_row(struct eg_builder *b, uint32_t n) {
     struct row_texts t = texts_of(n);
-    int64_t m = (int64_t)mixed(n);
+    int64_t m = (int64_t)mix_of(n);
     if (!is_null(n, TIME)) eg_put_int(b, TIME, m);
     if (!is_null(n, I16)) eg_put_int(b, I16, (int16_t)m);
     if (!is_null(n, I32)) eg_put_int(b, I32, (int32_t)m);
@@ -79,7 +79,7 @@ static void same_text(const struct eg_column *col, uint32_t row, const void *tex
 static void check_row(const struct eg_batch *batch, uint32_t row, uint32_t n) {
     const struct eg_column *c = batch->columns;
     struct row_texts t = texts_of(n);
-    int64_t m = (int64_t)mixed(n);
+    int64_t m = (int64_t)mix_of(n);
     for (uint32_t col = 0; col < COLUMNS; col++)
         if (eg_batch_valid(batch, col, row) == is_null(n, col))
             fail_msg("row %u, %s: null is wrong", n, every_columns[col].name);
@@ -222,7 +222,7 @@ static void abandoned_rows_leave_nothing(void **state) {
     struct eg_builder *b = builder_new(4096, EG_COLUMNS_ALL);
     struct eg_batch *batch;
     for (uint32_t n = 0; n < 1000; n++) {
-        if (mixed(n) % 2) {
+        if (mix_of(n) % 2) {
             put_row(b, n + 7777);
             int64_t *more = eg_builder_slots(b, I64, 70); /* a whole block of it */
             assert_non_null(more);
@@ -277,7 +277,7 @@ static void pick(void **state) {
     eg_builder_free(b);
     batch->unit = 12;
     uint32_t rows[300];
-    for (uint32_t k = 0; k < 300; k++) rows[k] = (uint32_t)(mixed(k) % 1000); /* any order, twice */
+    for (uint32_t k = 0; k < 300; k++) rows[k] = (uint32_t)(mix_of(k) % 1000); /* any order, twice */
     assert_int_equal(eg_batch_pick(&picked, batch, rows, 300, NULL), EG_OK);
     eg_batch_unref(batch);
     assert_int_equal(picked->rows, 300);

@@ -44,7 +44,7 @@ enum {
 static const struct eg_table every = {"every", "All types.", every_columns, EVERY_COLUMNS};
 
 static inline bool every_null(uint32_t n, uint32_t col) {
-    return col >= ABSENT || mixed(n * 64 + col) % 4 == 0;
+    return col >= ABSENT || mix_of(n * 64 + col) % 4 == 0;
 }
 
 static const char *const every_texts[] = {
@@ -64,7 +64,7 @@ struct every_row {
     struct eg_span bin;
 };
 static inline struct every_row every_row(uint32_t n) {
-    uint64_t m = mixed(n);
+    uint64_t m = mix_of(n);
     struct every_row r = {
         .time = INT64_C(1767787200000000) + n,
         .i64 = (int64_t)m,
