@@ -9,6 +9,7 @@
 #include "store/mapped_copy.h"
 #include "wire/capture.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

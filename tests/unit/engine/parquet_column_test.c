@@ -68,7 +68,7 @@ static void differences_are_packed_when_small(void **state) {
         struct eg_error err;
         assert_int_equal(eg_builder_new(&b, &every_table, EG_TABLE_COUNT, 9000, EG_COLUMNS_ALL, &err), EG_OK);
         for (uint64_t n = 0; n < 9000; n++) {
-            eg_put_int(b, E_TIME, 1767225600000000 + (int64_t)(every_mix(n) >> (64 - shift)));
+            eg_put_int(b, E_TIME, 1767225600000000 + (int64_t)(mix_of(n) >> (64 - shift)));
             eg_builder_row(b, 1);
         }
         assert_int_equal(eg_builder_seal(b, &batch, &err), EG_OK);

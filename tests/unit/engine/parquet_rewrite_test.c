@@ -13,7 +13,7 @@ static struct eg_batch *every_column(enum eg_table_id id, uint32_t rows) {
     assert_int_equal(eg_builder_new(&b, table, id, rows, EG_COLUMNS_ALL, &err), EG_OK);
     for (uint32_t row = 0; row < rows; row++) {
         for (uint32_t i = 0; i < table->count; i++) {
-            uint64_t m = every_mix((row / 3 % 211) * 64 + i);
+            uint64_t m = mix_of((row / 3 % 211) * 64 + i);
             struct eg_addr addr = eg_addr_v4((uint32_t)m);
             if (m % 5 == 0) addr.bytes[0] = 0xfd;
             if (m % 7 == 0) continue;

@@ -213,6 +213,13 @@ static void settles(const char *root, int after) {
     assert_int_equal(files_in(root), after);
 }
 
+static void exchange_once(const char *root) {
+    if (swap_at(root, true, NULL) < 0) _exit(1);
+}
+static void take_once(const char *root) {
+    if (swap_at(root, false, NULL) < 0) _exit(1);
+}
+
 static void crash_anywhere(void **state) {
     char *root = eg_path_join(*state, "d");
     for (int after = 0; after < 2; after++) {
@@ -228,13 +235,6 @@ static void crash_anywhere(void **state) {
         assert_true(undecided >= 3);
     }
     eg_free(root);
-}
-
-static void exchange_once(const char *root) {
-    if (swap_at(root, true, NULL) < 0) _exit(1);
-}
-static void take_once(const char *root) {
-    if (swap_at(root, false, NULL) < 0) _exit(1);
 }
 
 static void crash_in_recovery(void **state) {
