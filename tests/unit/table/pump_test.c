@@ -316,8 +316,8 @@ struct readied {
     const struct eg_sink *first, *second;
     int asked, again;
 };
-static enum eg_status make_ready(void *to, const struct eg_position *positions, size_t count,
-                                 struct eg_error *err) {
+static enum eg_status ready_behind_the_other(void *to, const struct eg_position *positions,
+                                             size_t count, struct eg_error *err) {
     struct readied *r = to;
     (void)positions;
     assert_true(count > 0);
@@ -343,7 +343,7 @@ static void made_ready_for_the_first_sink(void **state) {
     struct eg_pump_request request = request_of(sinks, 2, three, 3);
     struct readied readied = {.first = &first, .second = &second};
     request.round_bytes = 5000;
-    request.flushing = make_ready;
+    request.flushing = ready_behind_the_other;
     request.again = once_more;
     request.flushed_to = &readied;
     struct eg_pump_account account;
