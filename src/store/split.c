@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/timetext.h"
 #include "store/layout.h"
+#include "table/ahead.h"
 
 #include <string.h>
 
@@ -77,13 +78,15 @@ static bool range_of(const struct eg_batch *batch, uint32_t column, int64_t *low
     return true;
 }
 
-static bool one_hour(const struct eg_batch *batch, struct clock_columns at, struct eg_share *out) {
+static bool one_hour(const struct eg_batch *batch, struct clock_columns at, int64_t now_us,
+                     struct eg_share *out) {
     int64_t low, high, end_low, end_high;
     if (!range_of(batch, at.start, &low, &high) || !range_of(batch, at.end, &end_low, &end_high))
         return false;
     if (!eg_layout_has_hour(low) || !eg_layout_has_hour(high) || !eg_layout_has_hour(end_low) ||
         !eg_layout_has_hour(end_high) || hour_floor(low) != hour_floor(high))
         return false;
+    if (batch->table_id == EG_TABLE_FLOWS && high >= eg_ahead_from(now_us)) return false;
     out->hour_us = hour_floor(low);
     out->start_us = low;
     out->end_us = end_high > high ? end_high : high;
@@ -109,6 +112,8 @@ static struct row_time time_of(const struct eg_batch *batch, struct clock_column
     int64_t start = eg_col_i64(&batch->columns[column])[row], end = start;
     if (eg_batch_valid(batch, at.end, row)) end = eg_col_i64(&batch->columns[at.end])[row];
     if (!eg_layout_has_hour(start) || !eg_layout_has_hour(end)) return none;
+    /* each forged record could make an hour, which would never be old */
+    if (batch->table_id == EG_TABLE_FLOWS && eg_flow_ahead(batch, row, start, now_us)) return none;
     return (struct row_time){hour_floor(start), start, end > start ? end : start};
 }
 
@@ -193,7 +198,8 @@ enum eg_status eg_split(struct eg_shares *out, struct eg_batch *batch, int64_t n
     EG_ASSERT(batch->table_id < EG_TABLE_RAW);
     if (batch->rows == 0) return EG_OK;
     struct eg_share share = {0};
-    if (!one_hour(batch, columns_of(batch->table_id), &share)) return cut(out, batch, now_us, err);
+    if (!one_hour(batch, columns_of(batch->table_id), now_us, &share))
+        return cut(out, batch, now_us, err);
     share.batch = eg_batch_ref(batch);
     if (shares_add(out, share)) return EG_OK;
     return eg_fail(err, EG_E_NOMEM, "no memory to sort %u rows into their hours", batch->rows);

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/timetext.h"
+#include "table/ahead.h"
 #include "table/outlet.h"
 #include "table/troubles.h"
 
@@ -77,12 +78,14 @@ static void times_note(struct pump_thread *self, const struct eg_batch *batch) {
     bool flows = batch->table_id == EG_TABLE_FLOWS;
     if (!flows && batch->table_id != EG_TABLE_PACKETS) return;
     const uint32_t at = flows ? EG_COL(FLOWS, start_time) : EG_COL(PACKETS, time);
+    int64_t now_us = self->pump->env->now_us(self->pump->env->clock);
     const struct eg_column *col = &batch->columns[at];
     if (!col->values) return;
     for (uint32_t row = 0; row < batch->rows; row++) {
         if (col->valid && !eg_bit(col->valid, row)) continue;
         int64_t time_us = eg_col_i64(col)[row];
         if (!all && (time_us < request->usable_us || time_us >= request->beyond_us)) continue;
+        if (!all && flows && eg_flow_ahead(batch, row, time_us, now_us)) continue;
         if (time_us < self->first_us) self->first_us = time_us;
         if (time_us > self->last_us) self->last_us = time_us;
     }

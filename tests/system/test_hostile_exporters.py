@@ -50,6 +50,29 @@ def test_two_behind_one_address(earlgrey):
         ("netflow9", 2, "10.9.9.8", 240, 240_000)]
 
 
+def test_flows_of_the_future_make_no_hours(earlgrey, tmp_path):
+    """Absolute times years ahead: hours that would never be old enough to expire. They stand aside, counted."""
+    layout = ((8, 4), (12, 4), (1, 4), (2, 4), (152, 8), (153, 8))
+    fields = b"".join(struct.pack(">HH", *field) for field in layout)
+    now, day = int(time.time()), 86400
+
+    def message(number, starts):
+        records = b"".join(struct.pack(">4s4sIIQQ", bytes([10, 1, 0, k]), bytes([10, 9, 9, 9]), 1000, 3, s * 1000, s * 1000 + 5)
+                           for k, s in enumerate(starts))
+        body = struct.pack(">HHHH", 2, 8 + len(fields), 300, len(layout)) + fields + struct.pack(">HH", 300, 4 + len(records)) + records
+        return struct.pack(">HHIII", 10, 16 + len(body), now, number, 7) + body
+
+    sent = [message(0, [now - 60, now - 2 * day]), message(2, [now + year * 365 * day for year in range(1, 41)])]
+    account = collect(earlgrey, [(socket_of("127.7.3.1"), sent)])
+    assert account["kept"]["flows"] == 2 and account["quarantined"]["flows"] == 40, account
+    assert account["lost"]["quarantined"]["records"] == 40
+    assert earlgrey.rows("sql", "-d", "data", "select count(*) n from flows") == [{"n": 2}]
+    assert len(list((tmp_path / "data" / "flows").glob("date=*"))) == 2
+    done = earlgrey.run("top", "-d", "data")
+    assert account["to"] < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now + day))
+    assert "40 flows, 120 packets (quarantined)" in done.stderr, done.stderr
+
+
 def test_a_forged_template_is_told(earlgrey):
     """Who sends from an exporter's address can change how it is read, but not unseen, and not for longer
     than until its next template."""

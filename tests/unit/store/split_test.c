@@ -47,6 +47,33 @@ static void one_hour_is_no_copy(void **state) {
     eg_batch_unref(batch);
 }
 
+static void flows_of_the_future(void **state) {
+    (void)state;
+    const int64_t day = 24 * HOUR, year = 365 * day, clock = NOON + 2 * year;
+    const struct times times[] = {
+        {clock + day - 1, clock + day, clock},      /* as far as clocks are off */
+        {clock + day, clock + day, clock},          /* quarantine */
+        {clock + year, clock + year, clock},        /* quarantine */
+        {clock + year, clock + year, clock + year}, /* of a capture that says so itself */
+    };
+    struct eg_batch *batch = flows(times, 4);
+    struct eg_shares shares = {0};
+    must(eg_split(&shares, batch, clock, ERR));
+    assert_int_equal(shares.count, 3);
+    struct eg_batch *aside = NULL;
+    for (uint32_t i = 0; i < shares.count; i++)
+        if (shares.list[i].hour_us == INT64_MIN) aside = shares.list[i].batch;
+    assert_non_null(aside);
+    assert_int_equal(aside->rows, 2);
+    assert_int_equal(eg_col_i64(&aside->columns[EG_COL(FLOWS, packets)])[0], 1);
+    assert_int_equal(eg_col_i64(&aside->columns[EG_COL(FLOWS, packets)])[1], 2);
+    eg_shares_clear(&shares);
+    must(eg_split(&shares, batch, 0, ERR)); /* a clock that was never set */
+    for (uint32_t i = 0; i < shares.count; i++) assert_int_not_equal(shares.list[i].hour_us, INT64_MIN);
+    eg_shares_reset(&shares);
+    eg_batch_unref(batch);
+}
+
 static const struct eg_share *share_of(const struct eg_shares *shares, int64_t hour) {
     for (uint32_t i = 0; i < shares->count; i++)
         if (shares->list[i].hour_us == hour) return &shares->list[i];
@@ -170,7 +197,7 @@ static void survives_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_hour_is_no_copy), cmocka_unit_test(hours_and_quarantine),
+        cmocka_unit_test(one_hour_is_no_copy), cmocka_unit_test(flows_of_the_future), cmocka_unit_test(hours_and_quarantine),
         cmocka_unit_test(every_row_once), cmocka_unit_test(losses_without_a_time),
         cmocka_unit_test(survives_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
