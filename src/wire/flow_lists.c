@@ -148,7 +148,9 @@ static void add_list(struct eg_rows *r, enum eg_element_type type, struct eg_spa
 void eg_flow_value(struct eg_rows *r, const struct eg_element *e, struct eg_span value,
                    uint32_t depth) {
     bool list = e->type >= EG_ELEMENT_basicList && e->type <= EG_ELEMENT_subTemplateMultiList;
-    if (!list || value.size < 3) {
+    size_t least = e->type == EG_ELEMENT_subTemplateMultiList ? 1 : 3;
+    if (!list || value.size < least) {
+        if (list && value.size) count_bad(r);
         eg_element_json(e, value, &r->text);
     } else if (depth >= DEPTH_MAX) {
         count_bad(r);

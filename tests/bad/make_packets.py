@@ -225,6 +225,54 @@ case("B43-64-kib-and-more",
        {"payload_length": 70000 - 16, "dst_port": 53}, None, 80000),
       (ip4(udp(length=0), total=65535), {"payload_length": 65507}, None, 65535)])
 
+# ---- B44: what a decoder of names or options could follow for ever ----
+
+
+def dns(*parts, counts=(1, 1, 0, 0)):
+    return struct.pack(">HHHHHH", 1, 0x8180, *counts) + b"".join(parts)
+
+
+ASKED, A = b"\3www\4test\0" + struct.pack(">HH", 1, 1), struct.pack(">HHIH", 1, 1, 60, 4)
+SERVER = bytes((192, 0, 2, 77))
+ANSWER = b"\xc0\x0c" + A + SERVER
+NAMES = [
+    dns(ASKED, ANSWER),
+    dns(b"\xc0\x0c" + struct.pack(">HH", 1, 1), ANSWER),             # a pointer to itself
+    dns(ASKED, ANSWER, b"\xc0\x31", A + SERVER, b"\xc0\x21", A + SERVER,
+        counts=(1, 3, 0, 0)),                                        # two that point at each other
+    dns(ASKED, ANSWER, b"\xff\xff", A + SERVER, counts=(1, 2, 0, 0)), # beyond the message
+    dns(ASKED, ANSWER, b"\1a" * 200, counts=(1, 2, 0, 0)),           # a name without an end
+    dns(ASKED, ANSWER, b"\0" * 200, counts=(1, 65535, 65535, 65535)),
+    dns(ASKED, ANSWER, b"\0" + struct.pack(">HHIH", 41, 1232, 0, 200) + b"\0\x08\0\0" * 50,
+        counts=(1, 1, 0, 1)),                                        # options of length 0
+    dns(ASKED, ANSWER, b"\x80" * 60, counts=(1, 2, 0, 0)),           # labels of no kind
+]
+case("B44-names-that-never-end",
+     [(ip4(udp(name)), {"dst_port": 53, "payload_length": len(name)}) for name in NAMES])
+NO_LENGTHS = bytes((17, 0, 1, 0, 1, 0, 5, 0)) # hop-by-hop options of length 0
+
+
+def gtp(extensions):
+    inner = bytes(3) + b"\x85" + extensions + ip4(udp())
+    message = struct.pack(">BBHI", 0x34, 255, len(inner), 7) + inner
+    return struct.pack(">HHHH", 49152, 2152, 8 + len(message), 0) + message
+
+
+ROUTES = struct.pack(">HHHH", 0x4000, 0x0800, 0, 0)
+endless = ip4(ROUTES + struct.pack(">HBBI", 0x0800, 0, 4, 0) * 40, 47)
+case("B44-fields-of-length-0",
+     [(ip6(NO_LENGTHS + udp(), 0), {"proto": 17, "dst_port": 53}),
+      (ip6(NO_LENGTHS + udp(), 0, length=0), {"proto": None, **NO_TRANSPORT}),
+      (ip4(udp(), first=0x46, options=b"\x07\0\0\0"), {"proto": 17, "dst_port": 53}),
+      (ip4(udp(), first=0x46, options=b"\x83\1\1\1"), {"proto": 17, "dst_port": 53}),
+      (ip4(tcp(b"\2\0\0\0", 6), 6), {"dst_port": 80, "payload_length": 0}),
+      (ip4(gtp(b"\1\0\0\0")), {"tunnel": "gtp", "tunnel_id": 7, "dst_port": 53}),
+      (ip4(gtp(b"\0\0\0\x85")), {"tunnel": None, "dst_port": 2152}),
+      (ip4(gtp(b"\1\0\0\x85" * 40)), {"tunnel": None, "dst_port": 2152}),
+      (ip4(ROUTES + bytes(4) + ip4(udp()), 47), {"tunnel": "gre", "dst_port": 53}),
+      (endless, {"tunnel": None, "proto": 47, **NO_TRANSPORT})],
+     {"header_bad": counted(1, 57), "depth_exceeded": counted(1, len(endless))})
+
 # ---- B22: one byte less, exactly, one byte more ----
 case("B22-ethernet-at-the-boundary",
      [(ethernet(ip4(udp())), {"src_mac": None, "dst_mac": "0a:0b:0c:0d:0e:0f"}, 11),

@@ -82,6 +82,27 @@ static void entries_shorter_than_themselves_end_a_list(void **state) {
     }
 }
 
+static void a_list_too_short_for_its_head_is_kept_as_bytes(void **state) {
+    (void)state;
+    struct bytes list = {.size = 0};
+    struct result r = sent(292, &list, false); /* nothing is no list, and not wrong */
+    assert_int_equal(records_of(&r, EG_CAUSE_list_bad), 0);
+    result_reset(&r);
+    put_be(&list, 3, 1);
+    r = sent(293, &list, false);
+    ASSERT_ROW(r.rows[0], "extra={\"subTemplateMultiList\":[]}");
+    assert_int_equal(records_of(&r, EG_CAUSE_list_bad), 0);
+    result_reset(&r);
+    put_be(&list, 1, 1);
+    for (uint16_t element = 291; element <= 292; element++) {
+        r = sent(element, &list, false);
+        ASSERT_ROW(r.rows[0], element == 291 ? "extra={\"basicList\":\"0301\"}"
+                                             : "extra={\"subTemplateList\":\"0301\"}");
+        assert_int_equal(records_of(&r, EG_CAUSE_list_bad), 1);
+        result_reset(&r);
+    }
+}
+
 static void lists_nest_only_so_deep(void **state) {
     (void)state;
     struct bytes inner = {.size = 0};
@@ -120,6 +141,7 @@ int main(void) {
         cmocka_unit_test(lists_of_values),
         cmocka_unit_test(lists_of_records),
         cmocka_unit_test(entries_shorter_than_themselves_end_a_list),
+        cmocka_unit_test(a_list_too_short_for_its_head_is_kept_as_bytes),
         cmocka_unit_test(lists_nest_only_so_deep),
         cmocka_unit_test(a_datagram_has_a_budget),
     };
