@@ -42,6 +42,7 @@ static void needs_are(const char *filter_text, const char *expected) {
 static void equalities(void **state) {
     (void)state;
     needs_are("any", "any");
+    needs_are("not any", "");
     needs_are("src ip 10.0.0.1", "src_ip=10.0.0.1");
     needs_are("src ip 10.0.0.1 and src_port = 53 and vlan = 7",
               "src_ip=10.0.0.1 src_port=53 vlan=7");
@@ -93,6 +94,10 @@ static void bounded(void **state) {
     needs_are("src ip 10.0.0.1 and src_port in (1, 3, 5, 7, 9, 11, 13, 15, 17)", "src_ip=10.0.0.1");
     needs_are("(src_port in (1, 3, 5)) and (dst_port in (2, 4, 6))",
               "src_port=1 | src_port=3 | src_port=5");
+    needs_are("(src_port in (1, 3)) and (dst_port in (2, 4, 6, 8))", /* just as many as may be */
+              "src_port=1 dst_port=2 | src_port=1 dst_port=4 | src_port=1 dst_port=6 | "
+              "src_port=1 dst_port=8 | src_port=3 dst_port=2 | src_port=3 dst_port=4 | "
+              "src_port=3 dst_port=6 | src_port=3 dst_port=8");
     needs_are("src_port = 1 or src_port = 3 or src_port in (5, 7, 9, 11, 13, 15, 17)", "any");
     needs_are("src_port = 1 and dst_port = 2 and proto = 6 and ip_version = 4 and length = 9 and "
               "captured = 9 and ttl = 3",

@@ -151,6 +151,18 @@ static void sequences(void **state) {
             fail_msg("%s", rows[i].pattern);
 }
 
+/* Brackets count as deep as they stand in one another, not how many there are. */
+static void many_groups(void **state) {
+    (void)state;
+    char text[6 * 4 * EG_PATTERN_DEPTH_MAX + 1] = "";
+    for (int i = 0; i < 4 * EG_PATTERN_DEPTH_MAX; i++)
+        memcpy(text + strlen(text), i % 2 ? "(41)" : "[41]", 5);
+    char in[4 * EG_PATTERN_DEPTH_MAX];
+    memset(in, 'A', sizeof in);
+    assert_true(found(text, in, sizeof in));
+    assert_false(found(text, in, sizeof in - 1));
+}
+
 static void refused(void **state) {
     (void)state;
     static const struct {
@@ -258,7 +270,8 @@ static void no_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(single_bytes), cmocka_unit_test(sets),    cmocka_unit_test(shorthands),
-        cmocka_unit_test(sequences),    cmocka_unit_test(refused), cmocka_unit_test(deep),
+        cmocka_unit_test(sequences),    cmocka_unit_test(many_groups),
+        cmocka_unit_test(refused), cmocka_unit_test(deep),
         cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,9 +14,10 @@
 
 enum { KEYS = 600 };
 
-/* Of every kind that takes memory of its own: IPv4, IPv6, IPv4 in a tunnel that counts, no IP. */
+/* Of every kind that takes memory of its own: IPv4, IPv6, IPv4 in a tunnel that counts, no IP. Some differ
+ * in their addresses only. */
 static struct eg_flow_key key_of(unsigned i) {
-    struct eg_flow_key key = seen(17, 1, i / 4, 2, 53, 0).key;
+    struct eg_flow_key key = seen(17, 1 + i / 4 % 5, i / 20, 200, 53, 0).key;
     if (i % 4 == 1) {
         key.kind &= (uint8_t)~EG_KEY_V4;
         key.low.bytes[0] = 0x20;
@@ -77,6 +78,56 @@ static void test_against_a_list(void **state) {
     eg_flow_cache_reset(&cache);
 }
 
+/* A hash is no key: flows of the same ports and the same hash are told apart by their addresses. */
+static void test_equal_hashes(void **state) {
+    (void)state;
+    struct eg_flow_cache cache;
+    uint32_t flows[8];
+    eg_flow_cache_init(&cache, 1 << 20, 64);
+    for (unsigned i = 0; i < 8; i++) {
+        struct eg_flow_key key = key_of(i);
+        assert_int_equal(eg_flow_find(&cache, 77, &key), EG_NONE);
+        flows[i] = eg_flow_add(&cache, 77, &key);
+        eg_flow_touch(&cache, EG_FLOWS_LIVE, flows[i]);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        struct eg_flow_key key = key_of(i);
+        assert_int_equal(eg_flow_find(&cache, 77, &key), flows[i]);
+    }
+    eg_flow_cache_reset(&cache);
+}
+
+/* Memory as it stands: of the pools, and the table. */
+static uint64_t bytes_of(const struct eg_flow_cache *cache) {
+    const struct eg_pool *const pools[] = {&cache->flows, &cache->ways, &cache->mores,
+                                           &cache->talks, &cache->wides};
+    uint64_t bytes = cache->slot_count * sizeof *cache->slots;
+    for (size_t i = 0; i < sizeof pools / sizeof *pools; i++)
+        bytes += (uint64_t)pools[i]->chunk_count * EG_POOL_CHUNK * pools[i]->item_bytes;
+    return bytes;
+}
+
+/* What is kept of a payload is memory, too. */
+static void test_payloads_are_bounded(void **state) {
+    (void)state;
+    struct eg_flow_cache cache;
+    struct eg_extras extras = {.payload_size = 5};
+    struct eg_flow_key key = key_of(0);
+    eg_flow_cache_init(&cache, 1 << 20, 64);
+    uint32_t number = eg_flow_add(&cache, 1, &key);
+    struct eg_flow *flow = eg_flow_at(&cache, number);
+    eg_flow_touch(&cache, EG_FLOWS_LIVE, number);
+    struct eg_flow_way *second = eg_flow_second(&cache, flow);
+    assert_true(eg_flow_keep_extras(&cache, &flow->first, &extras, eg_span("hello", 5)));
+    assert_int_equal(cache.bytes, bytes_of(&cache) + 5);
+    cache.bytes_max = cache.bytes + 4;
+    assert_false(eg_flow_keep_extras(&cache, second, &extras, eg_span("there", 5)));
+    assert_int_equal(cache.bytes, bytes_of(&cache) + 5);
+    eg_flow_drop(&cache, number);
+    assert_int_equal(cache.bytes, bytes_of(&cache));
+    eg_flow_cache_reset(&cache);
+}
+
 static void test_memory_is_bounded(void **state) {
     (void)state;
     struct eg_flow_cache cache;
@@ -90,6 +141,7 @@ static void test_memory_is_bounded(void **state) {
         eg_flow_touch(&cache, EG_FLOWS_LIVE, flow);
     }
     assert_true(count > 4000 && cache.bytes <= most);
+    assert_int_equal(cache.bytes, bytes_of(&cache));
     uint64_t full = cache.bytes;
     struct eg_flow_key key = key_of(4); /* one out, one in: no more memory is taken */
     eg_flow_drop(&cache, cache.lists[EG_FLOWS_LIVE].oldest);
@@ -132,10 +184,9 @@ static void test_all_is_given_back(void **state) {
 }
 
 /* Where the rest of a key finds no room, there is no flow, and nothing of it stays. */
-static void test_keys_are_bounded(void **state) {
-    (void)state;
+static void keys_are_bounded(uint64_t most) {
     struct eg_flow_cache cache;
-    eg_flow_cache_init(&cache, 300000, 64);
+    eg_flow_cache_init(&cache, most, 64);
     uint32_t count = 0;
     for (;; count++) {
         struct eg_flow_key key = key_of(count * 4 + 1);
@@ -143,7 +194,7 @@ static void test_keys_are_bounded(void **state) {
         if (flow == EG_NONE) break;
         eg_flow_touch(&cache, EG_FLOWS_LIVE, flow);
     }
-    assert_true(count > 500 && cache.bytes <= 300000);
+    assert_true(count > 500 && cache.bytes <= most);
     assert_int_equal(cache.flows.used, count);
     assert_int_equal(cache.wides.used, count);
     struct eg_flow_key key = key_of(count * 4 + 1);
@@ -154,12 +205,17 @@ static void test_keys_are_bounded(void **state) {
     eg_flow_cache_reset(&cache);
 }
 
+/* Whichever of the pools it is that has no room. */
+static void test_keys_are_bounded(void **state) {
+    (void)state;
+    for (uint64_t most = 300000; most < 700000; most += 7777) keys_are_bounded(most);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_a_list),
-        cmocka_unit_test(test_memory_is_bounded),
-        cmocka_unit_test(test_all_is_given_back),
-        cmocka_unit_test(test_keys_are_bounded),
+        cmocka_unit_test(test_against_a_list),    cmocka_unit_test(test_equal_hashes),
+        cmocka_unit_test(test_memory_is_bounded), cmocka_unit_test(test_all_is_given_back),
+        cmocka_unit_test(test_keys_are_bounded),  cmocka_unit_test(test_payloads_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,6 +105,25 @@ static void test_direction(void **state) {
     eg_flow_fragments_free(f);
 }
 
+/* Two hosts may use one number at the same time: a datagram goes from one address to another. */
+static void test_both_directions(void **state) {
+    (void)state;
+    struct taken taken = {0};
+    struct eg_flow_fragments *f = eg_flow_fragments_new(&secret, take, &taken);
+    struct eg_flow_piece back = piece(false, 7, 1, 1);
+    back.sighting.way = EG_WAY_DOWN;
+    add(f, piece(true, 7, 0, 0));
+    add(f, back); /* waits */
+    assert_int_equal(taken.count, 0);
+    back = piece(true, 7, 2, 2);
+    back.sighting = seen(17, 2, 53, 1, 1000, 2);
+    assert_int_equal(back.sighting.way, EG_WAY_DOWN);
+    add(f, back);
+    assert_int_equal(taken.count, 1);
+    assert_int_equal(taken.ways[0], EG_WAY_DOWN);
+    eg_flow_fragments_free(f);
+}
+
 static void test_in_vain(void **state) {
     (void)state;
     struct taken taken = {0};
@@ -144,6 +163,7 @@ int main(void) {
         cmocka_unit_test(test_in_order_and_reversed),
         cmocka_unit_test(test_undated),
         cmocka_unit_test(test_direction),
+        cmocka_unit_test(test_both_directions),
         cmocka_unit_test(test_in_vain),
         cmocka_unit_test(test_bounds),
     };

@@ -260,6 +260,54 @@ static void test_room_made_once_more(void **state) {
     end(&b);
 }
 
+/* After an idle timeout whoever speaks first has begun. */
+static void test_who_began_after_a_pause(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    feed(&b, seen(17, 1, 1000, 2, 53, 0));
+    feed(&b, seen(17, 2, 53, 1, 1000, 40 * SECOND));
+    eg_shard_drain(&b.shard, 9, &b.out);
+    assert_int_equal(out_rows(&b.out), 2);
+    assert_int_equal(cell(&b, FLOW(src_port), 1), 53);
+    assert_int_equal(cell(&b, FLOW(initiator), 1), 1);
+    end(&b);
+}
+
+/* A SYN that comes behind the data it opened is of the same conversation; another one is not. */
+static void test_a_late_syn(void **state) {
+    (void)state;
+    for (uint32_t seq = 100; seq <= 101; seq++) {
+        struct bench b;
+        setup(&b, false, 0);
+        feed(&b, segment(false, 0, ACK, 101, 1, 5));
+        feed(&b, segment(false, 1, SYN, seq, 0, 0));
+        assert_int_equal(out_rows(&b.out), seq != 100);
+        end(&b);
+    }
+}
+
+/* A flow that goes on after the active timeout counts anew. */
+static void test_talk_counts_anew(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    feed(&b, segment(false, 0, ACK, 101, 1, 10));
+    feed(&b, segment(false, 1 * SECOND, ACK, 101, 1, 10));
+    for (int i = 1; i <= 16; i++) feed(&b, segment(true, i * 20 * SECOND, ACK, 1, 111, 0));
+    feed(&b, segment(false, 321 * SECOND, ACK, 111, 1, 10));
+    eg_shard_drain(&b.shard, 9, &b.out);
+    int64_t again[2] = {0, 0};
+    for (uint64_t row = 0; row < out_rows(&b.out); row++) {
+        int64_t value = cell(&b, FLOW(retransmissions), row);
+        bool first = cell(&b, FLOW(start_time), row) < T0 + 300 * SECOND;
+        if (value > 0) again[!first] += value;
+    }
+    assert_int_equal(again[0], 1);
+    assert_int_equal(again[1], 0);
+    end(&b);
+}
+
 static void test_packets_without_a_time(void **state) {
     (void)state;
     struct bench b;
@@ -287,6 +335,9 @@ int main(void) {
         cmocka_unit_test(test_draining_in_pieces),
         cmocka_unit_test(test_room_is_made),
         cmocka_unit_test(test_room_made_once_more),
+        cmocka_unit_test(test_who_began_after_a_pause),
+        cmocka_unit_test(test_a_late_syn),
+        cmocka_unit_test(test_talk_counts_anew),
         cmocka_unit_test(test_packets_without_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

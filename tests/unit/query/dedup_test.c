@@ -66,6 +66,17 @@ static void only_what_overlaps(void **state) {
     /* clocks may be a second apart */
     stay(EG_DEDUP_EXPORTER,
          E("a", "192.0.2.1", "10", "20", "9") U E("b", "192.0.2.2", "21", "30", "99"), "b");
+    stay(EG_DEDUP_EXPORTER,
+         E("a", "192.0.2.1", "10", "20", "99") U E("b", "192.0.2.2", "21", "30", "9"), "a");
+    /* of two rows of one place that begin or end together only the one that overlaps */
+    stay(EG_DEDUP_EXPORTER,
+         E("a", "192.0.2.1", "10", "30", "900") U E("b1", "192.0.2.2", "10", "50", "9")
+             U E("b2", "192.0.2.2", "45", "50", "9"),
+         "a b2");
+    stay(EG_DEDUP_EXPORTER,
+         E("a", "192.0.2.1", "20", "30", "900") U E("b1", "192.0.2.2", "10", "12", "9")
+             U E("b2", "192.0.2.2", "10", "40", "9"),
+         "a b1");
     /* the way changed: what the better one did not see stays */
     stay(EG_DEDUP_EXPORTER,
          E("a1", "192.0.2.1", "10", "20", "90") U E("a2", "192.0.2.1", "20", "30", "90")

@@ -3,6 +3,8 @@
  * changed or went away is told. */
 #include "few_packets.h"
 
+#include <fcntl.h>
+
 #define EACH 100u
 static char one[] = "/tmp/earlgrey-retr1-XXXXXX", two[] = "/tmp/earlgrey-retr2-XXXXXX";
 static const char *const paths[] = {one, two};
@@ -175,12 +177,76 @@ static void many_captures(void **state) {
     eg_strbuf_reset(&want);
 }
 
+/* A capture of packets of 62 bytes, to the nanosecond. When the first is put, a number of a later one is
+ * changed in it. */
+struct changing {
+    char path[40];
+    long at;
+    uint32_t by, count;
+};
+
+static enum eg_status put_changes(void *to, const struct eg_found *found, struct eg_error *err) {
+    struct changing *c = to;
+    uint32_t number = 0;
+    (void)found, (void)err;
+    if (c->count++ || !c->by) return EG_OK;
+    int fd = open(c->path, O_RDWR);
+    assert_int_equal(pread(fd, &number, 4, c->at), 4);
+    number += c->by;
+    assert_int_equal(pwrite(fd, &number, 4, c->at), 4);
+    close(fd);
+    return EG_OK;
+}
+
+/* What stands at the place is only given out when it is the packet of the row: of its time, to the
+ * nanosecond, and of its length. */
+static void changed_meanwhile(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t at, by;
+    } changes[] = {{0, 0}, {0, 1}, {4, 1}, {4, 1000}, {8, UINT32_MAX}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        struct changing c = {.path = "/tmp/earlgrey-meanwhile-XXXXXX",
+                             .at = 24 + 190 * 78 + changes[i].at,
+                             .by = changes[i].by};
+        struct made m = {0};
+        const struct few_packet packet = {0, 1, 9, 1000, 3, 7, 0, 20};
+        uint8_t frame[400];
+        uint32_t size = few_frame(&packet, frame);
+        made_pcap_head(&m, 0xa1b23c4d, 65535, 1);
+        for (uint32_t k = 0; k < 200; k++)
+            made_record(&m, FEW_START, 1000 * k + 7, size, size, frame);
+        int fd = mkstemp(c.path);
+        assert_int_equal(write(fd, m.bytes, m.size), m.size);
+        close(fd);
+        made_free(&m);
+        const char *const one_path[] = {c.path};
+        struct eg_filter *filter;
+        struct eg_packets_request request = few_request(one_path, 1, &filter, NULL);
+        struct eg_engine *engine;
+        struct eg_engine_options options = {0};
+        struct eg_retrieval how = {.packets = &request, .put = put_changes, .put_to = &c};
+        struct eg_retrieved account = {0};
+        struct eg_error err = {0};
+        assert_int_equal(eg_engine_open(&engine, &eg_env_plain, &options, &err), EG_OK);
+        assert_int_equal(eg_engine_run(engine, EG_SQL_MACROS, &err), EG_OK);
+        enum eg_status status = eg_retrieve(engine, &eg_env_plain, &how, &account, &err);
+        assert_int_equal(status, i ? EG_E_FORMAT : EG_OK);
+        if (i) assert_non_null(strstr(err.message, "is not the one that was indexed"));
+        assert_int_equal(c.count, i ? 190 : 200);
+        eg_engine_close(engine);
+        eg_retrieved_reset(&account);
+        unlink(c.path);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(merged_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(not_looked_up, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupted, setup, teardown),
         cmocka_unit_test(many_captures),
+        cmocka_unit_test(changed_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

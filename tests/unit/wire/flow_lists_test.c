@@ -47,6 +47,16 @@ static void lists_of_values(void **state) {
     result_reset(&r);
 }
 
+static void values_of_no_length_end_a_list(void **state) {
+    (void)state;
+    struct bytes list = {.size = 0};
+    put_be(&list, 3, 1), put_be(&list, 10, 2), put_be(&list, 0, 2), put_be(&list, 5, 2);
+    struct result r = sent(291, &list, false);
+    ASSERT_ROW(r.rows[0], "extra={\"basicList\":{\"ingressInterface\":[]}}");
+    assert_int_equal(records_of(&r, EG_CAUSE_list_bad), 1);
+    result_reset(&r);
+}
+
 static void lists_of_records(void **state) {
     (void)state;
     struct bytes list = {.size = 0};
@@ -139,6 +149,7 @@ static void a_datagram_has_a_budget(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_of_values),
+        cmocka_unit_test(values_of_no_length_end_a_list),
         cmocka_unit_test(lists_of_records),
         cmocka_unit_test(entries_shorter_than_themselves_end_a_list),
         cmocka_unit_test(a_list_too_short_for_its_head_is_kept_as_bytes),

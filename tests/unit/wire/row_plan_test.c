@@ -126,6 +126,19 @@ static void the_other_direction_has_a_plan_of_its_own(void **state) {
     eg_template_free(t);
 }
 
+/* What both directions share, and what one was measured with for itself: that is the one's. */
+static void a_direction_believes_its_own(void **state) {
+    (void)state;
+    const struct made_field f[] = {{8, 4, 0},   {12, 4, 0},      {2, 4, 0}, {2, 4, 29305},
+                                   {136, 1, 0}, {136, 1, 29305}, {58, 2, 0}};
+    struct eg_template *t = made(f, COUNT(f));
+    assert_non_null(t->reverse_plan);
+    assert_int_equal(field_of(t->plan, EG_STEP_INT, EG_COL(FLOWS, end_reason)), 4);
+    assert_int_equal(field_of(t->reverse_plan, EG_STEP_INT, EG_COL(FLOWS, end_reason)), 5);
+    assert_int_equal(field_of(t->reverse_plan, EG_STEP_INT_NONZERO, EG_COL(FLOWS, vlan)), 6);
+    eg_template_free(t);
+}
+
 static void responders_are_the_other_direction_too(void **state) {
     (void)state;
     const struct made_field f[] = {{8, 4, 0}, {231, 4, 0}, {232, 4, 0}};
@@ -161,6 +174,7 @@ int main(void) {
         cmocka_unit_test(the_packet_in_a_tunnel_gives_the_columns),
         cmocka_unit_test(both_families_give_one_column),
         cmocka_unit_test(the_other_direction_has_a_plan_of_its_own),
+        cmocka_unit_test(a_direction_believes_its_own),
         cmocka_unit_test(responders_are_the_other_direction_too),
         cmocka_unit_test(every_element_has_a_place),
     };

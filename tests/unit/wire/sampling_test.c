@@ -32,6 +32,7 @@ static void nothing_and_nonsense_are_unknown(void **state) {
     assert_int_equal(rate((struct eg_sampling){.population = 2}), 0);
     assert_int_equal(rate((struct eg_sampling){.probability = -1}), 0);
     assert_int_equal(rate((struct eg_sampling){.probability = 1e-300}), 0);
+    assert_int_equal(rate((struct eg_sampling){.probability = 1.5}), 0);
     assert_int_equal(rate((struct eg_sampling){.interval = UINT64_MAX}), INT64_MAX);
     assert_int_equal(rate((struct eg_sampling){.size = 9, .population = 1}), 1);
 }

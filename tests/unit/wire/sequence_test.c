@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sequence accounts: what was exported is what was decoded and the gap, whatever the network did. */
 #include "exports_make.h"
+#include "numbers.h"
 #include "torture.h"
 #include "wire/sequence.h"
-#include "numbers.h"
 
 static uint64_t seed = 1;
 static uint32_t chance(uint32_t below) { return xorshift_below(&seed, below); }
@@ -342,12 +342,46 @@ static void numbers_of_ends(void **state) {
     eg_sequences_free(all);
 }
 
+/* A late number that splits the newest gap when no more can be open: the oldest is final then. */
+static void a_gap_splits_when_all_are_open(void **state) {
+    (void)state;
+    uint32_t next = 1000;
+    feed_plain(next, 1);
+    for (int i = 0; i < 64; i++, next += 11)
+        feed_plain(next + 11, 1); /* ten are missing each time */
+    assert_int_equal(records(EG_CAUSE_sequence_gap), 0);
+    feed_plain(next - 5, 1);
+    assert_int_equal(records(EG_CAUSE_sequence_late), 1);
+    assert_int_equal(records(EG_CAUSE_sequence_gap), 10);
+    feed_plain(next - 7, 1); /* both parts of it are still open */
+    feed_plain(next - 2, 1);
+    expect(640 - 3, 3, 0);
+}
+
+/* How far back a repeated datagram may lie depends on how many records one has had, also the last of many
+ * that came as one. */
+static void the_longest_of_a_run_counts(void **state) {
+    (void)state;
+    struct eg_datagram d = {.time_us = BASE_US, .exporter = {{1}}};
+    struct eg_sequence_note note = {"netflow9", 1, 1001, 1, 0, true, false, false};
+    struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+    run.datagrams = 3;
+    run.last = 50;
+    feed_plain(1000, 1);
+    eg_sequences_feed(all, &run, &tally);
+    feed_plain(1053 - 500, 1);
+    assert_int_equal(packets(EG_CAUSE_sequence_repeated), 1);
+    expect(0, 0, 0);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_of_ends),
         TEST(counts_what_never_came),
         TEST(a_gap_closes_by_time),
+        TEST(a_gap_splits_when_all_are_open),
+        TEST(the_longest_of_a_run_counts),
         TEST(late_ones_are_taken_off),
         TEST(after_the_window_a_gap_is_final),
         TEST(numbers_wrap),
