@@ -183,8 +183,8 @@ static void headers_map(const struct change *c, uint32_t link_type, uint32_t at,
 
 static void checksums_fix(const struct change *c, uint32_t base, const struct eg_trail *trail);
 
-/* The packet that an error quotes: an IP packet, cut anywhere. Its own checksums come first, since
- * those around it cover them. */
+/* The packet that an error quotes: an IP packet, cut anywhere. Its payload is as any other's. Its own
+ * checksums come first, since those around it cover them. */
 static void quote_map(const struct change *c, uint32_t at, unsigned quotes) {
     if (quotes == QUOTES_MAX) {
         blank(c, at, SIZE_MAX);
@@ -195,9 +195,15 @@ static void quote_map(const struct change *c, uint32_t at, unsigned quotes) {
     struct eg_trail trail;
     uint32_t wire = (uint32_t)quote.size;
     eg_dissect_as(EG_VIEW_INNERMOST, EG_LINK_RAW, quote, wire, &trail, &layers);
+    uint8_t first = trail.count ? trail.at[0].header : EG_HEADER_PAYLOAD;
+    if (first != EG_HEADER_IPV4 && first != EG_HEADER_IPV6) {
+        blank(c, at, SIZE_MAX);
+        return;
+    }
     headers_map(c, EG_LINK_RAW, at, &trail, quotes + 1);
+    for (uint32_t i = 0; i < trail.count && !c->by->keep_payload; i++)
+        if (trail.at[i].header == EG_HEADER_PAYLOAD) blank(c, at + trail.at[i].offset, SIZE_MAX);
     checksums_fix(c, at, &trail);
-    if (!trail.count) blank(c, at, SIZE_MAX);
 }
 
 static void icmp_map(const struct change *c, uint32_t at, unsigned quotes) {

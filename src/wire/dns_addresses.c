@@ -111,7 +111,7 @@ uint32_t eg_dns_addresses(struct eg_span message,
                           void (*found)(void *to, const struct eg_dns_found *), void *to) {
     struct walk w = {.message = eg_span_sub(message, 0, UINT16_MAX), .found = found, .to = to};
     skip(&w, HEADER);
-    uint32_t whole = w.at;
+    uint32_t whole = w.over ? (uint32_t)w.message.size : w.at; /* no address stands in a header */
     uint32_t questions = eg_be16(message, 4);
     uint32_t records = (uint32_t)eg_be16(message, 6) + eg_be16(message, 8) + eg_be16(message, 10);
     for (uint32_t i = 0; i < questions && !w.over; i++) {

@@ -236,6 +236,8 @@ static const char *const places[] = {
     /* ICMP: a redirect, a router */
     FROM4("0038", "01") "0501 0000" HOST4 FROM4("001c", "11") "1f90 0035 0008 1234",
     FROM4("002c", "01") "0900 0000 02020708" HOST4 "00000000" HOST4 "00000000",
+    /* an error that quotes no packet */
+    FROM4("0030", "01") "0301 0000 00000000 f0f0f0f0" HOST4 HOST4 "f0f0f0f0 f0f0f0f0",
     /* options: a route that is recorded, time stamps with addresses */
     "4700 0024 1234 4000 4011 0000" HOST4 HOST4 "07070c" HOST4 "00 1f90 0035 0008 1234",
     "4b00 0034 1234 4000 4011 0000" HOST4 HOST4 "44140501" HOST4 "00000001" HOST4 "00000002 00000000"
@@ -344,6 +346,53 @@ static void test_checksums_of_quotes(void **state) {
     stay_right(*state, v4, 4);
 }
 
+/* A quote in a quote in a quote is none. */
+static void test_quotes_of_quotes(void **state) {
+    struct eg_span frame =
+        frame_of(FROM4("0070", "01") "0301 0000 00000000" FROM4("0054", "01") "0301 0000 00000000"
+                 FROM4("0038", "01") "0301 0000 00000000" FROM4("001c", "11") "1f90 0036 0008 1234");
+    static const uint8_t none[28];
+    uint32_t left;
+    uint8_t *bytes = after(*state, EG_LINK_RAW, frame, &left);
+    assert_int_equal(left, 112);
+    assert_memory_not_equal(bytes + 56, none, 20);
+    assert_memory_equal(bytes + 84, none, 28);
+    free(bytes);
+    frame_free(frame);
+}
+
+/* The payload of a packet that is quoted is kept where payload is, else it is blank. */
+static void test_payload_of_quotes(void **state) {
+    struct scene *s = *state;
+    const char *hex = FROM4("0040", "01") "0301 0000 00000000" FROM4("0024", "11")
+                      "1f90 0036 0010 1234 4142434445464748";
+    struct eg_span frame = frame_of(hex);
+    static const uint8_t none[8];
+    for (int keeps = 0; keeps < 2; keeps++) {
+        uint32_t left;
+        s->by.keep_payload = keeps;
+        uint8_t *bytes = after(s, EG_LINK_RAW, frame, &left);
+        assert_int_equal(left, 64);
+        assert_memory_equal(bytes + 48, frame.at + 48, 6); /* ports, length */
+        assert_memory_equal(bytes + 56, keeps ? (const void *)"ABCDEFGH" : none, 8);
+        free(bytes);
+    }
+    s->by.keep_payload = false;
+    const struct summed sums[] = {{hex, 28, 48, 6, 16, 0, 17}, {hex, 28, 28, 10, 20, 0, 0},
+                                  {hex, 0, 20, 2, 44, 0, 0}};
+    stay_right(s, sums, 3);
+    frame_free(frame);
+}
+
+/* That of GRE covers all of what it carries. */
+static void test_checksums_of_tunnels(void **state) {
+    static const char hex[] =
+        FROM4("0038", "2f") "8000 0800 0000 0000" FROM4("001c", "11") "1f90 0036 0008 1234";
+    const struct summed sums[] = {
+        {hex, 28, 48, 6, 8, 0, 17}, {hex, 28, 28, 10, 20, 0, 0}, {hex, 0, 20, 4, 36, 0, 0}};
+    stay_right(*state, sums, 3);
+}
+
 /* The destination that counts is the last one: of type 0 the last address, of segments the first;
  * behind the last hop it is that of the header. */
 static void test_checksums_behind_routing_headers(void **state) {
@@ -404,6 +453,9 @@ int main(void) {
         TEST(test_every_place),
         TEST(test_checksums_of_messages),
         TEST(test_checksums_of_quotes),
+        TEST(test_quotes_of_quotes),
+        TEST(test_payload_of_quotes),
+        TEST(test_checksums_of_tunnels),
         TEST(test_checksums_behind_routing_headers),
         TEST(test_a_checksum_that_is_zero),
     };
