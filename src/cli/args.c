@@ -14,22 +14,22 @@ struct place {
     bool own; /* the verb's, not common */
 };
 
-static bool find_long(const struct eg_call *call, struct eg_args *args, const char *name,
-                      struct place *out) {
+static bool find_long(const struct eg_call *call, struct eg_common_options *common,
+                      const char *name, struct place *out) {
     const struct eg_option *option = eg_option_find(call->verb->options, name);
     if (option) {
         *out = (struct place){call->verb->options, option, call->options, true};
         return true;
     }
     option = eg_option_find(eg_common_option_table, name);
-    if (option) *out = (struct place){eg_common_option_table, option, args->common, false};
+    if (option) *out = (struct place){eg_common_option_table, option, common, false};
     return option != NULL;
 }
 
-static bool find_letter(const struct eg_call *call, struct eg_args *args, char letter,
+static bool find_letter(const struct eg_call *call, struct eg_common_options *common, char letter,
                         struct place *out) {
     const struct eg_option *tables[2] = {call->verb->options, eg_common_option_table};
-    void *targets[2] = {call->options, args->common};
+    void *targets[2] = {call->options, common};
     for (int t = 0; t < 2; t++)
         for (const struct eg_option *o = tables[t]; o->name; o++)
             if (o->letter == letter) {
@@ -53,14 +53,14 @@ static enum eg_status unknown_long(const struct eg_call *call, const char *name,
     return eg_fail(err, EG_E_USAGE, "unknown option --%s", name);
 }
 
-static enum eg_status set(struct eg_args *args, const struct place *place, const char *value,
+static enum eg_status set(struct eg_call *call, const struct place *place, const char *value,
                           struct eg_error *err) {
-    if (place->own) args->given |= UINT64_C(1) << (place->option - place->table);
+    if (place->own) call->given |= UINT64_C(1) << (place->option - place->table);
     return eg_option_set(place->table, place->to, place->option->name, value, err);
 }
 
-static enum eg_status read_long(struct eg_call *call, struct eg_args *args, int *i, int argc,
-                                char **argv, struct eg_error *err) {
+static enum eg_status read_long(struct eg_call *call, struct eg_common_options *common, int *i,
+                                int argc, char **argv, struct eg_error *err) {
     char name[64];
     const char *text = argv[*i] + 2;
     const char *equals = strchr(text, '=');
@@ -70,28 +70,28 @@ static enum eg_status read_long(struct eg_call *call, struct eg_args *args, int 
     name[size] = 0;
     struct place place;
     bool negated = false;
-    if (!find_long(call, args, name, &place)) {
-        negated = strncmp(name, "no-", 3) == 0 && find_long(call, args, name + 3, &place) &&
+    if (!find_long(call, common, name, &place)) {
+        negated = strncmp(name, "no-", 3) == 0 && find_long(call, common, name + 3, &place) &&
                   place.option->type == EG_OPT_FLAG;
         if (!negated) return unknown_long(call, name, err);
     }
     if (place.option->type == EG_OPT_FLAG)
-        return set(args, &place, negated ? "false" : equals ? equals + 1 : "true", err);
-    if (equals) return set(args, &place, equals + 1, err);
+        return set(call, &place, negated ? "false" : equals ? equals + 1 : "true", err);
+    if (equals) return set(call, &place, equals + 1, err);
     if (*i + 1 >= argc)
         return eg_fail(err, EG_E_USAGE, "option --%s needs a value (%s)", name,
                        place.option->value_name ? place.option->value_name : "VALUE");
-    return set(args, &place, argv[++*i], err);
+    return set(call, &place, argv[++*i], err);
 }
 
-static enum eg_status read_letters(struct eg_call *call, struct eg_args *args, int *i, int argc,
-                                   char **argv, struct eg_error *err) {
+static enum eg_status read_letters(struct eg_call *call, struct eg_common_options *common, int *i,
+                                   int argc, char **argv, struct eg_error *err) {
     for (const char *at = argv[*i] + 1; *at; at++) {
         struct place place;
-        if (!find_letter(call, args, *at, &place))
+        if (!find_letter(call, common, *at, &place))
             return eg_fail(err, EG_E_USAGE, "unknown option -%c", *at);
         if (place.option->type == EG_OPT_FLAG) {
-            EG_TRY(set(args, &place, "true", err));
+            EG_TRY(set(call, &place, "true", err));
             continue;
         }
         const char *value = at[1] ? at + 1 + (at[1] == '=') : NULL;
@@ -100,30 +100,30 @@ static enum eg_status read_letters(struct eg_call *call, struct eg_args *args, i
             return eg_fail(err, EG_E_USAGE, "option -%c (--%s) needs a value (%s)", *at,
                            place.option->name,
                            place.option->value_name ? place.option->value_name : "VALUE");
-        return set(args, &place, value, err);
+        return set(call, &place, value, err);
     }
     return EG_OK;
 }
 
 /* -name, --name, -n: of a verb whose options are written with one dash. */
-static enum eg_status read_one_dash(struct eg_call *call, struct eg_args *args, int *i, int argc,
-                                    char **argv, struct eg_error *err) {
+static enum eg_status read_one_dash(struct eg_call *call, struct eg_common_options *common, int *i,
+                                    int argc, char **argv, struct eg_error *err) {
     const char *name = argv[*i] + 1 + (argv[*i][1] == '-');
     const struct eg_option *brief = call->verb->options;
     while (brief->name && !(brief->brief && strcmp(brief->brief, name) == 0)) brief++;
     struct place place = {call->verb->options, brief, call->options, true};
-    bool found = brief->name || find_long(call, args, name, &place) ||
-                 (name[0] && !name[1] && find_letter(call, args, name[0], &place));
+    bool found = brief->name || find_long(call, common, name, &place) ||
+                 (name[0] && !name[1] && find_letter(call, common, name[0], &place));
     if (!found) return unknown_long(call, name, err);
-    if (place.option->type == EG_OPT_FLAG) return set(args, &place, "true", err);
+    if (place.option->type == EG_OPT_FLAG) return set(call, &place, "true", err);
     if (*i + 1 >= argc)
         return eg_fail(err, EG_E_USAGE, "option %s needs a value (%s)", argv[*i],
                        place.option->value_name ? place.option->value_name : "VALUE");
-    return set(args, &place, argv[++*i], err);
+    return set(call, &place, argv[++*i], err);
 }
 
-enum eg_status eg_args_read(struct eg_call *call, struct eg_args *args, int argc, char **argv,
-                            struct eg_error *err) {
+enum eg_status eg_args_read(struct eg_call *call, struct eg_common_options *common, int argc,
+                            char **argv, struct eg_error *err) {
     bool options_over = false;
     for (int i = 0; i < argc; i++) {
         if (options_over || argv[i][0] != '-' || argv[i][1] == 0) {
@@ -131,11 +131,11 @@ enum eg_status eg_args_read(struct eg_call *call, struct eg_args *args, int argc
         } else if (strcmp(argv[i], "--") == 0) {
             options_over = true;
         } else if (call->verb->one_dash) {
-            EG_TRY(read_one_dash(call, args, &i, argc, argv, err));
+            EG_TRY(read_one_dash(call, common, &i, argc, argv, err));
         } else if (argv[i][1] == '-') {
-            EG_TRY(read_long(call, args, &i, argc, argv, err));
+            EG_TRY(read_long(call, common, &i, argc, argv, err));
         } else {
-            EG_TRY(read_letters(call, args, &i, argc, argv, err));
+            EG_TRY(read_letters(call, common, &i, argc, argv, err));
         }
     }
     return EG_OK;

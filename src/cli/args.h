@@ -6,15 +6,10 @@
 
 #include "cli/verb.h"
 
-/* Which options were given on the command line: a bit per table entry. */
-struct eg_args {
-    struct eg_common_options *common;
-    uint64_t given; /* of the verb's own options, by index */
-};
-
-/* Reads argv[0..argc) (without program and verb). Words are put into call->words (room for argc).
+/* Reads argv[0..argc) (without program and verb) into call->options, call->given and `common`. Words are
+ * put into call->words (room for argc).
  * Errors: EG_E_USAGE with a suggestion for an unknown option. */
-EG_MUST_CHECK enum eg_status eg_args_read(struct eg_call *, struct eg_args *, int argc, char **argv,
-                                          struct eg_error *err);
+EG_MUST_CHECK enum eg_status eg_args_read(struct eg_call *, struct eg_common_options *common,
+                                          int argc, char **argv, struct eg_error *err);
 
 #endif

@@ -59,6 +59,12 @@ enum eg_status eg_ingest_rules(struct eg_book *book, const struct eg_text_list *
     return status;
 }
 
+/* Whether the command line gave the rates: no configuration has a say in them then. */
+static bool rules_given(const struct eg_call *call) {
+    const struct eg_option *options = call->verb->options;
+    return call->given >> (eg_option_find(options, "sampling") - options) & 1;
+}
+
 void eg_ingest_reload(const struct eg_ingest *in, struct eg_book *book) {
     struct eg_settings settings = {0};
     struct eg_ingest_options fresh = {0};
@@ -67,16 +73,14 @@ void eg_ingest_reload(const struct eg_ingest *in, struct eg_book *book) {
     enum eg_status status = eg_options_preset(verb->options, &fresh, &err);
     if (status >= 0) status = eg_settings_read(&settings, in->call->common->config, &err);
     if (status >= 0) status = eg_settings_apply(&settings, verb, &fresh, 0, &err);
-    /* what was said on the command line stands */
-    const struct eg_text_list *words = in->options->sampling.count && !fresh.sampling.count
-                                           ? &in->options->sampling
-                                           : &fresh.sampling;
+    bool given = rules_given(in->call);
+    const struct eg_text_list *words = given ? &in->options->sampling : &fresh.sampling;
     if (status >= 0) status = eg_ingest_rules(book, words, &err);
     if (status < 0)
         fprintf(stderr, "earlgrey: ingest: the configuration stays as it was: %s\n", err.message);
     else
-        eg_note(in->call, "earlgrey: the configuration was read again: %zu sampling rates",
-                words->count);
+        eg_note(in->call, "earlgrey: the configuration was read again: %zu sampling rates%s",
+                words->count, given ? ", those of the command line" : "");
     eg_options_reset(verb->options, &fresh);
     eg_settings_reset(&settings);
 }

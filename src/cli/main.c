@@ -41,23 +41,23 @@ static enum eg_exit unknown_verb(const char *word) {
     return EG_EXIT_USAGE;
 }
 
-static enum eg_exit run(struct eg_call *call, struct eg_args *args, struct eg_settings *settings,
-                        int argc, char **argv) {
+static enum eg_exit run(struct eg_call *call, struct eg_common_options *common,
+                        struct eg_settings *settings, int argc, char **argv) {
     struct eg_error err;
     const struct eg_verb *verb = call->verb;
     if (eg_options_preset(verb->options, call->options, &err) < 0 ||
-        eg_options_preset(eg_common_option_table, args->common, &err) < 0)
+        eg_options_preset(eg_common_option_table, common, &err) < 0)
         return eg_complain(call, &err);
-    if (eg_args_read(call, args, argc, argv, &err) < 0)
+    if (eg_args_read(call, common, argc, argv, &err) < 0)
         return eg_complain_usage(call, "%s", err.message);
-    if (args->common->help) {
+    if (common->help) {
         eg_help_verb(verb, stdout);
         return EG_EXIT_DONE;
     }
-    if (eg_settings_read(settings, args->common->config, &err) < 0) {
+    if (eg_settings_read(settings, common->config, &err) < 0) {
         if (!verb->config_verb) return eg_complain(call, &err);
     }
-    if (eg_settings_apply(settings, verb, call->options, args->given, &err) < 0)
+    if (eg_settings_apply(settings, verb, call->options, call->given, &err) < 0)
         return eg_complain(call, &err);
     return verb->run(call);
 }
@@ -73,7 +73,6 @@ static void tell(void *to, int level, const char *message) {
 
 static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv) {
     struct eg_common_options common = {0};
-    struct eg_args args = {.common = &common};
     struct eg_settings settings = {0};
     struct eg_call call = {.verb = verb,
                            .env = eg_env_plain,
@@ -87,7 +86,7 @@ static enum eg_exit call_verb(const struct eg_verb *verb, int argc, char **argv)
     call.words = eg_calloc((size_t)argc + 1, sizeof(char *));
     enum eg_exit code = EG_EXIT_FAILED;
     if (call.options && call.words)
-        code = run(&call, &args, &settings, argc, argv);
+        code = run(&call, &common, &settings, argc, argv);
     else
         fprintf(stderr, "earlgrey: out of memory\n");
     if (call.options) eg_options_reset(verb->options, call.options);

@@ -24,6 +24,7 @@ struct eg_settings; /* the configuration (config_file.h) */
 struct eg_call {
     const struct eg_verb *verb;
     void *options; /* the verb's options struct, filled */
+    uint64_t given; /* which of them the command line gave: a bit per table entry */
     char **words;  /* what follows the options: files, a filter, a statement */
     size_t word_count;
     struct eg_env env; /* cancel is set by SIGINT and SIGTERM */

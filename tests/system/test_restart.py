@@ -71,6 +71,41 @@ def test_a_directory_hears_of_it_too(earlgrey, tmp_path):
         collector.end()
 
 
+def rates_around_a_reload(earlgrey, config, first, then, *words):
+    """The rates of a flow decoded with `first` as configuration, and of one after SIGHUP with `then`; what was said."""
+    port, sender = live.free_port(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    config.write_text(first)
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", "data", "--interval", "200ms", "--config", config,
+                        *words) as collector:
+        sender.sendto(message([template(), record(1)], 0), ("127.0.0.1", port))
+        time.sleep(1)
+        config.write_text(then)
+        collector.signal(signal.SIGHUP)
+        collector.wait_for("configuration was read again", seconds=5)
+        sender.sendto(message([record(2)], 1), ("127.0.0.1", port))
+        time.sleep(0.5)
+        collector.end()
+    sender.close()
+    return [rate for _, rate in rates(earlgrey)], "".join(collector.lines)
+
+
+def test_a_rate_that_is_no_longer_there_goes(earlgrey, tmp_path):
+    """The values of the configuration do not outlive it."""
+    config = tmp_path / "earlgrey.yaml"
+    told, said = rates_around_a_reload(earlgrey, config, "ingest:\n  sampling: ['*=7']\n", "ingest: {}\n")
+    assert told == [7, None], told
+    assert "read again: 0 sampling rates" in said
+
+
+def test_the_command_line_always_wins(earlgrey, tmp_path):
+    """A rate of the command line stands at the start and at every SIGHUP, changed or not."""
+    config = tmp_path / "earlgrey.yaml"
+    text = "ingest:\n  sampling: ['*=7']\n"
+    told, said = rates_around_a_reload(earlgrey, config, text, text, "--sampling", "*=1000")
+    assert told == [1000, 1000], told
+    assert "read again: 1 sampling rates, those of the command line" in said
+
+
 def test_sampling_is_told_and_told_again(earlgrey, tmp_path):
     port, sender = live.free_port(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     config = tmp_path / "earlgrey.yaml"
