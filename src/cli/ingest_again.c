@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define RETRY_US 1000000 /* between two runs of a live group whose sink failed */
+#define ROUND_US 1000000 /* of reading what had to wait meanwhile */
+#define AFTER_US 5000000 /* for so long after it could be stored again, or spooled */
 
 bool eg_ingest_gives_once(const struct eg_ingest_run *run) {
     const struct eg_udp_options *o = run->group->source_options;
@@ -31,6 +33,22 @@ void eg_ingest_wait(const struct eg_env *env, int64_t us) {
 
 bool eg_ingest_may_pass(enum eg_status status) {
     return status == EG_E_NOSPACE || status == EG_E_IO || status == EG_E_NOMEM;
+}
+
+/* Whether the spool has no room now. */
+static bool spool_stuck(const struct eg_ingest_run *run) {
+    const struct eg_udp_options *o = run->group->source_options;
+    if (run->group->kind != EG_GROUP_LISTEN || !o->listener) return false;
+    struct eg_listener_counts counts;
+    eg_listener_counts(o->listener, &counts);
+    return counts.spool_stuck;
+}
+
+bool eg_ingest_catches_up(struct eg_ingest_run *run) {
+    int64_t now_us = eg_tick_us();
+    if (run->told || spool_stuck(run)) run->behind_us = now_us;
+    return run->behind_us && now_us - run->behind_us < AFTER_US &&
+           now_us - run->began_us >= ROUND_US;
 }
 
 /* Waits, after telling; false: it is over. What could be written to once may come back: a disk is mounted

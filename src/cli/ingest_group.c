@@ -34,9 +34,9 @@ static void choose_parts(const struct eg_ingest *in, const struct eg_group *grou
     scan->metering = &in->metering;
 }
 
-static bool reload_waits(void *to) {
-    const struct eg_ingest_run *run = to;
-    return eg_signals_reloads() != run->reloads;
+static bool hurrying(void *to) {
+    struct eg_ingest_run *run = to;
+    return eg_signals_reloads() != run->reloads || eg_ingest_catches_up(run);
 }
 
 static bool kept_any(const struct eg_pump_account *account) {
@@ -52,7 +52,11 @@ void eg_ingest_reload_now(struct eg_ingest_run *run) {
     run->reloads = reloads;
 }
 
-static void starting(void *to) { eg_ingest_reload_now(to); }
+static void starting(void *to) {
+    struct eg_ingest_run *run = to;
+    run->began_us = eg_tick_us();
+    eg_ingest_reload_now(run);
+}
 
 static enum eg_status flushing(void *to, const struct eg_position *positions, size_t count,
                                struct eg_error *err) {
@@ -67,6 +71,7 @@ static enum eg_status flushing(void *to, const struct eg_position *positions, si
 static void flushed(void *to, const struct eg_pump_account *account) {
     struct eg_ingest_run *run = to;
     run->ran = run->ran || kept_any(account);
+    if (run->told) run->behind_us = eg_tick_us();
     run->told = false;
     run->away_left = EG_INGEST_AWAY_RETRIES;
     eg_ingest_book_keep(run->in, run->group, &run->book_kept);
@@ -162,7 +167,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
         .progress_to = run,
         .flushing = run->book_stays ? flushing : NULL,
         .starting = in->live ? starting : NULL,
-        .hurrying = in->live ? reload_waits : NULL,
+        .hurrying = in->live ? hurrying : NULL,
         .flushed = in->live || run->book_stays ? flushed : NULL,
         .again = live ? eg_ingest_flush_again : NULL,
         .flushed_to = run,

@@ -29,6 +29,8 @@ struct eg_ingest_run {
     /* of trying again */
     int drain_left, away_left;
     bool ran, told; /* something was stored; that it cannot be is told for as long as it lasts */
+    /* as eg_tick_us: when the round began, and when something last had to wait; 0: never */
+    int64_t began_us, behind_us;
 };
 
 /* One run of the pump over all inputs of the group, added to the account. */
@@ -41,6 +43,9 @@ void eg_ingest_draw(void *run, const struct eg_scan_progress *);
 bool eg_ingest_gives_once(const struct eg_ingest_run *);
 /* The pump's `again`: a dataset's flush that failed is called again for as long as that may help. */
 bool eg_ingest_flush_again(void *run, const struct eg_pump_sink *, const struct eg_error *);
+/* Whether the round has read for long enough, since what could not be stored for a while, or spooled, is
+ * to be seen soon after it can be: not only when an interval of --interval is over. */
+bool eg_ingest_catches_up(struct eg_ingest_run *);
 /* Of a run that failed, what nobody will give again: counted by the next one, which may also write it
  * down. */
 void eg_ingest_lost_keep(struct eg_ingest_run *, struct eg_pump_account *);

@@ -82,6 +82,29 @@ def test_full_disk(earlgrey, small_disk):
     assert not list(data.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize("spooled", [True, False])
+def test_the_interval_does_not_delay_the_recovery(earlgrey, small_disk, spooled):
+    """What came while the disk was full is seen soon after it has room, also where rows are else seen every ten
+    seconds, whether the disk was full for longer than that or not."""
+    port, data = live.free_port(), small_disk / "data"
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    words = () if spooled else ("--spool", "off")
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", data, *words) as collector:
+        number = send(sender, port, 0, 100)
+        wait_for(data.exists, 20)
+        until_there(earlgrey, data, number, 20)
+        for seconds in (13, 2) if spooled else (13,):
+            filler = fill_up(small_disk)
+            for _ in range(2 * seconds):
+                number = send(sender, port, number, 200)
+                time.sleep(0.5)
+            filler.unlink()
+            assert until_there(earlgrey, data, number, 20) < 6, seconds
+        assert collector.end()["lost"] == {}
+    sender.close()
+    assert rows_in(earlgrey, data) == {"n": number, "m": number}
+
+
 class Full:
     """A disk that stays full, whatever is given back."""
 
