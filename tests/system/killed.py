@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program killed right after its n-th call that changes a file of a dataset: what tests of that
 share. Calls are counted over all threads by a preloaded library (kill_at.c)."""
+import contextlib
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -93,3 +95,17 @@ def leftovers(dataset):
     return [str(path.relative_to(dataset)) for path in dataset.rglob("*")
             if path.name.endswith((".tmp", ".intent", "-journal", ".swap", ".hour", ".spill", ".next"))
             or path.name.startswith(("writer-", "source-"))]
+
+
+@contextlib.contextmanager
+def reading(killer, *words):
+    """Two programs of others read `current` of the killer's place all the while (poll_dataset.py); to a list, what
+    each told."""
+    current, stop, told = killer.work / "current", killer.work / "stop", []
+    running = [subprocess.Popen([sys.executable, HERE / "poll_dataset.py", reader, current, stop, *words],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+               for reader in ("duckdb", "pyarrow")]
+    yield current, told
+    stop.touch()
+    told += [reader.communicate(timeout=60)[0] for reader in running]
+    assert not [one for one in told if "ERROR" in one], told

@@ -8,15 +8,13 @@ another of its calls. A file that a reader had listed may be gone when it opens 
 other error.
 """
 import shutil
-import subprocess
-import sys
 import time
 
 import duckdb
 import pytest
 
 import v5_capture
-from killed import HERE, Killer, leftovers, points_of
+from killed import Killer, leftovers, points_of, reading
 
 HOSTS = sorted(v5_capture.hosts(hours=2) + v5_capture.hosts(hours=2, first_host=100))
 COMPACT = ("compact", "--grace", "0s", "--threads", "1")
@@ -41,17 +39,11 @@ def _killer(tmp_path):
 
 @pytest.fixture(name="readers")
 def _readers(killer):
-    current, stop = killer.work / "current", killer.work / "stop"
-    running = [subprocess.Popen([sys.executable, HERE / "poll_dataset.py", reader, current, stop, "gone"],
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-               for reader in ("duckdb", "pyarrow")]
-    yield current
-    stop.touch()
-    for reader in running:
-        told, _ = reader.communicate(timeout=60)
-        assert "ERROR" not in told, told
-        gone, looks, seen = map(int, told.split()[-5::2])
-        assert looks > 50 and seen > 20 and gone < looks / 4, told
+    with reading(killer, "gone") as (current, told):
+        yield current
+    for one in told:
+        gone, looks, seen = map(int, one.split()[-5::2])
+        assert looks > 50 and seen > 20 and gone < looks / 4, one
 
 
 def every_call(killer, readers, words, rows_after, files_after=None):

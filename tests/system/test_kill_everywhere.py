@@ -8,15 +8,13 @@ preloaded library (kill_at.c). Every call is a point but for the encoder's write
 not finished yet, which all leave the same thing behind: of those every tenth. After every fourth
 kill, the recovery is killed too, each time at another of its calls, before it may complete.
 """
-import subprocess
-import sys
 import time
 
 import duckdb
 import pytest
 
 import v5_capture
-from killed import HERE, Killer, leftovers, points_of
+from killed import Killer, leftovers, points_of, reading
 
 HOSTS = sorted(v5_capture.hosts() + v5_capture.hosts(first_host=100))
 # --round-bytes 1: a commit as often as there can be one
@@ -37,17 +35,11 @@ def _killer(tmp_path):
 
 @pytest.fixture(name="readers")
 def _readers(killer):
-    current, stop = killer.work / "current", killer.work / "stop"
-    running = [subprocess.Popen([sys.executable, HERE / "poll_dataset.py", reader, current, stop],
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-               for reader in ("duckdb", "pyarrow")]
-    yield current
-    stop.touch()
-    for reader in running:
-        told, _ = reader.communicate(timeout=60)
-        assert "ERROR" not in told, told
-        looks, seen = told.split()[-3::2]
-        assert int(looks) > 100 and int(seen) > 20, told
+    with reading(killer) as (current, told):
+        yield current
+    for one in told:
+        looks, seen = one.split()[-3::2]
+        assert int(looks) > 100 and int(seen) > 20, one
 
 
 def test_killed_after_every_call(killer, readers):

@@ -2,9 +2,7 @@
  * Tests on fields: operators, lists, ranges, columns against columns; and their errors. */
 #include "filter_make.h"
 
-static const struct {
-    const char *text, *normal;
-} good[] = {
+static const struct normal_case good[] = {
     {"src_ip = 10.0.0.1", "src_ip = 10.0.0.1"},
     {"src_ip == 10.0.0.1", "src_ip = 10.0.0.1"},
     {"SRC_IP = 10.0.0.1", "src_ip = 10.0.0.1"},
@@ -122,11 +120,7 @@ static const struct {
     {"port = src_port", "src_port = src_port or dst_port = src_port"},
 };
 
-static const struct {
-    const char *text;
-    int position;
-    const char *message;
-} wrong[] = {
+static const struct wrong_case wrong[] = {
     {"src_ip > 10.0.0.1", 7, "src_ip is an address, which has no order: use =, != or in"},
     {"src_ip = 5", 9,
      "'5' does not fit src_ip: expected an address such as 10.0.0.1 or 2001:db8::1, or a net such "
@@ -224,14 +218,12 @@ static const struct {
 
 static void normal_forms(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        normal_is(good[i].text, good[i].normal, EG_TABLE_FLOWS);
+    all_normal(good, sizeof good / sizeof *good);
 }
 
 static void errors(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        wrong_is(wrong[i].text, wrong[i].position, wrong[i].message, EG_TABLE_FLOWS);
+    all_wrong(wrong, sizeof wrong / sizeof *wrong);
 }
 
 int main(void) {

@@ -139,4 +139,22 @@ static inline void selects(const char *text, const struct eg_batch *batch, const
     eg_filter_free(filter);
 }
 
+/* What filters become, and where others are wrong; of flows. */
+struct normal_case {
+    const char *text, *normal;
+};
+static inline void all_normal(const struct normal_case *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) normal_is(cases[i].text, cases[i].normal, EG_TABLE_FLOWS);
+}
+
+struct wrong_case {
+    const char *text;
+    int position;
+    const char *message;
+};
+static inline void all_wrong(const struct wrong_case *cases, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        wrong_is(cases[i].text, cases[i].position, cases[i].message, EG_TABLE_FLOWS);
+}
+
 #endif

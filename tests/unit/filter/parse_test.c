@@ -2,9 +2,7 @@
  * The grammar: words, and/or/not, saved filters, limits; what comes of each, and each error. */
 #include "filter_make.h"
 
-static const struct {
-    const char *text, *normal;
-} good[] = {
+static const struct normal_case good[] = {
     {"", "any"},
     {"any", "any"},
     {"all", "any"},
@@ -195,11 +193,7 @@ static const struct {
     {"port eq 80", "src_port = 80 or dst_port = 80"},
 };
 
-static const struct {
-    const char *text;
-    int position;
-    const char *message;
-} wrong[] = {
+static const struct wrong_case wrong[] = {
     {"src_adr = 10.0.0.1", 0, "unknown field 'src_adr' (did you mean 'src_ip'?)"},
     {"tcp and src_adr = 1", 8, "unknown field 'src_adr' (did you mean 'src_ip'?)"},
     {"frobnicate = 1", 0, "unknown field 'frobnicate' (earlgrey fields flows lists them)"},
@@ -213,14 +207,11 @@ static const struct {
     {"tcp)", 3, "expected 'and', 'or' or the end, not ')'"},
     {"()", 1, "expected a field or a word such as host, port, tcp, not ')'"},
     {"tcp or or udp", 7, "expected a field or a word such as host, port, tcp, not 'or'"},
-    {"tcp[13] & 2 != 0", 0,
-     "'tcp[…]' reads bytes of packets: that is BPF, not a filter on rows"},
+    {"tcp[13] & 2 != 0", 0, "'tcp[…]' reads bytes of packets: that is BPF, not a filter on rows"},
     {"ip[8] < 5", 0, "'ip[…]' reads bytes of packets: that is BPF, not a filter on rows"},
-    {"ether proto 0x800", 0,
-     "'ether proto' reads packets: that is BPF, not a filter on rows"},
+    {"ether proto 0x800", 0, "'ether proto' reads packets: that is BPF, not a filter on rows"},
     {"arp", 0, "'arp' is a word of BPF, which reads packets; a filter reads rows"},
-    {"broadcast", 0,
-     "'broadcast' is a word of BPF, which reads packets; a filter reads rows"},
+    {"broadcast", 0, "'broadcast' is a word of BPF, which reads packets; a filter reads rows"},
     {"80", 0, "expected a field or a word such as host, port, tcp before a value, not '80'"},
     {"443 or tcp", 0,
      "expected a field or a word such as host, port, tcp before a value, not '443'"},
@@ -247,14 +238,12 @@ static const struct {
 
 static void normal_forms(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        normal_is(good[i].text, good[i].normal, EG_TABLE_FLOWS);
+    all_normal(good, sizeof good / sizeof *good);
 }
 
 static void errors(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        wrong_is(wrong[i].text, wrong[i].position, wrong[i].message, EG_TABLE_FLOWS);
+    all_wrong(wrong, sizeof wrong / sizeof *wrong);
 }
 
 /* What the other tables have, and have not. */

@@ -158,12 +158,17 @@ static void what_cannot_be_sent_is_told_once(void **state) {
     run_end(&run);
 }
 
-static void nobody_there_stops_nothing(void **state) {
-    (void)state;
+/* An address where nobody listens (any more). */
+static void uri_of_nobody(char uri[100]) {
     uint16_t port;
     close(receiver(AF_INET, &port));
+    snprintf(uri, 100, "udp://127.0.0.1:%u", port);
+}
+
+static void nobody_there_stops_nothing(void **state) {
+    (void)state;
     char uri[100];
-    snprintf(uri, sizeof uri, "udp://127.0.0.1:%u", port);
+    uri_of_nobody(uri);
     struct run run;
     assert_int_equal(run_open(&run, uri, NULL, NULL, NULL), EG_OK);
     struct eg_batch *batch = batch_of(0, 500, 100, "192.0.2.1");
@@ -255,10 +260,8 @@ static void hosts_that_cannot_be_are_told(void **state) {
 /* Nobody listens there: the system says so of the datagram before. */
 static void refusals_are_counted(void **state) {
     (void)state;
-    uint16_t port;
-    close(receiver(AF_INET, &port));
     char uri[100];
-    snprintf(uri, sizeof uri, "udp://127.0.0.1:%u", port);
+    uri_of_nobody(uri);
     struct run run;
     assert_int_equal(run_open(&run, uri, NULL, NULL, NULL), EG_OK);
     for (uint32_t i = 0; i < 5; i++) {

@@ -71,13 +71,18 @@ static void errors_name_what_and_why(void **state) {
     assert_non_null(strstr(err.message, "cannot open /with blank%zz: "));
 }
 
+/* A pipe in which ten digits wait, and its name. */
+static void pipe_with_digits(int ends[2], char name[64]) {
+    assert_int_equal(pipe(ends), 0);
+    snprintf(name, 64, "/dev/fd/%d", ends[0]);
+    assert_int_equal(write(ends[1], "0123456789", 10), 10);
+}
+
 static void a_pipe_has_no_identity(void **state) {
     (void)state;
     int ends[2];
-    assert_int_equal(pipe(ends), 0);
     char name[64];
-    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
-    assert_int_equal(write(ends[1], "0123456789", 10), 10);
+    pipe_with_digits(ends, name);
     struct eg_input in;
     assert_int_equal(eg_input_open(&in, &eg_env_plain, name, NULL), EG_OK);
     assert_false(in.regular || in.identified);
@@ -106,10 +111,8 @@ static void a_pipe_has_no_identity(void **state) {
 static void waiting_can_be_interrupted(void **state) {
     (void)state;
     int ends[2];
-    assert_int_equal(pipe(ends), 0);
     char name[64];
-    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
-    assert_int_equal(write(ends[1], "0123456789", 10), 10);
+    pipe_with_digits(ends, name);
     atomic_bool cancel = false;
     struct eg_env env = eg_env_plain;
     env.cancel = &cancel;

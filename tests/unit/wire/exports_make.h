@@ -84,6 +84,17 @@ static inline struct bytes make_frame(uint32_t src, uint16_t sport, uint16_t dpo
     return make_piece(src, sport, dport, 1, payload, 0, UINT32_MAX);
 }
 
+/* As it came to this port from 1.2.3.4. */
+static inline struct eg_datagram datagram_to(const struct bytes *b, uint16_t port) {
+    return (struct eg_datagram){.payload = eg_span(b->at, b->size),
+                                .length = b->size,
+                                .time_us = BASE_US + 7,
+                                .exporter = {{[10] = 0xff, [11] = 0xff, 1, 2, 3, 4}},
+                                .exporter_port = 4000,
+                                .local_port = port,
+                                .transport = 17};
+}
+
 /* ---- frames in a row ---- */
 
 struct frame {

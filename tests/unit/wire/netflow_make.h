@@ -46,15 +46,7 @@ static inline struct old plain_old(uint16_t version, uint32_t count) {
                         .packets = 9};
 }
 
-static inline struct eg_datagram datagram(const struct bytes *b) {
-    return (struct eg_datagram){.payload = eg_span(b->at, b->size),
-                                .length = b->size,
-                                .time_us = BASE_US + 7,
-                                .exporter = {{[10] = 0xff, [11] = 0xff, 1, 2, 3, 4}},
-                                .exporter_port = 4000,
-                                .local_port = 2055,
-                                .transport = 17};
-}
+static inline struct eg_datagram datagram(const struct bytes *b) { return datagram_to(b, 2055); }
 
 static inline struct result decode_by(const struct eg_decoder_type *type,
                                       const struct eg_datagram *d, uint32_t capacity,

@@ -72,15 +72,7 @@ static inline void put_header(struct bytes *b, uint32_t claimed, uint32_t there)
                     "max_ttl=64 "                                                                  \
                     "in_if=3 out_if=4 direction=0 " FROM
 
-static inline struct eg_datagram datagram(const struct bytes *b) {
-    return (struct eg_datagram){.payload = eg_span(b->at, b->size),
-                                .length = b->size,
-                                .time_us = BASE_US + 7,
-                                .exporter = {{[10] = 0xff, [11] = 0xff, 1, 2, 3, 4}},
-                                .exporter_port = 4000,
-                                .local_port = 6343,
-                                .transport = 17};
-}
+static inline struct eg_datagram datagram(const struct bytes *b) { return datagram_to(b, 6343); }
 
 /* Decodes; the rows of `flows` go to *flows, those of `counters` to *counters where it is not NULL. */
 static inline void decode_into(const struct eg_datagram *d, uint32_t capacity, eg_column_set wanted,
