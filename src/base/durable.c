@@ -22,12 +22,7 @@ char *eg_path_join(const char *directory, const char *name) {
     return path;
 }
 
-static enum eg_status no_memory(const char *path, struct eg_error *err) {
-    return eg_fail(err, EG_E_NOMEM, "%s: no memory", path);
-}
-
-/* The directory that holds the name: "a/b" -> "a", "b" -> ".", "/b" -> "/". */
-static char *parent_of(const char *path) {
+char *eg_path_directory(const char *path) {
     size_t size = strlen(path);
     while (size > 1 && path[size - 1] == '/') size--;
     while (size && path[size - 1] != '/') size--;
@@ -36,8 +31,12 @@ static char *parent_of(const char *path) {
     return eg_strndup(path, size);
 }
 
+static enum eg_status no_memory(const char *path, struct eg_error *err) {
+    return eg_fail(err, EG_E_NOMEM, "%s: no memory", path);
+}
+
 static enum eg_status parent_sync(const char *path, struct eg_error *err) {
-    char *parent = parent_of(path);
+    char *parent = eg_path_directory(path);
     if (!parent) return no_memory(path, err);
     enum eg_status status = eg_dir_sync(parent, err);
     eg_free(parent);

@@ -24,5 +24,7 @@ EG_MUST_CHECK enum eg_status eg_file_read(char **out, size_t *size, const char *
                                           size_t size_max, struct eg_error *err);
 /* "a/b" + "c" -> "a/b/c", to be freed with eg_free; NULL: no memory. */
 char *eg_path_join(const char *directory, const char *name);
+/* The directory that holds the name: "a/b" -> "a", "b" -> ".", "/b" -> "/"; freed and NULL likewise. */
+char *eg_path_directory(const char *path);
 
 #endif

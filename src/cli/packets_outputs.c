@@ -2,6 +2,7 @@
  * Where a retrieval may write: never over what it reads, and over nothing else unasked. Looked at
  * before anything is read. */
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "cli/packets.h"
 #include "store/captures.h"
 
@@ -37,8 +38,7 @@ static enum eg_status must_be_no_input(const struct eg_packets_job *job, const c
 
 /* A receipt is written last; that it can be is looked at first. */
 static enum eg_status must_have_place(const char *path, struct eg_error *err) {
-    const char *slash = strrchr(path, '/');
-    char *directory = slash ? eg_strndup(path, (size_t)(slash - path) + 1) : eg_strdup(".");
+    char *directory = eg_path_directory(path);
     if (!directory) return eg_fail(err, EG_E_NOMEM, "no memory for a receipt");
     enum eg_status status = EG_OK;
     if (access(directory, W_OK | X_OK) != 0)

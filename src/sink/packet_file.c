@@ -6,6 +6,7 @@
 #include "sink/packet_file.h"
 
 #include "base/alloc.h"
+#include "base/draft.h"
 #include "base/durable.h"
 #include "base/hash.h"
 #include "wire/dissect.h"
@@ -64,14 +65,6 @@ static char *file_name(const struct eg_packet_file *f, size_t number) {
     eg_strbuf_add(&name, f->path, stem);
     eg_strbuf_printf(&name, "+%04zu%s", number, f->path + stem);
     return eg_strbuf_take(&name);
-}
-
-/* Hidden, and of this process alone: two may write the same name at once. */
-static char *tmp_name(const char *name) {
-    struct eg_strbuf tmp = {0};
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    eg_strbuf_printf(&tmp, "%.*s.%s.tmp-%d", (int)(base - name), name, base, (int)getpid());
-    return eg_strbuf_take(&tmp);
 }
 
 static enum eg_status must_not_exist(const struct eg_packet_file *f, const char *name,
@@ -145,10 +138,11 @@ static enum eg_status file_create(struct eg_packet_file *f, const char *name,
     struct stat info;
     EG_TRY(must_not_exist(f, name, err));
     f->in_place = stat(name, &info) == 0 && !S_ISREG(info.st_mode);
-    char *tmp = f->in_place ? eg_strdup(name) : tmp_name(name);
+    char *tmp = f->in_place ? eg_strdup(name) : eg_draft_name(name);
     if (!tmp) return no_memory(f, err);
     f->fd =
         open(tmp, f->in_place ? O_WRONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (f->fd >= 0 && !f->in_place) eg_draft_mark(f->fd);
     eg_free(tmp);
     return f->fd >= 0 ? EG_OK : eg_fail_errno(err, errno, "cannot write %s", name);
 }
@@ -279,6 +273,7 @@ static void put_count(struct eg_packet_file *f, const struct eg_frame *frame, bo
     f->account.packets++;
     f->account.timeless += timeless;
     if (timeless) return;
+    f->account.early += frame->time_ns < 0;
     if (frame->time_ns < f->account.first_ns) f->account.first_ns = frame->time_ns;
     if (frame->time_ns > f->account.last_ns) f->account.last_ns = frame->time_ns;
 }
@@ -316,7 +311,7 @@ enum eg_status eg_packet_file_put(struct eg_packet_file *f, const struct eg_fram
 /* ---- the end ---- */
 
 static enum eg_status digest_make(struct eg_packet_file_written *file, struct eg_error *err) {
-    char *tmp = tmp_name(file->name);
+    char *tmp = eg_draft_name(file->name);
     struct eg_sha256 *sha = eg_sha256_new();
     uint8_t *chunk = eg_malloc(BUFFER_BYTES);
     enum eg_status status =
@@ -340,7 +335,7 @@ static enum eg_status digest_make(struct eg_packet_file_written *file, struct eg
 /* Gives a file its name; never over another one, unless that was asked for. */
 static enum eg_status file_name_give(struct eg_packet_file *f, const char *name,
                                      struct eg_error *err) {
-    char *tmp = tmp_name(name);
+    char *tmp = eg_draft_name(name);
     if (!tmp) return no_memory(f, err);
     enum eg_status status = EG_OK;
     if (f->replace) {
@@ -359,9 +354,7 @@ static enum eg_status file_name_give(struct eg_packet_file *f, const char *name,
 
 /* Gives all files their names, and forces these to the disk. */
 static enum eg_status names_give(struct eg_packet_file *f, struct eg_error *err) {
-    const char *slash = strrchr(f->path, '/');
-    size_t size = slash && slash != f->path ? (size_t)(slash - f->path) : 1;
-    char *directory = eg_strndup(slash ? f->path : ".", size);
+    char *directory = eg_path_directory(f->path);
     enum eg_status status = directory ? EG_OK : no_memory(f, err);
     for (; f->named < f->count && status >= 0; f->named += status >= 0)
         status = file_name_give(f, f->files[f->named].name, err);
@@ -401,7 +394,7 @@ enum eg_status eg_packet_file_finish(struct eg_packet_file *f, struct eg_error *
 static void files_remove(struct eg_packet_file *f) {
     if (f->in_place || to_output(f) || f->named == f->count) return;
     for (size_t i = 0; i < f->count; i++) {
-        char *tmp = tmp_name(f->files[i].name);
+        char *tmp = eg_draft_name(f->files[i].name);
         if (i < f->named && !f->replace) unlink(f->files[i].name);
         if (i >= f->named && tmp) unlink(tmp);
         eg_free(tmp);

@@ -45,7 +45,7 @@ const struct eg_packet_file_written *eg_packet_file_written(const struct eg_pack
                                                             size_t *count);
 struct eg_packet_file_account {
     uint64_t packets, bytes;
-    uint64_t timeless;         /* packets without a time: they stand at 1970 */
+    uint64_t timeless, early;  /* packets without a time, and of before 1970: they stand at 1970 */
     int64_t first_ns, last_ns; /* smallest and largest time; first > last: none */
 };
 struct eg_packet_file_account eg_packet_file_account(const struct eg_packet_file *);

@@ -3,6 +3,7 @@
 #include "sink/packet_order.h"
 
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "base/strbuf.h"
 
 #include <errno.h>
@@ -53,12 +54,9 @@ enum eg_status eg_packet_order_new(struct eg_packet_order **out, const char *bes
                                    uint64_t memory_max, struct eg_error *err) {
     struct eg_packet_order *o = eg_calloc(1, sizeof *o);
     if (!o) return no_memory(err);
-    const char *slash = strrchr(beside, '/');
     o->fd = -1;
     o->memory_max = memory_max ? memory_max : MEMORY_MAX;
-    o->directory = slash == beside ? eg_strdup("/")
-                   : slash         ? eg_strndup(beside, (size_t)(slash - beside))
-                                   : eg_strdup(".");
+    o->directory = eg_path_directory(beside);
     if (!o->directory) {
         eg_packet_order_free(o);
         return no_memory(err);

@@ -185,6 +185,18 @@ static void joining(void **state) {
     }
 }
 
+static void directory_of(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"a/b", "a"},       {"b", "."},   {"/b", "/"},  {"a/b/", "a"}, {"a//b", "a"},
+        {"/a/b/c", "/a/b"}, {"./b", "."}, {"//b", "/"}, {"", "."},     {"/", "/"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = eg_path_directory(cases[i][0]);
+        assert_string_equal(path, cases[i][1]);
+        eg_free(path);
+    }
+}
+
 static void memory_runs_out(void **state) {
     (void)state;
     bool failed = true;
@@ -206,9 +218,9 @@ static void memory_runs_out(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(create),        TEST(replace),         TEST(no_space),
-        TEST(no_permission), TEST(sync_and_rename), TEST(directories),
-        TEST(reading),       TEST(joining),         TEST(memory_runs_out),
+        TEST(create),          TEST(replace),         TEST(no_space), TEST(no_permission),
+        TEST(sync_and_rename), TEST(directories),     TEST(reading),  TEST(joining),
+        TEST(directory_of),    TEST(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

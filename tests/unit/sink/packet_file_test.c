@@ -117,7 +117,7 @@ static void microseconds_until_more_is_needed(void **state) {
             opened((struct eg_packet_file_options){.replace = true, .digest = true});
         for (uint32_t i = 0; i < 20000; i++) put(file, i, i >= odd ? 7 : 0);
         names(text, sizeof text, false);
-        assert_true(strstr(text, ".out.pcap.tmp-") != NULL);
+        assert_true(strstr(text, ".out.pcap.earlgrey-") != NULL);
         finish(file);
         size_t count;
         const struct eg_packet_file_written *written = eg_packet_file_written(file, &count);
@@ -275,6 +275,10 @@ static void timeless(void **state) {
     assert_int_equal(eg_packet_file_put(file, &frame, eg_span(NULL, 0), NULL), EG_OK);
     assert_int_equal(eg_packet_file_account(file).timeless, 1);
     assert_true(eg_packet_file_account(file).first_ns > eg_packet_file_account(file).last_ns);
+    frame.time_ns = -1;
+    assert_int_equal(eg_packet_file_put(file, &frame, eg_span(NULL, 0), NULL), EG_OK);
+    assert_int_equal(eg_packet_file_account(file).timeless, 1);
+    assert_int_equal(eg_packet_file_account(file).early, 1);
     finish(file);
     eg_packet_file_free(file);
 }
