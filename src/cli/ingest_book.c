@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "cli/config_file.h"
 #include "cli/ingest.h"
+#include "cli/templates.h"
 #include "store/dataset.h"
 #include "table/address.h"
 #include "wire/book.h"
@@ -16,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define SAVED_MAX (512 << 20)
 
 /* ---- rules: EXPORTER[/INTERFACE]=RATE ---- */
 
@@ -144,7 +143,7 @@ static void book_settle(const struct eg_ingest *in, const char *path) {
     char *text = NULL;
     size_t size;
     eg_strbuf_printf(&next, "%s.next", path);
-    if (!next.failed && eg_file_read(&text, &size, next.text, SAVED_MAX, &err) >= 0) {
+    if (!next.failed && eg_file_read(&text, &size, next.text, EG_TEMPLATES_FILE_MAX, &err) >= 0) {
         if (!position_reached(in, text))
             unlink(next.text);
         else if (eg_file_rename(next.text, path, &err) < 0)
@@ -163,7 +162,7 @@ void eg_ingest_book_restore(const struct eg_ingest *in, const struct eg_group *g
     *kept = (struct eg_ingest_kept){0};
     if (!book_path(in, group, false, &path)) goto out;
     book_settle(in, path.text);
-    enum eg_status status = eg_file_read(&text, &size, path.text, SAVED_MAX, &err);
+    enum eg_status status = eg_file_read(&text, &size, path.text, EG_TEMPLATES_FILE_MAX, &err);
     kept->there = status >= 0;
     if (status >= 0) status = eg_book_load(book, eg_span(text, size), &err);
     kept->holds = eg_book_usage(book).held_bytes > 0;

@@ -21,8 +21,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define KEPT_TEMPLATES_MAX (512 << 20)
-
 struct inspect_options {
     bool json, templates, captures;
     int64_t num_packets;
@@ -266,7 +264,7 @@ static enum eg_status kept_templates(const char *path, bool json, bool gap_befor
     char *text = NULL;
     size_t size;
     struct eg_book *book = NULL;
-    enum eg_status status = eg_file_read(&text, &size, path, KEPT_TEMPLATES_MAX, err);
+    enum eg_status status = eg_file_read(&text, &size, path, EG_TEMPLATES_FILE_MAX, err);
     if (status >= 0) status = eg_book_new(&book, err);
     if (status >= 0) status = eg_book_load(book, eg_span(text, size), err);
     if (status >= 0) status = eg_templates_print(book, json, gap_before, err);

@@ -5,6 +5,8 @@
 
 #include "cli/verb.h"
 
+#define EG_TEMPLATES_FILE_MAX (512 << 20) /* bytes of a book that an ingest keeps in a file */
+
 #include "wire/book.h"
 
 /* Prints each template with its exporter, its fields and what was decoded with it; as JSON, one
