@@ -26,6 +26,7 @@ void *eg_stellar_get(struct eg_stellar_run *run, size_t count, size_t size) {
     if (!run->chunks || run->chunks->room - run->used < total) {
         size_t room = total > CHUNK_BYTES ? total : CHUNK_BYTES;
         struct eg_stellar_chunk *chunk = eg_malloc(sizeof *chunk + room);
+        if (!chunk) run->no_memory = true;
         if (!chunk) goto none;
         chunk->older = run->chunks;
         chunk->room = room;
@@ -37,11 +38,11 @@ void *eg_stellar_get(struct eg_stellar_run *run, size_t count, size_t size) {
     run->taken += total;
     return got;
 none:
-    eg_stellar_fail(run, "it takes too much memory");
+    eg_stellar_fail_bound(run, "it takes too much memory");
     return NULL;
 }
 
-static void run_reset(struct eg_stellar_run *run) {
+void eg_stellar_run_reset(struct eg_stellar_run *run) {
     while (run->chunks) {
         struct eg_stellar_chunk *older = run->chunks->older;
         eg_free(run->chunks);
@@ -57,6 +58,17 @@ bool eg_stellar_fail(struct eg_stellar_run *run, const char *format, ...) {
     vsnprintf(run->why, sizeof run->why, format, args);
     va_end(args);
     return false;
+}
+
+void eg_stellar_place(struct eg_stellar_run *run, const struct eg_stellar_node *node) {
+    if (run->placed) return;
+    run->placed = true;
+    run->at = node->at;
+}
+
+bool eg_stellar_fail_bound(struct eg_stellar_run *run, const char *why) {
+    if (!run->failed) run->bounded = true;
+    return eg_stellar_fail(run, "%s", why);
 }
 
 bool eg_stellar_keep(struct eg_stellar_run *run, const void *text, size_t size,
@@ -106,15 +118,19 @@ static bool variable(struct eg_stellar_run *run, enum eg_stellar_variable variab
 
 /* ---- operators ---- */
 
-/* null is false; what is neither true nor false is an error. */
+bool eg_stellar_truth(struct eg_stellar_run *run, const struct eg_stellar_node *node,
+                      const struct eg_stellar_value *value, bool *out) {
+    *out = value->kind == EG_VALUE_BOOL && value->truth;
+    if (value->kind == EG_VALUE_BOOL || value->kind == EG_VALUE_NULL) return true;
+    eg_stellar_place(run, node);
+    return eg_stellar_fail(run, "%s where true or false is wanted",
+                           eg_stellar_kind_name(value->kind));
+}
+
 static bool truth(struct eg_stellar_run *run, const struct eg_stellar_node *node, bool *out) {
     struct eg_stellar_value value;
     if (!eg_stellar_eval(run, node, &value)) return false;
-    if (value.kind != EG_VALUE_BOOL && value.kind != EG_VALUE_NULL)
-        return eg_stellar_fail(run, "%s where true or false is wanted",
-                               eg_stellar_kind_name(value.kind));
-    *out = value.kind == EG_VALUE_BOOL && value.truth;
-    return true;
+    return eg_stellar_truth(run, node, &value, out);
 }
 
 /* From the left: an `or` behind what is true, and an `and` behind what is false, decide all. That is
@@ -281,11 +297,14 @@ static bool eval(struct eg_stellar_run *run, const struct eg_stellar_node *node,
 
 bool eg_stellar_eval(struct eg_stellar_run *run, const struct eg_stellar_node *node,
                      struct eg_stellar_value *out) {
-    if (++run->steps > EG_STELLAR_STEPS_MAX) return eg_stellar_fail(run, "it takes too many steps");
-    if (run->depth >= EG_STELLAR_CALLS_MAX) return eg_stellar_fail(run, "it is nested too deep");
+    if (++run->steps > EG_STELLAR_STEPS_MAX)
+        return eg_stellar_fail_bound(run, "it takes too many steps");
+    if (run->depth >= EG_STELLAR_CALLS_MAX)
+        return eg_stellar_fail_bound(run, "it is nested too deep");
     run->depth++;
     bool good = eval(run, node, out);
     run->depth--;
+    if (!good) eg_stellar_place(run, node);
     return good;
 }
 
@@ -311,7 +330,7 @@ enum eg_truth eg_stellar_ask(const struct eg_stellar *stellar, const struct eg_s
     else
         answer = EG_UNANSWERED;
     if (!good) snprintf(why, EG_STELLAR_WHY, "%s", run.why);
-    run_reset(&run);
+    eg_stellar_run_reset(&run);
     return answer;
 }
 
@@ -324,6 +343,6 @@ bool eg_stellar_value(const struct eg_stellar *stellar, const struct eg_stellar_
         eg_stellar_write(&value, false, to);
     else
         snprintf(why, EG_STELLAR_WHY, "%s", run.why);
-    run_reset(&run);
+    eg_stellar_run_reset(&run);
     return good;
 }

@@ -137,7 +137,7 @@ bool eg_stellar_format(const struct eg_stellar_call *c, struct eg_stellar_value 
         else
             good = eg_stellar_fail(c->run, "FORMAT: a %% that means nothing here");
         if (made.size > EG_STELLAR_MEMORY_MAX || made.failed)
-            good = eg_stellar_fail(c->run, "it takes too much memory");
+            good = eg_stellar_fail_bound(c->run, "it takes too much memory");
     }
     if (good) good = eg_stellar_keep(c->run, made.text, made.size, out);
     eg_strbuf_reset(&made);

@@ -32,9 +32,22 @@ const struct eg_stellar_function *eg_stellar_function(struct eg_span name, const
     return NULL;
 }
 
-static bool wrong_arg(const struct eg_stellar_call *c, uint32_t i, const char *wanted) {
+bool eg_stellar_wrong_value(const struct eg_stellar_call *c, uint32_t i,
+                            const struct eg_stellar_value *value, const char *wanted) {
+    eg_stellar_place(c->run, c->node->kids[i]);
     return eg_stellar_fail(c->run, "%s wants %s, not %s", c->node->function->name, wanted,
-                           eg_stellar_kind_name(c->args[i].kind));
+                           eg_stellar_kind_name(value->kind));
+}
+
+static bool wrong_arg(const struct eg_stellar_call *c, uint32_t i, const char *wanted) {
+    return eg_stellar_wrong_value(c, i, &c->args[i], wanted);
+}
+
+bool eg_stellar_wrong_text(const struct eg_stellar_call *c, uint32_t i,
+                           const struct eg_error *why) {
+    eg_stellar_place(c->run, c->node->kids[i]);
+    return why->status == EG_E_NOMEM ? eg_stellar_fail_bound(c->run, why->message)
+                                     : eg_stellar_fail(c->run, "%.150s", why->message);
 }
 
 bool eg_stellar_text_arg(const struct eg_stellar_call *c, uint32_t i, struct eg_span *out) {
@@ -46,8 +59,10 @@ bool eg_stellar_text_arg(const struct eg_stellar_call *c, uint32_t i, struct eg_
 }
 
 bool eg_stellar_whole_arg(const struct eg_stellar_call *c, uint32_t i, int64_t *out) {
-    if (c->args[i].kind != EG_VALUE_WHOLE)
+    if (c->args[i].kind != EG_VALUE_WHOLE) {
+        eg_stellar_place(c->run, c->node->kids[i]);
         return eg_stellar_fail(c->run, "%s wants a whole number", c->node->function->name);
+    }
     *out = c->args[i].whole;
     return true;
 }
@@ -74,25 +89,27 @@ bool eg_stellar_lacking(const struct eg_stellar_call *c, struct eg_stellar_value
 
 /* ---- packets ---- */
 
-/* Searches with a pattern that is no constant. */
+/* A pattern that is no constant. False: it is null, or none, which is an error. */
+static bool pattern_make(const struct eg_stellar_call *c, struct eg_arena *arena,
+                         struct eg_byte_pattern **out) {
+    struct eg_error err;
+    struct eg_span text = {0};
+    if (!eg_stellar_text_arg(c, 0, &text)) return false;
+    return eg_byte_pattern_parse(out, (const char *)text.at, text.size, arena, &err) == EG_OK ||
+           eg_stellar_wrong_text(c, 0, &err);
+}
+
 static bool found_once(const struct eg_stellar_call *c, struct eg_span front, struct eg_span back,
                        struct eg_stellar_value *out) {
     struct eg_arena arena = {0};
     struct eg_byte_pattern *pattern = NULL;
-    struct eg_error err;
-    struct eg_span text;
-    if (!eg_stellar_text_arg(c, 0, &text))
-        return eg_stellar_lacking(c, out, eg_stellar_bool(false));
-    bool good =
-        eg_byte_pattern_parse(&pattern, (const char *)text.at, text.size, &arena, &err) == EG_OK;
-    if (good) {
+    *out = eg_stellar_bool(false);
+    if (pattern_make(c, &arena, &pattern)) {
         eg_stellar_charge(c->run, 1000 + 16 * (size_t)pattern->length);
         *out = eg_stellar_bool(eg_byte_pattern_found_behind(pattern, front, back));
-    } else {
-        eg_stellar_fail(c->run, "%.150s", err.message);
     }
     eg_arena_reset(&arena);
-    return good;
+    return !c->run->failed;
 }
 
 static bool byte_array_matcher(const struct eg_stellar_call *c, struct eg_stellar_value *out) {
@@ -111,6 +128,16 @@ static bool byte_array_matcher(const struct eg_stellar_call *c, struct eg_stella
     return true;
 }
 
+/* A network among the arguments. False: it is null, or none, which is an error. */
+static bool net_arg(const struct eg_stellar_call *c, uint32_t i, struct eg_addr *net, int *bits) {
+    struct eg_span text = {0};
+    if (!eg_stellar_text_arg(c, i, &text)) return false;
+    if (eg_prefix_parse(net, bits, (const char *)text.at, text.size)) return true;
+    eg_stellar_place(c->run, c->node->kids[i]);
+    return eg_stellar_fail(c->run, "IN_SUBNET: '%.*s' is no network such as 10.0.0.0/8",
+                           (int)(text.size > 60 ? 60 : text.size), (const char *)text.at);
+}
+
 static bool in_subnet(const struct eg_stellar_call *c, struct eg_stellar_value *out) {
     struct eg_span text;
     struct eg_addr addr, net;
@@ -119,16 +146,29 @@ static bool in_subnet(const struct eg_stellar_call *c, struct eg_stellar_value *
     if (!eg_stellar_text_arg(c, 0, &text)) return !c->run->failed;
     if (!eg_addr_parse(&addr, (const char *)text.at, text.size)) return true;
     for (uint32_t i = 1; i < c->count && !out->truth; i++) {
-        if (!eg_stellar_text_arg(c, i, &text)) {
-            if (c->run->failed) return false;
-            continue;
-        }
-        if (!eg_prefix_parse(&net, &bits, (const char *)text.at, text.size))
-            return eg_stellar_fail(c->run, "IN_SUBNET: '%.*s' is no network such as 10.0.0.0/8",
-                                   (int)(text.size > 60 ? 60 : text.size), (const char *)text.at);
-        out->truth = eg_prefix_holds(&net, bits, &addr);
+        if (net_arg(c, i, &net, &bits))
+            out->truth = eg_prefix_holds(&net, bits, &addr);
+        else if (c->run->failed)
+            return false;
     }
     return true;
+}
+
+bool eg_stellar_args_good(const struct eg_stellar_call *c) {
+    struct eg_arena arena = {0};
+    struct eg_byte_pattern *pattern;
+    struct eg_addr net;
+    int bits;
+    if (c->node->function->run == in_subnet) {
+        for (uint32_t i = 1; i < c->count && !c->run->failed; i++)
+            (void)!net_arg(c, i, &net, &bits);
+    } else if (c->node->function->run == byte_array_matcher && !c->node->pattern) {
+        (void)!pattern_make(c, &arena, &pattern);
+        eg_arena_reset(&arena);
+    } else if (strcmp(c->node->function->name, "REGEXP_MATCH") == 0 && !c->node->regex) {
+        return eg_stellar_regex_args_good(c);
+    }
+    return !c->run->failed;
 }
 
 /* Whether one of IPV4, IPV6 is asked for; other words ask for nothing. */

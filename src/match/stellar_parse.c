@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define LAMBDA_ARGS_MAX 8
-#define LAMBDA_NAMES_MAX 32                        /* of all lambdas around a place */
 #define PARSE_DEPTH_MAX (2 * EG_STELLAR_DEPTH_MAX) /* a bracket is an expression and a member */
 
 struct parser {
@@ -27,7 +26,7 @@ struct parser {
     struct eg_error *err;
     enum eg_status status; /* EG_OK until something went wrong */
     unsigned depth;
-    struct eg_span names[LAMBDA_NAMES_MAX]; /* of the lambdas' arguments, the innermost last */
+    struct eg_span names[EG_STELLAR_SLOTS_MAX]; /* of the lambdas' arguments, the innermost last */
     uint32_t name_count;
     bool reads_layers;
     bool joined;   /* the last chain had more than one part */
@@ -257,7 +256,7 @@ static bool lambda_ahead(const struct parser *p) {
 
 static bool argument_name(struct parser *p, struct eg_stellar_node *lambda) {
     if (!is(p, EG_STELLAR_NAME)) return expected(p, "the name of an argument") != NULL;
-    if (lambda->arity >= LAMBDA_ARGS_MAX || p->name_count >= LAMBDA_NAMES_MAX)
+    if (lambda->arity >= LAMBDA_ARGS_MAX || p->name_count >= EG_STELLAR_SLOTS_MAX)
         return fail_at(p, p->token.begin, "too many arguments of lambdas") != NULL;
     p->names[p->name_count++] = p->token.text;
     lambda->arity++;
@@ -515,6 +514,16 @@ static enum eg_stellar_kind gives(const struct eg_stellar_node *node) {
     }
 }
 
+/* What is wrong whatever the packet is wrong now. */
+static void constants_check(struct parser *p, const struct eg_stellar_node *root, bool any) {
+    struct eg_stellar_wrong wrong;
+    if (eg_stellar_constants_good(root, !any, &wrong)) return;
+    if (wrong.no_memory)
+        no_memory(p);
+    else
+        fail_at(p, wrong.at, wrong.why);
+}
+
 static enum eg_status parse(struct eg_stellar **out, const char *text, bool any,
                             struct eg_arena *arena, struct eg_error *err) {
     size_t size = strlen(text);
@@ -535,6 +544,7 @@ static enum eg_status parse(struct eg_stellar **out, const char *text, bool any,
         snprintf(wrong, sizeof wrong, "it gives %s, not true or false", eg_stellar_kind_name(kind));
         fail_at(&p, root->at, wrong);
     }
+    if (p.status == EG_OK && root) constants_check(&p, root, any);
     if (p.status != EG_OK) return p.status;
     *made = (struct eg_stellar){.root = root, .reads_layers = p.reads_layers};
     *out = made;

@@ -203,31 +203,47 @@ static bool join(const struct eg_stellar_call *c, struct eg_stellar_value *out) 
         if (list->items[i].kind != EG_VALUE_NULL) eg_stellar_write(&list->items[i], true, &text);
     }
     bool good = !text.failed && eg_stellar_keep(c->run, text.text, text.size, out);
-    if (text.failed) eg_stellar_fail(c->run, "it takes too much memory");
+    if (text.failed) eg_stellar_fail_bound(c->run, "it takes too much memory");
     eg_strbuf_reset(&text);
     return good;
 }
 
 /* ---- asking about a text ---- */
 
+/* A pattern that is no constant; null: *out is NULL. */
+static bool regex_make(const struct eg_stellar_call *c, const struct eg_stellar_value *pattern,
+                       struct eg_arena *arena, struct eg_regex **out) {
+    struct eg_error err;
+    *out = NULL;
+    if (pattern->kind == EG_VALUE_NULL) return true;
+    if (pattern->kind != EG_VALUE_TEXT) return eg_stellar_wrong_value(c, 1, pattern, "text");
+    eg_stellar_charge(c->run, 1000);
+    enum eg_status status =
+        eg_regex_parse(out, (const char *)pattern->text.at, pattern->text.size, arena, &err);
+    return status == EG_OK || eg_stellar_wrong_text(c, 1, &err);
+}
+
 /* Patterns: one, or a list of which one has to match. */
 static bool matches_once(const struct eg_stellar_call *c, struct eg_span text,
                          const struct eg_stellar_value *pattern, bool *out) {
     struct eg_arena arena = {0};
-    struct eg_regex *regex = NULL;
-    struct eg_error err;
-    if (pattern->kind == EG_VALUE_NULL) return true;
-    if (pattern->kind != EG_VALUE_TEXT)
-        return eg_stellar_fail(c->run, "REGEXP_MATCH wants text, not %s",
-                               eg_stellar_kind_name(pattern->kind));
-    eg_stellar_charge(c->run, 1000 + text.size);
-    bool good = eg_regex_parse(&regex, (const char *)pattern->text.at, pattern->text.size, &arena,
-                               &err) == EG_OK;
-    if (good)
-        *out = eg_regex_match(regex, text);
-    else
-        eg_stellar_fail(c->run, "%.150s", err.message);
+    struct eg_regex *regex;
+    bool good = regex_make(c, pattern, &arena, &regex);
+    eg_stellar_charge(c->run, text.size);
+    if (good && regex) *out = eg_regex_match(regex, text);
     eg_arena_reset(&arena);
+    return good;
+}
+
+bool eg_stellar_regex_args_good(const struct eg_stellar_call *c) {
+    const struct eg_stellar_value *pattern = &c->args[1];
+    struct eg_regex *regex;
+    bool good = true, list = pattern->kind == EG_VALUE_LIST;
+    for (uint32_t i = 0; good && i < (list ? pattern->count : 1); i++) {
+        struct eg_arena arena = {0};
+        good = regex_make(c, list ? &pattern->items[i] : pattern, &arena, &regex);
+        eg_arena_reset(&arena);
+    }
     return good;
 }
 
@@ -269,7 +285,7 @@ static bool to_string(const struct eg_stellar_call *c, struct eg_stellar_value *
     if (c->args[0].kind == EG_VALUE_NULL) return true;
     eg_stellar_write(&c->args[0], true, &text);
     bool good = !text.failed && eg_stellar_keep(c->run, text.text, text.size, out);
-    if (text.failed) eg_stellar_fail(c->run, "it takes too much memory");
+    if (text.failed) eg_stellar_fail_bound(c->run, "it takes too much memory");
     eg_strbuf_reset(&text);
     return good;
 }

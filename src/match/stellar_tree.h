@@ -95,6 +95,7 @@ struct eg_stellar {
 /* ---- evaluating ---- */
 
 #define EG_STELLAR_CALLS_MAX 400 /* one inside the other */
+#define EG_STELLAR_SLOTS_MAX 32  /* arguments of all lambdas around a place */
 
 struct eg_stellar_run {
     const struct eg_stellar_facts *facts;
@@ -103,6 +104,10 @@ struct eg_stellar_run {
     size_t used, taken; /* of the newest chunk; of all */
     uint32_t steps, depth;
     bool failed;
+    bool bounded;   /* failed for what it took: the expression itself may be right */
+    bool no_memory; /* and there was none left in the machine */
+    bool placed;
+    uint32_t at; /* where in the text it failed */
     char why[EG_STELLAR_WHY];
 };
 
@@ -112,14 +117,33 @@ void *eg_stellar_get(struct eg_stellar_run *, size_t count, size_t size);
 static inline void eg_stellar_charge(struct eg_stellar_run *run, size_t steps) {
     run->steps += steps > EG_STELLAR_STEPS_MAX ? EG_STELLAR_STEPS_MAX : (uint32_t)steps;
 }
-/* Always false. */
+/* Always false. The place is the innermost part that is being evaluated, unless one was told. */
 bool eg_stellar_fail(struct eg_stellar_run *, const char *format, ...) EG_PRINTF(2, 3);
+void eg_stellar_place(struct eg_stellar_run *, const struct eg_stellar_node *);
+/* The same where a bound was reached. */
+bool eg_stellar_fail_bound(struct eg_stellar_run *, const char *why);
 bool eg_stellar_eval(struct eg_stellar_run *, const struct eg_stellar_node *,
                      struct eg_stellar_value *out);
+/* A part's value where truth is asked for: null is false; what is neither true nor false is an error. */
+bool eg_stellar_truth(struct eg_stellar_run *, const struct eg_stellar_node *,
+                      const struct eg_stellar_value *, bool *out);
+void eg_stellar_run_reset(struct eg_stellar_run *);
 /* Calls a lambda (any other value is an error). */
 bool eg_stellar_apply(struct eg_stellar_run *, const char *whose, const struct eg_stellar_value *f,
                       const struct eg_stellar_value *args, uint32_t count,
                       struct eg_stellar_value *out);
+
+/* ---- constants ---- */
+
+struct eg_stellar_wrong {
+    uint32_t at;
+    bool no_memory;
+    char why[EG_STELLAR_WHY];
+};
+/* Whether no part that a packet may reach fails for every packet, or (`truth`: the whole must be true
+ * or false) is of the wrong kind. */
+bool eg_stellar_constants_good(const struct eg_stellar_node *root, bool truth,
+                               struct eg_stellar_wrong *out);
 
 /* ---- values ---- */
 
@@ -195,6 +219,14 @@ bool eg_stellar_number_arg(const struct eg_stellar_call *, uint32_t i, double *o
 /* As a list; null is false without an error. */
 bool eg_stellar_list_arg(const struct eg_stellar_call *, uint32_t i,
                          const struct eg_stellar_value **out);
+/* Whether no argument is wrong whatever the others are: of a call of which only some are known, the
+ * others being null. */
+bool eg_stellar_args_good(const struct eg_stellar_call *);
+bool eg_stellar_regex_args_good(const struct eg_stellar_call *); /* of REGEXP_MATCH */
+/* Both false: the value that the i-th argument is, or holds, is of the wrong kind; its text is no good. */
+bool eg_stellar_wrong_value(const struct eg_stellar_call *, uint32_t i,
+                            const struct eg_stellar_value *, const char *wanted);
+bool eg_stellar_wrong_text(const struct eg_stellar_call *, uint32_t i, const struct eg_error *why);
 /* What a function answers where an argument was not there: `otherwise`, unless that was an error. */
 bool eg_stellar_lacking(const struct eg_stellar_call *, struct eg_stellar_value *out,
                         struct eg_stellar_value otherwise);

@@ -41,7 +41,8 @@ static const struct eg_stellar_value *map_find(struct eg_stellar_run *run,
 
 static bool items_equal(struct eg_stellar_run *run, const struct eg_stellar_value *a,
                         const struct eg_stellar_value *b) {
-    if (run->depth >= EG_STELLAR_CALLS_MAX) return eg_stellar_fail(run, "it is nested too deep");
+    if (run->depth >= EG_STELLAR_CALLS_MAX)
+        return eg_stellar_fail_bound(run, "it is nested too deep");
     run->depth++;
     bool same = true;
     for (uint32_t i = 0; i < a->count && same; i++) {
@@ -58,7 +59,8 @@ static bool items_equal(struct eg_stellar_run *run, const struct eg_stellar_valu
 
 bool eg_stellar_equal(struct eg_stellar_run *run, const struct eg_stellar_value *a,
                       const struct eg_stellar_value *b) {
-    if (++run->steps > EG_STELLAR_STEPS_MAX) return eg_stellar_fail(run, "it takes too many steps");
+    if (++run->steps > EG_STELLAR_STEPS_MAX)
+        return eg_stellar_fail_bound(run, "it takes too many steps");
     if (eg_stellar_is_number(a) && eg_stellar_is_number(b)) {
         if (a->kind == EG_VALUE_WHOLE && b->kind == EG_VALUE_WHOLE) return a->whole == b->whole;
         return eg_stellar_number(a) == eg_stellar_number(b);

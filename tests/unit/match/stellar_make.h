@@ -60,8 +60,8 @@ static inline const char *stellar_about(const char *expression, bool bare, char 
 static inline void value_is(const char *expression, const char *expected) {
     char text[600];
     const char *got = stellar_about(expression, false, text);
-    /* of a refusal or failure the expected text is a part */
-    bool same = expected[0] == '!'   ? got[0] == '!' && strstr(got, expected + 1) != NULL
+    /* of a refusal or failure the expected text is a part; what is wrong whatever the packet is refused */
+    bool same = expected[0] == '!'   ? (got[0] == '!' || got[0] == '?') && strstr(got, expected + 1)
                 : expected[0] == '?' ? got[0] == '?' && strstr(got, expected + 1) != NULL
                                      : strcmp(got, expected) == 0;
     if (!same) fail_msg("%s: is %s, not %s", expression, got, expected);

@@ -25,9 +25,9 @@ static void truths(void **state) {
         "'a' in 'b'",
         "exists(packet)",
         "IS_IP('a')",
-        "if true then 1 else 2",
+        "if true then true else 2",
         "GET([true], 0)",
-        "true and 1",
+        "false and 1",
         "match{default => true}",
     };
     static const struct {
@@ -45,6 +45,8 @@ static void truths(void **state) {
         {"protocol", "a number", 0},
         {"  TO_UPPER('a')", "text", 2},
         {"MAP([1], x -> x)", "a list", 0},
+        {"if true then 1 else 2", "a number where true or false is wanted", 0},
+        {"true and 1", "a number where true or false is wanted", 9},
     };
     struct eg_error err;
     for (size_t i = 0; i < COUNT(good); i++)
@@ -114,7 +116,7 @@ static void bounds(void **state) {
 static void no_memory(void **state) {
     (void)state;
     const char *text = "if REGEXP_MATCH('a', 'b+') then [1, {'a\\n' : x -> x}] == null else "
-                       "BYTEARRAY_MATCHER('00{9}', packet) and true";
+                       "BYTEARRAY_MATCHER('00{9}', packet) and protocol in [6, 17]";
     for (long n = 0;; n++) {
         struct eg_error err;
         torture_fail_after(n);
