@@ -190,8 +190,8 @@ static enum eg_status row_follow(struct lookup *l, const struct eg_batch *batch,
     if (!is_indexed(l, batch, row, &found.frame))
         return eg_fail(
             err, EG_E_FORMAT,
-            "%s: the packet at byte %llu is not the one that was indexed: the capture was "
-            "changed; ingest it anew",
+            "%s: the packet at byte %llu is not the one that was indexed: the capture was changed; "
+            "put the old file back, or ingest it again from where it is now",
             file->name, (unsigned long long)found.offset);
     bool holds = true;
     if (l->rows) EG_TRY(eg_frame_rows_holds(l->rows, &found.frame, &holds, err));

@@ -103,7 +103,9 @@ static enum eg_status note_leaving(struct leaving *l, const struct eg_journal_ca
                                       .place = c->place,
                                       .copy = c->copy,
                                       .gone = true,
+                                      .bytes = c->bytes,
                                       .at_us = now_us > c->at_us ? now_us : c->at_us + 1};
+    memcpy(gone.digest, c->digest, sizeof gone.digest);
     EG_TRY(eg_journal_add_capture(&l->change, &gone, err));
     account->captures += c->copy;
     account->captures_unlinked += !c->copy;

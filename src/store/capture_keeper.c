@@ -447,8 +447,14 @@ enum eg_status eg_keeper_known(struct eg_keeper *keeper, struct eg_source *sourc
                                size_t room, struct eg_error *err) {
     struct eg_file_facts facts;
     const struct eg_keep_rule *rule = &keeper->rule;
-    if (rule->leaves || (!rule->choose && rule->keep == EG_KEEP_NONE)) return EG_OK;
     EG_TRY(eg_file_facts(source, &facts, err));
+    if (eg_capture_expired(keeper->ds, facts.known, facts.known_digest, facts.first_us)) {
+        snprintf(told, room,
+                 "; its packets expired, on purpose: to have them again, ingest it into another "
+                 "dataset");
+        return EG_OK;
+    }
+    if (rule->leaves || (!rule->choose && rule->keep == EG_KEEP_NONE)) return EG_OK;
     char *place = facts.messages || !facts.regular ? NULL : realpath(facts.name, NULL);
     enum eg_status status = EG_OK;
     const struct eg_journal_capture *lost;

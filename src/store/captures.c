@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CHUNK (1u << 20)
+#define FROM_WHERE_IT_IS "ingest it from where it is now (it is known, and is read from there)"
 
 struct found {
     const struct eg_dataset *ds;
@@ -123,10 +125,11 @@ static enum eg_status changed(const struct eg_capture *c, const char *how, struc
                        "from the original, whose packets are then read from there, or restore the "
                        "copy from a backup",
                        c->place, how);
-    return eg_fail(err, EG_E_FORMAT,
-                   "%s was changed since its packets were ingested (%s): put the old file back, or "
-                   "ingest the new one into another dataset",
-                   c->place, how);
+    return eg_fail(
+        err, EG_E_FORMAT,
+        "%s was changed since its packets were ingested (%s): put the old file back, or, "
+        "if it was moved, " FROM_WHERE_IT_IS "; a new one there goes into another dataset",
+        c->place, how);
 }
 
 /* The digest of what was ingested: of the first c->bytes uncompressed bytes. */
@@ -168,12 +171,14 @@ static enum eg_status look(const struct eg_dataset *ds, const struct eg_capture 
                        c->keep == EG_KEEP_COPY
                            ? "ingest the capture again from the original, or restore the dataset's "
                              "captures/ from a backup"
-                           : "put it back where it was when it was ingested");
+                           : "put it back where it was, or " FROM_WHERE_IT_IS);
     if (stat(c->place, &is) != 0) return eg_fail_errno(err, errno, "cannot read %s", c->place);
     if (!S_ISREG(is.st_mode)) /* a pipe there would be waited for */
-        return eg_fail(err, EG_E_FORMAT,
-                       "%s is no longer the file that was ingested: put the old file back",
-                       c->place);
+        return eg_fail(
+            err, EG_E_FORMAT,
+            "%s is no longer the file that was ingested: put the old file back, or, if it "
+            "was moved, " FROM_WHERE_IT_IS,
+            c->place);
     int64_t changed_ns = eg_timespec_ns(is.st_mtim);
     uint64_t size = (uint64_t)is.st_size;
     bool same = size == stamp->stored && changed_ns == stamp->changed_ns;
@@ -198,6 +203,38 @@ enum eg_status eg_capture_find(struct eg_dataset *ds, const char *name, bool who
     }
     found_reset(&f);
     return status < 0 ? status : EG_OK;
+}
+
+/* Whether rows of such a table are there of the hour, or (`or_before`) of any before it. */
+static bool has_rows(const struct eg_journal *journal, enum eg_table_id table, int64_t hour_us,
+                     bool or_before) {
+    for (size_t i = 0; i < journal->file_count; i++) {
+        const struct eg_journal_file *f = &journal->files[i];
+        if (f->table == table && f->start_us < hour_us + EG_HOUR_US &&
+            (or_before || f->end_us >= hour_us) && strncmp(f->path, "quarantine/", 11) != 0)
+            return true;
+    }
+    return false;
+}
+
+bool eg_capture_expired(const struct eg_dataset *ds, uint64_t bytes, const char *digest,
+                        int64_t first_us) {
+    const struct eg_journal *journal = &ds->journal;
+    bool known = false;
+    if (!bytes || !eg_time_possible(first_us)) return false;
+    int64_t hour_us = first_us - first_us % EG_HOUR_US;
+    for (size_t i = 0; i < journal->capture_count; i++) {
+        const struct eg_journal_capture *c = &journal->captures[i];
+        if (c->bytes != bytes || strcmp(c->digest, digest) != 0) continue;
+        if (!c->gone) return false;
+        known = true;
+    }
+    if (known || has_rows(journal, EG_TABLE_PACKETS, hour_us, true)) return known;
+    /* lines of what is gone are forgotten in time; that there was an expiry is not */
+    char *expired = eg_path_join(ds->path, EG_LAYOUT_POSITIONS);
+    known = expired && access(expired, F_OK) == 0;
+    eg_free(expired);
+    return known && !has_rows(journal, EG_TABLE_FLOWS, hour_us, false);
 }
 
 bool eg_capture_lost(struct eg_dataset *ds, const struct eg_journal_capture *c) {

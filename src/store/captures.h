@@ -36,6 +36,12 @@ EG_MUST_CHECK enum eg_status eg_captures(struct eg_dataset *, int64_t from_us, i
 EG_MUST_CHECK enum eg_status eg_capture_find(struct eg_dataset *, const char *name, bool whole,
                                              struct eg_capture *out, struct eg_error *err);
 
+/* Whether the packets of a capture that is known whole (so many bytes, their digest, the time of its first
+ * packet or INT64_MIN) expired: nothing is registered with these bytes, and of their first hour no row is
+ * left. */
+bool eg_capture_expired(const struct eg_dataset *, uint64_t bytes, const char *digest,
+                        int64_t first_us);
+
 /* Whether what is registered so is not there any more, or was changed. */
 struct eg_journal_capture;
 bool eg_capture_lost(struct eg_dataset *, const struct eg_journal_capture *);

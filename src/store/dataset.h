@@ -40,6 +40,11 @@ void eg_dataset_files_free(struct eg_dataset_file *, size_t count);
 EG_MUST_CHECK enum eg_status eg_dataset_quarantined(struct eg_dataset *, enum eg_table_id,
                                                     uint64_t *rows, struct eg_error *err);
 
+/* Whether a whole table was taken away by hand: rows of it were committed, did not expire, and not one
+ * of its days is there. In *rows how many those were; 0: it was not. */
+EG_MUST_CHECK enum eg_status eg_dataset_removed(struct eg_dataset *, enum eg_table_id,
+                                                uint64_t *rows, struct eg_error *err);
+
 /* SQL that reads the table's files overlapping the range: "read_parquet([...], union_by_name…)",
  * or an empty relation with the right columns where there is none. Without partition columns. */
 EG_MUST_CHECK enum eg_status eg_dataset_relation(struct eg_dataset *, enum eg_table_id,

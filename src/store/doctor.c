@@ -123,6 +123,21 @@ static void say_leftovers(struct report *report, const char *path, const struct 
             found->lost_files);
 }
 
+/* Of a whole table: an answer without it would look like one about nothing. */
+static enum eg_status say_removed(struct report *report, struct eg_dataset *ds,
+                                  struct eg_error *err) {
+    for (int table = 0; table < EG_TABLE_RAW; table++) {
+        uint64_t rows;
+        EG_TRY(eg_dataset_removed(ds, (enum eg_table_id)table, &rows, err));
+        if (rows)
+            say(report, 3,
+                "%s/%s is gone, and %" PRIu64 " rows with it: put it back from a backup, or ingest "
+                "the sources into a new dataset",
+                ds->path, eg_table_name((enum eg_table_id)table), rows);
+    }
+    return EG_OK;
+}
+
 static void say_missing(struct report *report, const char *path, const struct eg_journal *journal) {
     size_t gone = 0, changed = 0;
     const char *first = "";
@@ -337,6 +352,7 @@ static enum eg_status examine(struct report *report, struct eg_dataset *ds, bool
         EG_TRY(eg_strays(ds, journal, false, &strays, err));
     }
     EG_TRY(say_tables(report, ds, journal, err));
+    EG_TRY(say_removed(report, ds, err));
     say_leftovers(report, ds->path, &leftovers, repair);
     say_missing(report, ds->path, journal);
     say_strays(report, &strays, repair);

@@ -168,6 +168,41 @@ enum eg_status eg_dataset_quarantined(struct eg_dataset *ds, enum eg_table_id ta
     return EG_OK;
 }
 
+/* Whether there is such a name in the directory below the dataset. */
+static enum eg_status has_name(const struct eg_dataset *ds, const char *directory,
+                               bool (*is)(const char *name), bool *out, struct eg_error *err) {
+    struct eg_names names = {0};
+    char *path = eg_path_join(ds->path, directory);
+    *out = false;
+    if (!path) return no_memory(err);
+    enum eg_status status = eg_names_read(&names, path, err);
+    for (size_t i = 0; status >= 0 && i < names.count && !*out; i++) *out = is(names.names[i]);
+    eg_names_reset(&names);
+    eg_free(path);
+    return status;
+}
+
+static bool is_day(const char *name) { return strncmp(name, "date=", 5) == 0; }
+static bool is_swap(const char *name) { return eg_layout_ends(name, ".swap"); }
+
+enum eg_status eg_dataset_removed(struct eg_dataset *ds, enum eg_table_id table, uint64_t *rows,
+                                  struct eg_error *err) {
+    struct eg_journal known = {0};
+    bool there, leaving;
+    *rows = 0;
+    EG_TRY(has_name(ds, eg_table_name(table), is_day, &there, err));
+    if (there) return EG_OK;
+    /* the last hour may be on its way out, and not be written down yet */
+    EG_TRY(has_name(ds, EG_LAYOUT_COMMITS, is_swap, &leaving, err));
+    if (leaving) return EG_OK;
+    enum eg_status status = learn(ds, table, &known, err);
+    for (size_t i = 0; status >= 0 && i < known.file_count; i++)
+        if (known.files[i].table == table && strncmp(known.files[i].path, "quarantine/", 11) != 0)
+            *rows += known.files[i].rows;
+    eg_journal_reset(&known);
+    return status < 0 ? status : EG_OK;
+}
+
 /* ---- as SQL ---- */
 
 static const char *sql_type(enum eg_type type) {

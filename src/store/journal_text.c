@@ -72,6 +72,9 @@ static void add_capture(struct eg_strbuf *to, const struct eg_journal_capture *c
                      c->at_us);
     if (c->gone) {
         eg_strbuf_text(to, ",\"gone\":true");
+        if (!c->digest[0]) return;
+        eg_strbuf_printf(to, ",\"bytes\":%" PRIu64 ",", c->bytes);
+        add_text(to, "digest", c->digest);
         return;
     }
     if (strcmp(c->name, c->place) != 0) add_place(to, c->place);
@@ -297,6 +300,10 @@ static enum eg_status capture_add(struct eg_journal *journal, json_t *line, cons
     if (get_i64(line, "folds", &folds)) c.folds = (uint32_t)folds;
     if (!capture_place_fits(&c) || (!c.gone && !capture_facts(line, &c)))
         return bad(err, "a capture's line");
+    int64_t bytes; /* that one is known to be gone by */
+    if (c.gone && get_i64(line, "bytes", &bytes) &&
+        copy_text(line, "digest", c.digest, sizeof c.digest))
+        c.bytes = (uint64_t)bytes;
     return eg_journal_add_capture(journal, &c, err);
 }
 

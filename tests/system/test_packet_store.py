@@ -10,6 +10,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import time
 
 import duckdb
 import pytest
@@ -107,6 +108,67 @@ def test_a_moved_capture_is_found_again(earlgrey, tmp_path):
     (folder / "c.pcap").rename(tmp_path / "a.pcap")
     told = earlgrey.run("ingest", "a.pcap", "-d", "data").stderr
     assert "nothing in it is new; its packets are found here again" in told and "not there any more" not in told
+
+
+@pytest.mark.parametrize("ingested", [False, True])
+def test_a_place_that_another_capture_took(earlgrey, tmp_path, ingested):
+    """What is said of the one that was moved is what mends it."""
+    data, words = capture_of(100), ["-d", "data", "-t", "2026-01-02,2026-01-03"]
+    (tmp_path / "a.pcap").write_bytes(data)
+    earlgrey.ok("ingest", "a.pcap", "-d", "data")
+    (tmp_path / "a.pcap").rename(tmp_path / "b.pcap")
+    (tmp_path / "a.pcap").write_bytes(capture_of(100, start=1767528000, length=70))
+    if ingested:
+        earlgrey.ok("ingest", "a.pcap", "-d", "data")
+    for done in (earlgrey.run("packets", *words, "-w", "lost.pcap"), earlgrey.run("doctor", "-d", "data")):
+        assert done.returncode in (1, 3)
+        assert f"{tmp_path}/a.pcap was changed since" in done.stderr + done.stdout
+        assert "if it was moved, ingest it from where it is now" in done.stderr + done.stdout
+    assert not (tmp_path / "lost.pcap").exists()
+    earlgrey.ok("ingest", "b.pcap", "-d", "data")
+    earlgrey.ok("packets", *words, "-w", "found.pcap")
+    assert (tmp_path / "found.pcap").read_bytes()[24:] == data[24:]
+    assert earlgrey.run("doctor", "-d", "data").returncode == 0
+
+
+@pytest.mark.parametrize("how", [["--keep", "link"], ["--keep", "copy"], ["--keep", "none"]])
+def test_what_expired_is_told_when_it_comes_again(earlgrey, tmp_path, how):
+    (tmp_path / "a.pcap").write_bytes(capture_of(100, start=1577836800))
+    (tmp_path / "b.pcap").write_bytes(capture_of(100))
+    told = "a.pcap: already ingested, nothing in it is new"
+    why = "its packets expired, on purpose: to have them again, ingest it into another dataset"
+    earlgrey.ok("ingest", "a.pcap", "b.pcap", "-d", "data", *how)
+    again = earlgrey.run("ingest", "a.pcap", "-d", "data", *how)
+    assert told in again.stderr and "expired" not in again.stderr
+    earlgrey.ok("expire", "-d", "data", "--older", f"{int((time.time() - 1600000000) / 3600)}h")
+    for name, expired in (("a.pcap", True), ("b.pcap", False)):
+        again = earlgrey.run("ingest", name, "-d", "data", *how)
+        assert again.returncode == 0 and f"{name}: already ingested" in again.stderr
+        assert (why in again.stderr) == expired, again.stderr
+    # nothing is damaged by that, nor when all has gone
+    assert earlgrey.run("doctor", "-d", "data").returncode == 0
+    assert earlgrey.rows("packets", "-d", "data", "-n", "1")
+    earlgrey.ok("expire", "-d", "data", "--max-bytes", "1")
+    assert earlgrey.run("doctor", "-d", "data").returncode == 0
+    done = earlgrey.run("packets", "-d", "data")
+    assert done.returncode == 0 and "gone" not in done.stderr
+    assert why in earlgrey.run("ingest", "b.pcap", "-d", "data", *how).stderr
+    earlgrey.ok("ingest", "a.pcap", "-d", "other", *how)
+    assert len(rows(tmp_path / "other")) == 100
+
+
+def test_an_index_that_was_taken_away(earlgrey, tmp_path):
+    (tmp_path / "a.pcap").write_bytes(capture_of(100))
+    earlgrey.ok("ingest", "a.pcap", "-d", "data")
+    shutil.rmtree(tmp_path / "data" / "packets")
+    for words in (["-d", "data"], ["-d", "data", "-w", "out.pcap"], ["-d", "data", "-c", "1", "--pdml"], ["fixed", "-st", "0", "-d", "data"]):
+        done = earlgrey.run("packets", *words)
+        assert done.returncode == 1 and done.stdout == "", words
+        assert "the index of data is gone (data/packets, 100 rows)" in done.stderr
+    assert not list(tmp_path.glob("*out.pcap*"))
+    done = earlgrey.run("doctor", "-d", "data")
+    assert done.returncode == 1 and "data/packets is gone, and 100 rows with it" in done.stdout
+    assert earlgrey.rows("flows", "-d", "data")  # of flows nothing is missing
 
 
 @pytest.mark.parametrize("how", [["--keep", "link"], ["--keep", "copy"], ["--keep", "none"], ["--tables", "flows"]])

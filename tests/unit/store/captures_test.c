@@ -76,12 +76,17 @@ static void gone_and_changed(void **state) {
     assert_non_null(strstr(scratch_err.message, path));
     assert_non_null(strstr(scratch_err.message, "was changed since its packets were ingested"));
     assert_non_null(strstr(scratch_err.message, "put the old file back"));
+    assert_non_null(strstr(scratch_err.message, "if it was moved, ingest it from where it is now"));
     capture_write(path, &m, m.size - 1, false);
     assert_int_equal(capture_find(root, path, false, &found), EG_E_FORMAT);
     unlink(path);
     assert_int_equal(capture_find(root, path, false, &found), EG_E_NOENT);
     assert_non_null(strstr(scratch_err.message, "is gone"));
-    assert_non_null(strstr(scratch_err.message, "put it back"));
+    assert_non_null(strstr(scratch_err.message, "put it back where it was, or ingest it from"));
+    assert_int_equal(mkdir(path, 0777), 0);
+    assert_int_equal(capture_find(root, path, false, &found), EG_E_FORMAT);
+    assert_non_null(strstr(scratch_err.message, "if it was moved, ingest it from where it is now"));
+    rmdir(path);
     capture_write(path, &m, m.size, false);
     must(capture_find(root, path, false, &found));
     made_free(&m);

@@ -132,6 +132,17 @@ static void by_hand(void **state) {
     eg_free(root);
 }
 
+static void table_removed(void **state) {
+    char *root = filled(*state);
+    does_not_say(root, "is gone, and");
+    command("rm -r '%s/flows'", root);
+    says(root, false,
+         "/flows is gone, and 5 rows with it: put it back from a backup, or ingest the");
+    says(root, false, "\n3 /");
+    does_not_say(root, "/packets is gone");
+    eg_free(root);
+}
+
 /* The whole journal is lost: ranges and positions come back out of the Parquet files. */
 static void lost_journal(void **state) {
     char *root = filled(*state);
@@ -188,6 +199,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(healthy), IN_SCRATCH(leftovers), IN_SCRATCH(exchanges), IN_SCRATCH(catalog),
         IN_SCRATCH(by_hand), IN_SCRATCH(lost_journal), IN_SCRATCH(damaged_journal),
-        IN_SCRATCH(no_dataset)};
+        IN_SCRATCH(table_removed), IN_SCRATCH(no_dataset)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

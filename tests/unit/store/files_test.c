@@ -53,6 +53,35 @@ static void by_largest_end(void **state) {
     eg_free(root);
 }
 
+/* All of a table, by hand; but not what was never there, or is on its way out. */
+static void removed(void **state) {
+    char *root = eg_path_join(*state, "d"), command[600];
+    uint64_t rows;
+    fill(root);
+    struct eg_dataset *ds = open_reader(root);
+    must(eg_dataset_removed(ds, EG_TABLE_FLOWS, &rows, ERR));
+    assert_int_equal(rows, 0);
+    must(eg_dataset_removed(ds, EG_TABLE_PACKETS, &rows, ERR));
+    assert_int_equal(rows, 0);
+    snprintf(command, sizeof command, "rm -r '%s'/flows/date=*", root);
+    assert_int_equal(system(command), 0);
+    for (int i = 0; i < 3; i++) { /* by the catalog, without the directory, by the journal */
+        must(eg_dataset_removed(ds, EG_TABLE_FLOWS, &rows, ERR));
+        assert_int_equal(rows, 7);
+        snprintf(command, sizeof command,
+                 i ? "rm -f '%s/_earlgrey/catalog.sqlite'" : "rmdir '%s/flows'", root);
+        assert_int_equal(system(command), 0);
+    }
+    must(eg_dataset_removed(ds, EG_TABLE_PACKETS, &rows, ERR));
+    assert_int_equal(rows, 0);
+    snprintf(command, sizeof command, "touch '%s/_earlgrey/commits/x-000001.swap'", root);
+    assert_int_equal(system(command), 0);
+    must(eg_dataset_removed(ds, EG_TABLE_FLOWS, &rows, ERR));
+    assert_int_equal(rows, 0);
+    eg_dataset_close(ds);
+    eg_free(root);
+}
+
 /* The directory is what counts: files that somebody added or removed. */
 static void by_hand(void **state) {
     char *root = eg_path_join(*state, "d"), command[600];
@@ -142,7 +171,7 @@ static void relation(void **state) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {IN_SCRATCH(by_largest_end), IN_SCRATCH(by_hand),
-                                       IN_SCRATCH(commits_under_way), IN_SCRATCH(without_times),
-                                       IN_SCRATCH(relation)};
+                                       IN_SCRATCH(removed), IN_SCRATCH(commits_under_way),
+                                       IN_SCRATCH(without_times), IN_SCRATCH(relation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
