@@ -72,6 +72,9 @@ enum eg_status eg_capture_stream_put(struct eg_capture_stream *s, const struct e
     if (!s->every && !s->begun) eg_write_pcap_head(&s->buffer, frame.link_type);
     s->link_type = frame.link_type;
     s->begun = true;
+    if (!s->every && !eg_write_time_fits(EG_WRITE_PCAP, frame.time_ns))
+        eg_tally_add(&s->tally, EG_CAUSE_recording_time, &blame, frame.time_ns / 1000, 0, 1,
+                     (int64_t)frame.length);
     if (!s->every)
         eg_write_pcap_record(&s->buffer, &frame);
     else if (s->account.packets % s->every == 0)

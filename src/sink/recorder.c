@@ -395,6 +395,9 @@ enum eg_status eg_recorder_put(struct eg_recorder *r, const struct eg_frame *giv
                                interface_number(lane, &frame, interface));
     if (lane->file.buffer.failed)
         return eg_fail(err, EG_E_NOMEM, "%s: no memory to record", r->options.directory);
+    if (!eg_write_time_fits(r->options.format, frame.time_ns))
+        eg_tally_add(&r->tally, EG_CAUSE_recording_time, &blame, frame.time_ns / 1000, 0, 1,
+                     (int64_t)frame.length);
     lane->last_us = frame.time_ns / 1000;
     lane->last_wall_us = r->now_us;
     lane->file.packets++;

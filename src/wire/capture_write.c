@@ -167,6 +167,10 @@ void eg_write_pcapng_record(struct eg_strbuf *to, const struct eg_frame *frame,
     add32(to, size);
 }
 
+bool eg_write_time_fits(enum eg_capture_format format, int64_t time_ns) {
+    return time_ns >= 0 && (format == EG_WRITE_PCAPNG || time_ns / EG_SECOND_NS <= UINT32_MAX);
+}
+
 uint64_t eg_write_size(enum eg_capture_format format, size_t payload) {
     if (payload > EG_FRAME_BYTES_MAX) payload = EG_FRAME_BYTES_MAX;
     if (format == EG_WRITE_PCAP) return PCAP_RECORD + payload;

@@ -30,6 +30,9 @@ void eg_write_pcapng_head(struct eg_strbuf *to, const char *program);
 void eg_write_pcapng_interface(struct eg_strbuf *to, int32_t link_type, struct eg_span name);
 void eg_write_pcapng_record(struct eg_strbuf *to, const struct eg_frame *, uint32_t interface);
 
+/* Whether a record has this time, and not the nearest that it can hold. */
+bool eg_write_time_fits(enum eg_capture_format, int64_t time_ns);
+
 /* Bytes that a record adds to a file, at most. */
 uint64_t eg_write_size(enum eg_capture_format, size_t payload);
 

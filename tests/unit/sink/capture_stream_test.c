@@ -74,7 +74,31 @@ static void a_capture_at_once(void **state) {
     eg_capture_stream_losses(s, &lost);
     eg_capture_stream_losses(s, &lost); /* once is enough */
     assert_int_equal(eg_tally_sum(&lost, EG_CAUSE_recording_unfit).packets, 1);
+    assert_int_equal(eg_tally_sum(&lost, EG_CAUSE_recording_time).packets, 0);
     eg_tally_reset(&lost);
+    eg_capture_stream_free(s);
+}
+
+static void times_that_do_not_fit(void **state) {
+    (void)state;
+    struct eg_capture_stream *s;
+    struct eg_tally noted = {0};
+    uint8_t got[1000];
+    int end = pipe_begin();
+    bool right = eg_capture_stream_new(&s, &test_env, 0, NULL) == EG_OK;
+    for (int i = 0; i < 3 && right; i++) {
+        struct eg_frame f = frame(0, 1);
+        f.time_ns = i ? INT64_C(4294967296) * 1000000000 : 5;
+        right = eg_capture_stream_put(s, &f, NULL) == EG_OK;
+    }
+    right = right && eg_capture_stream_flush(s, NULL) == EG_OK;
+    ssize_t size = read(end, got, sizeof got);
+    pipe_end(end);
+    assert_true(right);
+    assert_int_equal(size, 24 + 3 * 28);
+    eg_capture_stream_losses(s, &noted);
+    assert_int_equal(eg_tally_sum(&noted, EG_CAUSE_recording_time).packets, 2);
+    eg_tally_reset(&noted);
     eg_capture_stream_free(s);
 }
 
@@ -132,6 +156,7 @@ static void without_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_capture_at_once),
+        cmocka_unit_test(times_that_do_not_fit),
         cmocka_unit_test(lines),
         cmocka_unit_test(nobody_reads),
         cmocka_unit_test(without_memory),

@@ -360,6 +360,35 @@ static void what_cannot_be(void **state) {
     eg_recorder_free(r);
 }
 
+/* What a file cannot say of a packet's time is counted, and the packet is there all the same. */
+static void times_that_do_not_fit(void **state) {
+    static const int64_t times_ns[] = {-1, 0, INT64_C(4294967295) * 1000000000,
+                                       INT64_C(4294967296) * 1000000000};
+    static const uint64_t counted[] = {
+        [EG_WRITE_PCAP] = 2, [EG_WRITE_PCAPNG] = 1, [EG_WRITE_SEQFILE] = 2};
+    for (int format = EG_WRITE_PCAP; format <= EG_WRITE_SEQFILE; format++) {
+        struct eg_recorder_options o = usual(*state);
+        char pattern[20];
+        snprintf(pattern, sizeof pattern, "a%d", format);
+        o.pattern = pattern;
+        o.format = (enum eg_capture_format)format;
+        struct eg_recorder *r = opened(&o);
+        for (size_t i = 0; i < 4; i++) {
+            struct eg_frame frame = {.time_ns = times_ns[i],
+                                     .link_type = 1,
+                                     .length = 100,
+                                     .payload = eg_span(bytes, 100)};
+            assert_int_equal(eg_recorder_put(r, &frame, eg_span("eth0", 4), NULL), EG_OK);
+        }
+        assert_int_equal(eg_recorder_finish(r, NULL), EG_OK);
+        assert_int_equal(eg_recorder_account(r)->packets, 4);
+        struct eg_tally_entry noted = lost_by(r, EG_CAUSE_recording_time);
+        assert_int_equal(noted.packets, counted[format]);
+        assert_int_equal(noted.bytes, 100 * counted[format]);
+        eg_recorder_free(r);
+    }
+}
+
 static void without_memory(void **state) {
     bool failed = true;
     for (long n = 0; failed; n++) {
@@ -405,6 +434,7 @@ int main(void) {
         TEST(names_are_given_once),
         TEST(removed_meanwhile),
         TEST(what_cannot_be),
+        TEST(times_that_do_not_fit),
         TEST(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,8 @@ static void damage_ends_the_walk(void **state) {
         assert_int_equal(w.offset, whole);
         assert_int_equal(w.packets, FRAMES);
         made.size = whole;
-        eg_strbuf_add(&made, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16);
+        eg_strbuf_add(&made, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+                      16);
         w = (struct eg_written){0};
         eg_written_walk(&w, eg_span(made.text, made.size));
         assert_true(w.damaged && w.offset == whole);
@@ -166,6 +167,14 @@ static void impossible_frames_are_bounded(void **state) {
     eg_write_pcap_record(&to, &frame);
     assert_int_equal(eg_le32(eg_span(to.text, to.size), 0), UINT32_MAX);
     eg_strbuf_reset(&to);
+    static const int64_t ends_ns = INT64_C(4294967296) * 1000000000;
+    for (int format = EG_WRITE_PCAP; format <= EG_WRITE_SEQFILE; format++) {
+        assert_false(eg_write_time_fits((enum eg_capture_format)format, -1));
+        assert_true(eg_write_time_fits((enum eg_capture_format)format, 0));
+        assert_true(eg_write_time_fits((enum eg_capture_format)format, ends_ns - 1));
+        assert_int_equal(eg_write_time_fits((enum eg_capture_format)format, ends_ns),
+                         format == EG_WRITE_PCAPNG);
+    }
 }
 
 static void without_memory(void **state) {

@@ -240,6 +240,15 @@ static void keys_and_packets_know_the_time(void **state) {
     assert_int_equal(differs.records, 2);
     assert_int_equal(differs.packets, 2);
     eg_tally_reset(&tally);
+    /* behind the end of what a pcap can say the key alone knows */
+    const int64_t last = INT64_C(4294967295) * 1000000000 + 5000,
+                  later = last + INT64_C(31536000000000789);
+    assert_true(time_of(later, 0xa1b2c3d4, last, false, &tally) == later);
+    assert_int_equal(tally.count, 0);
+    assert_true(time_of(later, 0xa1b2c3d4, last - 1000000000, false, &tally) == last - 1000000000);
+    assert_true(time_of(us, 0xa1b2c3d4, last, false, &tally) == last);
+    assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_key_differs).packets, 2);
+    eg_tally_reset(&tally);
 }
 
 static void values_without_a_packet(void **state) {
