@@ -21,6 +21,7 @@ static void is(double value, const char *unit, const char *expected) {
 
 static void volumes(void **state) {
     (void)state;
+    is(1234, "octets", ""); /* as it is */
     is(0, "bytes", "0 B");
     is(1, "bytes", "1 B");
     is(999, "bytes", "999 B");
