@@ -56,6 +56,10 @@ eg_packets_retrieve(struct eg_packets_job *,
                     void *put_to, struct eg_error *err);
 /* Says how many packets the bytes were not kept of; EG_EXIT_PARTIAL where there are any. */
 enum eg_exit eg_packets_not_kept(const struct eg_packets_job *);
+/* Says what of a capture could not be read, likewise; and what a question had no answer for: EG_EXIT_PARTIAL
+ * where it had none for any packet. */
+enum eg_exit eg_packets_damaged(const struct eg_packets_job *);
+enum eg_exit eg_packets_unanswered(const struct eg_packets_job *);
 /* Says how many packets of a stream are not in the order of time. */
 void eg_packets_late(const struct eg_packets_job *);
 /* The packets of a job, taken apart. */

@@ -18,7 +18,7 @@ struct metron_options {
     const char *source, *destination, *source_port, *destination_port, *protocol, *pattern,
         *pattern_on;
     const char *query;
-    bool reverse, force;
+    bool reverse, force, status;
     const char *start, *end, *date_format, *base, *output_base, *prefix, *threads, *queue;
     const char *dataset, *receipt;
     int64_t reducers, records;
@@ -84,7 +84,10 @@ struct metron_options {
          .value_name = "N",                                                                        \
          .help = "Taken and not needed: there is no job to divide."},                              \
         TEXT("finalizer_threads", "ft", threads, "N", "Taken and not needed."),                    \
-        TEXT("yarn_queue", "yq", queue, "NAME", "Taken and not needed.")
+        TEXT("yarn_queue", "yq", queue, "NAME", "Taken and not needed."), {                        \
+        .name = "print_status", .brief = "ps", .type = EG_OPT_FLAG, .offset = AT(status),          \
+        .help = "Taken and not needed: progress is shown in any case."                             \
+    }
 
 static const struct eg_option fixed_options[] = {
     TEXT("ip_src_addr", "sa", source, "IP", "Source address."),
@@ -123,7 +126,10 @@ static bool given(const char *text) { return text && *text; }
 static enum eg_status time_read(const struct metron_options *o, const char *text, int64_t now_us,
                                 int64_t *out, struct eg_error *err) {
     if (given(o->date_format)) return eg_date_pattern_read(out, o->date_format, text, err);
-    if (strspn(text, "0123456789") == strlen(text) && strlen(text) <= 15) {
+    size_t digits = strspn(text, "0123456789");
+    bool date = digits == 14 && eg_time_parse(out, text, now_us, NULL) >= 0; /* yyyyMMddHHmmss */
+    if (date && !text[digits]) return EG_OK;
+    if (!text[digits] && digits && digits <= 15) {
         *out = strtoll(text, NULL, 10) * 1000;
         return EG_OK;
     }
@@ -179,6 +185,26 @@ static enum eg_exit place_set(struct eg_call *call, const struct metron_options 
 }
 
 /* ---- the question ---- */
+
+/* One word, as these options take: it becomes part of a filter, which it must not say more in. */
+static enum eg_exit word_check(struct eg_call *call, const char *option, const char *value) {
+    static const char fit[] =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:/-_%";
+    if (!given(value) || value[strspn(value, fit)] == 0) return EG_EXIT_DONE;
+    return eg_complain_usage(call, "-%s takes one value, not '%s'", option, value);
+}
+
+static enum eg_exit words_check(struct eg_call *call, const struct metron_options *o) {
+    const char *const words[][2] = {{"sa", o->source},
+                                    {"da", o->destination},
+                                    {"sp", o->source_port},
+                                    {"dp", o->destination_port},
+                                    {"p", o->protocol}};
+    enum eg_exit code = EG_EXIT_DONE;
+    for (size_t i = 0; code == EG_EXIT_DONE && i < sizeof words / sizeof *words; i++)
+        code = word_check(call, words[i][0], words[i][1]);
+    return code;
+}
 
 static void part(struct eg_strbuf *filter, const char *field, const char *value) {
     if (!given(value)) return;
@@ -253,7 +279,8 @@ static enum eg_exit run(struct eg_call *call) {
                                  "-pre is a part of the results' names, which stand in the current "
                                  "directory: '%s' must hold no slash",
                                  o->prefix);
-    enum eg_exit code = place_set(call, o, &place);
+    enum eg_exit code = words_check(call, o);
+    if (code == EG_EXIT_DONE) code = place_set(call, o, &place);
     filter_make(o, &filter);
     path_make(call, o->prefix, &path);
     if (code == EG_EXIT_DONE && (filter.failed || path.failed))

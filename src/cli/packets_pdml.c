@@ -2,6 +2,7 @@
  * Packets taken apart: what is found goes into tshark as a capture; what comes out goes on as it is
  * (PDML), or as JSON. */
 #include "base/alloc.h"
+#include "base/draft.h"
 #include "base/durable.h"
 #include "cli/packets.h"
 #include "cli/pdml.h"
@@ -32,13 +33,13 @@ static enum eg_status target_open(struct target *to, const struct eg_packets_ask
     if (!ask->path || strcmp(ask->path, "-") == 0) return EG_OK;
     if (!ask->replace && stat(ask->path, &info) == 0)
         return eg_fail(err, EG_E_USAGE, "%s exists; --force writes over it", ask->path);
-    struct eg_strbuf tmp = {0};
-    eg_strbuf_printf(&tmp, "%s.tmp", ask->path);
     to->path = ask->path;
-    to->tmp = eg_strbuf_take(&tmp);
+    to->tmp = eg_draft_name(ask->path);
     if (!to->tmp) return eg_fail(err, EG_E_NOMEM, "no memory to write %s", ask->path);
     to->fd = open(to->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return to->fd >= 0 ? EG_OK : eg_fail_errno(err, errno, "cannot write %s", ask->path);
+    if (to->fd < 0) return eg_fail_errno(err, errno, "cannot write %s", ask->path);
+    eg_draft_mark(to->fd);
+    return EG_OK;
 }
 
 static enum eg_status target_write(struct target *to, const char *bytes, size_t size,
@@ -111,5 +112,9 @@ enum eg_exit eg_packets_pdml(struct eg_packets_job *job) {
     status = target_close(&to, status, &err);
     if (status < 0) return eg_report_failed(job->report, &err, job->account.frames);
     eg_packets_late(job);
-    return eg_packets_not_kept(job);
+    enum eg_exit told[] = {eg_packets_unanswered(job), eg_packets_damaged(job),
+                           eg_packets_not_kept(job)};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (told[i] != EG_EXIT_DONE) return told[i];
+    return job->report->options->exit_status && !job->account.found ? EG_EXIT_EMPTY : EG_EXIT_DONE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Retrieving packets: compiles what is asked of the frames, looks packets up or reads captures through,
  * and writes captures or rows. */
+#include "base/draft.h"
 #include "cli/capture_name.h"
 #include "cli/packets.h"
 #include "cli/progress.h"
@@ -61,16 +62,29 @@ static enum eg_exit tests_make(struct eg_packets_job *job) {
     return code;
 }
 
-/* What a test could not answer, and why. */
-static void tests_tell(const struct eg_packets_job *job) {
+enum eg_exit eg_packets_unanswered(const struct eg_packets_job *job) {
+    enum eg_exit code = EG_EXIT_DONE;
     for (size_t i = 0; i < job->test_count; i++) {
         struct eg_strbuf why = {0};
         uint64_t count = eg_frame_test_unanswered(job->tests[i], &why);
-        if (count)
+        bool none = count && !eg_frame_test_answered(job->tests[i]);
+        const char *text = why.text ? why.text : "no answer";
+        if (none)
+            fprintf(stderr,
+                    "earlgrey: packets: %llu packets were left out: %s; that is all that could be "
+                    "asked about\n",
+                    (unsigned long long)count, text);
+        else if (count)
             eg_note(job->report->call, "earlgrey: %llu packets were left out: %s",
-                    (unsigned long long)count, why.text ? why.text : "no answer");
+                    (unsigned long long)count, text);
+        if (none) code = EG_EXIT_PARTIAL;
         eg_strbuf_reset(&why);
     }
+    return code;
+}
+
+static enum eg_exit worse(enum eg_exit code, enum eg_exit other) {
+    return code == EG_EXIT_DONE || code == EG_EXIT_EMPTY ? (other ? other : code) : code;
 }
 
 /* ---- retrieving ---- */
@@ -103,6 +117,12 @@ enum eg_exit eg_packets_not_kept(const struct eg_packets_job *job) {
             "earlgrey: packets: the bytes of %llu more matching packets were not kept; ingest with "
             "--keep copy keeps them\n",
             (unsigned long long)job->account.not_kept);
+    return EG_EXIT_PARTIAL;
+}
+
+enum eg_exit eg_packets_damaged(const struct eg_packets_job *job) {
+    if (!job->account.trouble[0]) return EG_EXIT_DONE;
+    fprintf(stderr, "earlgrey: packets: %s\n", job->account.trouble);
     return EG_EXIT_PARTIAL;
 }
 
@@ -233,6 +253,9 @@ static void summary(const struct eg_packets_job *job) {
     if (wrote.timeless)
         eg_note(job->report->call, "earlgrey: %llu packets without a time stand at 1970",
                 (unsigned long long)wrote.timeless);
+    if (wrote.early)
+        eg_note(job->report->call, "earlgrey: %llu packets of before 1970 stand at 1970",
+                (unsigned long long)wrote.early);
     eg_packets_late(job);
     char into[64] = "";
     if (files != 1) snprintf(into, sizeof into, " in %zu files", files);
@@ -263,15 +286,12 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
     if (status >= 0) status = eg_packet_file_finish(job->file, &err);
     job->ended_us = job->report->call->env.now_us(job->report->call->env.clock);
     if (status < 0) return eg_report_failed(job->report, &err, job->account.frames);
-    tests_tell(job);
+    enum eg_exit unanswered = eg_packets_unanswered(job);
     summary(job);
     enum eg_exit code = ask->receipt ? eg_packets_receipt(job) : EG_EXIT_DONE;
-    if (code == EG_EXIT_DONE && job->account.trouble[0]) {
-        fprintf(stderr, "earlgrey: packets: %s\n", job->account.trouble);
-        code = EG_EXIT_PARTIAL;
-    }
-    enum eg_exit kept = eg_packets_not_kept(job);
-    if (code == EG_EXIT_DONE) code = kept;
+    code = worse(code, unanswered);
+    code = worse(code, eg_packets_damaged(job));
+    code = worse(code, eg_packets_not_kept(job));
     if (code == EG_EXIT_DONE && job->report->options->exit_status && !job->account.found)
         code = EG_EXIT_EMPTY;
     return code;
@@ -310,14 +330,13 @@ static enum eg_exit rows_of_places(struct eg_packets_job *job) {
         false, &noted.engine, &err);
     if (status >= 0) status = eg_packets_retrieve(job, place_note, &noted, &err);
     if (status >= 0) status = noted_flush(&noted, &err);
-    tests_tell(job);
+    enum eg_exit unanswered = status < 0 ? EG_EXIT_DONE : eg_packets_unanswered(job);
     job->request.places = "places_";
     if (status >= 0)
         status = eg_sql_packets(&job->request, job->report->options->fields, &sql, &err);
     enum eg_exit code = status < 0 ? eg_report_failed(job->report, &err, job->account.frames)
                                    : eg_report_run_in(job->report, noted.engine, sql.text);
-    enum eg_exit kept = status < 0 ? EG_EXIT_DONE : eg_packets_not_kept(job);
-    if (code == EG_EXIT_DONE || code == EG_EXIT_EMPTY) code = kept ? kept : code;
+    if (status >= 0) code = worse(worse(code, eg_packets_not_kept(job)), unanswered);
     eg_engine_close(noted.engine);
     eg_strbuf_reset(&noted.sql);
     eg_strbuf_reset(&sql);
@@ -373,6 +392,32 @@ static void quarantine_tell(const struct eg_packets_job *job) {
             (unsigned long long)rows);
 }
 
+/* An index that was taken away would answer as if there were no packets. */
+static enum eg_exit index_look(const struct eg_packets_job *job) {
+    struct eg_dataset *dataset = job->request.origin.dataset;
+    struct eg_error err;
+    uint64_t rows = 0;
+    if (!dataset) return EG_EXIT_DONE;
+    enum eg_status status = eg_dataset_removed(dataset, EG_TABLE_PACKETS, &rows, &err);
+    if (status >= 0 && rows)
+        status = eg_fail(&err, EG_E_IO,
+                         "the index of %s is gone (%s/packets, %llu rows): put it back from a "
+                         "backup, or ingest the captures into a new dataset",
+                         job->report->options->dataset, job->report->options->dataset,
+                         (unsigned long long)rows);
+    return status < 0 ? eg_complain(job->report->call, &err) : EG_EXIT_DONE;
+}
+
+/* What killed runs left beside the file that is asked for. */
+static void drafts_remove(const struct eg_packets_job *job) {
+    const char *path = job->ask->path;
+    size_t count = path && strcmp(path, "-") != 0 ? eg_drafts_sweep(path) : 0;
+    if (count)
+        eg_note(job->report->call,
+                "earlgrey: removed %zu unfinished file%s that a killed run left beside %s", count,
+                count == 1 ? "" : "s", path);
+}
+
 enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_ask *ask) {
     struct eg_packets_job job = {
         .report = report,
@@ -386,7 +431,9 @@ enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_as
     enum eg_exit code = tests_make(&job);
     bool look = job.test_count || ask->outermost;
     if (!look) job.request.limit = ask->count; /* else it is of those whose bytes hold */
+    if (code == EG_EXIT_DONE && !report->options->explain) code = index_look(&job);
     if (code == EG_EXIT_DONE && !report->options->explain) code = once_keep(&job, look);
+    if (code == EG_EXIT_DONE && !report->options->explain) drafts_remove(&job);
     if (code == EG_EXIT_DONE && report->options->explain)
         code = rows_write(&job);
     else if (code == EG_EXIT_DONE)

@@ -26,6 +26,7 @@ struct eg_frame_test {
     struct eg_bpf *bpf;
     struct eg_arena arena;
     atomic_ullong unanswered;
+    atomic_bool answered;
     pthread_mutex_t lock; /* of `why`, which is written once */
     char why[EG_STELLAR_WHY + 100];
 };
@@ -125,6 +126,17 @@ static void unanswered(struct eg_frame_test *test, const char *why) {
     pthread_mutex_unlock(&test->lock);
 }
 
+/* Written once, so that threads do not take it from each other. */
+static bool answered(struct eg_frame_test *test, enum eg_truth truth) {
+    if (truth != EG_UNANSWERED && !atomic_load_explicit(&test->answered, memory_order_relaxed))
+        atomic_store_explicit(&test->answered, true, memory_order_relaxed);
+    return truth == EG_TRUE;
+}
+
+bool eg_frame_test_answered(const struct eg_frame_test *test) {
+    return test->pattern || atomic_load_explicit(&test->answered, memory_order_relaxed);
+}
+
 static bool bpf_holds(struct eg_frame_test *test, const struct eg_frame *frame) {
     const char *libpcaps = "";
     char why[EG_STELLAR_WHY + 100];
@@ -133,14 +145,14 @@ static bool bpf_holds(struct eg_frame_test *test, const struct eg_frame *frame) 
         snprintf(why, sizeof why, "bpf on link type %d: %s", frame->link_type, libpcaps);
         unanswered(test, why);
     }
-    return truth == EG_TRUE;
+    return answered(test, truth);
 }
 
 static bool stellar_holds(struct eg_frame_test *test, const struct eg_stellar_facts *facts) {
     char why[EG_STELLAR_WHY];
     enum eg_truth truth = eg_stellar_ask(test->stellar, facts, why);
     if (truth == EG_UNANSWERED) unanswered(test, why);
-    return truth == EG_TRUE;
+    return answered(test, truth);
 }
 
 bool eg_frame_test_holds(struct eg_frame_test *test, const struct eg_frame *frame,

@@ -46,6 +46,8 @@ bool eg_frame_test_reads_layers(const struct eg_frame_test *);
 bool eg_frame_test_holds(struct eg_frame_test *, const struct eg_frame *,
                          const struct eg_layers *layers);
 
+/* Whether there was an answer for any frame so far. */
+bool eg_frame_test_answered(const struct eg_frame_test *);
 /* Frames so far for which there was no answer, and in *why, in one line, the reason for the first
  * of them; 0: none. */
 uint64_t eg_frame_test_unanswered(struct eg_frame_test *, struct eg_strbuf *why);

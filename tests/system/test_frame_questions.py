@@ -174,14 +174,23 @@ def test_what_is_odd_is_said(earlgrey, capture, shared):
     raw = next((shared / "packets/tcpdump").resolve().glob("*RAW*ipv4*"))
     done = earlgrey.run("packets", "-r", raw, "--bpf", "vlan 5", "-w", "none.pcap", "--force")
     assert "1 packets were left out: bpf on link type 101: no VLAN support" in done.stderr
+    # where nothing could be asked, no answer is no answer: not even silence hides it
+    for words in (["-w", "none.pcap", "--force"], ["-o", "csv"], ["--pdml"]):
+        done = earlgrey.run("packets", "-q", "-r", raw, "--bpf", "vlan 5", *words)
+        assert done.returncode == 3 and "1 packets were left out" in done.stderr, (words, done.stderr)
+    # where some could, that is an answer
+    done = earlgrey.run("packets", "-r", raw, path, "--bpf", "vlan 5", "-w", "none.pcap", "--force")
+    assert done.returncode == 0 and "1 packets were left out" in done.stderr
 
 
 @pytest.mark.parametrize("words, place", [
     (("--bytes", "'GET' 00*"), 8), (("--bytes", "[00"), 0), (("--stellar", "ip_dst_port = 5"), 12),
+    (("--stellar", "protocol == 6 and IN_SUBNET(ip_src_addr, '10.0.0.0/33')"), 41), (("--stellar", "ip_dst_port == 1 / 0"), 17),
     (("--stellar", "IS_IP('a') and REGEX('a')"), 15), (("--stellar", "BYTEARRAY_MATCHER('00?', packet)"), 21),
 ])
 def test_places_of_errors(earlgrey, capture, words, place):
     """The line below the text points at the place."""
     done = earlgrey.run("packets", "-r", capture[0], *words)
     lines = done.stderr.splitlines()
+    assert done.stdout == ""
     assert done.returncode == 2 and lines[-2] == words[1] and lines[-1] == " " * place + "^", done.stderr

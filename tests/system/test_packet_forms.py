@@ -98,6 +98,10 @@ def test_times(asked):
                   ["-st", rfc[0], "-et", rfc[1], "-df", "yyyy-MM-dd'T'HH:mm:ss.SSSX"]):
         earlgrey.ok("packets", "fixed", *words, "-bp", "data", "-pre", "t")
         assert sorted(p for part in results(earlgrey, "t") for p in part) == want, words
+    # to the second, without a pattern: 14 digits are a date, as no packet is of the year that they would be as milliseconds
+    seconds = time.strftime("%Y%m%d%H%M%S", time.gmtime(first // 1000))
+    earlgrey.ok("packets", "fixed", "-st", seconds, "-bp", "data", "-pre", "t")
+    assert sum(map(len, results(earlgrey, "t"))) == len(everything)
     # a capture that holds the beginning, and begins before it, is among them
     earlgrey.ok("packets", "fixed", "-st", low, "-et", low + 300, "-bp", path, "-pre", "t")
     assert results(earlgrey, "t")
@@ -149,7 +153,7 @@ def test_directories_of_captures(earlgrey, packets):
 
 def test_names_of_results(asked):
     earlgrey, _path = asked
-    earlgrey.ok("packets", "fixed", "-st", "0", "-bp", "data", "-rpf", "1000000", "-bop", "x", "-nr", "3", "-ft", "2C", "-yq", "q")
+    earlgrey.ok("packets", "fixed", "-st", "0", "-bp", "data", "-rpf", "1000000", "-bop", "x", "-nr", "3", "-ft", "2C", "-yq", "q", "-ps")
     files = list(earlgrey.home.glob("pcap-data-*"))
     assert len(files) == 1 and re.fullmatch(r"pcap-data-\d{12}-[0-9a-f]{32}\+0001\.pcap", files[0].name)
     done = earlgrey.run("packets", "fixed", "-st", "0", "-sa", "203.0.113.99", "-bp", "data", "-pre", "none")
@@ -165,6 +169,9 @@ def test_names_of_results(asked):
     (["fixed", "-st", "5", "-et", "4"], "before the start"),
     (["fixed", "-st", "0", "-sa", "999.1.2.3"], "999.1.2.3"),
     (["fixed", "-st", "0", "-sp", "70000"], "70000"),
+    (["fixed", "-st", "0", "-sa", "10.0.0.1 or host 10.0.0.2"], "-sa takes one value, not '10.0.0.1 or host 10.0.0.2'"),
+    (["fixed", "-st", "0", "-p", "6 or proto 17"], "-p takes one value"),
+    (["fixed", "-st", "0", "-dp", "80)"], "-dp takes one value"),
     (["fixed", "-st", "0", "-p", "nonesuch"], "nonesuch"),
     (["fixed", "-st", "0", "-pf", "'x"], "the quote is not closed"),
     (["fixed", "-st", "0", "-rpf", "0"], "records_per_file"),

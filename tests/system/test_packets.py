@@ -633,6 +633,38 @@ def test_interrupted_leaves_nothing(earlgrey, packets):
     assert not list(earlgrey.home.glob("out*"))
 
 
+def test_what_a_killed_run_left_goes(earlgrey, packets):
+    """The next run that writes there removes it; not what a run that lives is writing."""
+    path, _truth = packets
+    head, left, runs = path.read_bytes()[:100000], [], []
+    for name in ("dead.pcap", "live.pcap"):
+        runs.append(subprocess.Popen([EARLGREY, "packets", "-r", "-", "-w", name], cwd=earlgrey.home, stdin=subprocess.PIPE))
+        runs[-1].stdin.write(head)
+        runs[-1].stdin.flush()
+        left.append(earlgrey.home / f".{name}.earlgrey-{runs[-1].pid}.tmp")
+    for _ in range(200):
+        if all(file.exists() for file in left):
+            break
+        time.sleep(0.05)
+    runs[0].kill()
+    runs[0].wait()
+    assert all(file.exists() for file in left)
+    done = earlgrey.run("packets", "-r", path, "-c", "1", "-w", "other.pcap")
+    assert done.returncode == 0 and "removed 1 unfinished file that a killed run left beside other.pcap" in done.stderr
+    assert not left[0].exists() and left[1].exists()
+    runs[1].communicate(path.read_bytes()[100000:])
+    assert runs[1].returncode == 0 and read(earlgrey.home / "live.pcap") == read(path)
+    assert not left[1].exists()
+
+
+def test_places_and_lengths_are_shown_whole(earlgrey, packets):
+    path, _truth = packets
+    words = ["packets", "-r", path, "-n", "50", "--fields", "offset,length,captured", "--no-header"]
+    shown = [line.replace("│", " ").split() for line in earlgrey.ok(*words, "-o", "table").splitlines()]
+    assert shown == [line.split("\t") for line in earlgrey.ok(*words, "-o", "tsv").splitlines()] and len(shown) == 50
+    assert max(int(row[0]) for row in shown) > 1000
+
+
 def test_a_reader_that_leaves(earlgrey, packets):
     path, _truth = packets
     with subprocess.Popen([EARLGREY, "packets", "-q", "-r", path, "-w", "-"], stdout=subprocess.PIPE,

@@ -151,8 +151,10 @@ static void unanswered(void **state) {
     struct eg_frame_test *test = made(BPF, "vlan 5", EG_MATCH_FRAME);
     frame.link_type = 101;
     for (int i = 0; i < 3; i++) assert_false(eg_frame_test_holds(test, &frame, NULL));
+    assert_false(eg_frame_test_answered(test));
     frame.link_type = 1;
     assert_false(eg_frame_test_holds(test, &frame, NULL));
+    assert_true(eg_frame_test_answered(test));
     assert_int_equal(eg_frame_test_unanswered(test, &why), 3);
     assert_non_null(strstr(why.text, "link type 101: no VLAN support"));
     eg_frame_test_free(test);
@@ -161,6 +163,10 @@ static void unanswered(void **state) {
     assert_false(eg_frame_test_holds(test, &frame, NULL));
     assert_int_equal(eg_frame_test_unanswered(test, &why), 1);
     assert_string_equal(why.text, "text and a number have no order");
+    assert_false(eg_frame_test_answered(test));
+    frame.payload = eg_span(udp, 14); /* no address: null > 5 does not hold, which is an answer */
+    assert_false(eg_frame_test_holds(test, &frame, NULL));
+    assert_true(eg_frame_test_answered(test));
     eg_frame_test_free(test);
     eg_strbuf_reset(&why);
 }
