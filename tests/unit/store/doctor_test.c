@@ -99,6 +99,32 @@ static void exchanges(void **state) {
     eg_free(root);
 }
 
+/* A file that is larger than what was committed is as wrong as one that is smaller. */
+static void sizes(void **state) {
+    char *root = filled(*state);
+    does_not_say(root, "not of the size");
+    command("cd '%s' && f=$(ls flows/*/hour=12/* | head -1) && printf x >> $f", root);
+    says(root, false, "3 1 files are not of the size that was committed, flows/date=2026-01-02/hour=12/");
+    command("cd '%s' && f=$(ls flows/*/hour=13/* | head -1) && truncate -s -1 $f", root);
+    says(root, false, "3 2 files are not of the size that was committed, ");
+    eg_free(root);
+}
+
+/* As long as a file cannot be read, what a damaged journal said of it is known by nobody: it stays. */
+static void journal_stays(void **state) {
+    char *root = filled(*state);
+    command("cd '%s' && echo rubbish > $(ls _earlgrey/commits/*.done | head -1) && "
+            "f=$(ls flows/*/hour=12/* | head -1) && cp $f ../aside && echo rubbish > $f", root);
+    says(root, true, "3 1 files cannot be read as Parquet, ");
+    says(root, false, "3 1 files of the journal in ");
+    command("cd '%s' && cp ../aside $(ls flows/*/hour=12/* | head -1)", root);
+    eg_free(told(root, true));
+    does_not_say(root, "files of the journal");
+    does_not_say(root, "cannot be read");
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 5);
+    eg_free(root);
+}
+
 static void catalog(void **state) {
     char *root = filled(*state);
     command("echo rubbish > '%s/_earlgrey/catalog.sqlite'", root);
@@ -197,7 +223,7 @@ static void no_dataset(void **state) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_SCRATCH(healthy), IN_SCRATCH(leftovers), IN_SCRATCH(exchanges), IN_SCRATCH(catalog),
+        IN_SCRATCH(healthy), IN_SCRATCH(leftovers), IN_SCRATCH(exchanges), IN_SCRATCH(sizes), IN_SCRATCH(journal_stays), IN_SCRATCH(catalog),
         IN_SCRATCH(by_hand), IN_SCRATCH(lost_journal), IN_SCRATCH(damaged_journal),
         IN_SCRATCH(table_removed), IN_SCRATCH(no_dataset)};
     return cmocka_run_group_tests(tests, NULL, NULL);
