@@ -741,6 +741,33 @@ def test_what_is_written_is_in_the_order_of_time(earlgrey, tmp_path):
     assert [(p.time_ns - first) // 10**6 for p in read(tmp_path / "piped.pcap")] == numbers
 
 
+def test_captures_are_read_as_they_begin(earlgrey, tmp_path):
+    """A stream cannot be put in order: so the captures are, by their first packets, whatever their names are."""
+    (tmp_path / "dir").mkdir()
+    mixed(tmp_path / "dir" / "z.pcap", range(100))
+    mixed(tmp_path / "dir" / "a.pcap", range(99, 200))  # begins with the time the other ends with
+    mixed(tmp_path / "cut.pcap", range(300, 301))
+    (tmp_path / "dir" / "m.pcap").write_bytes((tmp_path / "cut.pcap").read_bytes()[:34])
+    first = 1767225600 * 10**9
+    for words in (["dir"], ["dir/a.pcap", "dir/m.pcap", "dir/z.pcap"]):
+        stream = earlgrey.run("packets", "-r", *words, "-w", "-", text=False)
+        assert stream.returncode == 3 and b"m.pcap is cut" in stream.stderr, words
+        assert b"stand behind later ones" not in stream.stderr, words
+        (tmp_path / "stream.pcap").write_bytes(stream.stdout)
+        times = [(p.time_ns - first) // 10**6 for p in read(tmp_path / "stream.pcap")]
+        assert times == [*range(100), *range(99, 200)], words
+
+
+def test_the_first_so_many_of_captures_that_overlap(earlgrey, tmp_path):
+    """What is enough of one capture may not be the earliest: any other that begins before its last is read, too."""
+    mixed(tmp_path / "one.pcap", [*range(10), *range(100, 110)])
+    mixed(tmp_path / "two.pcap", range(50, 60))
+    mixed(tmp_path / "three.pcap", range(200, 210))
+    first = 1767225600 * 10**9
+    got = written(earlgrey, "-r", "one.pcap", "two.pcap", "three.pcap", "-c", "15")
+    assert [(p.time_ns - first) // 10**6 for p in got] == [*range(10), *range(50, 55)]
+
+
 def test_a_directory_without_captures(earlgrey, packets, tmp_path):
     (tmp_path / "empty").mkdir()
     earlgrey.ok("ingest", packets[0], "-d", "data")
