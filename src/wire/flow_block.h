@@ -120,7 +120,8 @@ void eg_flow_times_put(struct eg_rows *);
 /* flow_facts.c: what options know of: sampling, VRFs, applications. */
 void eg_flow_fact(struct eg_rows *, const struct eg_step *);
 void eg_flow_rate_put(struct eg_rows *);
-/* flow_extra.c: what is done row by row. */
+/* flow_extra.c: what is done row by row, and whether options have named an interface. */
+bool eg_flow_interfaces_named(const struct eg_rows *);
 void eg_flow_packet(struct eg_rows *);
 void eg_flow_texts(struct eg_rows *, uint32_t k);
 /* flow_lists.c: a value as JSON, lists too; RFC 6313. */

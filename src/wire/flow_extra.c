@@ -95,10 +95,18 @@ static void add_extra(struct eg_rows *r, const struct eg_step *s, uint32_t k) {
     eg_flow_value(r, f->element, value, 0);
 }
 
+bool eg_flow_interfaces_named(const struct eg_rows *r) {
+    return eg_book_has(r->book, EG_FACT_INTERFACE_NAME) ||
+           eg_book_has(r->book, EG_FACT_INTERFACE_TEXT);
+}
+
+/* Some exporters send nothing but a description, which then holds the name (Cisco's IOS XR). */
 static void add_interface(struct eg_rows *r, uint32_t k, int column, const char *name) {
     const struct eg_step *s = eg_block_step(r, EG_STEP_INT, column);
-    const struct eg_book_version *v =
-        s ? eg_rows_find(r, EG_FACT_INTERFACE_NAME, eg_block_number(r, s, k)) : NULL;
+    if (!s) return;
+    uint64_t number = eg_block_number(r, s, k);
+    const struct eg_book_version *v = eg_rows_find(r, EG_FACT_INTERFACE_NAME, number);
+    if (!v) v = eg_rows_find(r, EG_FACT_INTERFACE_TEXT, number);
     if (!v) return;
     struct eg_span text = eg_book_fact(v).text;
     add_name(r, name, strlen(name));
@@ -109,7 +117,7 @@ static void put_extra(struct eg_rows *r, uint32_t k) {
     eg_strbuf_clear(&r->text);
     for (uint32_t i = r->row_steps; i < r->step_count; i++)
         if (r->step[i].what == EG_STEP_EXTRA) add_extra(r, &r->step[i], k);
-    if (eg_book_has(r->book, EG_FACT_INTERFACE_NAME)) {
+    if (eg_flow_interfaces_named(r)) {
         add_interface(r, k, EG_COL(FLOWS, in_if), "in_if_name");
         add_interface(r, k, EG_COL(FLOWS, out_if), "out_if_name");
     }

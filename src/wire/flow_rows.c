@@ -153,8 +153,7 @@ static void block_put(struct eg_rows *r) {
         if (!idle(r, &r->step[i])) step_do(r, &r->step[i]);
     eg_flow_times_put(r);
     eg_flow_rate_put(r);
-    bool named = (r->plan->in_if >= 0 || r->plan->out_if >= 0) &&
-                 eg_book_has(r->book, EG_FACT_INTERFACE_NAME);
+    bool named = (r->plan->in_if >= 0 || r->plan->out_if >= 0) && eg_flow_interfaces_named(r);
     bool texts = (r->row_steps < r->step_count || named) &&
                  (eg_builder_wants(r->b, EG_COL(FLOWS, extra)) ||
                   eg_builder_wants(r->b, EG_COL(FLOWS, mpls_labels)));

@@ -124,6 +124,26 @@ static void names_of_what_flows_number(void **state) {
     result_reset(&r);
 }
 
+static void a_description_is_the_name_where_there_is_no_other(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_ipfix);
+    struct bytes b = ipfix(1, 5);
+    put_template(&b, 256, FLOW, COUNT(FLOW));
+    const struct made_field described[] = {{10, 4, 0}, {83, 4, 0}};
+    const struct made_field named[] = {{10, 4, 0}, {82, 4, 0}};
+    put_option(&b, 300, described, 2, (const uint32_t[]){1, 0x6c616e31});
+    put_flow(&b, 1, 2, 1);
+    put_option(&b, 301, named, 2, (const uint32_t[]){1, 0x65746831});
+    put_option(&b, 300, described, 2, (const uint32_t[]){1, 0x6c616e32});
+    put_flow(&b, 1, 2, 1);
+    session_send(&s, &b);
+    struct result r = session_end(&s);
+    assert_int_equal(r.row_count, 2);
+    ASSERT_ROW(r.rows[0], "extra={\"samplerId\":2,\"in_if_name\":\"lan1\"}");
+    ASSERT_ROW(r.rows[1], "extra={\"samplerId\":2,\"in_if_name\":\"eth1\"}");
+    result_reset(&r);
+}
+
 static void numbers_without_names_are_text(void **state) {
     (void)state;
     struct session s = session_new(&eg_decoder_ipfix);
@@ -184,6 +204,7 @@ int main(void) {
         cmocka_unit_test(rates_of_several_samplers),
         cmocka_unit_test(the_first_interface_is_the_scope),
         cmocka_unit_test(names_of_what_flows_number),
+        cmocka_unit_test(a_description_is_the_name_where_there_is_no_other),
         cmocka_unit_test(numbers_without_names_are_text),
         cmocka_unit_test(what_an_exporter_calls_its_own_elements),
         cmocka_unit_test(options_may_wait_for_their_template),
