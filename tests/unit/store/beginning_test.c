@@ -45,6 +45,10 @@ static void of_links_copies_and_files(void **state) {
         assert_int_equal(begins(root, part, size), keep == EG_KEEP_COPY ? EG_OK : EG_END);
         capture_write(path, &other, m.size, packed); /* another one stands there now */
         assert_int_equal(begins(root, part, size), keep == EG_KEEP_COPY ? EG_OK : EG_END);
+        m.bytes[m.size - 9] ^= 1; /* or one that differs only behind what they share */
+        capture_write(path, &m, m.size, packed);
+        m.bytes[m.size - 9] ^= 1;
+        assert_int_equal(begins(root, part, size), keep == EG_KEEP_COPY ? EG_OK : EG_END);
         assert_int_equal(rename(moved, path), 0);
         m.bytes[size - 1] ^= 1; /* it differs at its end */
         capture_write(part, &m, size, packed);
@@ -65,6 +69,26 @@ static void of_itself(void **state) {
     ingest_as(root, path, EG_KEEP_LINK);
     assert_int_equal(truncate(path, 1000), 0);
     assert_int_equal(begins(root, path, 1000), EG_END);
+    made_free(&m);
+}
+
+static void interrupted(void **state) {
+    const char *root = path_of(*state, "d"), *path = path_of(*state, "a");
+    const char *part = path_of(*state, "part");
+    struct made m = capture_of(100, 3);
+    atomic_bool cancel = false;
+    struct eg_env env = test_env;
+    struct eg_dataset *ds;
+    env.cancel = &cancel;
+    capture_write(path, &m, m.size, false);
+    ingest_as(root, path, EG_KEEP_LINK);
+    capture_write(part, &m, 1000, false);
+    must(eg_dataset_open(&ds, root, EG_DATASET_WRITE, &env, ERR));
+    struct eg_position known = known_of(ds);
+    assert_int_equal(eg_beginning_of(ds, part, 1000, &known, ERR), EG_OK);
+    atomic_store(&cancel, true);
+    assert_int_equal(eg_beginning_of(ds, part, 1000, &known, ERR), EG_E_CANCELLED);
+    eg_dataset_close(ds);
     made_free(&m);
 }
 
@@ -95,6 +119,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(of_links_copies_and_files, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(of_itself, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(interrupted, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(no_memory, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
