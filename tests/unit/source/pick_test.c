@@ -144,6 +144,43 @@ static void picks_what_reading_gives(void **state) {
     }
 }
 
+/* So many bytes of what a packed file holds can be had. */
+static uint64_t bytes_left(void) {
+    static uint8_t some[1000];
+    gzFile from = gzopen(path, "rb");
+    uint64_t sum = 0;
+    for (int got; (got = gzread(from, some, sizeof some)) > 0;) sum += (uint64_t)got;
+    gzclose(from);
+    return sum;
+}
+
+/* A packed capture that ends early: every packet that stands whole before its end is found, in any order, and
+ * none behind it. */
+static void packed_that_ends_early(void **state) {
+    (void)state;
+    struct case_ c = pcap_case(false, 0xa1b2c3d4);
+    store(&c, true);
+    FILE *file = fopen(path, "rb");
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    fclose(file);
+    for (long cut = size - 1; cut > 1000; cut -= size / 23) {
+        assert_int_equal(truncate(path, cut), 0);
+        uint64_t there = bytes_left();
+        struct eg_pick *pick = opened();
+        uint32_t whole = 0;
+        while (whole < COUNT && c.offsets[whole] + 16 + c.payload_sizes[whole] <= there) whole++;
+        for (uint32_t i = 0; i < whole; i++) expect_frame(pick, &c, i);
+        struct eg_frame frame;
+        struct eg_error err;
+        for (uint32_t i = whole; i < COUNT; i++)
+            assert_true(eg_pick_frame(pick, c.offsets[i], &frame, &err) < 0);
+        for (uint32_t i = whole; i-- > 0;) expect_frame(pick, &c, i);
+        eg_pick_close(pick);
+    }
+    made_free(&c.bytes);
+}
+
 /* One packet as a reading's line, interfaces aside. */
 static void line_of(struct eg_pick *pick, uint64_t offset, struct eg_strbuf *to) {
     struct eg_frame frame;
@@ -275,6 +312,7 @@ static void without_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(picks_what_reading_gives, setup, path_remove),
+        cmocka_unit_test_setup_teardown(packed_that_ends_early, setup, path_remove),
         cmocka_unit_test_setup_teardown(sequence_files, setup, path_remove),
         cmocka_unit_test_setup_teardown(reads_little, setup, path_remove),
         cmocka_unit_test_setup_teardown(tells_where_nothing_is, setup, path_remove),
