@@ -146,6 +146,13 @@ static const struct eg_option options[] = {
      .help =
          "The sampling rate of an exporter, or of what comes in on one of its interfaces, where "
          "the exports tell none or a wrong one; * is every exporter."},
+    {.name = "exporter-ports",
+     .type = EG_OPT_LIST,
+     .offset = offsetof(struct eg_ingest_options, exporter_ports),
+     .value_name = "ADDRESS",
+     .help = "Exporters behind this address (NAT, several on one host) are told apart by their "
+             "source port, each with templates and numbers of its own; * is every address. Else "
+             "the port does not count, since many exporters change it when they restart."},
     {.name = "record",
      .type = EG_OPT_TEXT,
      .offset = offsetof(struct eg_ingest_options, record),

@@ -33,7 +33,7 @@ struct eg_ingest_options {
     struct eg_metering_options metering;
     /* listening */
     const char *spool;
-    struct eg_text_list sampling;
+    struct eg_text_list sampling, exporter_ports;
 };
 
 /* Sources that one pump reads: the files, one directory, all addresses that are listened on, one
@@ -118,6 +118,9 @@ EG_MUST_CHECK enum eg_status eg_ingest_keep(const struct eg_ingest *, const stru
 EG_MUST_CHECK enum eg_status eg_ingest_rules(struct eg_book *, const struct eg_text_list *,
                                              struct eg_error *err);
 void eg_ingest_reload(const struct eg_ingest *, struct eg_book *);
+/* Where exporters are told apart by their ports (--exporter-ports). */
+EG_MUST_CHECK enum eg_status eg_ingest_ports_apart(struct eg_book *, const struct eg_text_list *,
+                                                   struct eg_error *err);
 /* What is kept of a book is that of a position: it is written before the flush that makes the position
  * durable, and takes the place of the one before it afterwards. */
 struct eg_ingest_kept {

@@ -58,6 +58,22 @@ enum eg_status eg_ingest_rules(struct eg_book *book, const struct eg_text_list *
     return status;
 }
 
+enum eg_status eg_ingest_ports_apart(struct eg_book *book, const struct eg_text_list *words,
+                                     struct eg_error *err) {
+    struct eg_addr *exporters = eg_calloc(words->count + 1, sizeof *exporters);
+    if (!exporters) return eg_fail(err, EG_E_NOMEM, "out of memory");
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; i < words->count && status >= 0; i++) {
+        const char *word = words->items[i];
+        if (strcmp(word, "*") != 0 && !eg_addr_parse(&exporters[i], word, strlen(word)))
+            status = eg_fail(err, EG_E_USAGE,
+                             "--exporter-ports takes an address or *, not '%.100s'", word);
+    }
+    if (status >= 0) status = eg_book_ports(book, exporters, words->count, err);
+    eg_free(exporters);
+    return status;
+}
+
 /* Whether the command line gave the rates: no configuration has a say in them then. */
 static bool rules_given(const struct eg_call *call) {
     const struct eg_option *options = call->verb->options;

@@ -240,6 +240,7 @@ enum eg_status eg_ingest_group(struct eg_ingest *in, struct eg_group *group, str
     if (group->source == &eg_source_iface)
         ((struct eg_iface_options *)group->source_options)->memory = &run.iface;
     enum eg_status status = eg_ingest_rules(run.book, &in->options->sampling, err);
+    if (status >= 0) status = eg_ingest_ports_apart(run.book, &in->options->exporter_ports, err);
     run.book_stays = eg_ingest_book_stays(in, group);
     if (run.book_stays) eg_book_remember(run.book);
     if (status >= 0 && run.book_stays) eg_ingest_book_restore(in, group, run.book, &run.book_kept);

@@ -347,20 +347,29 @@ uint64_t eg_book_bytes_key(struct eg_span value) {
     return number | (uint64_t)value.size << 56;
 }
 
+/* What the user wrote of an exporter: its address, or all zero for any. */
+static bool is_meant(const struct eg_addr *meant, const struct eg_addr *exporter) {
+    static const struct eg_addr any = {{0}};
+    return memcmp(meant, &any, sizeof any) == 0 || memcmp(meant, exporter, sizeof *exporter) == 0;
+}
+
+uint16_t eg_book_port(const struct eg_book *book, const struct eg_datagram *d) {
+    bool apart = d->transport == 6;
+    for (size_t i = 0; i < book->apart_count && !apart; i++)
+        apart = is_meant(&book->apart[i], &d->exporter);
+    return apart ? d->exporter_port : 0;
+}
+
 struct eg_book_key eg_book_key(const struct eg_book *book, const struct eg_datagram *d,
                                uint16_t version, uint32_t domain) {
-    bool port = book->ports_apart || d->transport == 6;
-    return (struct eg_book_key){d->exporter, domain, port ? d->exporter_port : 0, version};
+    return (struct eg_book_key){d->exporter, domain, eg_book_port(book, d), version};
 }
 
 int64_t eg_book_rule_rate(const struct eg_book *book, const struct eg_addr *exporter,
                           int64_t in_if) {
-    static const struct eg_addr any = {{0}};
     for (size_t i = 0; i < book->rule_count; i++) {
         const struct eg_book_rule *r = &book->rules[i];
-        if (memcmp(&r->exporter, &any, sizeof any) != 0 &&
-            memcmp(&r->exporter, exporter, sizeof *exporter) != 0)
-            continue;
+        if (!is_meant(&r->exporter, exporter)) continue;
         if (r->interface < 0 || r->interface == in_if) return r->rate;
     }
     return 0;
@@ -425,9 +434,9 @@ enum eg_status eg_book_alike(struct eg_book **out, const struct eg_book *like,
     struct eg_book *book;
     EG_TRY(eg_book_new(&book, err));
     book->limits = like->limits;
-    book->ports_apart = like->ports_apart;
     book->remembers = like->remembers;
-    enum eg_status status = eg_book_rules(book, like->rules, like->rule_count, err);
+    enum eg_status status = eg_book_ports(book, like->apart, like->apart_count, err);
+    if (status >= 0) status = eg_book_rules(book, like->rules, like->rule_count, err);
     if (status >= 0)
         *out = book;
     else
@@ -435,7 +444,16 @@ enum eg_status eg_book_alike(struct eg_book **out, const struct eg_book *like,
     return status;
 }
 
-void eg_book_ports(struct eg_book *book, bool apart) { book->ports_apart = apart; }
+enum eg_status eg_book_ports(struct eg_book *book, const struct eg_addr *exporters, size_t count,
+                             struct eg_error *err) {
+    struct eg_addr *copy = count ? eg_calloc(count, sizeof *copy) : NULL;
+    if (count && !copy) return eg_fail(err, EG_E_NOMEM, "no memory for exporters");
+    for (size_t i = 0; i < count; i++) copy[i] = exporters[i];
+    eg_free(book->apart);
+    book->apart = copy;
+    book->apart_count = count;
+    return EG_OK;
+}
 
 enum eg_status eg_book_rules(struct eg_book *book, const struct eg_book_rule *rules, size_t count_,
                              struct eg_error *err) {
@@ -474,6 +492,7 @@ void eg_book_free(struct eg_book *book) {
     eg_strbuf_reset(&book->begun);
     pthread_mutex_destroy(&book->lock);
     eg_free(book->rules);
+    eg_free(book->apart);
     eg_free(book);
 }
 

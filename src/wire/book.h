@@ -44,9 +44,10 @@ void eg_book_limit(struct eg_book *, const struct eg_book_limits *);
 /* Replaces the rules; the first that fits counts. Not while anything is decoded. */
 EG_MUST_CHECK enum eg_status eg_book_rules(struct eg_book *, const struct eg_book_rule *,
                                            size_t count, struct eg_error *err);
-/* Whether exporters are told apart by their port too: a policy, since many change it when they
- * restart. Sessions of TCP always are. */
-void eg_book_ports(struct eg_book *, bool apart);
+/* Exporters at these addresses (all zero: at any) are told apart by their port too: a policy, since
+ * many change it when they restart. Sessions of TCP always are. Before the book is used. */
+EG_MUST_CHECK enum eg_status eg_book_ports(struct eg_book *, const struct eg_addr *exporters,
+                                           size_t count, struct eg_error *err);
 void eg_book_free(struct eg_book *); /* NULL is fine */
 
 /* ---- places ---- */
@@ -77,6 +78,8 @@ struct eg_book_key {
 };
 struct eg_book_key eg_book_key(const struct eg_book *, const struct eg_datagram *, uint16_t version,
                                uint32_t domain);
+/* The port by which the datagram's exporter is told from others at its address; 0: by none. */
+uint16_t eg_book_port(const struct eg_book *, const struct eg_datagram *);
 
 /* ---- facts: what options say, for the flows of their scope ---- */
 

@@ -15,9 +15,9 @@ enum eg_status eg_book_survey(struct eg_book *book, struct eg_book *from, bool h
     struct eg_strbuf text = {0};
     book->limits = from->limits;
     if (!holds) book->limits.held_bytes = 0;
-    book->ports_apart = from->ports_apart;
     book->surveys = true;
     eg_book_enter(book, &book->kept); /* and nobody ever leaves: what was in force stays */
+    EG_TRY(eg_book_ports(book, from->apart, from->apart_count, err));
     EG_TRY(eg_book_rules(book, from->rules, from->rule_count, err));
     eg_book_save(from, &text);
     enum eg_status status = text.failed ? eg_fail(err, EG_E_NOMEM, "no memory for templates")

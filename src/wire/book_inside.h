@@ -141,7 +141,8 @@ struct eg_book {
     struct eg_book_limits limits;
     struct eg_book_rule *rules;
     size_t rule_count;
-    bool ports_apart;
+    struct eg_addr *apart; /* exporters at these are told apart by their port */
+    size_t apart_count;
     atomic_ullong at;             /* written by the joining thread */
     struct used used[USED_SLOTS]; /* the joining thread's; so is the next */
     uint64_t uses;                /* moves on whenever a template comes or goes */

@@ -177,7 +177,7 @@ static bool streams_grow(struct eg_extract_unit *u) {
 static void note_sequence(struct eg_extract_unit *u, const struct eg_datagram *d,
                           const struct eg_sequence_note *note, struct eg_tally *tally) {
     if (!note->present) return;
-    struct eg_sequence_run run = eg_sequence_run_of(d, note);
+    struct eg_sequence_run run = eg_sequence_run_of(d, eg_book_port(u->x->book, d), note);
     if (u->stream_count * 2 >= u->stream_slots && !streams_grow(u)) goto no_memory;
     uint32_t slot = stream_slot(u, &run), latest = u->streams[slot];
     if (latest != NONE && u->runs[latest].epoch == u->epoch &&
@@ -341,7 +341,7 @@ static void settle_export(struct eg_extract *x, struct eg_extract_unit *u, uint3
     }
     out->datagrams++;
     if (!note.present) return;
-    struct eg_sequence_run run = eg_sequence_run_of(d, &note);
+    struct eg_sequence_run run = eg_sequence_run_of(d, eg_book_port(x->book, d), &note);
     eg_sequences_feed(x->sequences, &run, &out->tally);
 }
 

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { TCP = 6 };
-
 #define GAPS_MAX 64      /* open at once in a stream; beyond, the oldest is closed */
 #define BOOT_SLACK 10000 /* ms a boot time may move while the exporter runs on */
 
@@ -22,7 +20,7 @@ struct stream {
     struct eg_addr exporter;
     int64_t domain;
     const char *source;
-    uint16_t port; /* of a TCP session; else 0 */
+    uint16_t port; /* or 0 */
     uint64_t datagrams;
     uint64_t weight;   /* datagrams, old ones counting less: who may stay when there are too many */
     uint32_t next;     /* the number that should come */
@@ -50,13 +48,13 @@ struct eg_sequences {
 
 /* ---- runs ---- */
 
-struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *d,
+struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *d, uint16_t port,
                                           const struct eg_sequence_note *note) {
     return (struct eg_sequence_run){
         .exporter = d->exporter,
         .domain = note->domain,
         .source = note->source,
-        .port = d->transport == TCP ? d->exporter_port : 0,
+        .port = port,
         .time_us = d->time_us,
         .first = note->first,
         .step = note->count,

@@ -22,7 +22,7 @@ struct eg_sequence_run {
     struct eg_addr exporter;
     int64_t domain;
     const char *source; /* static */
-    uint16_t port;      /* of a TCP session, which numbers by itself; else 0 */
+    uint16_t port;      /* where those at the address are told apart by it; else 0 */
     int64_t time_us;    /* of the first datagram */
     uint32_t first, step, last, datagrams;
     uint32_t boot_ms;
@@ -30,8 +30,9 @@ struct eg_sequence_run {
     bool open; /* its last datagram moved the number by at least `last` */
 };
 
-/* A run of the one datagram. */
-struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *,
+/* A run of the one datagram; `port`: by which its exporter is told from others, each of which numbers
+ * by itself (eg_book_port), or 0. */
+struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *, uint16_t port,
                                           const struct eg_sequence_note *);
 /* Adds a datagram to the end of a run; false, and nothing changed, where it does not continue it. */
 bool eg_sequence_run_extend(struct eg_sequence_run *, const struct eg_sequence_note *);

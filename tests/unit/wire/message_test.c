@@ -179,6 +179,47 @@ static void exporters_and_domains_are_told_apart(void **state) {
     result_reset(&r);
 }
 
+/* At the addresses that the user names, or at any; in books that are made alike, too. */
+static void ports_tell_exporters_apart(void **state) {
+    (void)state;
+    struct session s = session_new(&eg_decoder_netflow9);
+    const struct eg_addr any = {{0}};
+    struct bytes b = v9(1, 5), set = v9(2, 5);
+    put_template(&b, 256, USUAL, COUNT(USUAL));
+    put_usual_set(&set, 256, 0, 1);
+    assert_int_equal(eg_book_ports(s.book, &s.next.exporter, 1, NULL), EG_OK);
+    assert_int_equal(eg_book_port(s.book, &s.next), 4000);
+    session_send(&s, &b);
+    s.next.exporter_port++;
+    session_send(&s, &set);
+    assert_int_equal(s.out.rows->rows, 0);
+    s.next.exporter_port--;
+    session_send(&s, &set);
+    assert_int_equal(s.out.rows->rows, 1);
+    s.next.exporter.bytes[15]++; /* one that nobody named */
+    assert_int_equal(eg_book_port(s.book, &s.next), 0);
+    session_send(&s, &b);
+    s.next.exporter_port++;
+    session_send(&s, &set);
+    assert_int_equal(s.out.rows->rows, 2);
+    s.next.transport = 6;
+    assert_int_equal(eg_book_port(s.book, &s.next), 4001);
+    s.next.transport = 17;
+    assert_int_equal(eg_book_ports(s.book, &any, 1, NULL), EG_OK);
+    struct eg_book *alike, *ahead;
+    assert_int_equal(eg_book_alike(&alike, s.book, NULL), EG_OK);
+    assert_int_equal(eg_book_new(&ahead, NULL), EG_OK);
+    assert_int_equal(eg_book_survey(ahead, s.book, true, NULL), EG_OK);
+    assert_int_equal(eg_book_port(s.book, &s.next), 4001);
+    assert_int_equal(eg_book_port(alike, &s.next), 4001);
+    assert_int_equal(eg_book_port(ahead, &s.next), 4001);
+    eg_book_free(ahead);
+    eg_book_free(alike);
+    struct result r = session_end(&s);
+    assert_int_equal(records_of(&r, EG_CAUSE_template_missing), 1);
+    result_reset(&r);
+}
+
 /* ---- units ---- */
 
 static void assert_same(const struct result *a, const struct result *b, uint64_t round) {
@@ -246,6 +287,7 @@ int main(void) {
         cmocka_unit_test(sets_that_mean_nothing_are_skipped),
         cmocka_unit_test(any_remainder_smaller_than_a_record_is_padding),
         cmocka_unit_test(exporters_and_domains_are_told_apart),
+        cmocka_unit_test(ports_tell_exporters_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,13 +26,13 @@ static int end(void **state) {
 static void feed(uint32_t first, uint32_t count, uint32_t boot_ms) {
     struct eg_datagram d = {.time_us = BASE_US, .exporter = {{1}}};
     struct eg_sequence_note note = {"netflow5", 1, first, count, boot_ms, true, true, false};
-    struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+    struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
     eg_sequences_feed(all, &run, &tally);
 }
 static void feed_plain(uint32_t first, uint32_t count) {
     struct eg_datagram d = {.time_us = BASE_US, .exporter = {{1}}};
     struct eg_sequence_note note = {"netflow9", 1, first, count, 0, true, false, false};
-    struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+    struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
     eg_sequences_feed(all, &run, &tally);
 }
 static int64_t records(enum eg_cause cause) { return eg_tally_sum(&tally, cause).records; }
@@ -173,25 +173,23 @@ static void streams_are_apart(void **state) {
         uint32_t engine = i % 3, round = i / 300;
         struct eg_sequence_note note = {"netflow5", engine, engine * 1000 + 30 * round, 30, 0, true,
                                         true,       false};
-        struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+        struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
         eg_sequences_feed(all, &run, &tally);
     }
     expect(0, 0, 0);
     assert_int_equal(tally.count, 0);
 }
 
-/* Two sessions of one exporter, each with its own numbers; datagrams of UDP do not mind the port. */
-static void sessions_number_by_themselves(void **state) {
+/* Two that are told apart by their ports, each with its own numbers; and one beside them that is not. */
+static void ports_number_by_themselves(void **state) {
     (void)state;
     for (uint32_t i = 0; i < 100; i++) {
-        struct eg_datagram d = {
-            .time_us = BASE_US, .exporter_port = (uint16_t)(1000 + i % 2), .transport = 6};
+        struct eg_datagram d = {.time_us = BASE_US};
         struct eg_sequence_note note = {"ipfix", 7, i / 2 * 5, 5, 0, true, false, false};
-        struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+        struct eg_sequence_run run = eg_sequence_run_of(&d, (uint16_t)(1000 + i % 2), &note);
         eg_sequences_feed(all, &run, &tally);
-        d.transport = 17;
         note.first = i * 5;
-        run = eg_sequence_run_of(&d, &note);
+        run = eg_sequence_run_of(&d, 0, &note);
         eg_sequences_feed(all, &run, &tally);
     }
     expect(0, 0, 0);
@@ -205,10 +203,10 @@ static void more_streams_than_are_kept(void **state) {
     for (int64_t i = 0; i < EG_SEQUENCE_STREAMS_MAX + 10; i++) {
         note.domain = i;
         note.first = 5;
-        struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+        struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
         eg_sequences_feed(all, &run, &tally);
         note.first = 7;
-        run = eg_sequence_run_of(&d, &note);
+        run = eg_sequence_run_of(&d, 0, &note);
         eg_sequences_feed(all, &run, &tally);
     }
     assert_int_equal(records(EG_CAUSE_sequence_gap),
@@ -223,11 +221,11 @@ static void a_flood_of_streams_ends_its_own(void **state) {
     uint32_t number = 1;
     for (int64_t i = 0; i < 5 * EG_SEQUENCE_STREAMS_MAX; i++) {
         struct eg_sequence_note note = {"netflow9", i, 5, 1, 0, true, true, false};
-        struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+        struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
         eg_sequences_feed(all, &run, &tally);
         if (i % 100) continue;
         note = (struct eg_sequence_note){"netflow5", -7, number, 3, 0, true, true, false};
-        run = eg_sequence_run_of(&d, &note);
+        run = eg_sequence_run_of(&d, 0, &note);
         eg_sequences_feed(all, &run, &tally);
         number += i % 1000 ? 3 : 5; /* two are missing behind each tenth */
     }
@@ -276,7 +274,7 @@ static void runs_say_what_their_datagrams_say(void **state) {
     (void)state;
     struct eg_datagram d = {.time_us = BASE_US};
     struct eg_sequence_note note = {"netflow5", 0, 100, 30, 9, true, true, false};
-    struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+    struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
     assert_false(eg_sequence_run_extend(&run, &note)); /* the same again does not follow */
     note.first = 130;
     note.boot_ms = 10;
@@ -302,7 +300,7 @@ static void memory_may_run_out(void **state) {
         for (uint32_t i = 0; i < 60; i++) {
             struct eg_datagram d = {.time_us = BASE_US, .exporter = {{(uint8_t)i}}};
             struct eg_sequence_note note = {"netflow5", 0, i, 1, 0, true, true, false};
-            struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+            struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
             eg_sequences_feed(all, &run, &tally);
         }
         bool failed = torture_off();
@@ -364,7 +362,7 @@ static void the_longest_of_a_run_counts(void **state) {
     (void)state;
     struct eg_datagram d = {.time_us = BASE_US, .exporter = {{1}}};
     struct eg_sequence_note note = {"netflow9", 1, 1001, 1, 0, true, false, false};
-    struct eg_sequence_run run = eg_sequence_run_of(&d, &note);
+    struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
     run.datagrams = 3;
     run.last = 50;
     feed_plain(1000, 1);
@@ -391,7 +389,7 @@ int main(void) {
         TEST(repeated_datagrams_change_nothing),
         TEST(exporters_without_numbers_lose_nothing),
         TEST(streams_are_apart),
-        TEST(sessions_number_by_themselves),
+        TEST(ports_number_by_themselves),
         TEST(more_streams_than_are_kept),
         TEST(a_flood_of_streams_ends_its_own),
         TEST(the_account_is_exact),
