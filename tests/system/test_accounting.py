@@ -3,6 +3,7 @@
 exporter, domain and protocol, in the account, in the table `losses` and under every report."""
 import collections
 import json
+import pathlib
 import random
 import re
 import signal
@@ -297,3 +298,20 @@ def test_impossible_times_are_unknown_and_count_when_they_came(earlgrey, tmp_pat
         assert "2 flows, 3 packets (quarantined)" in earlgrey.run("top", "-d", "data", "-t", "now-1h").stderr
         assert "quarantined" not in earlgrey.run("top", "-d", "data", "-t", "2026-01-01,2026-01-02").stderr
         earlgrey.ok("compact", "-d", "data")
+
+
+def test_flows_of_packets_are_counted_once_in_any_number_of_rounds(earlgrey, packets, tmp_path):
+    """What the account says of the flows metered from packets is what is kept, with one flush as with many."""
+    bytes_ = bytearray(pathlib.Path(packets[0]).read_bytes())
+    at = 24
+    while at < len(bytes_):  # the same a day later
+        seconds, _, size = struct.unpack_from("<III", bytes_, at)
+        struct.pack_into("<I", bytes_, at, seconds + 86400)
+        at += 16 + size
+    (tmp_path / "later.pcap").write_bytes(bytes_)
+    for name, more in (("one", []), ("many", ["--round-bytes", "1"])):
+        account = account_of(earlgrey, "ingest", packets[0], "later.pcap", "-d", name, "--idle", "1s", *more)
+        kept = earlgrey.rows("sql", "-d", name, "select count(*) as n from flows where source = 'packet'")[0]["n"]
+        assert kept > 100
+        assert account["kept"]["flows"] == kept
+        assert account["flows"] == {"exports": 0, "packet": kept}, name
