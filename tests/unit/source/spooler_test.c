@@ -217,6 +217,38 @@ static void told_to_end_it_does_not_wait_at_all(void **state) {
     ends_without_room(true, 3600000000);
 }
 
+/* Nothing more comes, and room does, little by little: the wait for it begins anew each time, so nothing is
+ * dropped however long all of it takes. */
+static void at_the_end_it_waits_for_those_who_make_room(void **state) {
+    (void)state;
+    struct scene s = {.give_up_us = 3000000};
+    case_begin(&s.c);
+    s.c.options.bytes_max = 4 * EG_SPOOL_SEGMENT_LEAST; /* 2 MiB */
+    case_again(&s.c);
+    scene_begin(&s, 16 << 20, 50000, 1 << 30);
+    assert_int_equal(put(&s, 6500, 1464), 6500); /* 9 MiB */
+    eg_filler_finish(&s.filler, 1000000);
+    eg_intake_close(s.intake);
+    struct eg_spool_reader *reader;
+    struct case_seen seen = {0};
+    assert_int_equal(eg_spool_reader_new(&reader, s.c.spool, 0, NULL), EG_OK);
+    int64_t began = eg_tick_us();
+    while (!eg_spooler_over(s.spooler) && eg_tick_us() - began < 30000000) {
+        pause_ms(999);
+        case_read(reader, &seen);
+        eg_spool_forget(s.c.spool, seen.end);
+    }
+    case_read(reader, &seen);
+    assert_true(eg_tick_us() - began > s.give_up_us);
+    struct eg_intake_counts counts;
+    eg_intake_counts(s.intake, &counts);
+    assert_int_equal(counts.spool_dropped, 0);
+    assert_int_equal(seen.count, 6500);
+    eg_spool_reader_free(reader);
+    eg_spooler_free(s.spooler);
+    scene_end(&s);
+}
+
 static void lack_of_memory_is_told(void **state) {
     (void)state;
     struct spool_case c;
@@ -236,6 +268,7 @@ int main(void) {
         cmocka_unit_test(without_room_it_keeps_then_drops_then_goes_on),
         cmocka_unit_test(at_the_end_it_does_not_wait_for_ever),
         cmocka_unit_test(told_to_end_it_does_not_wait_at_all),
+        cmocka_unit_test(at_the_end_it_waits_for_those_who_make_room),
         cmocka_unit_test(lack_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
