@@ -113,6 +113,17 @@ bool eg_quantity_parse(int64_t *out, const char *text) {
     return true;
 }
 
+void eg_quantity_text(int64_t value, char text[24]) {
+    static const char units[] = "MGTPE";
+    const char *unit = units;
+    if (!value || value % (1 << 20)) {
+        snprintf(text, 24, "%" PRId64, value);
+        return;
+    }
+    for (value /= 1 << 20; value % 1024 == 0; value /= 1024) unit++;
+    snprintf(text, 24, "%" PRId64 "%ci", value, *unit);
+}
+
 /* ---- setting ---- */
 
 static void *place_of(const struct eg_option *option, void *to) {
@@ -153,10 +164,13 @@ static enum eg_status set_int(const struct eg_option *option, int64_t *place, co
         return eg_fail(err, EG_E_USAGE,
                        "option %s: \"%.100s\" is not a whole number; write 10, 10k, 1.5M or 2Gi",
                        option->name, shown(option, text));
-    if ((option->min || option->max) && (value < option->min || value > option->max))
-        return eg_fail(err, EG_E_USAGE,
-                       "option %s: \"%.100s\" is not between %" PRId64 " and %" PRId64,
-                       option->name, shown(option, text), option->min, option->max);
+    if ((option->min || option->max) && (value < option->min || value > option->max)) {
+        char min[24], max[24];
+        eg_quantity_text(option->min, min);
+        eg_quantity_text(option->max, max);
+        return eg_fail(err, EG_E_USAGE, "option %s: \"%.100s\" is not between %s and %s",
+                       option->name, shown(option, text), min, max);
+    }
     *place = value;
     return EG_OK;
 }

@@ -49,6 +49,8 @@ const struct eg_option *eg_option_find(const struct eg_option *, const char *nam
 
 /* "10k" -> 10000, "1.5M", "2Gi", "100": SI and IEC suffixes. False: not a number. */
 bool eg_quantity_parse(int64_t *out, const char *text);
+/* The same back: whole MiB and more as "256Mi", "1Ti"; else all digits. */
+void eg_quantity_text(int64_t value, char text[24]);
 /* The candidate nearest to `word` by edit distance, or NULL when none is near enough (a third of
  * its letters). For "did you mean". */
 const char *eg_nearest(const char *word, const char *const *candidates, size_t count);

@@ -2,6 +2,8 @@
  * UTF-8. */
 #include "base/utf8.h"
 
+#include "base/alloc.h"
+
 int32_t eg_utf8_next(struct eg_span s, size_t *size) {
     uint32_t first = eg_u8(s, 0);
     size_t more = first < 0x80                     ? 0
@@ -68,6 +70,14 @@ void eg_utf8_escape(struct eg_span s, struct eg_strbuf *to) {
         else
             eg_strbuf_add(to, s.at, size);
     }
+}
+
+char *eg_utf8_escaped(const char *text) {
+    struct eg_span s = eg_span(text, strlen(text));
+    if (eg_utf8_good(s) == s.size) return eg_strdup(text);
+    struct eg_strbuf escaped = {0};
+    eg_utf8_escape(s, &escaped);
+    return eg_strbuf_take(&escaped);
 }
 
 bool eg_utf8_unescape(struct eg_span s, struct eg_strbuf *to) {

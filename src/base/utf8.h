@@ -17,6 +17,8 @@ void eg_utf8_repair(struct eg_span s, struct eg_strbuf *to);
 /* Adds `s` as it is, if it is UTF-8; else with %XX for every byte that is no part of a character, and for
  * every percent sign, so that eg_utf8_unescape (of that alone) gives the bytes back. */
 void eg_utf8_escape(struct eg_span s, struct eg_strbuf *to);
+/* The same as a text of its own, as rows, JSON and lists name a file. Free with eg_free; NULL: no memory. */
+char *eg_utf8_escaped(const char *text);
 /* False: a percent sign that two hex digits do not follow. */
 bool eg_utf8_unescape(struct eg_span s, struct eg_strbuf *to);
 

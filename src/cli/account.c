@@ -201,7 +201,7 @@ static void json_troubles(const struct eg_pump_account *a, bool errors, struct e
         if (!first) eg_strbuf_char(to, ',');
         first = false;
         eg_strbuf_text(to, "{\"input\":");
-        eg_encode_json_text(t->input, strlen(t->input), to);
+        eg_encode_json_name(t->input, to);
         eg_strbuf_printf(to, ",\"status\":\"%s\",\"message\":", eg_status_name(t->status));
         eg_encode_json_text(t->message, strlen(t->message), to);
         eg_strbuf_char(to, '}');
@@ -214,7 +214,7 @@ static void json_raw(const struct eg_pump_account *a, struct eg_strbuf *to) {
     for (size_t i = 0; i < a->raw_count; i++) {
         const struct eg_pump_raw *raw = &a->raw[i];
         eg_strbuf_text(to, i ? ",{\"sink\":" : "{\"sink\":");
-        eg_encode_json_text(raw->name, strlen(raw->name), to);
+        eg_encode_json_name(raw->name, to);
         eg_strbuf_printf(to, ",\"packets\":%llu}",
                          (unsigned long long)(raw->rows > raw->lost ? raw->rows - raw->lost : 0));
     }

@@ -7,6 +7,7 @@
 #include "cli/capture_name.h"
 #include "cli/progress.h"
 #include "store/mapped_copy.h"
+#include "table/encode.h"
 #include "wire/capture.h"
 
 #include <ctype.h>
@@ -37,7 +38,9 @@ static const struct eg_option options[] = {
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct anonymize_options, keep_payload),
      .help = "Keeps what stands behind transport headers; addresses are mapped in DNS messages "
-             "only, so the rest may name hosts. Without it packets end behind their headers."},
+             "only, so the rest may name hosts, and what a tunnel on a port that is not its own "
+             "holds (Teredo beside 3544) stays as it is. Without it packets end behind their "
+             "headers."},
     {.name = "everything",
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct anonymize_options, everything),
@@ -119,13 +122,22 @@ static enum eg_status key_get(const struct eg_call *call, uint8_t key[EG_ADDRESS
 
 /* ---- captures ---- */
 
+static void capture_json(const struct eg_anonymize_account *a) {
+    struct eg_strbuf trouble = {0};
+    eg_encode_json_text(a->trouble, strlen(a->trouble), &trouble);
+    printf("{\"packets\":%llu,\"bytes\":%llu,\"shortened\":%llu,\"emptied\":%llu,\"damaged\":%llu,"
+           "\"cut\":%s,\"trouble\":%s}\n",
+           (unsigned long long)a->frames, (unsigned long long)a->bytes,
+           (unsigned long long)a->shortened, (unsigned long long)a->emptied,
+           (unsigned long long)a->damaged, a->cut ? "true" : "false",
+           a->trouble[0] && trouble.text ? trouble.text : "null");
+    eg_strbuf_reset(&trouble);
+}
+
 static enum eg_exit capture_tell(const struct eg_call *call, const struct eg_anonymize_account *a) {
     const struct anonymize_options *o = call->options;
     if (o->json)
-        printf("{\"packets\":%llu,\"bytes\":%llu,\"shortened\":%llu,\"emptied\":%llu,\"cut\":%s}\n",
-               (unsigned long long)a->frames, (unsigned long long)a->bytes,
-               (unsigned long long)a->shortened, (unsigned long long)a->emptied,
-               a->cut ? "true" : "false");
+        capture_json(a);
     else
         eg_note(call, "anonymize: %llu packets, of which %llu lost their payload",
                 (unsigned long long)a->frames, (unsigned long long)a->shortened);
@@ -134,8 +146,9 @@ static enum eg_exit capture_tell(const struct eg_call *call, const struct eg_ano
                 "earlgrey: anonymize: %llu packets of link types whose addresses are not known "
                 "were left empty",
                 (unsigned long long)a->emptied);
-    if (a->cut) eg_note(call, "earlgrey: anonymize: the capture ends in the middle of a packet");
-    return a->cut ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
+    if (!a->trouble[0]) return EG_EXIT_DONE;
+    eg_say(call, a->trouble);
+    return EG_EXIT_PARTIAL;
 }
 
 /* Whoever calls the output by the input's name would lose the original. */

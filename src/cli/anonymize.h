@@ -11,7 +11,10 @@ struct eg_anonymize_account {
     uint64_t frames, bytes; /* read */
     uint64_t shortened;     /* frames that lost payload */
     uint64_t emptied;       /* frames of link types that are not rewritten */
+    uint64_t damaged;       /* places of the capture that could not be read */
     bool cut;               /* the capture ends inside a record */
+    /* Where it is cut or damaged, and how; or "". */
+    char trouble[sizeof((struct eg_error *)0)->message];
 };
 
 /* Copies the capture at `from` as the options say; the file gets its name when it is complete. */

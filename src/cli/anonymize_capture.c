@@ -8,6 +8,7 @@
 #include "sink/packet_file.h"
 #include "table/in_order.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct rewriting {
@@ -65,8 +66,13 @@ static enum eg_status rewrite(struct rewriting *r, const struct eg_env *env, con
                               .take = batch_write,
                               .to = r};
     enum eg_status status = eg_in_order(env, &how, &r->tally, err);
-    r->account->cut = status == EG_E_CUT; /* all whole packets were written */
+    r->account->damaged =
+        (uint64_t)eg_tally_sum(&r->tally, EG_CAUSE_capture_damaged).records +
+        (uint64_t)eg_tally_sum(&r->tally, EG_CAUSE_capture_interface_unknown).records;
+    r->account->cut = eg_tally_sum(&r->tally, EG_CAUSE_capture_cut).records > 0;
     if (status < 0 && status != EG_E_CUT) return status;
+    if (status == EG_E_CUT && err) /* all whole packets were written */
+        snprintf(r->account->trouble, sizeof r->account->trouble, "%s", err->message);
     return eg_packet_file_finish(r->file, err);
 }
 

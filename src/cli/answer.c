@@ -319,13 +319,21 @@ static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
     eg_strbuf_reset(&sql);
 }
 
+/* A question may read a capture more than once. */
+static bool told_before(const struct eg_trouble *troubles, size_t i) {
+    for (size_t k = 0; k < i; k++)
+        if (troubles[k].message && strcmp(troubles[k].message, troubles[i].message) == 0)
+            return true;
+    return false;
+}
+
 /* After the answer: what it misses. */
 static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
     size_t count;
     bool failed = false;
     const struct eg_trouble *troubles = eg_engine_troubles(engine, &count);
     for (size_t i = 0; i < count; i++) {
-        if (!troubles[i].message) continue;
+        if (!troubles[i].message || told_before(troubles, i)) continue;
         bool bad = troubles[i].status < 0;
         failed = failed || bad;
         if (bad)

@@ -4,10 +4,14 @@
 
 #include "base/alloc.h"
 #include "base/durable.h"
+#include "base/strbuf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define OTHERS_NAMED 3
 
 struct found {
     char *path;
@@ -57,24 +61,45 @@ static enum eg_status files_list(const struct eg_env *env, const char *directory
     return status < 0 ? status : EG_OK;
 }
 
+/* Files that are no captures: the first by name, the others by number. */
+struct others {
+    struct eg_strbuf names;
+    size_t count;
+};
+
+static void other_add(struct others *others, const char *path) {
+    if (others->count++ >= OTHERS_NAMED) return;
+    eg_strbuf_printf(&others->names, "%s%.200s", others->names.size ? ", " : "", path);
+}
+
+static void others_tell(const struct eg_call *call, const struct others *others) {
+    char more[40] = "";
+    if (!others->count) return;
+    if (others->count > OTHERS_NAMED)
+        snprintf(more, sizeof more, " and %zu more", others->count - OTHERS_NAMED);
+    eg_note(call, "earlgrey: left out, no capture%s: %s%s ('earlgrey inspect FILE' says why)",
+            others->count == 1 ? "" : "s", others->names.text ? others->names.text : "", more);
+}
+
 /* The paths into `found`, without those that are no captures. */
 static enum eg_status files_look(const struct eg_call *call, struct eg_paths *paths,
                                  struct found *found, size_t *count, struct eg_error *err) {
-    for (size_t i = 0; i < paths->count; i++) {
-        struct eg_error why;
+    struct others others = {0};
+    enum eg_status status = EG_OK;
+    for (size_t i = 0; i < paths->count && status >= 0; i++) {
         struct found *file = &found[*count];
         file->path = paths->paths[i];
-        enum eg_status status = first_time(&call->env, file, &why);
+        status = first_time(&call->env, file, err);
         if (status == EG_E_FORMAT) {
-            eg_note(call, "earlgrey: left out: %s", why.message);
-        } else if (status < 0) {
-            *err = why;
-            return status;
-        } else {
+            other_add(&others, file->path);
+            status = EG_OK;
+        } else if (status >= 0) {
             ++*count;
         }
     }
-    return EG_OK;
+    if (status >= 0) others_tell(call, &others);
+    eg_strbuf_reset(&others.names);
+    return status;
 }
 
 static enum eg_status must_be_no_dataset(const char *directory, struct eg_error *err) {

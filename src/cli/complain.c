@@ -3,9 +3,12 @@
  * remedy. */
 #include "cli/verb.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 const struct eg_option eg_common_option_table[] = {
     {.name = "help",
@@ -51,15 +54,17 @@ enum eg_exit eg_exit_of(enum eg_status status) {
 }
 
 void eg_put_visible(FILE *to, const char *text) {
-    for (const char *at = text; *at; at++) {
-        unsigned char c = (unsigned char)*at, next = (unsigned char)at[1];
-        bool c1 = c == 0xc2 && next >= 0x80 && next <= 0x9f; /* in UTF-8 */
-        if (c1)
-            fprintf(to, "\\x%02x", (unsigned char)*++at);
-        else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
-            fprintf(to, "\\x%02x", c);
+    size_t size;
+    for (struct eg_span rest = eg_span(text, strlen(text)); rest.size;
+         rest = eg_span_from(rest, size)) {
+        int32_t point = eg_utf8_next(rest, &size);
+        bool control =
+            point < 0x20 ? point != '\n' && point != '\t' : point >= 0x7f && point < 0xa0;
+        /* a byte that is no part of a character may be one to a terminal */
+        if (point < 0 || control)
+            fprintf(to, "\\x%02x", point < 0 ? (unsigned)eg_u8(rest, 0) : (unsigned)point);
         else
-            fputc(c, to);
+            fwrite(rest.at, 1, size, to);
     }
 }
 

@@ -2,8 +2,11 @@
  * Named facts about one thing. */
 #include "cli/facts.h"
 
+#include "base/alloc.h"
 #include "base/timetext.h"
+#include "base/utf8.h"
 #include "table/encode.h"
+#include "table/encoding.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,8 +30,15 @@ void eg_facts_text(struct eg_facts *facts, const char *name, const char *value) 
     if (facts->json)
         eg_encode_json_text(value, strlen(value), &facts->text);
     else
-        eg_strbuf_text(&facts->text, value);
+        eg_add_plain(&facts->text, eg_span(value, strlen(value)));
     end(facts);
+}
+
+void eg_facts_path(struct eg_facts *facts, const char *name, const char *path) {
+    char *escaped = eg_utf8_escaped(path);
+    eg_facts_text(facts, name, escaped ? escaped : "");
+    if (!escaped) facts->text.failed = true;
+    eg_free(escaped);
 }
 
 void eg_facts_int(struct eg_facts *facts, const char *name, int64_t value) {

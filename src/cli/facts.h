@@ -13,6 +13,8 @@ struct eg_facts {
 };
 
 void eg_facts_text(struct eg_facts *, const char *name, const char *value);
+/* A file's name, escaped where it is no text (base/utf8.h). */
+void eg_facts_path(struct eg_facts *, const char *name, const char *path);
 void eg_facts_int(struct eg_facts *, const char *name, int64_t value);
 void eg_facts_time(struct eg_facts *, const char *name, int64_t time_us);
 void eg_facts_value(struct eg_facts *, const char *name, const struct eg_batch *, uint32_t col,

@@ -91,11 +91,13 @@ void eg_ingest_reload(const struct eg_ingest *in, struct eg_book *book) {
     bool given = rules_given(in->call);
     const struct eg_text_list *words = given ? &in->options->sampling : &fresh.sampling;
     if (status >= 0) status = eg_ingest_rules(book, words, &err);
-    if (status < 0)
-        fprintf(stderr, "earlgrey: ingest: the configuration stays as it was: %s\n", err.message);
-    else
+    if (status < 0) {
+        eg_error_prefix(&err, "the configuration stays as it was");
+        eg_say(in->call, err.message);
+    } else {
         eg_note(in->call, "earlgrey: the configuration was read again: %zu sampling rates%s",
                 words->count, given ? ", those of the command line" : "");
+    }
     eg_options_reset(verb->options, &fresh);
     eg_settings_reset(&settings);
 }

@@ -466,7 +466,7 @@ static enum eg_exit inspect_pipe(struct eg_call *call, const char *path, struct 
 
 static enum eg_exit inspect_one(struct eg_call *call, const char *path, struct eg_facts *facts) {
     struct stat info;
-    eg_facts_text(facts, "name", path);
+    eg_facts_path(facts, "name", path);
     if (strcmp(path, "-") != 0 && stat(path, &info) != 0) {
         struct eg_error err;
         eg_fail_errno(&err, errno, "cannot read %s", path);

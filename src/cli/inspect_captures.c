@@ -46,7 +46,7 @@ static void print_one(struct eg_dataset *ds, const struct eg_capture *c, bool js
     struct eg_facts facts = {.json = json};
     eg_facts_text(&facts, "capture", c->name);
     eg_facts_text(&facts, "kept", c->keep == EG_KEEP_COPY ? "copy" : "link");
-    eg_facts_text(&facts, "place", c->place);
+    eg_facts_path(&facts, "place", c->place);
     eg_facts_text(&facts, "state", state_of(ds, c));
     eg_facts_text(&facts, "form", c->seekable ? "seekable zstd" : "as it came");
     eg_facts_int(&facts, "packets", (int64_t)c->packets);

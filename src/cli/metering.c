@@ -4,16 +4,29 @@
 
 #include <string.h>
 
+struct usual {
+    struct eg_metering_options given;
+};
+
 bool eg_metering_given(const struct eg_metering_options *o) {
     return o->idle_us || o->active_us || o->memory || o->one_way || o->outermost || o->payload ||
            o->key.count;
 }
 
+/* What the presets are, read as the options read them. */
+static const struct eg_option usual_options[] = {
+    EG_METERING_OPTIONS(struct usual, given),
+    EG_OPTION_END,
+};
+
 bool eg_metering_unusual(const struct eg_metering_options *given) {
     struct eg_metering_options o = *given;
-    if (o.idle_us == EG_METERING_IDLE_US) o.idle_us = 0;
-    if (o.active_us == EG_METERING_ACTIVE_US) o.active_us = 0;
-    if (o.memory == (int64_t)EG_METERING_MEMORY) o.memory = 0;
+    struct usual usual = {0};
+    if (eg_options_preset(usual_options, &usual, NULL) < 0) return true;
+    if (o.idle_us == usual.given.idle_us) o.idle_us = 0;
+    if (o.active_us == usual.given.active_us) o.active_us = 0;
+    if (o.memory == usual.given.memory) o.memory = 0;
+    eg_options_reset(usual_options, &usual);
     return eg_metering_given(&o);
 }
 

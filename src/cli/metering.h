@@ -61,7 +61,12 @@ struct eg_metering_options {
         .help = "Flows of packets: keeps the first N bytes of payload (in extra)."                 \
     }
 
-#define EG_METERING_OPTIONS(S, field) EG_METERING_OPTIONS_FROM(S, field, "30s", "5m", "256Mi")
+#define EG_METERING_IDLE_TEXT "30s"
+#define EG_METERING_ACTIVE_TEXT "5m"
+#define EG_METERING_MEMORY_TEXT "256Mi"
+#define EG_METERING_OPTIONS(S, field)                                                              \
+    EG_METERING_OPTIONS_FROM(S, field, EG_METERING_IDLE_TEXT, EG_METERING_ACTIVE_TEXT,             \
+                             EG_METERING_MEMORY_TEXT)
 /* Of verbs that meter only where one of them is given: as above, but nothing is preset. */
 #define EG_METERING_OPTIONS_ASKED(S, field) EG_METERING_OPTIONS_FROM(S, field, NULL, NULL, NULL)
 

@@ -133,15 +133,18 @@ enum eg_exit eg_packet_lines(struct eg_call *call, const char *path, uint64_t mo
     eg_stream_free(stream);
     eg_input_reset(&input);
     struct eg_tally_entry damaged = eg_tally_sum(&tally, EG_CAUSE_capture_damaged);
+    /* than the records that were told in their place */
+    bool more = damaged.records > (int64_t)lines.bad;
+    more = more || eg_tally_sum(&tally, EG_CAUSE_capture_cut).records;
     eg_tally_reset(&tally);
     enum eg_exit code = lines.bad ? EG_EXIT_PARTIAL : EG_EXIT_DONE;
     fflush(stdout);
     if (status == EG_E_CUT) {
-        eg_note(call, "earlgrey: %s", err.message);
+        if (more) eg_say(call, err.message);
         code = EG_EXIT_PARTIAL;
     } else if (status < 0) {
         code = eg_complain(call, &err);
-    } else if (damaged.records > (int64_t)lines.bad) {
+    } else if (more) {
         eg_note(call,
                 "earlgrey: %s is damaged: %lld times what stood before the next mark was "
                 "passed over",

@@ -103,7 +103,8 @@ static void was_written(const struct eg_packets_job *job, struct eg_strbuf *to) 
     for (size_t i = 0; i < count; i++) {
         if (i) eg_strbuf_char(to, ',');
         eg_strbuf_char(to, '{');
-        text_member(to, "file", files[i].name);
+        member(to, "file");
+        eg_encode_json_name(files[i].name, to);
         number_member(to, "packets", files[i].packets);
         number_member(to, "bytes", files[i].bytes);
         text_member(to, "sha256", files[i].digest);

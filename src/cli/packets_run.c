@@ -122,7 +122,7 @@ enum eg_exit eg_packets_not_kept(const struct eg_packets_job *job) {
 
 enum eg_exit eg_packets_damaged(const struct eg_packets_job *job) {
     if (!job->account.trouble[0]) return EG_EXIT_DONE;
-    fprintf(stderr, "earlgrey: packets: %s\n", job->account.trouble);
+    eg_say(job->report->call, job->account.trouble);
     return EG_EXIT_PARTIAL;
 }
 

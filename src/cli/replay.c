@@ -138,7 +138,7 @@ static enum eg_status target_open(const struct replay_options *o, const char *ta
 
 static void misfits_json(const char *name, const struct eg_replay_misfits *m) {
     struct eg_strbuf text = {0};
-    if (m->count) eg_encode_json_text(m->file, strlen(m->file), &text);
+    if (m->count) eg_encode_json_name(m->file, &text);
     printf(",\"%s\":{\"frames\":%llu", name, (unsigned long long)m->count);
     if (m->count && text.text)
         printf(",\"first\":{\"file\":%s,\"packet\":%llu,\"bytes\":%llu}", text.text,
@@ -216,8 +216,7 @@ static void complain_misfits(const struct eg_replay_plan *plan, const struct eg_
 
 static enum eg_exit account_tell(const struct eg_call *call, const struct eg_replay_plan *plan,
                                  const struct eg_replay_account *a, bool json) {
-    if (a->unsendable || a->failed)
-        fprintf(stderr, "earlgrey: replay: %s\n", a->first_failure.message);
+    if (a->unsendable || a->failed) eg_say(call, a->first_failure.message);
     complain_misfits(plan, a);
     if (json)
         tell_json(a, plan->frames);

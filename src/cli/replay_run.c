@@ -166,7 +166,7 @@ static enum eg_status file_send(struct replay *r, const char *path, struct eg_er
     if (!enough(r)) r->account->fragments += eg_datagrams_lost(r->datagrams);
     eg_datagrams_free(r->datagrams);
     if (status != EG_E_CUT) return status;
-    if (err) eg_note(r->call, "earlgrey: %s", err->message);
+    if (err) eg_say(r->call, err->message);
     r->account->inputs_cut++;
     return EG_OK;
 }

@@ -59,8 +59,10 @@ void eg_upkeep_report_hour(void *to, const struct eg_upkeep_hour *hour) {
     if (hour->status < 0) {
         char start[40];
         eg_time_text(hour->hour_us, start);
-        fprintf(stderr, "earlgrey: %s: %s of %s was left as it is: %s\n", report->call->verb->name,
-                eg_table_name(hour->table), start, hour->problem);
+        struct eg_error err;
+        (void)eg_fail(&err, EG_E_IO, "%s of %s was left as it is: %s", eg_table_name(hour->table),
+                      start, hour->problem);
+        eg_say(report->call, err.message);
     }
     if (report->json)
         hour_json(report, hour);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opening the engine, setting it up, locking it, and running our own statements. */
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "engine/inside.h"
 
 #include <stdio.h>
@@ -46,10 +47,15 @@ static void set_busy(struct eg_engine *engine, bool busy) {
 void eg_engine_begin(struct eg_engine *engine) { set_busy(engine, true); }
 void eg_engine_end(struct eg_engine *engine) { set_busy(engine, false); }
 
-void eg_engine_blame(struct eg_engine *engine, const struct eg_error *fault) {
+void eg_engine_blame(struct eg_engine *engine, struct eg_error *fault) {
     pthread_mutex_lock(&engine->mutex);
     if (engine->fault.status == EG_OK) engine->fault = *fault;
     pthread_mutex_unlock(&engine->mutex);
+    for (size_t at = 0; fault->message[at];) {
+        struct eg_span rest = eg_span(fault->message + at, strlen(fault->message + at));
+        at += eg_utf8_good(rest);
+        if (fault->message[at]) fault->message[at++] = '?';
+    }
 }
 
 /* ---- opening ---- */
@@ -120,10 +126,15 @@ static enum eg_status confine(struct eg_engine *engine, struct eg_error *err) {
     struct eg_strbuf sql = {0};
     const char *const names[] = {"allowed_directories", "allowed_paths"};
     for (size_t which = 0; which < 2; which++) {
+        bool first = true;
         eg_strbuf_printf(&sql, "SET GLOBAL %s = [", names[which]);
         for (size_t i = 0; i < engine->allow.count; i++) {
-            if (i) eg_strbuf_char(&sql, ',');
-            eg_sql_quote(engine->allow.roots[i], &sql);
+            const char *root = engine->allow.roots[i];
+            /* its readers take no name that is no text */
+            if (eg_utf8_good(eg_span(root, strlen(root))) < strlen(root)) continue;
+            if (!first) eg_strbuf_char(&sql, ',');
+            eg_sql_quote(root, &sql);
+            first = false;
         }
         eg_strbuf_text(&sql, "]; ");
     }
@@ -230,6 +241,12 @@ enum eg_status eg_engine_lock(struct eg_engine *engine, struct eg_error *err) {
     EG_TRY(eg_engine_run(engine, "SET GLOBAL lock_configuration = true;", err));
     engine->locked = true;
     return EG_OK;
+}
+
+void eg_sql_bytes(const char *text, struct eg_strbuf *to) {
+    eg_strbuf_text(to, "CAST('");
+    for (const char *at = text; *at; at++) eg_strbuf_printf(to, "\\x%02X", (unsigned char)*at);
+    eg_strbuf_text(to, "' AS BLOB)");
 }
 
 void eg_sql_quote(const char *text, struct eg_strbuf *to) {

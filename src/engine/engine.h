@@ -103,5 +103,7 @@ EG_MUST_CHECK enum eg_status eg_parquet_rewrite(struct eg_engine *, const char *
 
 /* A SQL text literal: quoted, quotes doubled. */
 void eg_sql_quote(const char *text, struct eg_strbuf *to);
+/* The same bytes as a SQL literal of type BLOB: for paths that are no text, which our table functions take. */
+void eg_sql_bytes(const char *text, struct eg_strbuf *to);
 
 #endif

@@ -94,8 +94,9 @@ struct eg_engine {
 /* Between these two the watcher interrupts the connection when the env says cancel. */
 void eg_engine_begin(struct eg_engine *);
 void eg_engine_end(struct eg_engine *);
-/* A table function failed: its own words are kept, since DuckDB only passes a text. */
-void eg_engine_blame(struct eg_engine *, const struct eg_error *);
+/* A table function failed: its own words are kept, since DuckDB only passes a text. What is left in
+ * *fault is for DuckDB, and UTF-8, whatever names stand in it. */
+void eg_engine_blame(struct eg_engine *, struct eg_error *fault);
 
 /* ---- fault.c: DuckDB's errors as ours ---------------------------------------------------------- */
 

@@ -18,14 +18,32 @@ static char *text_of(duckdb_value value) {
     return duckdb_get_varchar(value);
 }
 
+/* The path that a VARCHAR says, or a BLOB: names may be bytes that are no text. NULL: it is neither, or
+ * there is no memory, or a NUL in it. */
+static char *path_of(duckdb_value value) {
+    char *path = NULL;
+    if (!value || duckdb_is_null_value(value)) return NULL;
+    if (duckdb_get_type_id(duckdb_get_value_type(value)) == DUCKDB_TYPE_BLOB) {
+        duckdb_blob bytes = duckdb_get_blob(value);
+        if (bytes.data && !memchr(bytes.data, 0, bytes.size))
+            path = eg_strndup(bytes.data, bytes.size);
+        duckdb_free(bytes.data);
+        return path;
+    }
+    char *text = text_of(value);
+    if (text) path = eg_strdup(text);
+    duckdb_free(text);
+    return path;
+}
+
 static enum eg_status add_path(struct eg_scan_call *call, duckdb_value value,
                                struct eg_error *err) {
-    char *text = text_of(value);
-    if (!text)
+    char *path = path_of(value);
+    if (!path)
         return eg_fail(err, EG_E_USAGE,
                        "the first argument must be a path, or a list of paths, as text");
-    enum eg_status status = eg_paths_expand(&call->engine->allow, text, &call->paths, err);
-    duckdb_free(text);
+    enum eg_status status = eg_paths_expand(&call->engine->allow, path, &call->paths, err);
+    eg_free(path);
     return status;
 }
 

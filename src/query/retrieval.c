@@ -4,6 +4,7 @@
 #include "query/retrieval.h"
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "query/packet_lookup.h"
 #include "source/pick.h"
 #include "store/captures.h"
@@ -89,13 +90,26 @@ static void file_close(struct opened *file) {
     *file = (struct opened){0};
 }
 
+/* The capture, as it was named, that rows call so: a name that is no text was escaped for them. */
+static const char *capture_named(const struct eg_origin *origin, const char *name) {
+    for (size_t i = 0; i < origin->capture_count; i++)
+        if (strcmp(origin->captures[i], name) == 0) return origin->captures[i];
+    const char *found = name;
+    for (size_t i = 0; i < origin->capture_count && found == name; i++) {
+        char *escaped = eg_utf8_escaped(origin->captures[i]);
+        if (escaped && strcmp(escaped, name) == 0) found = origin->captures[i];
+        eg_free(escaped);
+    }
+    return found;
+}
+
 /* Where the capture is that rows call by this name, and whether it is still that one. */
 static enum eg_status file_find(struct lookup *l, const char *name, char *place, size_t size,
                                 struct eg_error *err) {
-    struct eg_dataset *dataset = l->how->packets->origin.dataset;
+    const struct eg_origin *origin = &l->how->packets->origin;
     struct eg_capture capture;
-    if (dataset) EG_TRY(eg_capture_find(dataset, name, false, &capture, err));
-    snprintf(place, size, "%s", dataset ? capture.place : name);
+    if (origin->dataset) EG_TRY(eg_capture_find(origin->dataset, name, false, &capture, err));
+    snprintf(place, size, "%s", origin->dataset ? capture.place : capture_named(origin, name));
     return EG_OK;
 }
 
@@ -248,6 +262,15 @@ static void lookup_end(struct lookup *l) {
     eg_frame_rows_free(l->rows);
 }
 
+/* Captures that the engine read for it may be damaged; a dataset's are not read through. */
+static void trouble_note(struct eg_retrieved *account, struct eg_engine *engine) {
+    size_t count;
+    const struct eg_trouble *troubles = eg_engine_troubles(engine, &count);
+    for (size_t i = 0; i < count && !account->trouble[0]; i++)
+        if (troubles[i].status < 0 && troubles[i].message)
+            snprintf(account->trouble, sizeof account->trouble, "%s", troubles[i].message);
+}
+
 enum eg_status eg_retrieve(struct eg_engine *engine, const struct eg_env *env,
                            const struct eg_retrieval *how, struct eg_retrieved *account,
                            struct eg_error *err) {
@@ -259,6 +282,7 @@ enum eg_status eg_retrieve(struct eg_engine *engine, const struct eg_env *env,
     if (status >= 0) status = eg_engine_query(engine, sql.text, &result, err);
     if (status >= 0) status = rows_follow(&l, result, err);
     eg_result_free(result);
+    if (status >= 0) trouble_note(account, engine);
     lookup_end(&l);
     eg_strbuf_reset(&sql);
     return status < 0 ? status : EG_OK;

@@ -5,6 +5,7 @@
 #include "query/retrieval.h"
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -268,8 +269,9 @@ static void workers_run(struct scan *s) {
 static enum eg_status capture_read(struct scan *s, const char *input, struct eg_error *err) {
     EG_TRY(s->type->open(s->env, input, s->options, &s->source, err));
     enum eg_status status = s->type->plan(s->source, NULL, 0, &s->plan, err);
-    s->question.input_name = input;
-    s->capture = eg_retrieved_of(s->account, input);
+    char *name = eg_utf8_escaped(input);
+    s->question.input_name = name;
+    s->capture = name ? eg_retrieved_of(s->account, name) : NULL;
     if (status >= 0 && !s->capture)
         status = eg_fail(err, EG_E_NOMEM, "no memory to read %s", input);
     s->next = s->turn = 0;
@@ -285,6 +287,8 @@ static enum eg_status capture_read(struct scan *s, const char *input, struct eg_
                  "%.200s is damaged: %lld records of it could not be read", input,
                  (long long)s->damaged);
     s->type->close(s->source);
+    s->question.input_name = NULL;
+    eg_free(name);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "query/analysis.h"
 
 #include "base/timetext.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -57,11 +58,25 @@ void eg_sql_window(const char *time, int64_t window_us, struct eg_strbuf *sql) {
                      time, window_us);
 }
 
+/* A list is of one type: where one name is no text, all stand there as bytes. */
+static bool all_text(const struct eg_origin *origin) {
+    bool text = true;
+    for (size_t i = 0; i < origin->capture_count; i++) {
+        size_t size = strlen(origin->captures[i]);
+        text = text && eg_utf8_good(eg_span(origin->captures[i], size)) == size;
+    }
+    return text;
+}
+
 void eg_sql_captures(const struct eg_origin *origin, struct eg_strbuf *sql) {
+    bool text = all_text(origin);
     eg_strbuf_char(sql, '[');
     for (size_t i = 0; i < origin->capture_count; i++) {
         if (i) eg_strbuf_text(sql, ", ");
-        eg_sql_quote(origin->captures[i], sql);
+        if (text)
+            eg_sql_quote(origin->captures[i], sql);
+        else
+            eg_sql_bytes(origin->captures[i], sql);
     }
     eg_strbuf_char(sql, ']');
     if (!origin->netflow_port_count) return;

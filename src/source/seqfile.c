@@ -38,6 +38,8 @@ struct eg_seqfile_reader {
     const char *why;
     size_t lost_skip; /* the search begins so far behind what was damaged */
     uint32_t lost_packets;
+    const char *passed; /* in this step: why, and where */
+    uint64_t passed_at;
     /* expanding */
     struct eg_unpack *unpack; /* NULL: nothing is compressed */
     struct eg_pool *pool;
@@ -145,6 +147,8 @@ static enum eg_record lost_step(struct eg_seqfile_reader *r, struct eg_span have
     step->took = eg_seqfile_mark_find(&r->file, have, r->lost_skip, &found);
     r->lost_skip = 0;
     if (!found) return EG_RECORD_OTHER;
+    r->passed = r->why;
+    r->passed_at = r->whole;
     eg_tally_add(tally, EG_CAUSE_capture_damaged, NULL, INT64_MIN, 1, r->lost_packets,
                  (int64_t)(offset + step->took - r->whole));
     r->whole = offset + step->took;
@@ -156,8 +160,10 @@ static enum eg_record lost_step(struct eg_seqfile_reader *r, struct eg_span have
 /* ---- rows ---- */
 
 /* A record whose framing is right, but that holds no packet. */
-static enum eg_record record_bad(struct eg_seqfile_reader *r, int64_t time_ns, size_t size,
-                                 const char *why, struct eg_tally *tally) {
+static enum eg_record record_bad(struct eg_seqfile_reader *r, uint64_t offset, int64_t time_ns,
+                                 size_t size, const char *why, struct eg_tally *tally) {
+    r->passed = why;
+    r->passed_at = offset;
     eg_tally_add(tally, EG_CAUSE_capture_damaged, NULL,
                  time_ns == EG_FRAME_NO_TIME ? INT64_MIN : time_ns / 1000, 1, 1, (int64_t)size);
     if (r->bad) r->bad(r->bad_to, time_ns, why);
@@ -170,7 +176,7 @@ static enum eg_record packet_put(struct eg_seqfile_reader *r, struct eg_span key
     struct eg_frame frame;
     const char *why;
     if (!eg_seqfile_packet(&r->file, key, bytes, &frame, &why, tally))
-        return record_bad(r, frame.time_ns, bytes.size, why, tally);
+        return record_bad(r, offset, frame.time_ns, bytes.size, why, tally);
     eg_frame_put(b, &frame, offset, -1);
     return EG_RECORD_FRAME;
 }
@@ -183,7 +189,8 @@ static enum eg_record value_put(struct eg_seqfile_reader *r, struct eg_span key,
     struct eg_span bytes = eg_span_from(value, 4);
     if (size < 4 || eg_be32(value, 0) != bytes.size) {
         int64_t time_ns = r->file.key_size == 8 ? (int64_t)eg_be64(key, 0) : EG_FRAME_NO_TIME;
-        return record_bad(r, time_ns, size, "a value whose length contradicts its record's", tally);
+        return record_bad(r, offset, time_ns, size, "a value whose length contradicts its record's",
+                          tally);
     }
     enum eg_record record = packet_put(r, key, bytes, offset, b, tally);
     if (record != EG_RECORD_FRAME) return record;
@@ -232,7 +239,8 @@ static enum eg_record record_expand(struct eg_seqfile_reader *r,
 /* One that cannot be expanded is passed over, where another follows it; else its length may lie. */
 static enum eg_record record_pass(struct eg_seqfile_reader *r,
                                   const struct eg_seqfile_record *record, struct eg_span have,
-                                  struct eg_record_note *note, struct eg_tally *tally) {
+                                  uint64_t offset, struct eg_record_note *note,
+                                  struct eg_tally *tally) {
     static const char why[] = "a value that cannot be expanded";
     struct eg_seqfile_record next;
     struct eg_record_note ahead;
@@ -244,7 +252,7 @@ static enum eg_record record_pass(struct eg_seqfile_reader *r,
         return EG_RECORD_MORE;
     }
     int64_t time_ns = r->file.key_size == 8 ? (int64_t)eg_be64(record->key, 0) : EG_FRAME_NO_TIME;
-    return record_bad(r, time_ns, record->value.size, why, tally);
+    return record_bad(r, offset, time_ns, record->value.size, why, tally);
 }
 
 static enum eg_record record_step(struct eg_seqfile_reader *r, struct eg_span have, uint64_t offset,
@@ -256,7 +264,7 @@ static enum eg_record record_step(struct eg_seqfile_reader *r, struct eg_span ha
     if (found == EG_RECORD_DAMAGED) return lose(r, note->why, 1);
     if (found == EG_RECORD_FRAME && r->unpack) {
         found = record_expand(r, &record, offset, b, step, tally);
-        if (found == EG_RECORD_DAMAGED) found = record_pass(r, &record, have, note, tally);
+        if (found == EG_RECORD_DAMAGED) found = record_pass(r, &record, have, offset, note, tally);
     } else if (found == EG_RECORD_FRAME) {
         found = packet_put(r, record.key, eg_span_from(record.value, 4), offset, b, tally);
         step->viewed = found == EG_RECORD_FRAME;
@@ -467,7 +475,7 @@ enum eg_record eg_seqfile_reader_step(struct eg_seqfile_reader *r, struct eg_spa
                                       struct eg_tally *tally) {
     enum eg_record record;
     *step = (struct eg_seqfile_step){.took = 0};
-    note->why = NULL;
+    note->why = r->passed = NULL;
     if (r->part == PART_LOST)
         record = lost_step(r, have, offset, step, note, tally);
     else if (r->file.layout != EG_SEQFILE_BLOCKS)
@@ -478,5 +486,7 @@ enum eg_record eg_seqfile_reader_step(struct eg_seqfile_reader *r, struct eg_spa
         record = piece_step(r, have, offset, b, step, note, tally);
     step->whole = r->whole;
     step->inside = r->part != PART_RECORD;
+    step->passed = r->passed;
+    step->passed_at = r->passed_at;
     return record;
 }

@@ -32,6 +32,8 @@ struct eg_seqfile_step {
     bool inside;
     size_t kept; /* bytes of memory that the batch keeps besides, from now on */
     bool viewed; /* the row looks into `have` */
+    const char *passed; /* why something was passed over, with this step; NULL: nothing was */
+    uint64_t passed_at; /* where that begins */
 };
 /* The next step at the beginning of `have`, which stands at `offset`. EG_RECORD_FRAME: a row was put
  * into the builder, which has room for one; EG_RECORD_OTHER: it went on; EG_RECORD_MORE,

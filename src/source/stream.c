@@ -8,6 +8,8 @@
 #include "source/frames.h"
 #include "source/refusal.h"
 
+#include <stdio.h>
+
 #define BUFFER_BYTES (1u << 20) /* at least twice the longest record that is looked at */
 #define SPARE_BUFFERS 16
 #define BATCH_BYTES_MAX (4u << 20) /* of buffers that one batch keeps */
@@ -32,6 +34,11 @@ struct eg_stream {
     uint64_t cut_bytes;
     int64_t cut_us;
     struct eg_error trouble; /* of the input; the rows before it come first. Status EG_OK: none */
+    /* What was damaged, and passed over: told at the end. */
+    struct {
+        uint64_t count, at; /* places; the first */
+        const char *why;
+    } passed;
     /* the batch that is being built */
     struct eg_builder *builder;
     size_t batch_bytes;
@@ -361,7 +368,36 @@ static enum eg_status stream_over(struct eg_stream *s, enum eg_record record,
     return status;
 }
 
+/* The last answer of a capture in which something was passed over: that, and then what else there is
+ * to say. */
+static enum eg_status passed_tell(const struct eg_stream *s, enum eg_status status,
+                                  struct eg_error *err) {
+    char places[64] = "";
+    if (!s->passed.count || (status != EG_END && status != EG_E_CUT)) return status;
+    if (s->passed.count > 1)
+        snprintf(places, sizeof places, ", and in %llu more places",
+                 (unsigned long long)(s->passed.count - 1));
+    struct eg_error end = {.position = (int64_t)s->passed.at};
+    if (status == EG_E_CUT && err) end = *err;
+    (void)eg_fail(
+        err, EG_E_CUT,
+        "%.400s is damaged at byte %llu: %s%s; what could not be read was passed over%s%.200s",
+        s->input->name, (unsigned long long)s->passed.at, s->passed.why, places,
+        end.message[0] ? "; " : "", end.message);
+    if (err) err->position = end.position;
+    return EG_E_CUT;
+}
+
 /* ---- records ---- */
+
+/* What stands before the place to resume at was told when that was read. */
+static void passed_note(struct eg_stream *s, uint64_t at, const char *why) {
+    if (!why || at < s->resume) return;
+    if (!s->passed.count++) {
+        s->passed.at = at;
+        s->passed.why = why;
+    }
+}
 
 /* Marks everything up to `at` as whole records. */
 static void whole_mark(struct eg_stream *s) {
@@ -447,6 +483,7 @@ static enum eg_status pcapng_step(struct eg_stream *s, enum eg_record *record,
                                   struct eg_error *err) {
     struct eg_frame frame;
     *record = eg_pcapng_block(&s->ng, stream_rest(s), &frame, note, tally);
+    if (*record == EG_RECORD_OTHER) passed_note(s, s->whole, note->why);
     if (*record == EG_RECORD_OTHER) return block_skip(s, record, note, err);
     if (*record != EG_RECORD_FRAME) return EG_OK;
     int32_t name = interface_name(s, (uint32_t)frame.interface);
@@ -482,6 +519,7 @@ static enum eg_record sequence_step(struct eg_stream *s, struct eg_record_note *
     s->batch_bytes += step.kept;
     s->at += step.took;
     s->whole = step.whole;
+    passed_note(s, step.passed_at, step.passed);
     const char *lost = eg_seqfile_reader_lost(s->records);
     if (record == EG_RECORD_MORE && lost) note->why = lost;
     return record;
@@ -540,6 +578,6 @@ enum eg_status eg_stream_next(struct eg_stream *s, struct eg_batch **out, struct
         if (!stuck || (s->records && eg_seqfile_reader_over(s->records, stream_rest(s)))) continue;
         if (s->builder->rows) return batch_seal(s, out, err);
         if (s->records && note.why) record = EG_RECORD_DAMAGED; /* no mark follows it */
-        return stream_over(s, record, &note, tally, err);
+        return passed_tell(s, stream_over(s, record, &note, tally, err), err);
     }
 }

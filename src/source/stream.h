@@ -56,7 +56,7 @@ EG_MUST_CHECK enum eg_status eg_stream_first(struct eg_stream *, int64_t *time_u
                                              int32_t *link_type, struct eg_error *err);
 
 /* As a source's next(). Errors: EG_E_CUT as the last answer of a capture that ends early or is
- * damaged (err->position: where). */
+ * damaged (err->position: where), also where what was damaged could be passed over. */
 EG_MUST_CHECK enum eg_status eg_stream_next(struct eg_stream *, struct eg_batch **out,
                                             struct eg_tally *, struct eg_error *err);
 /* The end of the whole records given so far, and the digest of everything before it. */

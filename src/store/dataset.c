@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "base/hash.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -50,17 +51,37 @@ enum eg_status eg_dataset_about(const char *path, int *schema, char program[64],
 
 /* ---- open ---- */
 
+/* "/a//./b/" as "/a/b"; a ".." stays, since what it leaves may be a link. */
+static void names_add(struct eg_strbuf *to, const char *path) {
+    for (const char *at = path; *at;) {
+        at += strspn(at, "/");
+        size_t size = strcspn(at, "/");
+        if (size && !(size == 1 && *at == '.')) {
+            eg_strbuf_char(to, '/');
+            eg_strbuf_add(to, at, size);
+        }
+        at += size;
+    }
+}
+
 static char *absolute(const char *path) {
     struct eg_strbuf text = {0};
     if (path[0] != '/') {
         char here[4096];
         if (!getcwd(here, sizeof here)) return NULL;
-        eg_strbuf_printf(&text, "%s/", here);
+        names_add(&text, here);
     }
-    eg_strbuf_text(&text, path);
-    while (!text.failed && text.size > 1 && text.text[text.size - 1] == '/')
-        text.text[--text.size] = 0;
+    names_add(&text, path);
+    if (!text.size) eg_strbuf_char(&text, '/');
     return eg_strbuf_take(&text);
+}
+
+/* Its files are read by an engine that takes no other names. */
+static enum eg_status must_be_text(const char *path, struct eg_error *err) {
+    if (eg_utf8_good(eg_span(path, strlen(path))) == strlen(path)) return EG_OK;
+    return eg_fail(
+        err, EG_E_USAGE,
+        "%s: a dataset must stand where all names are UTF-8: choose another place with -d", path);
 }
 
 /* May a dataset be made here? Asked before anything is read, so that a long run does not end with
@@ -204,6 +225,7 @@ enum eg_status eg_dataset_open(struct eg_dataset **out, const char *path, enum e
     ds->path = absolute(path);
     enum eg_status status = ds->path ? session_new(ds->session, err)
                                      : eg_fail(err, EG_E_NOMEM, "no memory to open %s", path);
+    if (status >= 0) status = must_be_text(ds->path, err);
     if (status >= 0) status = look(ds, err);
     if (status < 0) {
         eg_dataset_close(ds);

@@ -48,6 +48,8 @@ void eg_encoder_end(struct eg_encoder *, struct eg_strbuf *to);
 /* One value as the text of the machine formats (no quotes); null gives nothing. */
 void eg_encode_value(const struct eg_batch *, uint32_t col, uint32_t row, struct eg_strbuf *to);
 void eg_encode_json_text(const char *text, size_t size, struct eg_strbuf *to); /* with quotes */
+/* The same of a file's name, which may be bytes that are no text: escaped as in rows (base/utf8.h). */
+void eg_encode_json_name(const char *name, struct eg_strbuf *to);
 
 /* The table of encoded records that sinks with EG_TAKES_RECORDS get: one TEXT column, `record`. */
 extern const struct eg_table eg_records_table;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Rows as JSON objects: one array of them, or one a line. Source: RFC 8259. */
+#include "base/alloc.h"
 #include "table/encode.h"
 #include "table/encoding.h"
 
@@ -57,6 +58,15 @@ void eg_encode_json_text(const char *text, size_t size, struct eg_strbuf *to) {
         if (rest.size) rest = eg_span_from(rest, add_character(to, rest));
     }
     eg_strbuf_char(to, '"');
+}
+
+void eg_encode_json_name(const char *name, struct eg_strbuf *to) {
+    char *escaped = eg_utf8_escaped(name);
+    if (escaped)
+        eg_encode_json_text(escaped, strlen(escaped), to);
+    else
+        to->failed = true;
+    eg_free(escaped);
 }
 
 /* ---- texts that are JSON already ---- */

@@ -265,7 +265,7 @@ static enum eg_status losses_settle(struct pump *pump, struct eg_error *err) {
     eg_tally_merge(&pump->account->unflushed, &fresh);
     const char *input = eg_scan_input(pump->scan);
     eg_strbuf_text(&extra, "{\"file\":");
-    eg_encode_json_text(input ? input : "", input ? strlen(input) : 0, &extra);
+    eg_encode_json_name(input ? input : "", &extra);
     if (!extra.failed) eg_strbuf_text(&extra_now, extra.text);
     eg_strbuf_char(&extra, '}');
     eg_time_text(pump->env->now_us(pump->env->clock), now);

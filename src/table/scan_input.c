@@ -4,6 +4,7 @@
 #include "table/scan_input.h"
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "table/scan_state.h"
 
 #include <stdio.h>
@@ -164,9 +165,7 @@ static enum eg_status extracts_open(struct egi_input *input, const struct egi_kn
             .columns = part_columns(&request->parts[i]),
             .netflow_ports = request->netflow_ports,
             .netflow_port_count = request->netflow_port_count,
-            .input_name = input->plan.live ? NULL
-                          : input->file    ? input->file
-                                           : input->name,
+            .input_name = input->plan.live ? NULL : input->file,
             .book = request->book,
             .metering = request->metering,
             .state = &input->states[i],
@@ -231,16 +230,16 @@ enum eg_status egi_input_begin(struct egi_input *input, const struct egi_known *
                                bool *refused, struct eg_error *err) {
     const struct eg_scan_request *request = input->request;
     *refused = false;
+    char file[FILE_NAME_MAX];
+    snprintf(file, sizeof file, "%s", input->name);
     if (request->keep_source && gives_packets(input)) {
-        char file[FILE_NAME_MAX];
-        snprintf(file, sizeof file, "%s", input->name);
         enum eg_status status =
             request->keep_source(request->keep_to, input->source, file, sizeof file, err);
         *refused = status < 0 && status != EG_E_NOENT;
         if (status < 0) return status;
-        input->file = eg_strdup(file);
-        if (!input->file) return eg_fail(err, EG_E_NOMEM, "%s: no memory", input->name);
     }
+    input->file = eg_utf8_escaped(file); /* rows hold text */
+    if (!input->file) return eg_fail(err, EG_E_NOMEM, "%s: no memory", input->name);
     return extracts_open(input, known, err);
 }
 

@@ -49,7 +49,7 @@ struct egi_input {
     const char *name;
     struct eg_again again; /* for the extracts, where it can be read again */
     bool closing;          /* units are joined only to free them */
-    char *file;            /* what rows call it; NULL: by its name */
+    char *file;            /* what rows call it: text, whatever bytes its name has */
     struct eg_source *source;
     struct eg_plan plan;
     struct eg_extract *extracts[EG_SCAN_PARTS_MAX];

@@ -341,6 +341,26 @@ static void transport_map(const struct change *c, uint32_t at, uint32_t header, 
     if (length > message.size) blank(c, m.at + whole, SIZE_MAX);
 }
 
+/* ---- tunnels ---- */
+
+/* Teredo (RFC 4380 section 5.1.1): what authenticates a client names it; where it came from stands in an
+ * origin indication, every bit of it the other way round. */
+static void teredo_map(const struct change *c, uint32_t at, uint32_t size) {
+    enum { AUTHENTICATION = 1, ORIGIN = 8 };
+    uint32_t begin = at, end = at + size;
+    if (size && eg_be16(c->before, at) == AUTHENTICATION) {
+        begin += 4u + eg_u8(c->before, at + 2) + eg_u8(c->before, at + 3) + 9;
+        blank(c, at + 4, begin - at - 4);
+    }
+    if (end < begin + ORIGIN) return;
+    struct eg_addr addr = {.bytes = {[10] = 0xff, [11] = 0xff}};
+    uint32_t client = ~eg_be32(c->before, begin + 4);
+    for (unsigned i = 0; i < 4; i++) addr.bytes[12 + i] = (uint8_t)(client >> (24 - 8 * i));
+    addr = eg_address_map_ip(c->by->map, addr);
+    for (unsigned i = 0; i < 4; i++) addr.bytes[12 + i] ^= 0xff;
+    put(c, begin + 4, addr.bytes + 12, 4);
+}
+
 /* ---- along the trail ---- */
 
 static void headers_map(const struct change *c, uint32_t link_type, uint32_t base,
@@ -372,11 +392,13 @@ static void headers_map(const struct change *c, uint32_t link_type, uint32_t bas
         case EG_HEADER_TCP: /* a length stands first */
             transport_map(c, at, size + 2, eg_be16(c->before, at + size));
             break;
+        case EG_HEADER_TUNNEL:
+            if (trail->at[i].detail == EG_TUNNEL_TEREDO) teredo_map(c, at, size);
+            break;
         case EG_HEADER_VLAN:
         case EG_HEADER_MPLS:
         case EG_HEADER_SCTP:
         case EG_HEADER_DCCP:
-        case EG_HEADER_TUNNEL:
         case EG_HEADER_PAYLOAD: break;
         }
     }

@@ -30,7 +30,8 @@ enum eg_record {
 
 struct eg_record_note {
     uint64_t size;
-    const char *why; /* static, fits "…: WHY" */
+    const char *why; /* static, fits "…: WHY". Of EG_RECORD_OTHER: a packet there had to be passed
+                        over; NULL: none */
 };
 
 /* LINKTYPE_ and DLT_ numbers are not all the same, and files hold both: RAW has three. */

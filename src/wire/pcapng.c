@@ -102,8 +102,9 @@ static bool options_read(struct eg_pcapng_interface *interface, const struct eg_
 }
 
 static enum eg_record interface_add(struct eg_pcapng *ng, struct eg_span block, uint32_t size,
-                                    struct eg_tally *tally) {
+                                    struct eg_record_note *note, struct eg_tally *tally) {
     if (ng->count == EG_PCAPNG_INTERFACES_MAX) {
+        note->why = "more interfaces in a section than there can be";
         eg_tally_add(tally, EG_CAUSE_capture_damaged, NULL, INT64_MIN, 1, 0, size);
         return EG_RECORD_OTHER;
     }
@@ -116,6 +117,7 @@ static enum eg_record interface_add(struct eg_pcapng *ng, struct eg_span block, 
     }
     struct eg_pcapng_interface interface = {.link_type = -1, .resolution = RESOLUTION_MICRO};
     if (size < INTERFACE_HEAD + 4) {
+        note->why = "the description of an interface that is too short";
         eg_tally_add(tally, EG_CAUSE_capture_damaged, NULL, INT64_MIN, 1, 0, size);
     } else {
         interface.link_type = eg_link_type(eg_u16(block, 8, ng->big));
@@ -133,13 +135,17 @@ static enum eg_record interface_add(struct eg_pcapng *ng, struct eg_span block, 
 /* ---- packets ---- */
 
 static const struct eg_pcapng_interface *interface_find(const struct eg_pcapng *ng, uint32_t index,
-                                                        uint32_t size, struct eg_tally *tally) {
+                                                        uint32_t size, struct eg_record_note *note,
+                                                        struct eg_tally *tally) {
     if (index < ng->count && ng->interfaces[index].link_type >= 0) return &ng->interfaces[index];
+    note->why = "a packet of an interface that is not described";
     eg_tally_add(tally, EG_CAUSE_capture_interface_unknown, NULL, INT64_MIN, 1, 1, size);
     return NULL;
 }
 
-static enum eg_record packet_damaged(uint32_t size, struct eg_tally *tally) {
+static enum eg_record packet_damaged(uint32_t size, struct eg_record_note *note,
+                                     struct eg_tally *tally) {
+    note->why = "a packet whose length contradicts its block's";
     eg_tally_add(tally, EG_CAUSE_capture_damaged, NULL, INT64_MIN, 1, 1, size);
     return EG_RECORD_OTHER;
 }
@@ -154,14 +160,15 @@ static void length_check(struct eg_frame *frame, struct eg_tally *tally) {
 
 /* The enhanced packet block and the old packet block differ in the width of the interface. */
 static enum eg_record packet_read(const struct eg_pcapng *ng, struct eg_span block, uint32_t size,
-                                  bool old, struct eg_frame *frame, struct eg_tally *tally) {
-    if (size < PACKET_HEAD + 4) return packet_damaged(size, tally);
+                                  bool old, struct eg_frame *frame, struct eg_record_note *note,
+                                  struct eg_tally *tally) {
+    if (size < PACKET_HEAD + 4) return packet_damaged(size, note, tally);
     uint32_t index = old ? eg_u16(block, 8, ng->big) : eg_u32(block, 8, ng->big);
     uint32_t captured = eg_u32(block, 20, ng->big), length = eg_u32(block, 24, ng->big);
-    const struct eg_pcapng_interface *interface = interface_find(ng, index, size, tally);
+    const struct eg_pcapng_interface *interface = interface_find(ng, index, size, note, tally);
     if (!interface) return EG_RECORD_OTHER;
     if (captured > size - PACKET_HEAD - 4 || captured > EG_FRAME_BYTES_MAX)
-        return packet_damaged(size, tally);
+        return packet_damaged(size, note, tally);
     uint64_t stamp = (uint64_t)eg_u32(block, 12, ng->big) << 32 | eg_u32(block, 16, ng->big);
     *frame = (struct eg_frame){.time_ns = eg_pcapng_time(interface, stamp),
                                .link_type = interface->link_type,
@@ -177,14 +184,15 @@ static enum eg_record packet_read(const struct eg_pcapng *ng, struct eg_span blo
 /* The simple packet block has no time, and says only how long the packet was: what was captured of
  * it is that, cut to the snap length of interface 0 and to the block. */
 static enum eg_record simple_read(const struct eg_pcapng *ng, struct eg_span block, uint32_t size,
-                                  struct eg_frame *frame, struct eg_tally *tally) {
-    if (size < SIMPLE_HEAD + 4) return packet_damaged(size, tally);
-    const struct eg_pcapng_interface *interface = interface_find(ng, 0, size, tally);
+                                  struct eg_frame *frame, struct eg_record_note *note,
+                                  struct eg_tally *tally) {
+    if (size < SIMPLE_HEAD + 4) return packet_damaged(size, note, tally);
+    const struct eg_pcapng_interface *interface = interface_find(ng, 0, size, note, tally);
     if (!interface) return EG_RECORD_OTHER;
     uint32_t length = eg_u32(block, 8, ng->big), captured = length;
     if (interface->snaplen && captured > interface->snaplen) captured = interface->snaplen;
     if (captured > size - SIMPLE_HEAD - 4) captured = size - SIMPLE_HEAD - 4;
-    if (captured > EG_FRAME_BYTES_MAX) return packet_damaged(size, tally);
+    if (captured > EG_FRAME_BYTES_MAX) return packet_damaged(size, note, tally);
     *frame = (struct eg_frame){.time_ns = EG_FRAME_NO_TIME,
                                .link_type = interface->link_type,
                                .interface = 0,
@@ -255,10 +263,10 @@ enum eg_record eg_pcapng_block(struct eg_pcapng *ng, struct eg_span have, struct
     enum eg_record record = EG_RECORD_OTHER;
     switch (type) {
     case BLOCK_SECTION: record = section_begin(ng, have, size, big, note); break;
-    case BLOCK_INTERFACE: record = interface_add(ng, have, size, tally); break;
-    case BLOCK_PACKET: record = packet_read(ng, have, size, false, frame, tally); break;
-    case BLOCK_PACKET_OLD: record = packet_read(ng, have, size, true, frame, tally); break;
-    case BLOCK_PACKET_SIMPLE: record = simple_read(ng, have, size, frame, tally); break;
+    case BLOCK_INTERFACE: record = interface_add(ng, have, size, note, tally); break;
+    case BLOCK_PACKET: record = packet_read(ng, have, size, false, frame, note, tally); break;
+    case BLOCK_PACKET_OLD: record = packet_read(ng, have, size, true, frame, note, tally); break;
+    case BLOCK_PACKET_SIMPLE: record = simple_read(ng, have, size, frame, note, tally); break;
     default: eg_tally_add(tally, EG_CAUSE_capture_block_skipped, NULL, INT64_MIN, 1, 0, size);
     }
     if (!whole && record == EG_RECORD_OTHER) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Makes the captures Bnn-*.pcap, .pcapng and .seq whose record layer is bad, and what must come of
-them (expected_captures.json): rows, counters, and where reading stopped (-1: it did not).
+them (expected_captures.json): rows, counters, and the place that is told:
+where reading stopped, or where the first thing was that had to be passed over (-1: none).
 
 Expected values are written down here by hand, beside the input, not computed by the program under
 test.
@@ -113,7 +114,7 @@ case("B32-block-lengths-differ.pcapng", NG + packet(1) + packet(2, trailer=BLOCK
 case("B32-block-beyond-the-file.pcapng", NG + packet(1) + packet(2, framed=4 * BLOCK) + packet(3),
      ng_rows(1), {"capture_cut": (1, 1, 2 * BLOCK)}, AT + BLOCK)
 case("B33-captured-4-GiB.pcapng", NG + packet(1, captured=2**32 - 1) + packet(2),
-     ng_rows(2, at=AT + BLOCK), {"capture_damaged": (1, 1, BLOCK)})
+     ng_rows(2, at=AT + BLOCK), {"capture_damaged": (1, 1, BLOCK)}, AT)
 case("B34-captured-more-than-there-was.pcapng", NG + packet(1, length=5) + packet(2), ng_rows(1, 2),
      {"capture_length_clamped": (1, 1, SIZE)})
 PROBE = section() + interface(snaplen=2**32 - 1)
@@ -121,7 +122,7 @@ case("B35-snaplen-4294967295.pcapng", PROBE + packet(1) + packet(2), ng_rows(1, 
 case("B36-cut-in-a-block.pcapng", NG + packet(1) + packet(2)[:-1], ng_rows(1),
      {"capture_cut": (1, 1, BLOCK - 1)}, AT + BLOCK)
 case("B37-interface-unknown.pcapng", NG + packet(1, index=1) + packet(2),
-     ng_rows(2, at=AT + BLOCK), {"capture_interface_unknown": (1, 1, BLOCK)})
+     ng_rows(2, at=AT + BLOCK), {"capture_interface_unknown": (1, 1, BLOCK)}, AT)
 CLOCKS = b"".join(interface(options=option("<", *what)) for what in (
     (9, b"\x8a"), (9, b"\x0c"), (14, struct.pack("<q", -3))))
 AT_CLOCKS = len(section() + CLOCKS)
@@ -210,14 +211,14 @@ for name, bad in (("0", 0), ("7", 7), ("below-0", 2**32 - 2), ("2147483647", 2**
                   ("beyond-its-value", ENTRY), ("short-of-its-value", ENTRY - 12)):
     case(f"B61-record-length-{name}.seq",
          SEQ + entry(1) + entry(2, length=bad) + entry(3) + GO_ON, [GOOD[0], FOURTH],
-         {"capture_damaged": (1, 0, 2 * ENTRY)})
+         {"capture_damaged": (1, 0, 2 * ENTRY)}, AT_SEQ + ENTRY)
 for bad in (0, 4, 9, 2**31, 2**32 - 1):
     case(f"B61-key-length-{bad}.seq", SEQ + entry(1) + entry(2, key=bad) + entry(3) + GO_ON,
-         [GOOD[0], FOURTH], {"capture_damaged": (1, 0, 2 * ENTRY)})
+         [GOOD[0], FOURTH], {"capture_damaged": (1, 0, 2 * ENTRY)}, AT_SEQ + ENTRY)
 for bad in (0, 2**31, 2**32 - 1):
     case(f"B61-value-length-{bad}.seq",
          SEQ + entry(1) + entry(2, value(2, size=bad)) + entry(3) + GO_ON, [GOOD[0], FOURTH],
-         {"capture_damaged": (1, 0, 2 * ENTRY)})
+         {"capture_damaged": (1, 0, 2 * ENTRY)}, AT_SEQ + ENTRY)
 case("B61-damaged-without-a-mark.seq", SEQ + entry(1) + entry(2, length=5) + entry(3), GOOD[:1],
      {"capture_damaged": (1, 0, 2 * ENTRY)}, AT_SEQ + ENTRY)
 case("B61-cut-in-a-record.seq", SEQ + THREE_ENTRIES[:-1], GOOD[:2],
@@ -226,7 +227,7 @@ case("B61-cut-in-a-mark.seq", SEQ + THREE_ENTRIES + ESCAPE[:-1], GOOD,
      {"capture_cut": (1, 1, 19)}, BEHIND)
 case("B61-cut-behind-a-record.seq", SEQ + THREE_ENTRIES, GOOD)
 case("B61-mark-of-another-file.seq", SEQ + THREE_ENTRIES + b"\xff" * 4 + MARK[::-1] + entry(9) + GO_ON,
-     GOOD + [(4000007, SIZE, BEHIND + 20 + ENTRY + 20)], {"capture_damaged": (1, 0, 20 + ENTRY)})
+     GOOD + [(4000007, SIZE, BEHIND + 20 + ENTRY + 20)], {"capture_damaged": (1, 0, 20 + ENTRY)}, BEHIND)
 case("B61-marks-and-nothing-else.seq", SEQ + 5 * ESCAPE, [])
 QUOTE = MACS + b"\x88\xb5" + ESCAPE + entry(9)
 CASES["B61-marks-inside-a-packet.seq"] = (
@@ -239,7 +240,7 @@ for name, pcap in (("empty", b""), ("header-cut", head()[:-1]), ("packet-cut", h
                    ("captured-4-GiB", head() + record(2, captured=2**32 - 1))):
     case(f"B61-value-{name}.seq", SEQ + entry(1) + entry(2, value(2, pcap)) + entry(3),
          [GOOD[0], (3000007, SIZE, AT_SEQ + ENTRY + 20 + len(pcap))],
-         {"capture_damaged": (1, 1, len(pcap))})
+         {"capture_damaged": (1, 1, len(pcap))}, AT_SEQ + ENTRY)
 case("B61-key-is-another-time.seq",
      SEQ + entry(1) + struct.pack(">IIq", 8 + len(value(2)), 8, 2000007) + value(2) + entry(3), GOOD,
      {"key_differs": (1, 1, SIZE)})
@@ -248,14 +249,14 @@ RECORDS = seqfile("DefaultCodec")
 PACKED = [entry(n, zlib.compress(value(n))) for n in (1, 2, 3)]
 
 
-def packed_case(name, second, rows, counters, stopped=-1):
+def packed_case(name, second, rows, counters):
     first, third = PACKED[0], PACKED[2]
     at = len(RECORDS)
     places = [at, None, at + len(first) + len(second)]
     behind = at + len(first) + len(second) + len(third) + 20
     where = {1: places[0], 3: places[2], 4: behind}
     case(f"B62-{name}.seq", RECORDS + first + second + third + ESCAPE + entry(4, zlib.compress(value(4))),
-         [(n * 1000000 + 7, SIZE, where[n]) for n in rows], counters, stopped)
+         [(n * 1000000 + 7, SIZE, where[n]) for n in rows], counters, at + len(first))
 
 
 JUNK = b"\x78\x9c" + b"\xee" * 50
@@ -282,7 +283,7 @@ def block_case(name, bad, counted, rows=2, more=()):
          [(1000007, SIZE, AT_BLOCKS), (2000007, SIZE, AT_BLOCKS + 1)]
          + [(n * 1000000 + 7, SIZE, at + place) for place, n in enumerate(more)]
          + [(9000007, SIZE, at + len(bad))],
-         {"capture_damaged": (1, counted, len(bad) - len(more))})
+         {"capture_damaged": (1, counted, len(bad) - len(more))}, at + len(more))
 
 
 for bad in (-1, 2**20 + 1, 2**31 - 1, 2**40):
@@ -302,7 +303,7 @@ case("B63-cut-in-a-block.seq", BLOCKS + LEAD + block_of(3, 4)[:60],
 case("B63-block-without-a-mark.seq", BLOCKS + LEAD + block_of(3)[20:] + block_of(9),
      [(1000007, SIZE, AT_BLOCKS), (2000007, SIZE, AT_BLOCKS + 1),
       (9000007, SIZE, AT_BLOCKS + len(LEAD) + len(block_of(3)) - 20)],
-     {"capture_damaged": (1, 0, len(block_of(3)) - 20)})
+     {"capture_damaged": (1, 0, len(block_of(3)) - 20)}, AT_BLOCKS + len(LEAD))
 
 
 def main():

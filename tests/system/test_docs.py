@@ -122,8 +122,8 @@ def test_deduplication_page(tmp_path):
 def test_anonymize_page(tmp_path, packets):
     (tmp_path / "capture.pcap").write_bytes(packets[0].read_bytes())
     told = [run_line(tmp_path, command) for command in shell_lines("anonymize.md")]
-    assert len(told) == 6
-    assert len(told[-1].stdout.splitlines()) == 4
+    assert len(told) == 7
+    assert len(told[-2].stdout.splitlines()) == 4
     assert (tmp_path / "shared.pcap").stat().st_size > 1000
 
 

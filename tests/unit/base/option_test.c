@@ -278,6 +278,44 @@ static void random_texts(void **state) {
     }
 }
 
+/* Back into the units that are read. */
+static void quantities_as_text(void **state) {
+    (void)state;
+    static const struct {
+        int64_t value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},
+        {1, "1"},
+        {65535, "65535"},
+        {65536, "65536"},
+        {1 << 20, "1Mi"},
+        {(1 << 20) + 1, "1048577"},
+        {-(3 << 20), "-3Mi"},
+        {INT64_C(1536) << 20, "1536Mi"},
+        {INT64_C(2) << 30, "2Gi"},
+        {INT64_C(1) << 40, "1Ti"},
+        {INT64_C(1) << 62, "4Ei"},
+        {INT64_MAX, "9223372036854775807"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[24];
+        int64_t back;
+        eg_quantity_text(cases[i].value, text);
+        assert_string_equal(text, cases[i].text);
+        assert_true(eg_quantity_parse(&back, text));
+        assert_int_equal(back, cases[i].value);
+    }
+    static const struct eg_option memory[] = {
+        {.name = "memory", .type = EG_OPT_INT, .min = 1 << 20, .max = INT64_C(1) << 40},
+        EG_OPTION_END,
+    };
+    int64_t value = 0;
+    struct eg_error err;
+    assert_int_equal(eg_option_set(memory, &value, "memory", "1", &err), EG_E_USAGE);
+    assert_string_equal(err.message, "option memory: \"1\" is not between 1Mi and 1Ti");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(presets, setup, teardown),
@@ -285,6 +323,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(reset_leaves_zero, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_name_what_is_wrong, setup, teardown),
         cmocka_unit_test(quantities),
+        cmocka_unit_test(quantities_as_text),
         cmocka_unit_test(nearest_words),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test_setup_teardown(random_texts, setup, teardown),

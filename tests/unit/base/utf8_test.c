@@ -2,6 +2,9 @@
  * UTF-8, against the ranges of RFC 3629 and its encoder written anew here. */
 #include "base/utf8.h"
 
+#include "base/alloc.h"
+#include "torture.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -125,12 +128,28 @@ static void escaped(void **state) {
     }
 }
 
+/* As a text of its own; without memory there is none. */
+static void escaped_alone(void **state) {
+    (void)state;
+    char *same = eg_utf8_escaped("100% caf\xc3\xa9.pcap"), *other = eg_utf8_escaped("100% caf\xe9.pcap");
+    assert_string_equal(same, "100% caf\xc3\xa9.pcap");
+    assert_string_equal(other, "100%25 caf%E9.pcap");
+    eg_free(same);
+    eg_free(other);
+    for (int i = 0; i < 2; i++) {
+        torture_fail_after(0);
+        assert_null(eg_utf8_escaped(i ? "caf\xe9" : "cafe"));
+        assert_true(torture_off());
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point),
         cmocka_unit_test(overlong),
         cmocka_unit_test(mended),
         cmocka_unit_test(escaped),
+        cmocka_unit_test(escaped_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

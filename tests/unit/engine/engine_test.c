@@ -65,6 +65,14 @@ static void quotes_are_doubled(void **state) {
     eg_strbuf_reset(&text);
 }
 
+static void bytes_are_all_escaped(void **state) {
+    (void)state;
+    struct eg_strbuf text = {0};
+    eg_sql_bytes("a'\xff", &text);
+    assert_string_equal(text.text, "CAST('\\x61\\x27\\xFF' AS BLOB)");
+    eg_strbuf_reset(&text);
+}
+
 struct canceller {
     atomic_bool *flag;
 };
@@ -111,6 +119,7 @@ int main(void) {
         cmocka_unit_test(own_statements_run_until_the_lock),
         cmocka_unit_test(a_user_engine_is_locked_by_its_first_query),
         cmocka_unit_test(quotes_are_doubled),
+        cmocka_unit_test(bytes_are_all_escaped),
         cmocka_unit_test(a_running_query_ends_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

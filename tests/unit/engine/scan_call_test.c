@@ -32,6 +32,38 @@ static void ports_reach_the_decoders(void **state) {
     made_remove(directory);
 }
 
+/* Paths as bytes, where they are no text; what rows call such a file, and what errors say of one. */
+static void names_that_are_no_text(void **state) {
+    (void)state;
+    char directory[64], path[128];
+    made_directory(directory);
+    made_flows(made_path(path, sizeof path, directory, "caf\xe9 100%.pcap"), 3);
+    struct eg_engine *engine = made_engine();
+    struct eg_strbuf sql = {0};
+    eg_strbuf_text(&sql, "SELECT count(*), any_value(file LIKE '%/caf%%E9 100%%25.pcap') FROM read_packets(");
+    eg_sql_bytes(path, &sql);
+    eg_strbuf_char(&sql, ')');
+    answers(engine, sql.text, "1\ttrue");
+    eg_strbuf_clear(&sql);
+    eg_strbuf_text(&sql, "SELECT count(*) FROM read_flows([");
+    eg_sql_bytes(path, &sql);
+    eg_strbuf_text(&sql, ", ");
+    eg_sql_bytes(path, &sql);
+    eg_strbuf_text(&sql, "])");
+    answers(engine, sql.text, "6");
+    refuses(engine, "SELECT 1 FROM read_flows(CAST('/no\\xE9' AS BLOB))", "EG_E_NOENT", "/no\xe9: No such file");
+    refuses(engine, "SELECT 1 FROM read_flows(CAST('a\\x00b' AS BLOB))", "EG_E_USAGE", "must be a path");
+    eg_strbuf_reset(&sql);
+    eg_engine_close(engine);
+    /* and a user's SQL, whose own readers take no such name */
+    const char *const allowed[] = {path, directory};
+    const struct eg_engine_options options = {.allowed = allowed, .allowed_count = 2, .locked = true};
+    engine = made_engine_with(&eg_env_plain, &options);
+    answers(engine, "SELECT 7", "7");
+    eg_engine_close(engine);
+    made_remove(directory);
+}
+
 struct canceller {
     atomic_bool *flag;
 };
@@ -84,6 +116,7 @@ static void extracts_and_threads(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ports_reach_the_decoders),
+        cmocka_unit_test(names_that_are_no_text),
         cmocka_unit_test(reading_is_cancelled),
         cmocka_unit_test(extracts_and_threads),
     };

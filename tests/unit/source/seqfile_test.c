@@ -199,7 +199,8 @@ static void damage_is_counted(void **state) {
     struct reading r = reading_of(path, (struct reading_how){0});
     char lost[100];
     snprintf(lost, sizeof lost, "capture_damaged 1 0 %zu\n", next - second);
-    assert_int_equal(r.last, EG_END);
+    assert_int_equal(r.last, EG_E_CUT); /* told, though all of it was read */
+    assert_int_equal(r.error.position, second);
     assert_int_equal(r.row_count, 7);
     assert_string_equal(reading_text(&r.account), lost);
     assert_int_equal(r.position.offset, m.size);
@@ -216,6 +217,7 @@ static void damage_is_counted(void **state) {
     assert_int_equal(r.position.offset, last);
     assert_int_equal(r.error.position, last);
     assert_non_null(strstr(r.error.message, "is damaged at byte"));
+    assert_non_null(strstr(r.error.message, "passed over; "));
     assert_non_null(strstr(r.error.message, "a record of an impossible length"));
     snprintf(lost, sizeof lost, "capture_damaged 2 0 %zu\n", next - second + m.size - last);
     assert_string_equal(reading_text(&r.account), lost);
@@ -316,7 +318,7 @@ static void bombs_are_refused(void **state) {
     file_write(path, m.bytes, m.size);
     r = reading_of(path, (struct reading_how){0});
     assert_int_equal(r.row_count, 0);
-    assert_int_equal(r.last, EG_END);
+    assert_int_equal(r.last, EG_E_CUT);
     assert_non_null(strstr(reading_text(&r.account), "capture_damaged 1 1 "));
     reading_reset(&r);
     made_free(&m);

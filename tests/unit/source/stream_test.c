@@ -318,11 +318,71 @@ static void files_of_messages(void **state) {
     made_free(&m);
 }
 
+/* What is damaged inside and can be passed over is told at the end, the first place by name, also where
+ * the end itself is cut; not what stands before the place to go on at. */
+static void damage_inside_is_told(void **state) {
+    (void)state;
+    struct made m = {0};
+    size_t places[2];
+    made_section(&m, false);
+    made_interface(&m, 1, 0, NULL);
+    made_packet(&m, 0, 1, 4, 4, "abcd", 4);
+    places[0] = m.size;
+    made_packet(&m, 0, 2, 4000, 4, "efgh", 4); /* more than its block holds */
+    made_packet(&m, 0, 3, 4, 4, "ijkl", 4);
+    places[1] = m.size;
+    made_packet(&m, 7, 4, 4, 4, "mnop", 4); /* of an interface that there is not */
+    size_t whole = m.size;
+    made_packet(&m, 0, 5, 4, 4, "qrst", 4);
+    const struct {
+        size_t size, resume;
+        const char *told; /* NULL: nothing */
+    } cases[] = {
+        {places[1], 0, "a packet whose length contradicts its block's; what could not be read was passed over"},
+        {m.size, 0, "a packet whose length contradicts its block's, and in 1 more places; what"},
+        {m.size - 1, 0, "block's, and in 1 more places; what could not be read was passed over; x"},
+        {m.size, places[1], "a packet of an interface that is not described; what"},
+        {m.size, whole, NULL},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct made part = m;
+        part.size = cases[k].size;
+        struct open_stream s;
+        struct eg_batch *batch;
+        char place[64], told[1000];
+        uint32_t rows = 0;
+        enum eg_status status;
+        stream_open(&s, &part, cases[k].resume);
+        while ((status = eg_stream_next(s.stream, &batch, &s.tally, &s.err)) == EG_OK) {
+            rows += batch->rows;
+            eg_batch_unref(batch);
+        }
+        assert_int_equal(status, cases[k].told ? EG_E_CUT : EG_END);
+        assert_int_equal(rows, part.size < m.size ? 2 : 3);
+        bool second = cases[k].resume > places[0];
+        snprintf(place, sizeof place, "is damaged at byte %zu: ", places[second]);
+        if (cases[k].told) {
+            /* the path of what was cut stands in it, too */
+            snprintf(told, sizeof told, "%s", s.err.message);
+            char *end = strstr(told, "passed over; ");
+            if (end) strcpy(end + strlen("passed over; "), "x");
+            if (!strstr(told, place) || !strstr(told, cases[k].told)) fail_msg("%s", s.err.message);
+            if (end) assert_non_null(strstr(s.err.message, "is cut: it ends inside"));
+            assert_int_equal(s.err.position, end ? whole : places[second]);
+        }
+        assert_int_equal(eg_stream_next(s.stream, &batch, &s.tally, &s.err), EG_END);
+        expect_end(&s, &part, part.size == m.size - 1 ? whole : part.size);
+        stream_close(&s);
+    }
+    made_free(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_messages),   cmocka_unit_test(large_packets_cross_buffers),
         cmocka_unit_test(long_blocks),         cmocka_unit_test(names_follow_sections),
         cmocka_unit_test(batches_do_not_wait), cmocka_unit_test(the_digest_keeps_step),
+        cmocka_unit_test(damage_inside_is_told),
     };
     return cmocka_run_group_tests(tests, path_make, path_remove);
 }

@@ -45,6 +45,25 @@ static void bad_places(void **state) {
     eg_free(none);
 }
 
+/* "." and empty names are left out; what the engine could not open is refused. */
+static void names_of_places(void **state) {
+    struct eg_strbuf odd = {0};
+    struct eg_dataset *ds = NULL;
+    eg_strbuf_printf(&odd, "%s/.//d/./", (const char *)*state);
+    char *plain = eg_path_join(*state, "d");
+    must(eg_dataset_open(&ds, odd.text, EG_DATASET_WRITE, &test_env, ERR));
+    assert_string_equal(eg_dataset_path(ds), plain);
+    eg_dataset_close(ds);
+    must(eg_dataset_open(&ds, "/./", EG_DATASET_READ, &test_env, NULL) == EG_E_FORMAT ? EG_OK : EG_E_IO);
+    answer(plain, EG_DATASET_READ, EG_E_NOENT, "no dataset at");
+    char *bytes = eg_path_join(*state, "caf\xe9");
+    answer(bytes, EG_DATASET_WRITE, EG_E_USAGE, "where all names are UTF-8");
+    answer(bytes, EG_DATASET_READ, EG_E_USAGE, "where all names are UTF-8");
+    eg_free(bytes);
+    eg_free(plain);
+    eg_strbuf_reset(&odd);
+}
+
 static void newer_version(void **state) {
     char *root = eg_path_join(*state, "d");
     struct eg_dataset *ds = open_writer(root);
@@ -308,7 +327,8 @@ static void migration_keeps_out(void **state) {
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_SCRATCH(bad_places),       IN_SCRATCH(newer_version), IN_SCRATCH(without_permission),
+        IN_SCRATCH(bad_places),       IN_SCRATCH(names_of_places),
+        IN_SCRATCH(newer_version), IN_SCRATCH(without_permission),
         IN_SCRATCH(read_only_disk),   IN_SCRATCH(full_disk),     IN_SCRATCH(positions),
         IN_SCRATCH(source_locks),     IN_SCRATCH(source_locks_of_one_key),
         IN_SCRATCH(finished_meanwhile), IN_SCRATCH(very_many_sources),

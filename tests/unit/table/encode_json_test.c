@@ -124,6 +124,16 @@ static void strings(void **state) {
     string_is("\xc0\xaf", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\"");                 /* overlong */
 }
 
+/* A name is told from others, whatever bytes it is of. */
+static void names(void **state) {
+    (void)state;
+    struct eg_strbuf to = {0};
+    eg_encode_json_name("50%\"\x1b", &to);
+    eg_encode_json_name("50%\xe9\x1b", &to);
+    assert_string_equal(to.text, "\"50%\\\"\\u001b\"\"50%25%E9\\u001b\"");
+    eg_strbuf_reset(&to);
+}
+
 /* A column of unit JSON: the value itself where it is one, else a string. */
 static void nested_is(const char *text, const char *expected) {
     struct eg_builder *b;
@@ -213,6 +223,7 @@ int main(void) {
         cmocka_unit_test(documents),
         cmocka_unit_test(lines),
         cmocka_unit_test(strings),
+        cmocka_unit_test(names),
         cmocka_unit_test(nested),
         cmocka_unit_test(odd_numbers_and_epoch),
     };

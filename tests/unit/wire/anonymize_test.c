@@ -159,6 +159,30 @@ static void test_tunnelled_packets(void **state) {
             50, {{10, 2}, {12, 4}, {16, 4}, {30, 2}, {32, 4}, {36, 4}});
 }
 
+/* Who a Teredo server has a packet from stands in front of it, inverted; who it is, before that. */
+static void test_the_origin_of_teredo(void **state) {
+    struct scene *s = *state;
+    const char *hex = IP4("005e", "11") "c000 0dd8 004a 0000"
+                      "0001 02 03 4142 515253 0102030405060708 00"
+                      "0000 1234 f5fffffe"
+                      "60000000 0000 3b40 20010000000000000000000000000001 20010000000000000000000000000002";
+    struct eg_span frame = frame_of(hex);
+    uint32_t left;
+    uint8_t *bytes = after(s, EG_LINK_RAW, frame, &left);
+    assert_int_equal(left, frame.size);
+    struct eg_addr client = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 1}};
+    client = eg_address_map_ip(s->map, client);
+    const uint32_t authentication = 28, origin = authentication + 18;
+    static const uint8_t nothing[14] = {0};
+    assert_memory_equal(bytes + authentication, frame.at + authentication, 4);
+    assert_memory_equal(bytes + authentication + 4, nothing, 14);
+    assert_memory_equal(bytes + origin, frame.at + origin, 4); /* the port stays */
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(bytes[origin + 4 + i], client.bytes[12 + i] ^ 0xff);
+    free(bytes);
+    frame_free(frame);
+}
+
 static void test_payload_is_cut(void **state) {
     struct scene *s = *state;
     s->by.keep_payload = false;
@@ -446,6 +470,7 @@ int main(void) {
         TEST(test_neighbour_discovery),
         TEST(test_an_answer_of_dns),
         TEST(test_tunnelled_packets),
+        TEST(test_the_origin_of_teredo),
         TEST(test_payload_is_cut),
         TEST(test_what_is_not_understood_is_cut_even_so),
         TEST(test_an_unknown_link_layer_leaves_nothing),
