@@ -90,6 +90,15 @@ def test_growth_behind_damage_tells_only_what_is_new(earlgrey):
     assert [row["src_ip"][-1] for row in rows] == ["1", "3", "4", "6"]
 
 
+def test_a_key_that_others_can_read_is_a_remark(earlgrey):
+    (earlgrey.home / "a.pcap").write_bytes(pcap(1))
+    (earlgrey.home / "key").write_bytes(bytes(32))
+    for mode, words, told in ((0o644, [], True), (0o644, ["-q"], False), (0o600, [], False)):
+        (earlgrey.home / "key").chmod(mode)
+        done = earlgrey.run("anonymize", "--force", "--key", "key", "a.pcap", "out.pcap", *words)
+        assert done.returncode == 0 and ("key can be read by others: 'chmod 600 key'" in done.stderr) == told
+
+
 def test_several_places_and_a_cut_are_one_line(earlgrey):
     data = FIRST + packet(2, captured=4000) + packet(3, captured=4000) + packet(4)
     (earlgrey.home / "c.pcapng").write_bytes(data[:-1])
