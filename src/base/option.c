@@ -157,6 +157,45 @@ static enum eg_status set_flag(const struct eg_option *option, bool *place, cons
                    shown(option, text));
 }
 
+#define AMOUNT_TEXT 40
+#define NO_BOUND (INT64_MAX / 2) /* what a table says is as good as none */
+
+static bool in_bytes(const struct eg_option *option) {
+    return option->value_name && strcmp(option->value_name, "BYTES") == 0;
+}
+
+/* As a person writes it: 64Ki of bytes, 100k of other things; what is round in neither, as it is. */
+static void amount_text(const struct eg_option *option, int64_t value, char text[AMOUNT_TEXT]) {
+    static const char *const bytes[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
+    static const char *const things[] = {"", "k", "M", "G", "T", "P", "E"};
+    bool binary = in_bytes(option);
+    int64_t unit = binary ? 1024 : 1000;
+    int power = 0;
+    if (option->type == EG_OPT_DURATION) {
+        eg_duration_text(value, text);
+        return;
+    }
+    for (; value >= 1000 && value % unit == 0 && power < 6; power++) value /= unit;
+    snprintf(text, AMOUNT_TEXT, "%" PRId64 "%s", value, binary ? bytes[power] : things[power]);
+}
+
+/* A value that is outside of what the option takes. */
+static enum eg_status out_of_range(const struct eg_option *option, int64_t value, const char *text,
+                                   struct eg_error *err) {
+    bool time = option->type == EG_OPT_DURATION, little = value < option->min;
+    bool open = little && option->max >= NO_BOUND;
+    char min[AMOUNT_TEXT], max[AMOUNT_TEXT];
+    amount_text(option, option->min, min);
+    amount_text(option, option->max, max);
+    return eg_fail(err, EG_E_USAGE, "option %s: \"%.100s\" is too %s: write %s%s%s%s", option->name,
+                   shown(option, text),
+                   time     ? little ? "short" : "long"
+                   : little ? "small"
+                            : "large",
+                   min, open ? " or more" : " to ", open ? "" : max,
+                   in_bytes(option) ? " (bytes)" : "");
+}
+
 static enum eg_status set_int(const struct eg_option *option, int64_t *place, const char *text,
                               struct eg_error *err) {
     int64_t value;
@@ -164,13 +203,8 @@ static enum eg_status set_int(const struct eg_option *option, int64_t *place, co
         return eg_fail(err, EG_E_USAGE,
                        "option %s: \"%.100s\" is not a whole number; write 10, 10k, 1.5M or 2Gi",
                        option->name, shown(option, text));
-    if ((option->min || option->max) && (value < option->min || value > option->max)) {
-        char min[24], max[24];
-        eg_quantity_text(option->min, min);
-        eg_quantity_text(option->max, max);
-        return eg_fail(err, EG_E_USAGE, "option %s: \"%.100s\" is not between %s and %s",
-                       option->name, shown(option, text), min, max);
-    }
+    if ((option->min || option->max) && (value < option->min || value > option->max))
+        return out_of_range(option, value, text, err);
     *place = value;
     return EG_OK;
 }
@@ -183,13 +217,8 @@ static enum eg_status set_duration(const struct eg_option *option, int64_t *plac
         eg_error_prefix(err, "option %s", option->name);
         return status;
     }
-    if ((option->min || option->max) && (value < option->min || value > option->max)) {
-        char min[40], max[40];
-        eg_duration_text(option->min, min);
-        eg_duration_text(option->max, max);
-        return eg_fail(err, EG_E_USAGE, "option %s: \"%.100s\" is not between %s and %s",
-                       option->name, shown(option, text), min, max);
-    }
+    if ((option->min || option->max) && (value < option->min || value > option->max))
+        return out_of_range(option, value, text, err);
     *place = value;
     return EG_OK;
 }

@@ -26,7 +26,11 @@ static bool sinks_short(const struct eg_tally *tally) {
 /* What counts first of a sum: records, else packets, else bytes. Negative: what was counted as lost by
  * an earlier run came after all. */
 static int64_t amount_of(const struct eg_tally_entry *sum, const char **unit) {
-    *unit = sum->records ? "records" : sum->packets ? "packets" : "bytes";
+    bool unseen = eg_cause_info(sum->cause)->is_unseen;
+    *unit = sum->records && unseen ? "datagrams"
+            : sum->records         ? "records"
+            : sum->packets         ? "packets"
+                                   : "bytes";
     return sum->records ? sum->records : sum->packets ? sum->packets : sum->bytes;
 }
 

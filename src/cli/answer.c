@@ -231,13 +231,26 @@ static void kinds_of_export(const struct eg_origin *asked, struct eg_engine *eng
 }
 
 /* The table has remarks too; a cause that a later version has is taken for a loss. */
-static bool is_loss(struct eg_span cause) {
+static struct eg_cause_info cause_named(struct eg_span cause) {
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         const struct eg_cause_info *info = eg_cause_info((enum eg_cause)i);
         if (strlen(info->name) == cause.size && memcmp(info->name, cause.at, cause.size) == 0)
-            return info->is_loss;
+            return *info;
     }
-    return true;
+    return (struct eg_cause_info){.is_loss = true};
+}
+
+/* Datagrams that nobody saw and the records in them are two measures of one thing. */
+static void tell_amount(const struct eg_report *report, long long records, long long packets,
+                        const struct eg_cause_info *info, struct eg_span name) {
+    bool unseen = info->is_unseen && records;
+    eg_note(
+        report->call, "earlgrey: not in the answer: %lld %s (%.*s%s)", records ? records : packets,
+        unseen    ? "datagrams"
+        : records ? "records"
+                  : "packets",
+        (int)name.size, (const char *)name.at,
+        unseen ? "; the records in them are told as sequence_gap where exporters number them" : "");
 }
 
 /* Exports answered; how much else was metered. */
@@ -258,19 +271,18 @@ static void tell_metered(struct eg_report *report, struct eg_engine *engine) {
 }
 
 /* Of the rows in quarantine both kinds are told: flows and packets are left out alike. */
-static void tell_lost(struct eg_report *report, const struct eg_batch *batch, uint32_t row,
-                      struct eg_span cause) {
+static void tell_lost(struct eg_report *report, const struct eg_batch *batch, uint32_t row) {
+    struct eg_span cause = eg_col_text(&batch->columns[0], row);
+    struct eg_cause_info info = cause_named(cause);
     long long amounts[2] = {0, 0};
     for (uint32_t i = 0; i < 2; i++)
         if (eg_batch_valid(batch, i + 1, row)) amounts[i] = eg_col_int(&batch->columns[i + 1], row);
-    if (!amounts[0] && !amounts[1]) return;
+    if (!info.is_loss || (!amounts[0] && !amounts[1])) return;
     if (amounts[0] && amounts[1] && cause.size == 11 && memcmp(cause.at, "quarantined", 11) == 0)
         eg_note(report->call, "earlgrey: not in the answer: %lld flows, %lld packets (quarantined)",
                 amounts[0], amounts[1]);
     else
-        eg_note(report->call, "earlgrey: not in the answer: %lld %s (%.*s)",
-                amounts[0] ? amounts[0] : amounts[1], amounts[0] ? "records" : "packets",
-                (int)cause.size, (const char *)cause.at);
+        tell_amount(report, amounts[0], amounts[1], &info, cause);
 }
 
 /* What a dataset lost in the time asked about, and what it keeps beside the flows. */
@@ -287,11 +299,7 @@ static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
     eg_strbuf_text(&sql, ") AS l GROUP BY cause ORDER BY cause");
     if (eg_engine_query(engine, sql.text, &result, &err) >= 0) {
         while (eg_result_next(result, &batch, &err) == EG_OK) {
-            for (uint32_t row = 0; row < batch->rows; row++) {
-                struct eg_span cause = eg_col_text(&batch->columns[0], row);
-                if (!is_loss(cause)) continue;
-                tell_lost(report, batch, row, cause);
-            }
+            for (uint32_t row = 0; row < batch->rows; row++) tell_lost(report, batch, row);
             eg_batch_unref(batch);
         }
         eg_result_free(result);
@@ -343,13 +351,12 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
     }
     const struct eg_tally *tally = eg_engine_tally(engine);
     for (int cause = 0; tally && report->about_flows && cause < EG_CAUSE_COUNT; cause++) {
-        if (!eg_cause_info((enum eg_cause)cause)->is_loss || cause == EG_CAUSE_capture_cut)
-            continue;
+        const struct eg_cause_info *info = eg_cause_info((enum eg_cause)cause);
+        if (!info->is_loss || cause == EG_CAUSE_capture_cut) continue;
         struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)cause);
-        int64_t amount = sum.records ? sum.records : sum.packets;
-        if (amount)
-            eg_note(report->call, "earlgrey: not in the answer: %lld %s (%s)", (long long)amount,
-                    sum.records ? "records" : "packets", eg_cause_info((enum eg_cause)cause)->name);
+        if (sum.records || sum.packets)
+            tell_amount(report, sum.records, sum.packets, info,
+                        eg_span(info->name, strlen(info->name)));
     }
     struct eg_tally_entry early = {0};
     if (tally && report->about_flows) early = eg_tally_sum(tally, EG_CAUSE_flow_emergency);

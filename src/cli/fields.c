@@ -143,12 +143,20 @@ static void causes_page(void) {
         "# Causes of loss\n\nEvery input that is seen and not kept is counted under one of "
         "these. A *loss* stands in the table `losses` and in the account of `earlgrey ingest`, and "
         "reports tell of it; a *note* stands in the account only; a *remark* is a note that stands "
-        "in the table too, since it says how far an exporter is to be believed.\n\n| cause | kind "
+        "in the table too, since it says how far an exporter is to be believed.\n\nA *loss, "
+        "unseen* is one of whole datagrams that nobody looked into: it is counted in datagrams "
+        "(the "
+        "column `records` has their number too). The exporter's numbering, where it has one, tells "
+        "of "
+        "the records in them as `sequence_gap`, as it does of what was lost on the way here. These "
+        "are "
+        "two measures of one loss: they do not add up.\n\n| cause | kind "
         "| meaning |\n|---|---|---|\n");
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         const struct eg_cause_info *cause = eg_cause_info((enum eg_cause)i);
         printf("| `%s` | %s | %s |\n", cause->name,
-               cause->is_loss   ? "loss"
+               cause->is_unseen ? "loss, unseen"
+               : cause->is_loss ? "loss"
                : cause->is_kept ? "remark"
                                 : "note",
                cause->meaning);

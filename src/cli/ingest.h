@@ -91,6 +91,9 @@ EG_MUST_CHECK enum eg_status eg_ingest_listen(struct eg_ingest *, struct eg_grou
                                               enum eg_status (*run)(void *, struct eg_error *),
                                               void *to, struct eg_error *err);
 
+/* Datagrams that are passed on to where they are received would come back without end: EG_E_USAGE. */
+EG_MUST_CHECK enum eg_status eg_ingest_loops(const struct eg_ingest *, struct eg_error *err);
+
 /* Tells what the sockets of a listening group saw. The caller has the lock. */
 void eg_ingest_listen_tell(const struct eg_ingest *, const struct eg_group *);
 

@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "cli/config_file.h"
 #include "cli/ingest.h"
+#include "cli/ingest_book_near.h"
 #include "cli/templates.h"
 #include "store/dataset.h"
 #include "table/address.h"
@@ -171,23 +172,69 @@ static void book_settle(const struct eg_ingest *in, const char *path) {
     eg_strbuf_reset(&next);
 }
 
-void eg_ingest_book_restore(const struct eg_ingest *in, const struct eg_group *group,
-                            struct eg_book *book, struct eg_ingest_kept *kept) {
-    struct eg_strbuf path = {0};
+static bool book_take(const struct eg_ingest *in, const char *path, struct eg_book *book) {
     struct eg_error err;
     char *text = NULL;
     size_t size;
-    *kept = (struct eg_ingest_kept){0};
-    if (!book_path(in, group, false, &path)) goto out;
-    book_settle(in, path.text);
-    enum eg_status status = eg_file_read(&text, &size, path.text, EG_TEMPLATES_FILE_MAX, &err);
-    kept->there = status >= 0;
-    if (status >= 0) status = eg_book_load(book, eg_span(text, size), &err);
-    kept->holds = eg_book_usage(book).held_bytes > 0;
+    enum eg_status status = eg_file_read(&text, &size, path, EG_TEMPLATES_FILE_MAX, &err);
+    bool there = status >= 0;
+    if (there) status = eg_book_load(book, eg_span(text, size), &err);
     if (status < 0 && status != EG_E_NOENT)
         eg_note(in->call, "earlgrey: templates of the last run are not used: %s", err.message);
-out:
     eg_free(text);
+    return there;
+}
+
+/* The book of another command: what waits for its flush counts where that was reached. It is not ours to
+ * settle, since the command may be running. */
+static void book_of_others(const struct eg_ingest *in, const char *path, struct eg_book *book) {
+    struct eg_strbuf next = {0};
+    struct eg_error err;
+    char *text = NULL;
+    size_t size;
+    eg_strbuf_printf(&next, "%s.next", path);
+    bool waits =
+        !next.failed && eg_file_read(&text, &size, next.text, EG_TEMPLATES_FILE_MAX, &err) >= 0;
+    (void)book_take(in, waits && position_reached(in, text) ? next.text : path, book);
+    eg_free(text);
+    eg_strbuf_reset(&next);
+}
+
+/* The books of this and of other commands that read the same files, so that the latest wins. */
+static void books_near(const struct eg_ingest *in, const struct eg_group *group, const char *own,
+                       struct eg_book *book) {
+    struct eg_strbuf folder = {0};
+    struct eg_near_books books = {0};
+    struct eg_error err;
+    eg_strbuf_printf(&folder, "%s/_earlgrey/templates", in->dataset);
+    if (!folder.failed &&
+        eg_near_books_find(&books, folder.text, group->inputs, group->count, &err) < 0)
+        eg_note(in->call, "earlgrey: templates of other runs are not used: %s", err.message);
+    bool among = false;
+    for (size_t i = 0; i < books.count; i++) among = among || strcmp(books.paths[i], own) == 0;
+    if (!among) (void)book_take(in, own, book); /* of a version that named no inputs */
+    for (size_t i = 0; i < books.count; i++)
+        if (strcmp(books.paths[i], own) == 0)
+            (void)book_take(in, own, book);
+        else
+            book_of_others(in, books.paths[i], book);
+    eg_near_books_reset(&books);
+    eg_strbuf_reset(&folder);
+}
+
+void eg_ingest_book_restore(const struct eg_ingest *in, const struct eg_group *group,
+                            struct eg_book *book, struct eg_ingest_kept *kept) {
+    struct eg_strbuf path = {0};
+    *kept = (struct eg_ingest_kept){0};
+    if (book_path(in, group, false, &path)) {
+        book_settle(in, path.text);
+        kept->there = access(path.text, F_OK) == 0;
+        if (eg_ingest_takes_turns(group))
+            books_near(in, group, path.text, book);
+        else
+            (void)book_take(in, path.text, book);
+        kept->holds = eg_book_usage(book).held_bytes > 0;
+    }
     eg_strbuf_reset(&path);
 }
 
@@ -207,6 +254,18 @@ static enum eg_status next_write(const struct eg_ingest *in, const struct eg_gro
     return status;
 }
 
+/* The book with whose it is, behind its first line, and of which position, at its end. */
+static void whole_put(const struct eg_group *group, const struct eg_strbuf *text,
+                      const struct eg_position *position, struct eg_strbuf *to) {
+    to->failed = text->failed;
+    if (text->failed) return;
+    size_t head = (size_t)(strchr(text->text, '\n') + 1 - text->text);
+    eg_strbuf_add(to, text->text, head);
+    if (eg_ingest_takes_turns(group)) eg_book_inputs_put(to, group->inputs, group->count);
+    eg_strbuf_add(to, text->text + head, text->size - head);
+    if (position) position_line(position, to);
+}
+
 enum eg_status eg_ingest_book_ready(const struct eg_ingest *in, const struct eg_group *group,
                                     struct eg_book *book, const struct eg_position *positions,
                                     size_t count, struct eg_ingest_kept *kept,
@@ -219,9 +278,11 @@ enum eg_status eg_ingest_book_ready(const struct eg_ingest *in, const struct eg_
     kept->next = text.failed ? 0 : eg_hash64(text.text, text.size, 0);
     kept->next_holds = eg_book_usage(book).held_bytes > 0;
     if (text.failed || (kept->next != kept->digest && (kept->there || !empty))) {
-        if (count) position_line(&positions[count - 1], &text);
-        status = next_write(in, group, &text, err);
+        struct eg_strbuf whole = {0};
+        whole_put(group, &text, count ? &positions[count - 1] : NULL, &whole);
+        status = next_write(in, group, &whole, err);
         kept->waits = status >= 0;
+        eg_strbuf_reset(&whole);
     }
     eg_strbuf_reset(&text);
     return status < 0 && (kept->holds || kept->next_holds) ? status : EG_OK;

@@ -62,6 +62,9 @@ static enum eg_status flushing(void *to, const struct eg_position *positions, si
                                struct eg_error *err) {
     struct eg_ingest_run *run = to;
     run->book_kept.waits = false;
+    const struct eg_scan_progress *seen = &run->account->seen;
+    if (seen->others) /* asked for where they are metered and not kept */
+        eg_dataset_sink_metered(run->sinks->dataset, seen->others, seen->other_bytes);
     /* the directory of a dataset that was moved away is not made anew */
     if (run->ran && access(run->in->dataset, F_OK) != 0) return EG_OK;
     return eg_ingest_book_ready(run->in, run->group, run->book, positions, count, &run->book_kept,
@@ -77,12 +80,29 @@ static void flushed(void *to, const struct eg_pump_account *account) {
     eg_ingest_book_keep(run->in, run->group, &run->book_kept);
 }
 
-/* An interface is metered once: a run that is killed takes with it what it knew of open flows. */
-static void meter_open(const struct eg_ingest_run *run, struct eg_sink *dataset) {
+/* Captures are published before the last flush: what finds no room is then among its rows. What fails
+ * otherwise is told when the dataset has what it was given. */
+static void ending(void *to) {
+    struct eg_ingest_run *run = to;
+    for (size_t i = 0; i < run->sinks->count; i++) {
+        struct eg_error err = {.status = EG_OK};
+        if (!eg_sink_records(run->sinks->items[i].type)) continue;
+        enum eg_status status = eg_recording_finish(run->sinks->items[i].sink, &err);
+        err.status = status;
+        if (status < 0 && run->ended.status >= 0) run->ended = err;
+    }
+}
+
+/* An interface is metered once: a run that is killed takes with it what it knew of open flows. Where its
+ * packets are not kept, they are counted for that. */
+static void meter_open(const struct eg_ingest_run *run, struct eg_sink *dataset,
+                       struct eg_pump_request *request) {
     const char *tables = run->in->options->tables;
     bool both = strcmp(tables, "all") == 0 || strcmp(tables, "auto") == 0;
-    if (dataset && both && run->group->source == &eg_source_iface)
-        eg_dataset_sink_meter(dataset, run->group->inputs[0]);
+    bool flows = strcmp(tables, "flows") == 0;
+    if (!dataset || run->group->source != &eg_source_iface || (!both && !flows)) return;
+    eg_dataset_sink_meter(dataset, run->group->inputs[0]);
+    request->scan.count_others = request->flush_frames = flows;
 }
 
 /* Opens them, and has them ready for what the group reads. `keeps`: captures are kept in the dataset. */
@@ -165,6 +185,7 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
         .interval_us = live ? o->interval_us : 0,
         .progress = eg_ingest_draw,
         .progress_to = run,
+        .ending = ending,
         .flushing = run->book_stays ? flushing : NULL,
         .starting = in->live ? starting : NULL,
         .hurrying = in->live ? hurrying : NULL,
@@ -173,13 +194,19 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
         .flushed_to = run,
     };
     choose_parts(in, run->group, &request.scan);
-    meter_open(run, sinks.dataset);
+    meter_open(run, sinks.dataset, &request);
     run->account = account;
+    run->sinks = &sinks;
+    run->ended = (struct eg_error){.status = EG_OK};
     if (sinks.dataset) eg_dataset_sink_owes(sinks.dataset, &run->lost);
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
     if (status < 0 && sinks.dataset && eg_ingest_gives_once(run))
         eg_dataset_sink_lost(sinks.dataset, run->group->source == &eg_source_iface, &run->lost);
-    return sinks_end(in, &sinks, account, status, err);
+    status = sinks_end(in, &sinks, account, status, err);
+    run->sinks = NULL;
+    if (status < 0 || run->ended.status >= 0) return status;
+    if (err) *err = run->ended;
+    return run->ended.status;
 }
 
 enum eg_status eg_ingest_pump(struct eg_ingest_run *run, const char *const *inputs, size_t count,

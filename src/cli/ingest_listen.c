@@ -3,6 +3,8 @@
  * the pump behind it is run. */
 #include "base/strbuf.h"
 #include "cli/ingest.h"
+#include "sink/udp_target.h"
+#include "source/endpoint.h"
 #include "source/intake.h"
 #include "source/listener.h"
 
@@ -29,6 +31,58 @@ static enum eg_status choose_spool(struct eg_ingest *in, struct eg_group *group,
     eg_strbuf_reset(&path);
     return status;
 }
+
+/* ---- listening to oneself ---- */
+
+/* Whether what is sent to the target is received by a socket of that endpoint. */
+static bool reaches(const struct eg_udp_target *target, const struct eg_endpoint *endpoint) {
+    static const struct eg_addr any6, loopback6 = {{[15] = 1}};
+    const struct eg_addr any4 = eg_addr_v4(0), loopback4 = eg_addr_v4(0x7f000001);
+    struct eg_addr at, to = target->ip;
+    uint16_t port;
+    eg_sockaddr_split(&endpoint->address, &at, &port);
+    bool v4 = eg_addr_is_v4(&to);
+    if (endpoint->tcp || port != target->port) return false;
+    if (!endpoint->every && v4 != (endpoint->address.ss_family == AF_INET)) return false;
+    if (endpoint->every || memcmp(&at, v4 ? &any4 : &any6, sizeof at) == 0)
+        return eg_udp_target_here(target);
+    if (memcmp(&to, v4 ? &any4 : &any6, sizeof to) == 0) to = v4 ? loopback4 : loopback6;
+    return memcmp(&at, &to, sizeof at) == 0;
+}
+
+/* What is no target, or nothing to listen on, is told by whoever opens it. */
+static enum eg_status loop_find(const struct eg_ingest *in, const char *listens,
+                                const char *interface, struct eg_error *err) {
+    struct eg_endpoint endpoint;
+    struct eg_udp_target target;
+    if (eg_endpoint_parse(&endpoint, listens, interface, NULL) < 0) return EG_OK;
+    for (size_t i = 0; i < in->options->to.count; i++) {
+        const char *to = in->options->to.items[i];
+        if (strncmp(to, "udp://", 6) != 0 || eg_udp_target_find(&target, to + 6, NULL) < 0 ||
+            !reaches(&target, &endpoint))
+            continue;
+        return eg_fail(err, EG_E_USAGE,
+                       "--to %.200s is where this command itself listens (%.120s): what it passes "
+                       "on would come back without end; name another collector or another port",
+                       to, endpoint.text);
+    }
+    return EG_OK;
+}
+
+enum eg_status eg_ingest_loops(const struct eg_ingest *in, struct eg_error *err) {
+    for (size_t i = 0; i < in->group_count; i++) {
+        const struct eg_group *group = &in->groups[i];
+        if (group->kind != EG_GROUP_LISTEN) continue;
+        const struct eg_listener_options *listen =
+            &((const struct eg_udp_options *)group->source_options)->listen;
+        EG_TRY(loop_find(in, group->inputs[0], listen->interface, err));
+        for (size_t k = 0; k < listen->endpoints.count; k++)
+            EG_TRY(loop_find(in, listen->endpoints.items[k], listen->interface, err));
+    }
+    return EG_OK;
+}
+
+/* ---- a listener ---- */
 
 void eg_ingest_listen_tell(const struct eg_ingest *in, const struct eg_group *group) {
     const struct eg_call *call = in->call;

@@ -25,7 +25,9 @@ struct eg_ingest_run {
     } alarmed[EG_INGEST_ALARMS];
     bool counted; /* its inputs are in the account */
     struct eg_iface_memory iface;
-    struct eg_tally lost; /* by runs of the pump that failed, to be told by the next one */
+    struct eg_tally lost;   /* by runs of the pump that failed, to be told by the next one */
+    struct eg_sinks *sinks; /* of the pump that runs; NULL: none does */
+    struct eg_error ended;  /* the first failure to end one of them */
     /* of trying again */
     int drain_left, away_left;
     bool ran, told; /* something was stored; that it cannot be is told for as long as it lasts */

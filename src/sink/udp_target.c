@@ -35,6 +35,18 @@ static enum eg_status target_split(const char *text, char host[256], char port[8
     return eg_fail(err, EG_E_USAGE, "'%.200s': %s is no port", text, port);
 }
 
+static void address_split(struct eg_udp_target *target) {
+    if (target->address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&target->address;
+        memcpy(target->ip.bytes, &v6->sin6_addr, 16);
+        target->port = ntohs(v6->sin6_port);
+    } else {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&target->address;
+        target->ip = eg_addr_v4(ntohl(v4->sin_addr.s_addr));
+        target->port = ntohs(v4->sin_port);
+    }
+}
+
 enum eg_status eg_udp_target_find(struct eg_udp_target *out, const char *text,
                                   struct eg_error *err) {
     char host[256], port[8];
@@ -49,17 +61,33 @@ enum eg_status eg_udp_target_find(struct eg_udp_target *out, const char *text,
     *out = (struct eg_udp_target){.size = found->ai_addrlen};
     memcpy(&out->address, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
-    if (out->address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&out->address;
-        memcpy(out->ip.bytes, &v6->sin6_addr, 16);
-        out->port = ntohs(v6->sin6_port);
-    } else {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&out->address;
-        out->ip = eg_addr_v4(ntohl(v4->sin_addr.s_addr));
-        out->port = ntohs(v4->sin_port);
-    }
+    address_split(out);
     if (!out->port) return eg_fail(err, EG_E_USAGE, "'%.200s': 0 is no port", text);
     return EG_OK;
+}
+
+/* The system sends to an address of its own from that very address. */
+static bool sends_to_itself(const struct eg_udp_target *target) {
+    int fd = socket(target->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct eg_udp_target from = {.size = sizeof from.address};
+    bool itself = fd >= 0 &&
+                  connect(fd, (const struct sockaddr *)&target->address, target->size) == 0 &&
+                  getsockname(fd, (struct sockaddr *)&from.address, &from.size) == 0;
+    if (fd >= 0) close(fd);
+    if (!itself) return false;
+    address_split(&from);
+    return memcmp(&from.ip, &target->ip, sizeof from.ip) == 0;
+}
+
+bool eg_udp_target_here(const struct eg_udp_target *target) {
+    static const struct eg_addr none;
+    const uint8_t *at = target->ip.bytes;
+    if (memcmp(at, none.bytes, sizeof none.bytes) == 0) return true;
+    if (eg_addr_is_v4(&target->ip)) {
+        bool any = at[12] == 0 && at[13] == 0 && at[14] == 0 && at[15] == 0;
+        if (any || at[12] == 127) return true;
+    }
+    return sends_to_itself(target);
 }
 
 enum eg_status eg_udp_target_raw(struct eg_udp_target *target, int *fd, struct eg_error *err) {

@@ -18,6 +18,9 @@ struct eg_udp_target {
  * EG_E_USAGE for what is no target, EG_E_NOENT for a host nobody knows. */
 EG_MUST_CHECK enum eg_status eg_udp_target_find(struct eg_udp_target *out, const char *text,
                                                 struct eg_error *err);
+/* Whether what is sent there stays on this machine: an address of it, or none (0.0.0.0, ::), which Linux
+ * takes for loopback. Groups and broadcasts are not. */
+bool eg_udp_target_here(const struct eg_udp_target *);
 /* A raw socket of the target's family that takes packets with their headers; the target's address
  * becomes one that such a socket takes. Errors: EG_E_ACCESS with the remedy. */
 EG_MUST_CHECK enum eg_status eg_udp_target_raw(struct eg_udp_target *, int *fd,

@@ -392,8 +392,27 @@ static void losses_sub(struct eg_listener_losses *from, const struct eg_listener
     from->messages_bad_bytes -= less->messages_bad_bytes;
 }
 
+void eg_listener_losses_add(struct eg_listener_losses *to, const struct eg_listener_losses *more) {
+    to->kernel_drops += more->kernel_drops;
+    to->refused += more->refused;
+    to->refused_bytes += more->refused_bytes;
+    to->queue_dropped += more->queue_dropped;
+    to->queue_dropped_bytes += more->queue_dropped_bytes;
+    to->spool_dropped += more->spool_dropped;
+    to->spool_dropped_bytes += more->spool_dropped_bytes;
+    to->sessions_refused += more->sessions_refused;
+    to->sessions_crowded += more->sessions_crowded;
+    to->messages_bad += more->messages_bad;
+    to->messages_bad_bytes += more->messages_bad_bytes;
+    for (uint32_t i = 0; i < more->bad_count && to->bad_count < EG_SESSIONS_BAD_MAX; i++)
+        to->bad[to->bad_count++] = more->bad[i];
+}
+
+/* Whose messages were bad is asked before how many were: so there are no more of them than that. */
 void eg_listener_losses_take(struct eg_listener *listener, struct eg_listener_losses *out) {
     struct eg_listener_counts now;
+    struct eg_session_bad bad[EG_SESSIONS_BAD_MAX];
+    uint32_t bad_count = listener->sessions ? eg_sessions_bad_take(listener->sessions, bad) : 0;
     eg_listener_counts(listener, &now);
     struct eg_listener_losses all = {
         .kernel_drops = now.kernel_drops,
@@ -411,20 +430,35 @@ void eg_listener_losses_take(struct eg_listener *listener, struct eg_listener_lo
     *out = all;
     losses_sub(out, &listener->told);
     listener->told = all;
+    memcpy(out->bad, bad, bad_count * sizeof *bad);
+    out->bad_count = bad_count;
 }
 
-static void loss_count(enum eg_cause cause, const char *source, uint64_t datagrams, uint64_t bytes,
-                       int64_t now_us, struct eg_tally *tally) {
+static void loss_of(const struct eg_addr *exporter, enum eg_cause cause, const char *source,
+                    uint64_t datagrams, uint64_t bytes, int64_t now_us, struct eg_tally *tally) {
     if (!datagrams && !bytes) return;
     /* one listener may serve both */
     bool tcp = cause == EG_CAUSE_stream_broken || cause == EG_CAUSE_session_refused;
-    struct eg_blame blame = {.source = tcp ? "tcp" : source, .domain = -1};
+    struct eg_blame blame = {.source = tcp ? "tcp" : source, .exporter = exporter, .domain = -1};
     eg_tally_add(tally, cause, &blame, now_us, (int64_t)datagrams, (int64_t)datagrams,
                  (int64_t)bytes);
 }
 
+static void loss_count(enum eg_cause cause, const char *source, uint64_t datagrams, uint64_t bytes,
+                       int64_t now_us, struct eg_tally *tally) {
+    loss_of(NULL, cause, source, datagrams, bytes, now_us, tally);
+}
+
 void eg_listener_losses_count(const struct eg_listener_losses *l, const char *source,
                               int64_t now_us, struct eg_tally *tally) {
+    uint64_t bad = l->messages_bad, bad_bytes = l->messages_bad_bytes;
+    for (uint32_t i = 0; i < l->bad_count; i++) {
+        const struct eg_session_bad *one = &l->bad[i];
+        loss_of(&one->peer, EG_CAUSE_stream_broken, source, one->messages, one->bytes, now_us,
+                tally);
+        bad -= one->messages < bad ? one->messages : bad;
+        bad_bytes -= one->bytes < bad_bytes ? one->bytes : bad_bytes;
+    }
     loss_count(EG_CAUSE_socket_drop, source, l->kernel_drops, 0, now_us, tally);
     loss_count(EG_CAUSE_source_refused, source, l->refused + l->sessions_refused, l->refused_bytes,
                now_us, tally);
@@ -433,11 +467,12 @@ void eg_listener_losses_count(const struct eg_listener_losses *l, const char *so
                tally);
     loss_count(EG_CAUSE_spool_full, source, l->spool_dropped, l->spool_dropped_bytes, now_us,
                tally);
-    loss_count(EG_CAUSE_stream_broken, source, l->messages_bad, l->messages_bad_bytes, now_us,
-               tally);
+    loss_count(EG_CAUSE_stream_broken, source, bad, bad_bytes, now_us, tally);
 }
 
 void eg_listener_losses_return(struct eg_listener *listener,
                                const struct eg_listener_losses *losses) {
     losses_sub(&listener->told, losses);
+    if (listener->sessions)
+        eg_sessions_bad_return(listener->sessions, losses->bad, losses->bad_count);
 }

@@ -8,6 +8,7 @@
 #define EG_SOURCE_LISTENER_H
 
 #include "source/intake.h"
+#include "source/sessions.h"
 #include "source/spool.h"
 
 #define EG_ENDPOINTS_MAX 32
@@ -96,7 +97,11 @@ struct eg_listener_losses {
     uint64_t kernel_drops, refused, refused_bytes;
     uint64_t queue_dropped, queue_dropped_bytes, spool_dropped, spool_dropped_bytes;
     uint64_t messages_bad, messages_bad_bytes, sessions_refused, sessions_crowded;
+    struct eg_session_bad bad[EG_SESSIONS_BAD_MAX]; /* of the bad messages: whose they were */
+    uint32_t bad_count;
 };
+/* Adds the later ones; of the addresses as many as there is room for. */
+void eg_listener_losses_add(struct eg_listener_losses *, const struct eg_listener_losses *more);
 void eg_listener_losses_take(struct eg_listener *, struct eg_listener_losses *out);
 void eg_listener_losses_return(struct eg_listener *, const struct eg_listener_losses *);
 /* The same by cause; `source`: static, "udp" or "tcp". */

@@ -34,11 +34,12 @@ bool eg_session_begin(struct eg_session *session, int fd, struct eg_tls *tls,
     return true;
 }
 
-void eg_session_end(struct eg_session *session, bool broken) {
+bool eg_session_end(struct eg_session *session, bool broken) {
     struct eg_session_traffic *traffic = session->traffic;
     /* also one that never came to speak, for want of the right certificate, say */
     bool mute = broken && session->tls && !eg_tls_session_shaken(session->tls);
-    if (session->used || mute) {
+    bool bad = session->used || mute;
+    if (bad) {
         atomic_fetch_add(&traffic->bad, 1);
         atomic_fetch_add(&traffic->bad_bytes, session->used);
     }
@@ -48,6 +49,7 @@ void eg_session_end(struct eg_session *session, bool broken) {
     close(session->fd);
     eg_free(session->buffer);
     *session = (struct eg_session){.fd = -1};
+    return bad;
 }
 
 /* ---- bytes ---- */

@@ -17,6 +17,12 @@ struct eg_session_traffic {
     atomic_ullong bad, bad_bytes;         /* what ended sessions: not a message, or half of one */
 };
 
+/* The same, of one address. */
+struct eg_session_bad {
+    struct eg_addr peer;
+    uint64_t messages, bytes;
+};
+
 struct eg_session_limits {
     uint32_t message_max;
     int64_t idle_us;  /* nothing came for so long */
@@ -58,7 +64,7 @@ enum eg_session_state eg_session_read(struct eg_session *, const struct eg_env *
                                       struct eg_filler *, char why[EG_SESSION_WHY]);
 /* Whether it has been silent, or slow, for too long: BROKEN, or OVER where no message was begun. */
 enum eg_session_state eg_session_look(struct eg_session *, char why[EG_SESSION_WHY]);
-/* Closes it; half a message is counted as bad. */
-void eg_session_end(struct eg_session *, bool broken);
+/* Closes it; half a message is counted as bad, and the answer says that something was. */
+bool eg_session_end(struct eg_session *, bool broken);
 
 #endif

@@ -30,7 +30,39 @@ struct eg_sessions {
     struct eg_filler filler;
     int64_t looked_us, said_us;
     uint64_t unsaid;
+    pthread_mutex_t lock;
+    struct eg_session_bad bad[EG_SESSIONS_BAD_MAX]; /* (lock) not taken yet */
+    uint32_t bad_count;
 };
+
+/* ---- whose messages were bad ---- */
+
+/* Where there is no room for one more address, only the endpoint's sum has it. */
+static void bad_add(struct eg_sessions *s, const struct eg_session_bad *more) {
+    uint32_t i = 0;
+    while (i < s->bad_count && memcmp(&s->bad[i].peer, &more->peer, sizeof more->peer) != 0) i++;
+    if (i == EG_SESSIONS_BAD_MAX) return;
+    if (i == s->bad_count) s->bad[s->bad_count++] = (struct eg_session_bad){.peer = more->peer};
+    s->bad[i].messages += more->messages;
+    s->bad[i].bytes += more->bytes;
+}
+
+uint32_t eg_sessions_bad_take(struct eg_sessions *s,
+                              struct eg_session_bad out[EG_SESSIONS_BAD_MAX]) {
+    pthread_mutex_lock(&s->lock);
+    uint32_t count = s->bad_count;
+    memcpy(out, s->bad, count * sizeof *out);
+    s->bad_count = 0;
+    pthread_mutex_unlock(&s->lock);
+    return count;
+}
+
+void eg_sessions_bad_return(struct eg_sessions *s, const struct eg_session_bad *bad,
+                            uint32_t count) {
+    pthread_mutex_lock(&s->lock);
+    for (uint32_t i = 0; i < count; i++) bad_add(s, &bad[i]);
+    pthread_mutex_unlock(&s->lock);
+}
 
 /* ---- telling ---- */
 
@@ -57,7 +89,8 @@ static void session_close(struct eg_sessions *s, uint32_t index, bool broken, co
     struct eg_session *session = &s->sessions[index];
     if (broken) say_broken(s, session, why);
     if (session->held) s->held_count--;
-    eg_session_end(session, broken);
+    const struct eg_session_bad bad = {session->peer, 1, session->used};
+    if (eg_session_end(session, broken)) eg_sessions_bad_return(s, &bad, 1);
     s->idle[s->idle_count++] = index;
 }
 
@@ -179,6 +212,7 @@ static void *sessions_run(void *argument) {
 /* ---- from outside ---- */
 
 static void sessions_release(struct eg_sessions *s) {
+    pthread_mutex_destroy(&s->lock);
     if (s->poll_fd >= 0) close(s->poll_fd);
     eg_free(s->listeners);
     eg_free(s->sessions);
@@ -203,6 +237,7 @@ enum eg_status eg_sessions_start(struct eg_sessions **out,
     if (!s) return eg_fail(err, EG_E_NOMEM, "no memory for TCP sessions");
     s->options = *options;
     s->poll_fd = -1;
+    pthread_mutex_init(&s->lock, NULL);
     s->listeners = eg_calloc(options->listener_count, sizeof *s->listeners);
     s->sessions = eg_calloc(options->sessions_max, sizeof *s->sessions);
     s->idle = eg_calloc(options->sessions_max, sizeof *s->idle);

@@ -32,6 +32,11 @@ struct eg_sessions_options {
 EG_MUST_CHECK enum eg_status eg_sessions_start(struct eg_sessions **out,
                                                const struct eg_sessions_options *,
                                                struct eg_error *err);
+/* Whose messages were bad since the last call, of as many addresses as there is room for; and back, where
+ * that was not kept after all. Any thread. */
+#define EG_SESSIONS_BAD_MAX 32
+uint32_t eg_sessions_bad_take(struct eg_sessions *, struct eg_session_bad out[EG_SESSIONS_BAD_MAX]);
+void eg_sessions_bad_return(struct eg_sessions *, const struct eg_session_bad *, uint32_t count);
 void eg_sessions_free(struct eg_sessions *); /* *stop set before; waits. NULL is fine */
 
 #endif

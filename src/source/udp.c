@@ -292,18 +292,7 @@ static void losses_tell(struct eg_source *source, struct eg_tally *tally) {
     int64_t now_us = source->env->now_us(source->env->clock);
     eg_listener_losses_take(source->listener, &fresh);
     eg_listener_losses_count(&fresh, source->blame, now_us, tally);
-    struct eg_listener_losses *sum = &source->pending;
-    sum->kernel_drops += fresh.kernel_drops;
-    sum->refused += fresh.refused;
-    sum->refused_bytes += fresh.refused_bytes;
-    sum->queue_dropped += fresh.queue_dropped;
-    sum->queue_dropped_bytes += fresh.queue_dropped_bytes;
-    sum->spool_dropped += fresh.spool_dropped;
-    sum->spool_dropped_bytes += fresh.spool_dropped_bytes;
-    sum->sessions_refused += fresh.sessions_refused;
-    sum->sessions_crowded += fresh.sessions_crowded;
-    sum->messages_bad += fresh.messages_bad;
-    sum->messages_bad_bytes += fresh.messages_bad_bytes;
+    eg_listener_losses_add(&source->pending, &fresh);
     /* How many datagrams a damaged place held is not known before the next whole block; where it
      * stays unknown, the place counts for one. */
     uint64_t lost = source->damage.datagrams;

@@ -47,6 +47,8 @@ struct eg_sink {
         bool begun;
         int64_t packets, bytes;           /* written, less those in flows */
         int64_t told_packets, told_bytes; /* that were left by others, and are in the marks */
+        int64_t said_packets, said_bytes; /* metered, but not written */
+        int64_t marked;                   /* packets of the last mark */
     } metered;
 };
 
@@ -229,6 +231,14 @@ static void metered_mark(const struct metered *m, struct eg_position *out) {
 
 void eg_dataset_sink_meter(struct eg_sink *sink, const char *input) { sink->metered.input = input; }
 
+void eg_dataset_sink_metered(struct eg_sink *sink, uint64_t packets, uint64_t bytes) {
+    struct metered *m = &sink->metered;
+    m->packets += (int64_t)packets - m->said_packets;
+    m->bytes += (int64_t)bytes - m->said_bytes;
+    m->said_packets = (int64_t)packets;
+    m->said_bytes = (int64_t)bytes;
+}
+
 static enum eg_status sink_write(struct eg_sink *sink, struct eg_batch *batch,
                                  struct eg_error *err) {
     if (sink->metered.input) metered_count(&sink->metered, batch);
@@ -366,7 +376,8 @@ static enum eg_status sink_flush(struct eg_sink *sink, const struct eg_position 
     struct eg_journal captures = {0};
     struct eg_commit *commit = NULL;
     bool keeps = sink->keeper && eg_keeper_waits(sink->keeper);
-    if (sink->partition_count == 0 && count == 0 && !keeps) return EG_OK;
+    bool marks = sink->metered.begun && sink->metered.packets != sink->metered.marked;
+    if (sink->partition_count == 0 && count == 0 && !keeps && !marks) return EG_OK;
     enum eg_status status = eg_commit_begin(&commit, sink->dataset, err);
     if (status >= 0 && keeps) status = eg_keeper_lines(sink->keeper, &captures, err);
     if (status >= 0) status = write_partitions(sink, commit, positions, count, &captures, err);
@@ -375,6 +386,7 @@ static enum eg_status sink_flush(struct eg_sink *sink, const struct eg_position 
     eg_journal_reset(&captures);
     if (status >= 0) {
         if (sink->keeper) eg_keeper_committed(sink->keeper);
+        sink->metered.marked = sink->metered.packets;
         drop_rows(sink);
         return EG_OK;
     }

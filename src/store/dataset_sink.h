@@ -37,9 +37,11 @@ void eg_dataset_sink_kept(const struct eg_sink *, struct eg_keep_account *out);
  * has written and not flushed. */
 void eg_dataset_sink_release(void *sink);
 /* From here on the dataset remembers how many packets of this input, which cannot be read again, stand in no
- * flow yet; what a run before left so is told as EG_CAUSE_metering_ended. Asked for once, while both tables
- * are written; it does nothing while another process does so for the same input. */
+ * flow yet; what a run before left so is told as EG_CAUSE_metering_ended. Asked for once; it does nothing
+ * while another process does so for the same input. Packets are those written as rows, … */
 void eg_dataset_sink_meter(struct eg_sink *, const char *input);
+/* … or, where they are not kept, so many that were metered until now; said before each flush. */
+void eg_dataset_sink_metered(struct eg_sink *, uint64_t packets, uint64_t bytes);
 /* Whether a flush that failed may be called again: all rows are there, and nothing is decided. */
 bool eg_dataset_sink_whole(const struct eg_sink *);
 /* What is in the sink will never be flushed: its rows are added under EG_CAUSE_batch_lost, of packets that

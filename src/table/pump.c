@@ -388,10 +388,18 @@ static enum eg_status raw_flush(struct pump *pump, struct eg_error *err) {
     return EG_OK;
 }
 
+/* What sinks of raw rows lose at their very end is settled with the rest, and among the rows of it. */
+static enum eg_status raw_end(struct pump *pump, struct eg_error *err) {
+    if (pump->dirty) EG_TRY(raw_flush(pump, err));
+    if (pump->request->ending) pump->request->ending(pump->request->flushed_to);
+    return EG_OK;
+}
+
 /* Ends a round: what was read is settled, and made durable when there is enough of it. */
 static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
     struct eg_position reached;
     bool last = eg_scan_over(pump->scan);
+    if (last) EG_TRY(raw_end(pump, err));
     EG_TRY(losses_settle(pump, err));
     enum eg_status position = positions_note(pump, &reached, err);
     if (position < 0) return position;
@@ -408,7 +416,9 @@ static enum eg_status round_end(struct pump *pump, struct eg_error *err) {
                 pump->position_count >= POSITIONS_MAX || pump->request->interval_us;
     /* inputs that were known whole may have been captures that are found again */
     bool found = last && pump->request->scan.keep_known;
-    if ((last || told || full) && (pump->dirty || pump->position_count || found)) {
+    bool more = pump->request->flush_frames && frames != pump->frames_flushed;
+    pump->account->seen = seen_new(pump);
+    if ((last || told || full) && (pump->dirty || pump->position_count || found || more)) {
         EG_TRY(sinks_flush(pump, err));
         if (position == EG_OK && told) EG_TRY(eg_scan_commit(pump->scan, &reached, err));
     } else if (pump->request->interval_us) {

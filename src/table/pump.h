@@ -38,6 +38,7 @@ struct eg_pump_request {
     uint64_t round_bytes;         /* 0: 192 MiB of batches */
     int64_t usable_us, beyond_us; /* times of the account are those from the one up to, without, the
                                      other; both 0: all. What is elsewhere is no time to a dataset */
+    bool flush_frames;   /* frames that were read are flushed for, though no row came of them */
     int64_t interval_us; /* a round ends after so long when it has read anything; 0: when full */
     void (*progress)(void *to,
                      const struct eg_scan_progress *); /* a few times a second; may be NULL */
@@ -46,6 +47,9 @@ struct eg_pump_request {
     void (*starting)(void *to);
     /* Asked a few times a second: whether the round is to end at once; may be NULL. */
     bool (*hurrying)(void *to);
+    /* Called before the last flush of a run that reads to the end, while nothing is read: what sinks do
+     * at their end is done here, so that what they lose of it is told like all else. May be NULL. */
+    void (*ending)(void *to);
     /* Called before each flush of the first sink, which is the last to flush, while nothing is read, with
      * the positions it will make durable; where that fails, that flush has failed. May be NULL. */
     enum eg_status (*flushing)(void *to, const struct eg_position *, size_t count,
@@ -55,7 +59,7 @@ struct eg_pump_request {
     /* Asked when a sink's flush failed, while nothing is read and the sink has what it was given: answers,
      * after a wait, whether the flush is to be called again; may be NULL: never. */
     bool (*again)(void *to, const struct eg_pump_sink *, const struct eg_error *);
-    void *flushed_to; /* of these five */
+    void *flushed_to; /* of these six */
 };
 
 /* What a sink that takes raw batches was given, flushed, and what it said it lost of that. */

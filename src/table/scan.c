@@ -166,7 +166,9 @@ struct eg_scan_progress eg_scan_progress(const struct eg_scan *scan) {
                                     {0},
                                     egi_scan_seen(&scan->known_bytes),
                                     egi_scan_seen(&scan->known_frames),
-                                    egi_scan_seen(&scan->known_datagrams)};
+                                    egi_scan_seen(&scan->known_datagrams),
+                                    egi_scan_seen(&scan->others),
+                                    egi_scan_seen(&scan->other_bytes)};
     for (int i = 0; i < EG_TABLE_COUNT; i++) seen.rows[i] = egi_scan_seen(&scan->rows[i]);
     return seen;
 }

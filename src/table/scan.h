@@ -35,7 +35,8 @@ struct eg_scan_request {
                                     order of their tables; NULL: all of all */
     struct eg_scan_part parts[EG_SCAN_PARTS_MAX];
     uint32_t part_count;
-    bool claim; /* a frame that held an export is not also a packet row */
+    bool claim;        /* a frame that held an export is not also a packet row */
+    bool count_others; /* progress tells how many frames held none, and how long they were */
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
     const struct eg_metering *metering; /* for the extracts; not copied. NULL: as usual */
@@ -135,6 +136,7 @@ struct eg_scan_progress {
     uint64_t datagrams;                                  /* exports decoded */
     uint64_t rows[EG_TABLE_COUNT];                       /* given out */
     uint64_t known_bytes, known_frames, known_datagrams; /* of these: of places that were known */
+    uint64_t others, other_bytes; /* frames that held no export; where that was asked for */
 };
 struct eg_scan_progress eg_scan_progress(const struct eg_scan *);
 

@@ -370,6 +370,16 @@ static void datagrams_count(struct egi_counts *counts, const struct egi_unit *un
     if (unit->muted) counts->known_datagrams += more;
 }
 
+static void others_count(struct egi_counts *counts, const struct eg_batch *raw,
+                         const uint64_t *claimed) {
+    for (uint32_t row = 0; row < raw->rows; row++) {
+        if (claimed && eg_bit(claimed, row)) continue;
+        if (!eg_batch_valid(raw, EG_COL(RAW, link_type), row)) continue; /* a datagram */
+        counts->others++;
+        counts->other_bytes += (uint64_t)eg_col_int(&raw->columns[EG_COL(RAW, length)], row);
+    }
+}
+
 static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
                                 struct egi_scratch *scratch, struct egi_batches *ready,
                                 struct egi_counts *counts, struct eg_error *err) {
@@ -395,6 +405,7 @@ static enum eg_status unit_feed(struct egi_unit *unit, struct eg_batch *raw,
         if (status < 0) return status;
         EG_TRY(out_collect(out, &request->parts[i], part_muted(unit, i), scratch, ready, err));
     }
+    if (request->count_others && !unit->muted) others_count(counts, raw, claimed);
     return EG_OK;
 }
 

@@ -134,6 +134,7 @@ void egi_scratch_reset(struct egi_scratch *);
 struct egi_counts { /* what a step adds to the progress */
     uint64_t frames, datagrams;
     uint64_t known_frames, known_datagrams; /* of these, of muted units */
+    uint64_t others, other_bytes;           /* frames that nobody claimed */
 };
 
 /* Reads and decodes one raw batch of the unit. EG_END: the unit is over, all of its rows are in

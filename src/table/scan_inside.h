@@ -33,7 +33,7 @@ struct eg_scan {
     atomic_bool failed; /* `error` is set; written with the lock */
     /* progress */
     atomic_ullong bytes_done, bytes_total, frames, datagrams, rows[EG_TABLE_COUNT];
-    atomic_ullong known_bytes, known_frames, known_datagrams;
+    atomic_ullong known_bytes, known_frames, known_datagrams, others, other_bytes;
 };
 
 /* With the lock: the first failure is the scan's; whoever waits is woken. Answers `status`. */

@@ -27,6 +27,8 @@ static void counts_add(struct eg_scan *scan, const struct egi_counts *counts) {
     egi_scan_add(&scan->datagrams, counts->datagrams);
     egi_scan_add(&scan->known_frames, counts->known_frames);
     egi_scan_add(&scan->known_datagrams, counts->known_datagrams);
+    egi_scan_add(&scan->others, counts->others);
+    egi_scan_add(&scan->other_bytes, counts->other_bytes);
 }
 
 /* The input was read up to `done` of its bytes; a pipe's are as many as it gives. With the lock. */

@@ -11,7 +11,7 @@
 #define NO_SLOT UINT32_MAX
 
 static const struct eg_cause_info causes[] = {
-#define EG_CAUSE(name, kind, meaning) {#name, (kind) == 1, (kind) != 0, meaning},
+#define EG_CAUSE(name, kind, meaning) {#name, (kind) > 0, (kind) == 2, (kind) != 0, meaning},
 #include "table/causes.def"
 #undef EG_CAUSE
 };

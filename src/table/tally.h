@@ -17,7 +17,8 @@ enum eg_cause {
 struct eg_cause_info {
     const char *name;
     bool is_loss;
-    bool is_kept; /* in the table `losses`: every loss, and some remarks */
+    bool is_unseen; /* counted in datagrams: the records in them are in sequence_gap, too */
+    bool is_kept;   /* in the table `losses`: every loss, and some remarks */
     const char *meaning;
 };
 const struct eg_cause_info *eg_cause_info(enum eg_cause);

@@ -181,7 +181,7 @@ static void note_sequence(struct eg_extract_unit *u, const struct eg_datagram *d
     if (u->stream_count * 2 >= u->stream_slots && !streams_grow(u)) goto no_memory;
     uint32_t slot = stream_slot(u, &run), latest = u->streams[slot];
     if (latest != NONE && u->runs[latest].epoch == u->epoch &&
-        eg_sequence_run_extend(&u->runs[latest].run, note))
+        eg_sequence_run_extend(&u->runs[latest].run, note, d->time_us))
         return;
     if (!reserve((void **)&u->runs, u->run_count, &u->run_room, sizeof *u->runs)) goto no_memory;
     u->stream_count += latest == NONE;

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/timetext.h"
 
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct gap { /* numbers [first, first + count) never came */
     uint32_t first, count;
     uint64_t noticed; /* by which datagram of the stream */
     int64_t time_us;
+    bool doubtful; /* it is none if the exporter numbers ends, and stays open until that is known */
 };
 
 struct stream {
@@ -32,7 +34,8 @@ struct stream {
     /* Some exporters (softflowd's IPFIX) count a datagram's own records into its number. */
     bool has_last, by_end, by_start; /* which of the two it is, once that is certain */
     uint32_t last_first, last_count, votes;
-    bool suspect; /* the last datagram had a number from elsewhere: */
+    uint32_t doubt; /* so many are missing before the datagram at hand, unless it is by_end */
+    bool suspect;   /* the last datagram had a number from elsewhere: */
     uint32_t suspect_next;
     int64_t suspect_us;
     uint32_t gap_count;
@@ -47,6 +50,12 @@ struct eg_sequences {
 };
 
 /* ---- runs ---- */
+
+/* The datagrams of a run came in the same second, which is all that is told of any but its first one. */
+static int64_t second_of(int64_t time_us) {
+    int64_t into = time_us % EG_SECOND_US;
+    return time_us == INT64_MIN ? time_us : time_us - (into < 0 ? into + EG_SECOND_US : into);
+}
 
 struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *d, uint16_t port,
                                           const struct eg_sequence_note *note) {
@@ -66,11 +75,12 @@ struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *d, uint16_t 
     };
 }
 
-bool eg_sequence_run_extend(struct eg_sequence_run *run, const struct eg_sequence_note *note) {
+bool eg_sequence_run_extend(struct eg_sequence_run *run, const struct eg_sequence_note *note,
+                            int64_t time_us) {
     bool follows = !run->open && !note->open && run->last == run->step && run->step &&
                    note->count && note->first == run->first + run->datagrams * run->step &&
                    run->has_boot == note->has_boot && run->boot_ms == note->boot_ms &&
-                   run->datagrams < UINT32_MAX;
+                   run->datagrams < UINT32_MAX && second_of(time_us) == second_of(run->time_us);
     if (!follows) return false;
     run->datagrams++;
     run->last = note->count;
@@ -90,23 +100,34 @@ static void gap_remove(struct stream *s, uint32_t i) {
     memmove(&s->gaps[i], &s->gaps[i + 1], (s->gap_count - i) * sizeof *s->gaps);
 }
 
-static void gap_close_oldest(struct stream *s, struct eg_tally *tally) {
-    count_into(tally, EG_CAUSE_sequence_gap, s, s->gaps[0].time_us, s->gaps[0].count, 0);
-    gap_remove(s, 0);
+static void gap_close(struct stream *s, uint32_t i, struct eg_tally *tally) {
+    const struct gap *gap = &s->gaps[i];
+    if (!gap->doubtful) count_into(tally, EG_CAUSE_sequence_gap, s, gap->time_us, gap->count, 0);
+    gap_remove(s, i);
 }
 
 static void gaps_close(struct stream *s, struct eg_tally *tally) {
-    while (s->gap_count) gap_close_oldest(s, tally);
+    while (s->gap_count) gap_close(s, 0, tally);
+}
+
+/* Those that were noticed before, by number or by time; what is doubtful waits. */
+static void gaps_close_before(struct stream *s, uint64_t datagram, int64_t time_us,
+                              struct eg_tally *tally) {
+    for (uint32_t i = 0; i < s->gap_count;)
+        if (!s->gaps[i].doubtful && (s->gaps[i].noticed < datagram || s->gaps[i].time_us < time_us))
+            gap_close(s, i, tally);
+        else
+            i++;
 }
 
 static void gaps_age(struct stream *s, struct eg_tally *tally) {
-    while (s->gap_count && s->gaps[0].noticed + EG_SEQUENCE_WINDOW < s->datagrams)
-        gap_close_oldest(s, tally);
+    if (s->gap_count && s->datagrams > EG_SEQUENCE_WINDOW)
+        gaps_close_before(s, s->datagrams - EG_SEQUENCE_WINDOW, INT64_MIN, tally);
 }
 
 static void gap_insert(struct stream *s, uint32_t i, struct gap gap, struct eg_tally *tally) {
     if (s->gap_count == GAPS_MAX) {
-        gap_close_oldest(s, tally);
+        gap_close(s, 0, tally);
         if (i) i--;
     }
     memmove(&s->gaps[i + 1], &s->gaps[i], (s->gap_count - i) * sizeof *s->gaps);
@@ -125,6 +146,7 @@ static uint32_t gaps_fill(struct stream *s, uint32_t first, uint32_t count,
         if (from < 0) from = 0;
         if (to > gap->count) to = gap->count;
         if (from >= to) continue;
+        gap->doubtful = false;  /* these numbers are used */
         struct gap rest = *gap; /* what is missing behind it */
         rest.first += (uint32_t)to;
         rest.count -= (uint32_t)to;
@@ -160,7 +182,8 @@ static void accept(struct stream *s, const struct step *step) {
 
 static void skip_to(struct stream *s, const struct step *step, int64_t time_us,
                     struct eg_tally *tally) {
-    struct gap gap = {s->next, step->first - s->next, s->datagrams, time_us};
+    uint32_t count = step->first - s->next;
+    struct gap gap = {s->next, count, s->datagrams, time_us, count == s->doubt};
     if (gap.count && !s->open) gap_insert(s, s->gap_count, gap, tally);
     accept(s, step);
 }
@@ -180,22 +203,21 @@ static void step_elsewhere(struct stream *s, const struct step *step, struct eg_
     bool rebooted = !late && s->has_boot && step->has_boot &&
                     (uint32_t)(step->boot_ms - s->boot_ms + BOOT_SLACK) > 2 * BOOT_SLACK;
     if (rebooted) {
-        restart(s, step->first, step->time_us, tally);
+        restart(s, step->first, second_of(step->time_us), tally);
         accept(s, step);
     } else if (behind && back < step->count) {
         accept(s, step); /* counts something else than we think: as much as it moves is there */
     } else if (late) {
         return; /* what was missing */
     } else if (behind && back <= near) {
-        /* runs hold one time */
-        count_into(tally, EG_CAUSE_sequence_repeated, s, INT64_MIN, step->count, 1);
+        count_into(tally, EG_CAUSE_sequence_repeated, s, second_of(step->time_us), step->count, 1);
     } else if (s->suspect && step->first - s->suspect_next <= near) {
         restart(s, s->suspect_next, s->suspect_us, tally);
         skip_to(s, step, s->suspect_us, tally);
     } else {
         s->suspect = true;
         s->suspect_next = step->first + step->count;
-        s->suspect_us = step->time_us;
+        s->suspect_us = second_of(step->time_us);
     }
 }
 
@@ -212,16 +234,24 @@ static void step_take(struct stream *s, const struct step *step, struct eg_tally
         step_elsewhere(s, step, tally);
 }
 
+static void numbers_starts(struct stream *s) {
+    s->by_start = true;
+    for (uint32_t i = 0; i < s->gap_count; i++) s->gaps[i].doubtful = false;
+}
+
 /* Where a number is not what follows by the count of the datagram before, but is by its own, twice in
- * a row, the exporter numbers ends; the gaps that seemed to be there are none. */
+ * a row, the exporter numbers ends; the gaps that seemed to be there are none. Once leaves it open. */
 static void numbering_learn(struct stream *s, const struct eg_sequence_run *run) {
     uint32_t moved = run->first - s->last_first;
-    if (s->has_last && !s->by_end && !s->by_start && run->step != s->last_count && !run->open) {
-        if (moved == s->last_count) s->by_start = true;
+    bool undecided = !s->by_end && !s->by_start;
+    s->doubt = 0;
+    if (s->has_last && undecided && run->step != s->last_count && !run->open) {
+        if (moved == s->last_count) numbers_starts(s);
         s->votes = moved == run->step ? s->votes + 1 : 0;
+        if (s->votes) s->doubt = run->step - s->last_count;
         if (s->votes == 2) {
             s->by_end = true;
-            s->gap_count = 0;
+            s->gap_count = s->doubt = 0;
             s->suspect = false;
             s->next = run->first - run->step;
         }
@@ -321,19 +351,12 @@ struct eg_sequences *eg_sequences_new(void) {
     return eg_calloc(1, sizeof(struct eg_sequences));
 }
 
-void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *run,
-                       struct eg_tally *tally) {
-    if (!run->step && !run->open) return; /* no record, no number */
-    bool begun = false;
-    struct stream *s = stream_of(all, run, &begun, tally);
-    if (!s) {
-        tally->lost++;
-        return;
-    }
-    s->weight += run->datagrams;
-    numbering_learn(s, run);
+/* The datagrams of a run, one after the other; `begun`: the first one begins the stream. */
+static void run_take(struct stream *s, const struct eg_sequence_run *run, bool begun,
+                     struct eg_tally *tally) {
     struct step step = {run->first, run->step, run->boot_ms, run->has_boot, run->time_us};
     if (s->by_end) step.first -= run->step;
+    if (s->by_end) step.time_us = second_of(run->time_us); /* it may not be the run's first one */
     for (uint32_t left = run->datagrams; left; left--) {
         if (left == 1) step.count = run->last;
         if (step.count > s->step_max) s->step_max = step.count;
@@ -353,17 +376,40 @@ void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *r
         } else {
             step_take(s, &step, tally);
         }
+        s->doubt = 0;
         step.first += step.count;
     }
     if (run->open && s->next == step.first) s->open = true; /* a run of one datagram */
 }
 
-void eg_sequences_age(struct eg_sequences *all, int64_t now_us, struct eg_tally *tally) {
-    for (uint32_t i = 0; i < all->count; i++) {
-        struct stream *s = &all->streams[i];
-        while (s->gap_count && s->gaps[0].time_us < now_us - EG_SEQUENCE_OPEN_US)
-            gap_close_oldest(s, tally);
+void eg_sequences_feed(struct eg_sequences *all, const struct eg_sequence_run *run,
+                       struct eg_tally *tally) {
+    if (!run->step && !run->open) return; /* no record, no number */
+    bool begun = false;
+    struct stream *s = stream_of(all, run, &begun, tally);
+    if (!s) {
+        tally->lost++;
+        return;
     }
+    s->weight += run->datagrams;
+    struct eg_sequence_run part = *run;
+    if (run->datagrams > 1 && run->last != run->step) { /* the last one may speak for a numbering */
+        part.datagrams--;
+        part.last = part.step;
+        numbering_learn(s, &part);
+        run_take(s, &part, begun, tally);
+        begun = false;
+        part.first += part.datagrams * part.step;
+        part.step = part.last = run->last;
+        part.datagrams = 1;
+    }
+    numbering_learn(s, &part);
+    run_take(s, &part, begun, tally);
+}
+
+void eg_sequences_age(struct eg_sequences *all, int64_t now_us, struct eg_tally *tally) {
+    for (uint32_t i = 0; i < all->count; i++)
+        gaps_close_before(&all->streams[i], 0, now_us - EG_SEQUENCE_OPEN_US, tally);
 }
 
 void eg_sequences_drain(struct eg_sequences *all, struct eg_tally *tally) {

@@ -5,7 +5,9 @@
  *
  * A gap stays open for EG_SEQUENCE_WINDOW datagrams, and of live inputs for EG_SEQUENCE_OPEN_US: late ones
  * are taken off it. It is counted when it closes, so that a cause never has to be taken back. Repeated datagrams change nothing. A new
- * numbering (the exporter's boot time moved, or two datagrams agree on other numbers) is no loss. */
+ * numbering (the exporter's boot time moved, or two datagrams agree on other numbers) is no loss. A gap that is
+ * none if the exporter counts a datagram's own records into its number stays open until one knows which
+ * it does; where the input ends before, it is not counted. */
 #ifndef EG_WIRE_SEQUENCE_H
 #define EG_WIRE_SEQUENCE_H
 
@@ -16,8 +18,9 @@
 #define EG_SEQUENCE_AHEAD_MAX (UINT32_C(1) << 24) /* a longer jump forward is a new numbering */
 #define EG_SEQUENCE_STREAMS_MAX 16384
 
-/* Datagrams of one stream that followed each other without a hole: all but the last moved the
- * number by `step`, the last by `last`. What a run says does not depend on how it was put together. */
+/* Datagrams of one stream that followed each other without a hole, in the same second: all but the last
+ * moved the number by `step`, the last by `last`. What a run says does not depend on how it was put
+ * together. */
 struct eg_sequence_run {
     struct eg_addr exporter;
     int64_t domain;
@@ -34,15 +37,17 @@ struct eg_sequence_run {
  * by itself (eg_book_port), or 0. */
 struct eg_sequence_run eg_sequence_run_of(const struct eg_datagram *, uint16_t port,
                                           const struct eg_sequence_note *);
-/* Adds a datagram to the end of a run; false, and nothing changed, where it does not continue it. */
-bool eg_sequence_run_extend(struct eg_sequence_run *, const struct eg_sequence_note *);
+/* Adds a datagram of that time to the end of a run; false, and nothing changed, where it does not
+ * continue it. */
+bool eg_sequence_run_extend(struct eg_sequence_run *, const struct eg_sequence_note *,
+                            int64_t time_us);
 
 struct eg_sequences; /* the accounts of one input */
 
 struct eg_sequences *eg_sequences_new(void); /* NULL: no memory */
 /* Takes the runs of all streams in the order of the input. What is settled goes into `tally`:
  * sequence_gap, sequence_late (both at the time the gap was noticed), sequence_reset,
- * sequence_repeated. */
+ * sequence_repeated (at the second it came). */
 void eg_sequences_feed(struct eg_sequences *, const struct eg_sequence_run *,
                        struct eg_tally *tally);
 /* Closes the gaps that are older than EG_SEQUENCE_OPEN_US. */

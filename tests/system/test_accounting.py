@@ -248,7 +248,7 @@ def test_too_slow_to_store(earlgrey, where):
         child.stdout.close()
         child.stderr.close()
     cause = "queue_full" if where == "off" else "spool_full"
-    lost = sum(int(n.replace(",", "")) for n in re.findall(r"([\d,]+) records +(?:queue_full|spool_full|socket_drop)", account))
+    lost = sum(int(n.replace(",", "")) for n in re.findall(r"([\d,]+) datagrams +(?:queue_full|spool_full|socket_drop)", account))
     assert cause in account, account
     assert len(lines) + lost * 30 == count * 30, account
 

@@ -211,6 +211,18 @@ def test_the_number_of_a_protocol(earlgrey, packets):
         assert number == word and number.count("\n") > 100
 
 
+@pytest.mark.parametrize("words, says", [
+    (["udp://127.0.0.1:20991?queue=1"], 'option queue: "1" is too small: write 512Ki or more (bytes)'),
+    (["udp://127.0.0.1:20991?workers=99"], 'option workers: "99" is too large: write 1 to 16'),
+    (["udp://127.0.0.1:20991?receive-buffer=1"], "write 4Ki to 1Gi (bytes)"),
+    (["udp://127.0.0.1:20991?sync-interval=2d"], 'option sync-interval: "2d" is too long: write 1ms to 1h'),
+    (["udp://127.0.0.1:20991", "--to", "udp://127.0.0.1:20992?send-buffer=1"], "write 4Ki to 1Gi (bytes)"),
+    (["udp://127.0.0.1:20991", "--max-files-per-trigger", "0"], "write 1 to 100k"),
+])
+def test_values_out_of_range(earlgrey, words, says):
+    refused(earlgrey, 2, "ingest", *words, "-d", "data", timeout=20, says=[says])
+
+
 def test_sinks_that_are_none(earlgrey, packets):
     there_is = ["udp://HOST:PORT", "pcap:DIR", "seqfile:DIR", "null:", "dataset"]
     for word in ("stdout", "null", "udp", "iface", "pcap"):
@@ -220,6 +232,37 @@ def test_sinks_that_are_none(earlgrey, packets):
     refused(earlgrey, 2, "ingest", packets[0], "--to", "tcp://127.0.0.1:1", says=["no sink 'tcp:'", *there_is])
     earlgrey.ok("ingest", packets[0], "--to", "./stdout")
     assert (earlgrey.home / "stdout" / "_earlgrey").is_dir()
+
+
+@pytest.mark.parametrize("listens, to", [
+    (["udp://:20991"], "udp://127.0.0.1:20991"),
+    (["udp://:20991"], "udp://[::1]:20991?rate=5"),
+    (["udp://0.0.0.0:20991"], "udp://127.0.0.1:20991"),
+    (["udp://0.0.0.0:20991"], "udp://127.1.2.3:20991"),
+    (["udp://[::]:20991"], "udp://[::1]:20991"),
+    (["udp://127.0.0.1:20990", "udp://127.0.0.1:20991"], "udp://127.0.0.1:20991"),
+    (["udp://127.0.0.1:20991?workers=2"], "udp://0.0.0.0:20991"),
+    (["udp://:20991", "tcp://:20991"], "udp://localhost:20991/"),
+])
+def test_passing_on_to_oneself(earlgrey, listens, to):
+    """What is passed on would be received and passed on again."""
+    refused(earlgrey, 2, "ingest", *listens, "--to", "null:", "--to", to, "-d", "data", timeout=20,
+            says=[f"--to {to} is where this command itself listens (udp://", "name another collector or another port"])
+
+
+@pytest.mark.parametrize("listens, to", [
+    ("udp://127.0.0.1:20991", "udp://127.0.0.1:20992"),
+    ("udp://127.0.0.1:20991", "udp://127.0.0.2:20991"),
+    ("udp://[::1]:20991", "udp://127.0.0.1:20991"),
+    ("udp://0.0.0.0:20991", "udp://[::1]:20991"),
+    ("udp://:20991", "udp://192.0.2.1:20991"),
+    ("tcp://:20991", "udp://127.0.0.1:20991"),
+])
+def test_passing_on_to_others(earlgrey, listens, to):
+    """These are not: what is refused is only that the directory for the dataset is a file."""
+    (earlgrey.home / "file").write_text("")
+    complaint = refused(earlgrey, 1, "ingest", listens, "--to", to, "-d", "file", timeout=20)
+    assert "itself" not in complaint
 
 
 @pytest.mark.parametrize("words", [

@@ -304,3 +304,21 @@ def test_an_interface_waits_in_its_ring(wire, earlgrey, small_disk, packets, wha
     assert run.returncode == 0 and said("capturing on") == 1 and account["lost"] == {}
     assert sums("packets", "count(*)") == wire.received() - before >= 20000
     assert sums("flows", "sum(packets)") == sums("packets", "count(*)")
+
+
+def test_what_a_recording_loses_at_its_end_is_a_row(earlgrey, tmp_path, small_disk):
+    """The disk of the recording is full when it is closed: the dataset, elsewhere, says what is missing."""
+    port, data = live.free_port(), tmp_path / "data"
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", data, "--record", small_disk / "out",
+                        "--interval", "60s") as collector:
+        number = send(sender, port, 0, 2000)
+        time.sleep(1)
+        with Full(small_disk):
+            account = collector.end(code=3)
+    sender.close()
+    lost = account["lost"]["recording_full"]["packets"]
+    assert 0 < lost <= 2000 and set(account["lost"]) == {"recording_full"}
+    rows = earlgrey.rows("sql", "-d", data, "select cause, sum(packets) n from losses group by cause")
+    assert rows == [{"cause": "recording_full", "n": lost}]
+    assert rows_in(earlgrey, data)["n"] == number  # what is in the dataset is whole

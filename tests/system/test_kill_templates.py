@@ -89,3 +89,35 @@ def test_a_file_that_grew_behind_another_with_its_templates(killer):
             grown.write(exporter.frame(i == 10))
     assert killer.run(killer.work / "d", *words).returncode == 0
     assert numbers(killer.work / "d") == (exporter.number, exporter.number)
+
+
+@pytest.mark.parametrize("first, then, found", [
+    (["in"], ["in/b.pcap"], True),
+    (["in"], ["./in/../in/"], True),
+    (["in"], ["in/b.pcap", "other.pcap"], True),
+    (["in/a.pcap", "in/b.pcap"], ["in"], True),
+    (["in/a.pcap", "in/b.pcap"], ["in/b.pcap"], True),
+    (["in/a.pcap", "in/b.pcap"], ["in/b.pcap", "in/c.pcap"], True),
+    (["in/a.pcap"], ["in/b.pcap"], False),  # a file beside it is another's
+])
+def test_another_command_goes_on_with_a_file(killer, first, then, found):
+    """A file that one command began and another one takes up is read with what was learned then."""
+    folder, exporter = killer.work / "in", Exporter()
+    folder.mkdir()
+    exporter.capture(folder / "a.pcap", 20, templates=(0,))
+    exporter.capture(folder / "b.pcap", 30)
+    exporter.capture(killer.work / "other.pcap", 5)
+    assert killer.run(killer.work / "d", "ingest", *first, "--tables", "exports").returncode == 0
+    before = numbers(killer.work / "d")[0]
+    assert before == (20 if first == ["in/a.pcap"] else 50) * EACH
+    with open(folder / "b.pcap", "ab") as grown:
+        for _ in range(30):
+            grown.write(exporter.frame())
+    exporter.capture(folder / "c.pcap", 0)
+    assert killer.run(killer.work / "d", "ingest", *then, "--tables", "exports").returncode in (0, 1, 3)
+    count, different = numbers(killer.work / "d")
+    assert count == different
+    if found:
+        assert count == before + (30 + 5 * ("other.pcap" in then)) * EACH
+    else:
+        assert count == before

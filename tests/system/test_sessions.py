@@ -162,4 +162,6 @@ def test_flows_over_tcp_with_templates_of_their_own(earlgrey, tmp_path):
     assert rows == [{"n": 400, "sources": 400, "bytes": 400 * 401 // 2, "dst": "10.9.9.9", "dst2": "10.9.9.9",
                      "source": "ipfix"}]
     losses = earlgrey.rows("losses", "-d", tmp_path / "data")
-    assert [(loss["cause"], loss["source"]) for loss in losses] == [("stream_broken", "tcp")], losses
+    assert [(loss["cause"], loss["source"], loss["exporter"], loss["packets"]) for loss in losses] == \
+        [("stream_broken", "tcp", "127.0.0.1", 1)], losses
+    assert losses[0]["start_time"]

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,13 +147,15 @@ static void errors_name_what_is_wrong(void **state) {
         "password and kafka");
     refuse(s, "netflow-port", "ten",
            "option netflow-port: \"ten\" is not a whole number; write 10, 10k, 1.5M or 2Gi");
-    refuse(s, "netflow-port", "70000", "option netflow-port: \"70000\" is not between 1 and 65535");
-    refuse(s, "netflow-port", "0", "option netflow-port: \"0\" is not between 1 and 65535");
+    refuse(s, "netflow-port", "70000",
+           "option netflow-port: \"70000\" is too large: write 1 to 65535");
+    refuse(s, "netflow-port", "0", "option netflow-port: \"0\" is too small: write 1 to 65535");
     refuse(s, "netflow-port", NULL, "option netflow-port needs a value: PORT");
     refuse(s, "loud", "maybe", "option loud: \"maybe\" is neither true nor false");
     refuse(s, "wait", "soon",
            "option wait: \"soon\" is not a duration; write 500ms, 10s, 1.5h, 2d or 1w");
-    refuse(s, "wait", "2h", "option wait: \"2h\" is not between 1ms and 1h");
+    refuse(s, "wait", "2h", "option wait: \"2h\" is too long: write 1ms to 1h");
+    refuse(s, "wait", "1us", "option wait: \"1us\" is too short: write 1ms to 1h");
     refuse(
         s, "format", "tabel",
         "option format: \"tabel\" is not one of table|wide|csv|markdown; did you mean \"table\"?");
@@ -166,6 +169,43 @@ static void errors_name_what_is_wrong(void **state) {
     refuse(s, "kafka", "1", "option kafka is not in this build: built without rdkafka");
     assert_string_equal(s->format, "table"); /* what was refused changed nothing */
     assert_int_equal(s->port, 2055);
+}
+
+/* The range is told in units that the option takes back. */
+static void ranges_are_told_as_people_write_them(void **state) {
+    (void)state;
+    static const struct {
+        const char *value_name;
+        int64_t min, max;
+        const char *text, *expected;
+    } ranges[] = {
+        {"BYTES", 2 << 20, INT64_MAX, "1", "too small: write 2Mi or more (bytes)"},
+        {"BYTES", 4096, 1 << 30, "1", "too small: write 4Ki to 1Gi (bytes)"},
+        {"BYTES", 4096, 1 << 30, "2Gi", "too large: write 4Ki to 1Gi (bytes)"},
+        {"BYTES", 16, 65535, "100k", "too large: write 16 to 65535 (bytes)"},
+        {"BYTES", 1, INT64_MAX, "0", "too small: write 1 or more (bytes)"},
+        {"N", 0, 1000000000, "5G", "too large: write 0 to 1G"},
+        {"N", 1, 100000, "0", "too small: write 1 to 100k"},
+        {"N", 1, 65536, "0", "too small: write 1 to 65536"},
+        {"N", 0, INT64_MAX, "-1", "too small: write 0 or more"},
+        {NULL, 5, INT64_MAX / 2, "5E", "too large: write 5 to 4611686018427387903"},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        const struct eg_option table[] = {{.name = "x",
+                                           .type = EG_OPT_INT,
+                                           .min = ranges[i].min,
+                                           .max = ranges[i].max,
+                                           .value_name = ranges[i].value_name,
+                                           .help = "One number."},
+                                          EG_OPTION_END};
+        struct eg_error err;
+        int64_t value = 0;
+        char expected[200];
+        snprintf(expected, sizeof expected, "option x: \"%s\" is %s", ranges[i].text,
+                 ranges[i].expected);
+        assert_int_equal(eg_option_set(table, &value, "x", ranges[i].text, &err), EG_E_USAGE);
+        assert_string_equal(err.message, expected);
+    }
 }
 
 static void quantities(void **state) {
@@ -324,6 +364,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(errors_name_what_is_wrong, setup, teardown),
         cmocka_unit_test(quantities),
         cmocka_unit_test(quantities_as_text),
+        cmocka_unit_test(ranges_are_told_as_people_write_them),
         cmocka_unit_test(nearest_words),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test_setup_teardown(random_texts, setup, teardown),

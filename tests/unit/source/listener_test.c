@@ -294,6 +294,55 @@ static void losses_are_told_once(void **state) {
     close(fd);
 }
 
+/* What ended sessions is told with the address that sent it; beyond so many addresses, without. */
+static void bad_messages_have_a_sender(void **state) {
+    (void)state;
+    struct eg_listener_options options = {.endpoints = URIS("tcp://127.0.0.1:0")};
+    struct eg_listener *listener = listen_on(&options);
+    struct eg_listener_counts counts;
+    eg_listener_counts(listener, &counts);
+    for (int i = 0; i < EG_SESSIONS_BAD_MAX + 3; i++) {
+        struct sockaddr_in from = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(0x7f000101u + (uint32_t)i)};
+        struct sockaddr_in to = {.sin_family = AF_INET,
+                                 .sin_port = htons(counts.endpoints[0].port),
+                                 .sin_addr.s_addr = htonl(0x7f000001)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+        assert_int_equal(send(fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), 18);
+        char byte;
+        assert_true(recv(fd, &byte, 1, 0) <= 0);
+        close(fd);
+    }
+    eg_listener_drain(listener);
+    assert_int_equal(queue_count(listener), 0);
+    struct eg_listener_losses losses, again;
+    for (int turn = 0; turn < 2; turn++) { /* also when they are given back */
+        struct eg_tally tally = {0};
+        eg_listener_losses_take(listener, &losses);
+        eg_listener_losses_count(&losses, "udp", INT64_C(1700000000000000), &tally);
+        assert_int_equal(tally.count, EG_SESSIONS_BAD_MAX + 1);
+        assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_stream_broken).packets,
+                         EG_SESSIONS_BAD_MAX + 3);
+        assert_int_equal(eg_tally_sum(&tally, EG_CAUSE_stream_broken).bytes,
+                         18 * (EG_SESSIONS_BAD_MAX + 3));
+        uint32_t without = 0;
+        for (uint32_t i = 0; i < tally.count; i++) {
+            assert_string_equal(tally.entries[i].source, "tcp");
+            assert_int_equal(tally.entries[i].start_us, INT64_C(1700000000000000));
+            without += !tally.entries[i].has_exporter;
+            if (tally.entries[i].has_exporter) assert_int_equal(tally.entries[i].packets, 1);
+        }
+        assert_int_equal(without, 1);
+        eg_tally_reset(&tally);
+        eg_listener_losses_take(listener, &again);
+        assert_int_equal(again.messages_bad + again.bad_count, 0);
+        if (turn == 0) eg_listener_losses_return(listener, &losses);
+    }
+    eg_listener_close(listener);
+}
+
 static void lack_of_memory_is_told(void **state) {
     (void)state;
     struct spool_case c;
@@ -327,6 +376,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(with_a_spool_everything_is_on_disk),
         cmocka_unit_test(losses_are_told_once),
+        cmocka_unit_test(bad_messages_have_a_sender),
         cmocka_unit_test(lack_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

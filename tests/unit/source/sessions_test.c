@@ -181,6 +181,11 @@ static void what_is_wrong_closes_one_session_only(void **state) {
     assert_int_equal(atomic_load(&s.traffic.broken), 20);
     assert_int_equal(atomic_load(&s.traffic.bad), 20);
     assert_int_equal(atomic_load(&s.traffic.bad_bytes), 20 * 18);
+    struct eg_session_bad whose[EG_SESSIONS_BAD_MAX];
+    assert_int_equal(eg_sessions_bad_take(s.sessions, whose), 1);
+    assert_int_equal(whose[0].messages, 20);
+    assert_int_equal(whose[0].bytes, 20 * 18);
+    assert_int_equal(eg_sessions_bad_take(s.sessions, whose), 0);
     assert_int_equal(atomic_load(&s.lines), 1); /* they are not all worth a line */
     assert_int_equal(serving_end(&s), 20);
     close(good);

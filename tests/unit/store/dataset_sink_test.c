@@ -164,6 +164,24 @@ static void unmetered(void **state) {
     assert_int_equal(tally.count, 0);
     eg_free(known);
     eg_sink_dataset.close(second);
+    /* packets that are metered and not kept are said, and marked though there is no row */
+    second = sink_open_at(root);
+    eg_dataset_sink_meter(second, "iface:z");
+    for (uint64_t i = 1; i <= 3; i++) {
+        eg_dataset_sink_metered(second, i / 2 * 5, i / 2 * 700);
+        must(eg_sink_dataset.flush(second, NULL, 0, ERR));
+        must(eg_sink_dataset.positions(second, &known, &count, ERR));
+        const char *mark = i == 1 ? NULL : "5 700";
+        for (size_t k = 0; k < count; k++)
+            if (strcmp(known[k].name, "iface:z") == 0) {
+                assert_non_null(mark);
+                assert_string_equal(known[k].state, mark);
+                mark = NULL;
+            }
+        assert_null(mark);
+        eg_free(known);
+    }
+    eg_sink_dataset.close(second);
     /* a run that was killed had kept three packets of 200 bytes */
     struct eg_position left = position_at("iface", 0);
     snprintf(left.table, sizeof left.table, "unmetered");

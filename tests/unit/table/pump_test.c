@@ -127,6 +127,64 @@ static void small_inputs_share(void **state) {
     sink_reset(&sink);
 }
 
+/* ---- what sinks lose at their end ---- */
+
+struct end_heard {
+    struct eg_sink *sink;
+    int count;
+};
+static int64_t to_be_lost; /* by the sink of raw rows, when its losses are asked for */
+static void end_hear(void *to) {
+    struct end_heard *heard = to;
+    assert_int_equal(heard->sink->flushes, 0); /* before the last flush, here the only one */
+    heard->count++;
+    to_be_lost = 7;
+}
+static void losses_late(struct eg_sink *sink, struct eg_tally *to) {
+    (void)sink;
+    if (to_be_lost) eg_tally_add(to, EG_CAUSE_recording_full, NULL, 5, 0, to_be_lost, 0);
+    to_be_lost = 0;
+}
+static enum eg_status raw_take(struct eg_sink *sink, struct eg_batch *raw, struct eg_error *err) {
+    (void)sink, (void)raw, (void)err;
+    return EG_OK;
+}
+
+/* What is only known to be lost when a sink ends stands in the account and in the rows. */
+static void losses_of_the_end_are_rows(void **state) {
+    (void)state;
+    struct eg_env env = fake_env(64);
+    struct eg_source_type quiet = fake_source;
+    quiet.commit = eg_source_commit_nop;
+    struct eg_sink_type raw = memory;
+    raw.takes = EG_TAKES_RAW;
+    raw.write = raw_take;
+    raw.losses = losses_late;
+    struct eg_sink sink, recording;
+    memset(&sink, 0, sizeof sink);
+    memset(&recording, 0, sizeof recording);
+    sink_reset(&sink);
+    sink_reset(&recording);
+    struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
+                                   {&raw, &recording, "r", NULL, false}};
+    static const char *const whole[] = {"a:1000:70:"};
+    struct eg_pump_request request = request_of(sinks, 2, whole, 1);
+    request.scan.source = &quiet;
+    struct end_heard heard = {.sink = &sink};
+    request.ending = end_hear;
+    request.flushed_to = &heard;
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(recording.flushes, 2); /* before that, and with the others */
+    assert_int_equal(sink.lost_flushed, 7);
+    assert_int_equal(eg_tally_sum(&account.tally, EG_CAUSE_recording_full).packets, 7);
+    assert_int_equal(account.raw[0].lost, 7);
+    eg_pump_account_reset(&account);
+    sink_reset(&sink);
+    sink_reset(&recording);
+}
+
 /* ---- raw sinks ---- */
 
 static int64_t raw_next; /* the offset that must come */
@@ -559,6 +617,7 @@ static void torture(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_and_account),
+        cmocka_unit_test(losses_of_the_end_are_rows),
         cmocka_unit_test(small_inputs_share),
         cmocka_unit_test(raw_sinks_see_the_input),
         cmocka_unit_test(stopped_and_resumed),

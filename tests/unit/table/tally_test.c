@@ -27,6 +27,9 @@ static void every_cause_has_a_name_and_a_sentence(void **state) {
     assert_null(eg_cause_info(EG_CAUSE_COUNT));
     assert_true(eg_cause_info(EG_CAUSE_sequence_gap)->is_loss);
     assert_false(eg_cause_info(EG_CAUSE_record_empty)->is_loss);
+    assert_false(eg_cause_info(EG_CAUSE_sequence_gap)->is_unseen);
+    assert_true(eg_cause_info(EG_CAUSE_spool_damaged)->is_unseen);
+    assert_true(eg_cause_info(EG_CAUSE_spool_damaged)->is_loss);
 }
 
 static void sums_by_key(void **state) {

@@ -275,17 +275,20 @@ static void runs_say_what_their_datagrams_say(void **state) {
     struct eg_datagram d = {.time_us = BASE_US};
     struct eg_sequence_note note = {"netflow5", 0, 100, 30, 9, true, true, false};
     struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
-    assert_false(eg_sequence_run_extend(&run, &note)); /* the same again does not follow */
+    assert_false(eg_sequence_run_extend(&run, &note, BASE_US)); /* the same again does not follow */
     note.first = 130;
     note.boot_ms = 10;
-    assert_false(eg_sequence_run_extend(&run, &note));
+    assert_false(eg_sequence_run_extend(&run, &note, BASE_US));
     note.boot_ms = 9;
-    assert_true(eg_sequence_run_extend(&run, &note));
+    assert_false(eg_sequence_run_extend(&run, &note, BASE_US + 1000000)); /* in another second */
+    assert_false(eg_sequence_run_extend(&run, &note, BASE_US - 1));
+    assert_false(eg_sequence_run_extend(&run, &note, INT64_MIN));
+    assert_true(eg_sequence_run_extend(&run, &note, BASE_US + 999999));
     note.first = 160;
     note.count = 7;
-    assert_true(eg_sequence_run_extend(&run, &note));
+    assert_true(eg_sequence_run_extend(&run, &note, BASE_US));
     note.first = 167;
-    assert_false(eg_sequence_run_extend(&run, &note)); /* a shorter one ends it */
+    assert_false(eg_sequence_run_extend(&run, &note, BASE_US)); /* a shorter one ends it */
     assert_int_equal(run.datagrams, 3);
     feed(100, 1, 9);
     eg_sequences_feed(all, &run, &tally);
@@ -372,10 +375,126 @@ static void the_longest_of_a_run_counts(void **state) {
     expect(0, 0, 0);
 }
 
+/* A file of such an exporter may hold a few datagrams only: no gap while nothing speaks against it. */
+static void numbers_of_ends_in_a_short_file(void **state) {
+    (void)state;
+    feed_plain(1015, 15);
+    feed_plain(1037, 22); /* 22 more than the one before: its own records */
+    feed_plain(1059, 22);
+    for (uint32_t i = 0; i < 2 * EG_SEQUENCE_WINDOW; i++) feed_plain(1081 + 22 * i, 22);
+    eg_sequences_age(all, BASE_US + 2 * EG_SEQUENCE_OPEN_US, &tally);
+    expect(0, 0, 0);
+    feed_plain(1015, 15);
+    feed_plain(1037, 10); /* nothing speaks for it: some are missing */
+    expect(7, 0, 0);
+}
+
+/* The same beginning, but then it is seen that the starts are numbered: so they are missing. */
+static void doubt_ends_when_starts_are_numbered(void **state) {
+    (void)state;
+    feed_plain(1015, 15);
+    feed_plain(1037, 22);
+    for (uint32_t i = 0; i < 2 * EG_SEQUENCE_WINDOW; i++) feed_plain(1059 + 22 * i, 22);
+    assert_int_equal(records(EG_CAUSE_sequence_gap), 0);
+    uint32_t next = 1059 + 44 * EG_SEQUENCE_WINDOW;
+    feed_plain(next, 3);
+    feed_plain(next + 3, 22);
+    assert_int_equal(records(EG_CAUSE_sequence_gap), 7); /* it is old enough */
+    eg_sequences_drain(all, &tally);
+    feed_plain(1015, 15);
+    feed_plain(1037, 22);
+    feed_plain(1030, 7); /* or what seemed to be missing comes, late */
+    expect(7, 7, 0);
+}
+
+static void repeated_ones_have_a_time(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct eg_datagram d = {.time_us = BASE_US + i * 700000, .exporter = {{1}}};
+        struct eg_sequence_note note = {"netflow5", 1, i < 2 ? 60 : 0, 30, 0, true, true, false};
+        struct eg_sequence_run run = eg_sequence_run_of(&d, 0, &note);
+        eg_sequences_feed(all, &run, &tally);
+    }
+    struct eg_tally_entry sum = eg_tally_sum(&tally, EG_CAUSE_sequence_repeated);
+    assert_int_equal(sum.packets, 3);
+    assert_int_equal(sum.start_us, BASE_US);
+    assert_int_equal(sum.end_us, BASE_US + 2000000);
+}
+
+struct sent {
+    uint32_t number, count;
+    int64_t time_us;
+};
+
+/* A stream with losses, repetitions, late ones and a new numbering, by starts or by ends. */
+static uint32_t stream_make(struct sent *to, uint32_t room, bool ends) {
+    uint32_t number = chance(2) ? UINT32_MAX - chance(500) : 1 + chance(100000), n = 0, size = 20;
+    int64_t time_us = BASE_US;
+    while (n + 2 < room) {
+        time_us += chance(300000);
+        if (chance(3) == 0) size = 1 + chance(30);
+        struct sent one = {ends ? number + size : number, size, time_us};
+        number += size;
+        if (chance(60) == 0) number = chance(UINT32_MAX);
+        if (chance(12) == 0) continue;
+        to[n++] = one;
+        if (chance(12) == 0) {
+            to[n] = to[chance(n)];
+            n++;
+        }
+    }
+    return n;
+}
+
+static void stream_feed(const struct sent *sent, uint32_t count, uint32_t cut_one_in) {
+    struct eg_sequence_run run = {.datagrams = 0};
+    for (uint32_t i = 0; i < count; i++) {
+        struct eg_datagram d = {.time_us = sent[i].time_us, .exporter = {{1}}};
+        struct eg_sequence_note note = {"ipfix", 1,    sent[i].number, sent[i].count,
+                                        0,       true, false,          false};
+        bool cut = cut_one_in && chance(cut_one_in) == 0;
+        if (i && !cut && eg_sequence_run_extend(&run, &note, d.time_us)) continue;
+        if (i) eg_sequences_feed(all, &run, &tally);
+        run = eg_sequence_run_of(&d, 0, &note);
+    }
+    eg_sequences_feed(all, &run, &tally);
+    eg_sequences_drain(all, &tally);
+}
+
+/* Where runs are cut is an accident of reading in parallel: it changes no count and no time. */
+static void where_runs_are_cut_changes_nothing(void **state) {
+    (void)state;
+    struct sent sent[120];
+    for (uint64_t round = 1; round <= 3000; round++) {
+        seed = round * UINT64_C(0x9e3779b97f4a7c15);
+        uint32_t count = stream_make(sent, 3 + chance(117), round % 2);
+        stream_feed(sent, count, 1);
+        struct eg_tally alone = tally;
+        for (int how = 0; how < 3; how++) {
+            tally = (struct eg_tally){0};
+            stream_feed(sent, count, how ? 1 + (uint32_t)how : 0);
+            for (int cause = 0; cause < EG_CAUSE_COUNT; cause++) {
+                struct eg_tally_entry a = eg_tally_sum(&alone, (enum eg_cause)cause);
+                struct eg_tally_entry b = eg_tally_sum(&tally, (enum eg_cause)cause);
+                assert_int_equal(a.records, b.records);
+                assert_int_equal(a.packets, b.packets);
+                assert_int_equal(a.start_us, b.start_us);
+                assert_int_equal(a.end_us, b.end_us);
+            }
+            eg_tally_reset(&tally);
+        }
+        eg_tally_reset(&alone);
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_of_ends),
+        TEST(numbers_of_ends_in_a_short_file),
+        TEST(doubt_ends_when_starts_are_numbered),
+        TEST(repeated_ones_have_a_time),
+        TEST(where_runs_are_cut_changes_nothing),
         TEST(counts_what_never_came),
         TEST(a_gap_closes_by_time),
         TEST(a_gap_splits_when_all_are_open),
