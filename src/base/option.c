@@ -164,19 +164,13 @@ static bool in_bytes(const struct eg_option *option) {
     return option->value_name && strcmp(option->value_name, "BYTES") == 0;
 }
 
-/* As a person writes it: 64Ki of bytes, 100k of other things; what is round in neither, as it is. */
 static void amount_text(const struct eg_option *option, int64_t value, char text[AMOUNT_TEXT]) {
-    static const char *const bytes[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
-    static const char *const things[] = {"", "k", "M", "G", "T", "P", "E"};
-    bool binary = in_bytes(option);
-    int64_t unit = binary ? 1024 : 1000;
-    int power = 0;
-    if (option->type == EG_OPT_DURATION) {
+    if (option->type == EG_OPT_DURATION)
         eg_duration_text(value, text);
-        return;
-    }
-    for (; value >= 1000 && value % unit == 0 && power < 6; power++) value /= unit;
-    snprintf(text, AMOUNT_TEXT, "%" PRId64 "%s", value, binary ? bytes[power] : things[power]);
+    else if (in_bytes(option) && value && value % 1024 == 0 && value % (1 << 20))
+        snprintf(text, AMOUNT_TEXT, "%" PRId64 "Ki", value / 1024);
+    else
+        eg_quantity_text(value, text);
 }
 
 /* A value that is outside of what the option takes. */

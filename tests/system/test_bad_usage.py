@@ -217,7 +217,7 @@ def test_the_number_of_a_protocol(earlgrey, packets):
     (["udp://127.0.0.1:20991?receive-buffer=1"], "write 4Ki to 1Gi (bytes)"),
     (["udp://127.0.0.1:20991?sync-interval=2d"], 'option sync-interval: "2d" is too long: write 1ms to 1h'),
     (["udp://127.0.0.1:20991", "--to", "udp://127.0.0.1:20992?send-buffer=1"], "write 4Ki to 1Gi (bytes)"),
-    (["udp://127.0.0.1:20991", "--max-files-per-trigger", "0"], "write 1 to 100k"),
+    (["udp://127.0.0.1:20991", "--max-files-per-trigger", "0"], "write 1 to 100000"),
 ])
 def test_values_out_of_range(earlgrey, words, says):
     refused(earlgrey, 2, "ingest", *words, "-d", "data", timeout=20, says=[says])

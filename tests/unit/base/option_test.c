@@ -184,8 +184,8 @@ static void ranges_are_told_as_people_write_them(void **state) {
         {"BYTES", 4096, 1 << 30, "2Gi", "too large: write 4Ki to 1Gi (bytes)"},
         {"BYTES", 16, 65535, "100k", "too large: write 16 to 65535 (bytes)"},
         {"BYTES", 1, INT64_MAX, "0", "too small: write 1 or more (bytes)"},
-        {"N", 0, 1000000000, "5G", "too large: write 0 to 1G"},
-        {"N", 1, 100000, "0", "too small: write 1 to 100k"},
+        {"N", 0, 1000000000, "5G", "too large: write 0 to 1000000000"},
+        {"N", 1, 100000, "0", "too small: write 1 to 100000"},
         {"N", 1, 65536, "0", "too small: write 1 to 65536"},
         {"N", 0, INT64_MAX, "-1", "too small: write 0 or more"},
         {NULL, 5, INT64_MAX / 2, "5E", "too large: write 5 to 4611686018427387903"},
@@ -353,7 +353,7 @@ static void quantities_as_text(void **state) {
     int64_t value = 0;
     struct eg_error err;
     assert_int_equal(eg_option_set(memory, &value, "memory", "1", &err), EG_E_USAGE);
-    assert_string_equal(err.message, "option memory: \"1\" is not between 1Mi and 1Ti");
+    assert_string_equal(err.message, "option memory: \"1\" is too small: write 1Mi to 1Ti");
 }
 
 int main(void) {
