@@ -55,12 +55,12 @@ struct eg_flow {
     uint32_t hash;
     uint32_t older, newer; /* in the order of touching; EG_NONE at the ends */
     uint32_t second;       /* the other direction, in the pool `ways`; EG_NONE */
-    int64_t last_us;       /* of the packet that came last */
+    int64_t last_us;       /* of the packet that came last, in the meter's time */
     int64_t touched_us;    /* by the shard's clock: when it was put at the end of its list */
     uint32_t base[2];      /* TCP: of each direction, the number before its first byte */
     uint32_t talk;         /* what TCP showed, in the pool `talks`; EG_NONE */
     uint16_t state;        /* EG_FLOW_… */
-    uint16_t began;        /* its earliest time, in ticks of EG_FLOW_TICK, modulo 2^16 */
+    uint16_t began;        /* its earliest time, likewise, in ticks of EG_FLOW_TICK, modulo 2^16 */
     struct eg_flow_way first;
 };
 #define EG_FLOW_TICK 23 /* bits of a time in µs: 8.4 s, 6 days until they begin anew */

@@ -18,7 +18,7 @@ struct name { /* of a datagram; no padding */
 struct datagram { /* whose first fragment was seen */
     struct name name;
     struct eg_flow_key key; /* of its flow */
-    int64_t time_us;
+    int64_t seen_us;        /* in the meter's time */
     uint32_t hash;
     uint32_t older; /* in its chain */
     uint8_t way;
@@ -35,7 +35,7 @@ struct eg_flow_fragments {
     void *to;
     struct eg_flow_secret secret;
     uint64_t seed;
-    int64_t clock_us;        /* latest time of a fragment */
+    int64_t clock_us;        /* latest time of a fragment, in the meter's time */
     uint32_t chains[CHAINS]; /* number of the newest datagram of each, NONE */
     uint64_t datagrams_seen;
     struct datagram datagrams[EG_FLOW_DATAGRAMS_MAX];
@@ -74,9 +74,9 @@ static uint16_t *awaited_at(struct eg_flow_fragments *f, const struct name *name
     return &f->awaited[(hash_of(f, name) >> 32) % AWAITED];
 }
 
-static bool too_old(const struct eg_flow_fragments *f, int64_t time_us) {
-    return time_us != EG_NO_TIME && f->clock_us != EG_NO_TIME &&
-           f->clock_us - time_us > EG_FLOW_PIECES_US;
+static bool too_old(const struct eg_flow_fragments *f, int64_t seen_us) {
+    return seen_us != EG_NO_TIME && f->clock_us != EG_NO_TIME &&
+           f->clock_us - seen_us > EG_FLOW_PIECES_US;
 }
 
 /* The latest datagram of that name that is still to be believed; NULL. */
@@ -84,7 +84,7 @@ static const struct datagram *find(const struct eg_flow_fragments *f, const stru
     uint32_t at = f->chains[chain_of(f, name)];
     for (int steps = 0; at != NONE && steps < 64; steps++) {
         const struct datagram *d = &f->datagrams[at];
-        if (memcmp(&d->name, name, sizeof *name) == 0) return too_old(f, d->time_us) ? NULL : d;
+        if (memcmp(&d->name, name, sizeof *name) == 0) return too_old(f, d->seen_us) ? NULL : d;
         at = d->older;
     }
     return NULL;
@@ -101,7 +101,7 @@ static void learn(struct eg_flow_fragments *f, const struct name *name,
         *link = NONE;
     }
     uint32_t chain = chain_of(f, name);
-    f->datagrams[at] = (struct datagram){*name,       first->key,       first->time_us,
+    f->datagrams[at] = (struct datagram){*name,       first->key,       eg_sighting_us(first),
                                          first->hash, f->chains[chain], first->way};
     f->chains[chain] = at;
 }
@@ -160,10 +160,11 @@ static void release(struct eg_flow_fragments *f, const struct name *name, uint32
 void eg_flow_fragments_add(struct eg_flow_fragments *f, const struct eg_flow_piece *piece) {
     const struct eg_sighting *s = &piece->sighting;
     struct name name = name_of(piece);
-    if (s->time_us != EG_NO_TIME && s->time_us > f->clock_us) f->clock_us = s->time_us;
+    int64_t seen_us = eg_sighting_us(s);
+    if (seen_us != EG_NO_TIME && seen_us > f->clock_us) f->clock_us = seen_us;
     while (f->waiting_first < f->waiting_behind) {
         const struct waiting *w = waiting_at(f, f->waiting_first);
-        if (!w->taken && !too_old(f, w->piece.sighting.time_us)) break;
+        if (!w->taken && !too_old(f, eg_sighting_us(&w->piece.sighting))) break;
         give_up(f, s->number);
     }
     if (piece->first) {

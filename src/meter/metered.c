@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/timetext.h"
 #include "meter/flow_fragments.h"
+#include "meter/live_clock.h"
 #include "meter/shard.h"
 
 #include <sys/random.h>
@@ -35,6 +36,8 @@ struct eg_extract {
     struct eg_flow_secret secret;
     struct eg_extract_state own_state; /* where nobody asks */
     bool live, remarks;
+    pthread_mutex_t clock_lock;
+    struct eg_live_clock clock; /* of a live input; under its lock */
     struct eg_sighting_stock stock;
     struct queue queues[EG_SHARDS];
     /* join's own */
@@ -52,6 +55,32 @@ struct eg_extract_unit {
     struct eg_flow_piece *pieces;
     uint32_t piece_count, piece_room;
 };
+
+/* ---- the time of a live input ---- */
+
+/* While a batch is taken: units are fed side by side, so each with a copy of the clock. */
+struct live {
+    int64_t steady_us;
+    struct eg_live_clock clock;
+};
+
+/* `idle`: a batch without rows, nothing waits to be read. */
+static struct live live_begin(struct eg_extract *x, bool idle) {
+    struct live live = {.steady_us = eg_env_steady_us(x->env)};
+    pthread_mutex_lock(&x->clock_lock);
+    if (idle) (void)eg_live_clock_now(&x->clock, live.steady_us);
+    live.clock = x->clock;
+    pthread_mutex_unlock(&x->clock_lock);
+    return live;
+}
+
+/* How late it is; EG_NO_TIME where no packet has said when. */
+static int64_t live_end(struct eg_extract *x, const struct live *live) {
+    pthread_mutex_lock(&x->clock_lock);
+    eg_live_clock_join(&x->clock, &live->clock);
+    pthread_mutex_unlock(&x->clock_lock);
+    return live->clock.begun ? live->clock.latest_us : EG_NO_TIME;
+}
 
 /* ---- frames ---- */
 
@@ -160,6 +189,21 @@ static void take_frame(struct eg_extract_unit *u, const struct eg_frame *frame,
         count_lost(tally, &s);
 }
 
+/* `live`: NULL, where packet time is all there is. */
+static void take_frames(struct eg_extract_unit *u, const struct eg_batch *raw,
+                        const uint64_t *claimed, struct live *live, struct eg_tally *tally) {
+    struct frames frames = frames_of(raw);
+    for (uint32_t row = 0; row < raw->rows; row++) {
+        if (claimed && eg_bit(claimed, row)) continue;
+        if (frames.frames_valid && !eg_bit(frames.frames_valid, row)) continue; /* a datagram */
+        struct eg_frame frame = frame_of(&frames, row);
+        if (live && frame.time_us != EG_NO_TIME)
+            frame.shift_s = eg_live_clock_see(&live->clock, frame.time_us, live->steady_us);
+        if (!take_plain(u, &frame, frames.payloads[row], tally))
+            take_frame(u, &frame, frames.payloads[row], tally);
+    }
+}
+
 /* ---- joining ---- */
 
 /* A fragment whose flow is known: behind the packets of that flow that stand before it. */
@@ -261,6 +305,7 @@ static void metered_close(struct eg_extract *x) {
         pthread_cond_destroy(&x->queues[i].taken);
         pthread_mutex_destroy(&x->queues[i].lock);
     }
+    pthread_mutex_destroy(&x->clock_lock);
     eg_sighting_stock_reset(&x->stock);
     eg_flow_fragments_free(x->fragments);
     eg_free(x);
@@ -287,6 +332,7 @@ static enum eg_status metered_open(const struct eg_env *env,
     x->live = options->live;
     x->remarks = !options->remarks_elsewhere;
     struct eg_extract_state *state = options->state ? options->state : &x->own_state;
+    pthread_mutex_init(&x->clock_lock, NULL);
     eg_sighting_stock_init(&x->stock);
     for (uint32_t i = 0; i < EG_SHARDS; i++) {
         pthread_mutex_init(&x->queues[i].lock, NULL);
@@ -322,16 +368,12 @@ static enum eg_status metered_begin(struct eg_extract *x, uint64_t unit,
 static enum eg_status metered_feed(struct eg_extract_unit *u, struct eg_batch *raw,
                                    uint64_t *claimed, struct eg_out *out, struct eg_error *err) {
     (void)err;
-    if (u->x->live) u->tick_us = u->x->env->now_us(u->x->env->clock);
-    if (!raw->rows || !raw->columns[EG_COL(RAW, link_type)].values) return EG_OK;
-    struct frames frames = frames_of(raw);
-    for (uint32_t row = 0; row < raw->rows; row++) {
-        if (claimed && eg_bit(claimed, row)) continue;
-        if (frames.frames_valid && !eg_bit(frames.frames_valid, row)) continue; /* a datagram */
-        struct eg_frame frame = frame_of(&frames, row);
-        if (!take_plain(u, &frame, frames.payloads[row], &out->tally))
-            take_frame(u, &frame, frames.payloads[row], &out->tally);
-    }
+    struct eg_extract *x = u->x;
+    struct live live;
+    if (x->live) live = live_begin(x, raw->rows == 0);
+    if (raw->rows && raw->columns[EG_COL(RAW, link_type)].values)
+        take_frames(u, raw, claimed, x->live ? &live : NULL, &out->tally);
+    if (x->live) u->tick_us = live_end(x, &live);
     return EG_OK;
 }
 

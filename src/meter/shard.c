@@ -50,6 +50,12 @@ static bool give_way(struct eg_shard *shard, const struct eg_flow *flow, bool se
     return true;
 }
 
+/* Its last packet's time as packets are stamped now. */
+static int64_t stamp_of(const struct eg_shard *shard, const struct eg_flow *flow) {
+    if (flow->last_us == EG_NO_TIME) return EG_NO_TIME;
+    return flow->last_us - shard->shift_s * INT64_C(1000000);
+}
+
 /* One row a direction, that of who began first, and forgets the flow. */
 static void give(struct eg_shard *shard, uint32_t number, enum eg_end_reason reason,
                  struct eg_out *out) {
@@ -61,7 +67,7 @@ static void give(struct eg_shard *shard, uint32_t number, enum eg_end_reason rea
     bool fresh = give_way(shard, flow, second_first, reason, out);
     if (two) (void)give_way(shard, flow, !second_first, reason, out);
     if (fresh && reason == EG_END_RESOURCES)
-        eg_tally_add(&out->tally, EG_CAUSE_flow_emergency, NULL, flow->last_us, 1, 0, 0);
+        eg_tally_add(&out->tally, EG_CAUSE_flow_emergency, NULL, stamp_of(shard, flow), 1, 0, 0);
     eg_flow_drop(&shard->cache, number);
 }
 
@@ -120,13 +126,15 @@ static int parts(const struct eg_shard *shard, const struct eg_flow *flow,
                  const struct eg_sighting *s) {
     bool closed = flow->state & EG_FLOW_CLOSED;
     if (opens_another(flow, s)) return EG_END_SEEN;
-    if (s->time_us == EG_NO_TIME || flow->last_us == EG_NO_TIME) return 0;
-    int64_t gap = s->time_us - flow->last_us;
+    int64_t seen_us = eg_sighting_us(s);
+    if (seen_us == EG_NO_TIME || flow->last_us == EG_NO_TIME) return 0;
+    int64_t gap = seen_us - flow->last_us;
     if (gap < 0) gap = -gap;
     if (closed && gap > EG_LINGER_US) return EG_END_SEEN;
     if (gap > shard->how->idle_us) return EG_END_IDLE;
-    int16_t ticks = (int16_t)(tick_of(s->time_us) - flow->began);
+    int16_t ticks = (int16_t)(tick_of(seen_us) - flow->began);
     if (ticks < shard->active_ticks) return 0; /* its beginning need not be looked at */
+    if (shard->active_ticks != INT16_MIN && ticks > shard->active_ticks + 1) return EG_END_ACTIVE;
     int64_t start_us = eg_flow_start(&shard->cache, flow);
     return s->time_us - start_us > shard->how->active_us ? EG_END_ACTIVE : 0;
 }
@@ -235,8 +243,10 @@ static void touch(struct eg_shard *shard, uint32_t number, struct eg_flow *flow,
     eg_flow_touch(&shard->cache, closed ? EG_FLOWS_CLOSED : EG_FLOWS_LIVE, number);
 }
 
-/* When the flow begins, after one of its directions has begun, or begins earlier. */
-static void start_note(const struct eg_shard *shard, struct eg_flow *flow) {
+/* When the flow begins, after one of its directions has begun, or begins earlier, with a packet seen
+ * then; `fresh`: no packet before it had a time. */
+static void start_note(const struct eg_shard *shard, struct eg_flow *flow, int64_t seen_us,
+                       bool fresh) {
     flow->state &= (uint16_t)~EG_FLOW_SECOND_EARLIER;
     if (flow->second != EG_NONE) {
         const struct eg_flow_way *second = eg_pool_at(&shard->cache.ways, flow->second);
@@ -244,7 +254,8 @@ static void start_note(const struct eg_shard *shard, struct eg_flow *flow) {
         if (second_us != EG_NO_TIME && (first_us == EG_NO_TIME || second_us < first_us))
             flow->state |= EG_FLOW_SECOND_EARLIER;
     }
-    flow->began = tick_of(eg_flow_start(&shard->cache, flow));
+    uint16_t tick = tick_of(seen_us);
+    if (fresh || (int16_t)(tick - flow->began) < 0) flow->began = tick;
 }
 
 /* Adds the packet; false: the other direction found no room. */
@@ -259,8 +270,9 @@ static bool add(struct eg_shard *shard, uint32_t number, const struct eg_sightin
     if (s->extras) keep_extras(shard, way, chunk, s);
     if (shard->analyse && s->has & EG_SEEN_SEGMENT) analyse(shard, flow, s);
     if (s->time_us != EG_NO_TIME) {
-        flow->last_us = s->time_us;
-        if (s->time_us == way->first_us) start_note(shard, flow);
+        bool fresh = flow->last_us == EG_NO_TIME;
+        flow->last_us = eg_sighting_us(s);
+        if (s->time_us == way->first_us) start_note(shard, flow, flow->last_us, fresh);
     }
     touch(shard, number, flow, closed);
     return true;
@@ -313,8 +325,10 @@ static void rest_take(struct eg_shard *shard, struct eg_flow *flow, const struct
 
 /* ---- packets ---- */
 
-static void clock_move(struct eg_shard *shard, int64_t time_us) {
+static void clock_move(struct eg_shard *shard, const struct eg_sighting *s) {
+    int64_t time_us = eg_sighting_us(s);
     if (time_us == EG_NO_TIME) return;
+    shard->shift_s = s->shift_s;
     bool leap = shard->previous_us != EG_NO_TIME && time_us - shard->previous_us > EG_LEAP_US;
     if (shard->clock_us == EG_NO_TIME || (time_us > shard->clock_us && !leap))
         shard->clock_us = time_us;
@@ -385,7 +399,7 @@ void eg_shard_run(struct eg_shard *shard, const struct eg_sightings *first, stru
         eg_flow_prefetch_rest(&shard->cache, likely[rest].flow, likely[rest].way);
         if (step < SLOT_AHEAD) continue;
         if (!(s = place_next(&here))) return;
-        clock_move(shard, s->time_us);
+        clock_move(shard, s);
         take(shard, here.chunk, s, out);
         expire(shard, POPS_EACH, out);
     }

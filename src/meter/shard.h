@@ -30,6 +30,7 @@ struct eg_shard {
     uint32_t near[EG_FLOW_LISTS]; /* of each list, the flow that was fetched as the next to end */
     int64_t clock_us;    /* the latest time seen, of those that are to be believed; EG_NO_TIME */
     int64_t previous_us; /* time of the packet before; EG_NO_TIME */
+    int32_t shift_s;     /* of the packet before */
     uint64_t *given;     /* rows given out, those left out included; never NULL */
     uint64_t leave;      /* as many rows are left out */
 };
@@ -39,7 +40,7 @@ void eg_shard_init(struct eg_shard *, const struct eg_metering *, uint64_t memor
 void eg_shard_reset(struct eg_shard *); /* what lives is forgotten, not given out */
 /* The sightings of a chunk and of those behind it. Rows into out->rows, remarks into out->tally. */
 void eg_shard_run(struct eg_shard *, const struct eg_sightings *, struct eg_out *);
-/* It is now that late: gives out what has ended by then, at most so many flows. */
+/* It is now that late, in the meter's time: gives out what has ended by then, at most so many flows. */
 void eg_shard_tick(struct eg_shard *, int64_t now_us, uint32_t most, struct eg_out *);
 /* The input is over: gives out what lives, at most so many flows; false: there is more. */
 bool eg_shard_drain(struct eg_shard *, uint32_t most, struct eg_out *);

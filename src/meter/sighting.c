@@ -19,6 +19,7 @@ void eg_sighting_of(const struct eg_metering *how, const struct eg_flow_secret *
     if (!eg_time_possible(frame->time_us)) out->key.kind |= EG_KEY_UNDATED;
     out->hash = eg_flow_hash(secret, &out->key);
     out->time_us = frame->time_us;
+    out->shift_s = frame->shift_s;
     out->length = frame->length;
     out->extras = 0;
     out->tos = layers->tos;
@@ -57,6 +58,7 @@ void eg_sighting_plain(const struct eg_flow_quick *quick, const struct eg_frame 
     memcpy(&out->key.low_port, &quick->ends, 8);
     out->key.tunnel_id = 0;
     out->time_us = frame->time_us;
+    out->shift_s = frame->shift_s;
     out->hash = quick->hash;
     out->length = frame->length;
     out->seq = out->ack = 0;

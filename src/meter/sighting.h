@@ -50,7 +50,12 @@ struct eg_sighting {
     uint8_t way; /* enum eg_way */
     uint8_t has; /* EG_SEEN_… */
     uint8_t src_mac[6], dst_mac[6];
+    int32_t shift_s; /* from its time to the meter's (meter/live_clock.h); 0 but on a live input */
 };
+/* When it was seen, in the meter's time, which has no steps; EG_NO_TIME. */
+static inline int64_t eg_sighting_us(const struct eg_sighting *s) {
+    return s->time_us == EG_NO_TIME ? EG_NO_TIME : s->time_us + s->shift_s * INT64_C(1000000);
+}
 
 #define EG_SIGHTINGS_CHUNK 256
 
@@ -78,6 +83,7 @@ void eg_sighting_stock_reset(struct eg_sighting_stock *);
 struct eg_frame {
     uint32_t link_type, length;
     int64_t time_us;
+    int32_t shift_s; /* see eg_sighting */
 };
 void eg_sighting_of(const struct eg_metering *, const struct eg_flow_secret *,
                     const struct eg_frame *, const struct eg_layers *, struct eg_sighting *out);

@@ -54,7 +54,8 @@ struct egi_input {
     struct eg_plan plan;
     struct eg_extract *extracts[EG_SCAN_PARTS_MAX];
     struct eg_extract_state states[EG_SCAN_PARTS_MAX]; /* of those that hold rows back */
-    int64_t ticked_us;         /* a live input: when its extracts were last told the time */
+    bool ticked;               /* a live input: its extracts were told that time passes … */
+    int64_t ticked_us;         /* … last when the steady clock said this */
     uint64_t taken;            /* (lock) units given out */
     uint64_t joined;           /* (lock) */
     uint64_t settled;          /* (lock) finished, and their counts taken over, in order */

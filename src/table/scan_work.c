@@ -127,9 +127,10 @@ static void unit_given(struct eg_scan_worker *worker, struct egi_unit *unit) {
  * rows. */
 static bool tick_due(const struct eg_scan *scan, struct egi_input *input) {
     if (!input->plan.live || !egi_input_ticks(input)) return false;
-    int64_t now_us = scan->env.now_us(scan->env.clock), since_us = now_us - input->ticked_us;
-    if (since_us >= 0 && since_us < TICK_US) return false;
-    input->ticked_us = now_us;
+    int64_t steady_us = eg_env_steady_us(&scan->env);
+    if (input->ticked && steady_us - input->ticked_us < TICK_US) return false;
+    input->ticked = true;
+    input->ticked_us = steady_us;
     return true;
 }
 

@@ -7,11 +7,19 @@
 
 #include <time.h>
 
+static int64_t clock_read(clockid_t which) {
+    struct timespec now;
+    clock_gettime(which, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static int64_t clock_now_us(void *clock) {
     (void)clock;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return clock_read(CLOCK_REALTIME);
+}
+
+int64_t eg_env_steady_us(const struct eg_env *env) {
+    return env->steady_us ? env->steady_us(env->clock) : clock_read(CLOCK_BOOTTIME);
 }
 
 static void log_nothing(void *log_to, int level, const char *message) {

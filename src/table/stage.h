@@ -26,8 +26,11 @@
 
 /* What every stage gets from outside. Lives as long as the stages do. */
 struct eg_env {
-    int64_t (*now_us)(void *clock); /* wall clock, µs UTC */
-    void *clock;
+    int64_t (*now_us)(void *clock); /* wall clock, µs UTC; somebody may set it */
+    /* Steady clock, µs since whenever: nobody sets it, and it goes on while the machine sleeps. NULL: the
+     * system's. */
+    int64_t (*steady_us)(void *clock);
+    void *clock; /* of both */
     void (*log)(void *log_to, int level,
                 const char *message); /* 3 error, 4 warning, 6 info, 7 debug */
     void *log_to;
@@ -42,6 +45,7 @@ struct eg_env {
 };
 /* The real clock, a silent log, no cancellation, usual sizes. */
 extern const struct eg_env eg_env_plain;
+int64_t eg_env_steady_us(const struct eg_env *);
 static inline bool eg_env_draining(const struct eg_env *env) {
     return env->drain && atomic_load_explicit(env->drain, memory_order_relaxed);
 }
@@ -169,11 +173,11 @@ struct eg_extract_state {
 #define EG_METERING_ACTIVE_US INT64_C(300000000)
 #define EG_METERING_MEMORY (UINT64_C(256) << 20)
 struct eg_metering {
-    int64_t idle_us;     /* a flow ends after so long without a packet */
-    int64_t active_us;   /* and after so long in all */
-    uint64_t memory_max; /* of the flow cache, bytes; beyond, the flow that has been
+    int64_t idle_us;           /* a flow ends after so long without a packet */
+    int64_t active_us;         /* and after so long in all */
+    uint64_t memory_max;       /* of the flow cache, bytes; beyond, the flow that has been
                                 idle the longest is given out early */
-    bool one_way;        /* each direction is a flow of its own; else a conversation's two
+    bool one_way;              /* each direction is a flow of its own; else a conversation's two
                                 directions live and end together, and `initiator` is known */
     bool vlan_key, tunnel_key; /* the VLAN id, the tunnel id are part of a flow's key */
     bool outermost;            /* of tunnelled packets the outer addresses count */
@@ -201,7 +205,8 @@ struct eg_extract_options {        /* what it points to outlives the extract */
                                            into; NULL: as usual */
     struct eg_extract_state *state;     /* NULL: nobody will ask */
     const struct eg_again *again;       /* in join() only; NULL: the input cannot be read twice */
-    bool live; /* the input has no end: a raw batch without rows says that it is env->now_us() */
+    bool
+        live; /* the input has no end: a raw batch without rows says that nothing waits to be read */
     bool remarks_elsewhere; /* another extract counts what is remarkable about the frames */
 };
 

@@ -319,6 +319,170 @@ static void test_claimed_frames_are_left_out(void **state) {
 
 static int64_t clock_of(void *clock) { return *(int64_t *)clock; }
 
+/* ---- a live input, whose clock may be set ---- */
+
+enum { FLOWS = 4 };
+
+struct live {
+    int64_t steady_us, wall_us;
+    struct eg_env env;
+    struct traffic packets; /* one of each flow */
+    struct eg_extract *x;
+    struct eg_out out;
+    uint64_t units;
+    int64_t sent;
+};
+
+static int64_t wall_of(void *clock) { return ((struct live *)clock)->wall_us; }
+static int64_t steady_of(void *clock) { return ((struct live *)clock)->steady_us; }
+
+static void live_open(struct live *l) {
+    static const struct eg_extract_options options = {.columns = EG_COLUMNS_ALL, .live = true};
+    *l = (struct live){.steady_us = 77000000, .wall_us = INT64_C(1700000000000000)};
+    l->env = eg_env_plain;
+    l->env.now_us = wall_of;
+    l->env.steady_us = steady_of;
+    l->env.clock = l;
+    l->packets = flood_make(FLOWS);
+    out_open(&l->out, 64, EG_COLUMNS_ALL);
+    assert_int_equal(eg_extract_metered.open(&l->env, &options, &l->x, NULL), EG_OK);
+}
+
+static void live_unit(struct live *l, struct eg_batch *raw) {
+    struct eg_extract_unit *unit;
+    assert_int_equal(eg_extract_metered.begin(l->x, l->units++, &unit, NULL), EG_OK);
+    assert_int_equal(eg_extract_metered.feed(unit, raw, NULL, &l->out, NULL), EG_OK);
+    assert_int_equal(eg_extract_metered.join(l->x, unit, &l->out, NULL), EG_OK);
+    assert_int_equal(eg_extract_metered.finish(unit, &l->out, NULL), EG_OK);
+    eg_batch_unref(raw);
+}
+
+static void live_empty(struct live *l) {
+    struct eg_batch *nothing;
+    assert_int_equal(eg_batch_empty(&nothing, EG_TABLE_RAW, NULL), EG_OK);
+    live_unit(l, nothing);
+}
+
+/* So many times: a second passes, and a packet of each of the first flows comes, or nothing does. */
+static void live_pass(struct live *l, int seconds, uint32_t flows) {
+    for (; seconds; seconds--) {
+        l->steady_us += 1000000;
+        l->wall_us += 1000000;
+        for (uint32_t i = 0; i < flows; i++) l->packets.packets[i].time_ns = l->wall_us * 1000;
+        if (flows)
+            live_unit(l, raw_of(&l->packets, 0, flows));
+        else
+            live_empty(l);
+        l->sent += flows;
+    }
+}
+
+static uint64_t live_rows(struct live *l, int64_t reason) {
+    uint64_t count = 0, rows = out_rows(&l->out);
+    for (uint64_t i = 0; i < rows; i++) count += out_value(&l->out, FLOW(end_reason), i) == reason;
+    assert_int_equal(count, rows); /* of all that came out */
+    return rows;
+}
+
+static void live_close(struct live *l) {
+    while (eg_extract_metered.join(l->x, NULL, &l->out, NULL) == EG_AGAIN) continue;
+    assert_int_equal(out_sum(&l->out, FLOW(packets)), l->sent);
+    assert_int_equal(out_sum(&l->out, FLOW(bytes)), l->sent * 60);
+    eg_extract_metered.close(l->x);
+    out_close(&l->out);
+    free(l->packets.packets);
+}
+
+static const int64_t steps_s[] = {-3600, 3600, -86400 * 365, 86400 * 365, -3, 3, -40, 40};
+#define EACH_STEP(i) for (size_t i = 0; i < sizeof steps_s / sizeof *steps_s; i++)
+
+/* The clock is set while packets flow: no flow is cut, and they end when they fall silent. */
+static void test_the_clock_is_set_while_packets_flow(void **state) {
+    (void)state;
+    EACH_STEP(i) {
+        struct live l;
+        live_open(&l);
+        live_pass(&l, 20, FLOWS);
+        l.wall_us += steps_s[i] * 1000000;
+        live_pass(&l, 20, FLOWS);
+        l.wall_us -= steps_s[i] * 1000000; /* and back again */
+        live_pass(&l, 20, FLOWS);
+        l.wall_us += steps_s[i] * 1000000;
+        live_pass(&l, 20, 1); /* the others have fallen silent */
+        assert_int_equal(out_rows(&l.out), 0);
+        live_pass(&l, 25, 1);
+        assert_int_equal(live_rows(&l, 1), FLOWS - 1);
+        assert_int_equal(out_sum(&l.out, FLOW(packets)), 60 * (FLOWS - 1));
+        live_pass(&l, 25, 0);
+        assert_int_equal(out_rows(&l.out), FLOWS - 1);
+        live_pass(&l, 20, 0);
+        assert_int_equal(live_rows(&l, 1), FLOWS);
+        live_close(&l);
+    }
+}
+
+/* The clock is set while none do: it is the silence that counts, and what comes later is new flows. */
+static void test_the_clock_is_set_in_silence(void **state) {
+    (void)state;
+    EACH_STEP(i) {
+        struct live l;
+        live_open(&l);
+        live_pass(&l, 10, FLOWS);
+        live_pass(&l, 10, 0);
+        l.wall_us += steps_s[i] * 1000000;
+        live_pass(&l, 10, 0);
+        assert_int_equal(out_rows(&l.out), 0);
+        live_pass(&l, 1, 1); /* one of them goes on */
+        assert_int_equal(out_rows(&l.out), 0);
+        live_pass(&l, 25, 0);
+        assert_int_equal(live_rows(&l, 1), FLOWS - 1);
+        live_pass(&l, 20, 0);
+        assert_int_equal(live_rows(&l, 1), FLOWS);
+        l.wall_us -= steps_s[i] * 1000000;
+        live_pass(&l, 20, FLOWS);
+        assert_int_equal(out_rows(&l.out), FLOWS);
+        live_pass(&l, 45, 0);
+        assert_int_equal(live_rows(&l, 1), 2 * FLOWS);
+        live_close(&l);
+    }
+}
+
+/* The active timeout is no longer and no shorter for it, but for the ticks it is remembered in. */
+static void test_the_clock_is_set_in_a_long_flow(void **state) {
+    (void)state;
+    EACH_STEP(i) {
+        struct live l;
+        live_open(&l);
+        live_pass(&l, 150, FLOWS);
+        l.wall_us += steps_s[i] * 1000000;
+        live_pass(&l, 130, FLOWS);
+        assert_int_equal(out_rows(&l.out), 0);
+        live_pass(&l, 45, FLOWS);
+        assert_int_equal(live_rows(&l, 2), FLOWS);
+        live_pass(&l, 200, FLOWS);
+        assert_int_equal(out_rows(&l.out), FLOWS);
+        live_close(&l);
+    }
+}
+
+/* Reading falls behind, and catches up: what waits to be read is not silence. */
+static void test_reading_falls_behind(void **state) {
+    (void)state;
+    struct live l;
+    live_open(&l);
+    live_pass(&l, 20, FLOWS);
+    l.steady_us += 100000000; /* nothing was read for so long, while packets came … */
+    for (int i = 0; i < 10; i++) {
+        l.steady_us -= 1000000; /* … and are read at once now */
+        live_pass(&l, 1, FLOWS);
+        l.wall_us += 9000000;
+    }
+    assert_int_equal(out_rows(&l.out), 0);
+    live_pass(&l, 45, 0);
+    assert_int_equal(live_rows(&l, 1), FLOWS);
+    live_close(&l);
+}
+
 /* On a live input a batch without rows is time that passes. */
 static void test_time_passes_on_a_live_input(void **state) {
     (void)state;
@@ -327,7 +491,7 @@ static void test_time_passes_on_a_live_input(void **state) {
         if (t.packets[i].time_ns != INT64_MIN) t.packets[i].time_ns = INT64_C(1700000000000000000);
     int64_t now = INT64_C(1700000000000000);
     struct eg_env env = eg_env_plain;
-    env.now_us = clock_of;
+    env.steady_us = clock_of;
     env.clock = &now;
     struct eg_extract_options options = {.columns = EG_COLUMNS_ALL, .live = true};
     struct eg_batch *raw = raw_of(&t, 0, t.count), nothing = {.table = raw->table};
@@ -399,6 +563,10 @@ int main(void) {
         cmocka_unit_test(test_a_run_that_goes_on_gives_the_rest),
         cmocka_unit_test(test_claimed_frames_are_left_out),
         cmocka_unit_test(test_time_passes_on_a_live_input),
+        cmocka_unit_test(test_the_clock_is_set_while_packets_flow),
+        cmocka_unit_test(test_the_clock_is_set_in_silence),
+        cmocka_unit_test(test_the_clock_is_set_in_a_long_flow),
+        cmocka_unit_test(test_reading_falls_behind),
         cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static void test_what_is_taken(void **state) {
                           .payload_length = 10,
                           .vlan = 11,
                           .src_mac = 0x010203040506};
-    struct eg_frame frame = {1, 1514, 55};
+    struct eg_frame frame = {.link_type = 1, .length = 1514, .time_us = 55};
     struct eg_sighting s;
     eg_sighting_of(&(struct eg_metering){0}, &secret, &frame, &l, &s);
     assert_int_equal(s.has, EG_SEEN_TCP | EG_SEEN_SEGMENT | EG_SEEN_VLAN | EG_SEEN_SRC_MAC);
@@ -66,7 +66,7 @@ static void test_plain_frames_say_the_same(void **state) {
         if (bytes[23] == 1) bytes[34] &= 0x1f;
         struct eg_span span = eg_span(bytes, sizeof bytes);
         struct eg_metering how = {.one_way = i & 8, .vlan_key = i & 16, .tunnel_key = i & 32};
-        struct eg_frame frame = {EG_LINK_ETHERNET, 1500, T0 + i};
+        struct eg_frame frame = {.link_type = EG_LINK_ETHERNET, .length = 1500, .time_us = T0 + i};
         struct eg_plain plain;
         struct eg_flow_quick quick;
         struct eg_layers layers;

@@ -28,7 +28,7 @@ static inline struct eg_sighting seen(unsigned proto, unsigned src, unsigned src
         .ttl = (uint8_t)(60 + src),
         .ip_version = 4,
     };
-    struct eg_frame frame = {1, 100, T0 + us};
+    struct eg_frame frame = {.link_type = 1, .length = 100, .time_us = T0 + us};
     struct eg_sighting s = {.number = 0};
     eg_sighting_of(&both_ways, &secret, &frame, &layers, &s);
     return s;
