@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A flood of 10,027,008 flows of one packet each, in a cache of 64 MiB: every packet is counted, flows that
+ended early are told, and memory stays within the cache and what the reader takes with two threads. Takes about ten
+seconds of processor time, and 582 MB of disk for as long as it runs."""
+import json
+import os
+import re
+import struct
+import subprocess
+
+import pytest
+from conftest import EARLGREY
+
+BLOCK, BLOCKS = 1 << 16, 153
+CACHE_MB = 64
+BESIDE_MB = {"flows": 128, "top": 192}  # docs/packets.md tells them
+
+
+@pytest.fixture(scope="module", name="flood")
+def _flood(tmp_path_factory):
+    """UDP from as many ports of as many senders; a block is written at once, and the next one is it, changed."""
+    path = tmp_path_factory.mktemp("flood") / "flood.pcap"
+    ip = struct.pack(">BBHHHBBH4s4sHHHH", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes([10, 0, 0, 0]), bytes([10, 9, 9, 9]), 0, 53, 8, 0)
+    record = struct.pack("<IIII", 0, 0, 42, 60) + struct.pack(">6xHIH", 0x0200, 1, 0x0800) + ip
+    block, size = bytearray(record * BLOCK), len(record)
+    block[50::size] = bytes(i >> 8 for i in range(BLOCK))
+    block[51::size] = bytes(i & 255 for i in range(BLOCK))
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i in range(BLOCKS):
+            for at, value in enumerate(struct.pack("<II", 1767355200 + i // 50, i % 50 * 20000)):
+                block[at::size] = bytes([value]) * BLOCK
+            block[45::size] = bytes([i]) * BLOCK
+            out.write(block)
+    yield path
+    path.unlink()
+
+
+@pytest.mark.parametrize("verb", BESIDE_MB)
+def test_a_flood_of_flows_stays_in_bounds(flood, verb):
+    """What is above the cache does not grow with the flows: without a bound they would take 1.3 GB."""
+    command = [EARLGREY, verb, "-r", flood, "--flow-memory", f"{CACHE_MB}Mi", "--threads", "2", "--json",
+               *(["--by", "dst_ip"] if verb == "top" else ["-n", "3"])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        rows, told = json.loads(child.stdout.read()), child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0, told
+    early = int(re.search(r"(\d+) flows were given out early", told)[1])
+    assert BLOCK * BLOCKS - CACHE_MB * (1 << 20) // 128 <= early < BLOCK * BLOCKS
+    if verb == "top":
+        assert [(row["flows"], row["packets"], row["bytes"]) for row in rows] == [(BLOCK * BLOCKS, BLOCK * BLOCKS, 60 * BLOCK * BLOCKS)]
+    else:
+        assert [row["packets"] for row in rows] == [1, 1, 1]
+    assert usage.ru_maxrss // 1024 < CACHE_MB + BESIDE_MB[verb]
