@@ -6,6 +6,7 @@ tool an idea of its own what to put there). Flows of one tuple are added up: whe
 bytes are those of frames on the wire, or None where the tool counts from the IP header on."""
 import csv
 import glob
+import gzip
 import ipaddress
 import json
 import os
@@ -49,7 +50,7 @@ def ours(path):
 
 def argus(path):
     sums = Sums()
-    with open(path, newline="", encoding="utf-8") as lines:
+    with plain(path) as lines:
         for row in csv.DictReader(lines):
             if row["Proto"] in PROTOCOLS and row["Sport"]:
                 sums.both(PROTOCOLS[row["Proto"]], row["SrcAddr"], int(row["Sport"], 0),
@@ -127,7 +128,7 @@ CONVERSATION = re.compile(r"^(\S+):(\d+) +<-> (\S+):(\d+) +(\d+) [\d,]+ \S+ +(\d
 
 def tshark(path):
     sums, proto = Sums(), None
-    with open(path, encoding="utf-8") as lines:
+    with plain(path) as lines:
         for line in lines:
             if line.endswith(" Conversations\n"):
                 proto = PROTOCOLS.get(line.split(" ", maxsplit=1)[0].lower())
@@ -138,24 +139,32 @@ def tshark(path):
     return sums
 
 
-def cases():
+def plain(path):
+    """The text of a golden, which may be compressed."""
+    if path.endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return open(path, newline="", encoding="utf-8")
+
+
+def goldens():
     """(tool, capture, its golden), all there are."""
     base, found = captures.SHARED, []
     for tool in ("argus", "tshark-conv"):
         for path in glob.glob(f"{base}/golden-tools/{tool}/packets/**/*", recursive=True):
-            name = os.path.relpath(path, f"{base}/golden-tools/{tool}")
-            if os.path.isfile(path) and not path.endswith(".gz"):
+            name = os.path.relpath(path, f"{base}/golden-tools/{tool}").removesuffix(".gz")
+            if os.path.isfile(path):
                 found.append((tool, os.path.splitext(name)[0], path))
     for path in glob.glob(f"{base}/packets/arkime/*.test.json"):
         found.append(("arkime", "packets/arkime/" + os.path.basename(path)[:-10] + ".pcap", path))
-    for path in glob.glob(f"{base}/packets/zeek/expected/*.conn.log"):
-        found.append(("zeek", "packets/zeek/" + os.path.basename(path)[:-9], path))
+    with open(f"{base}/zeek-index.tsv", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            found.append(("zeek", row["capture"], f"{base}/{row['conn_log']}"))
     for path in glob.glob(f"{base}/packets/ndpi/*.out"):
         found.append(("ndpi", "packets/ndpi/" + os.path.basename(path)[:-4], path))
     for path in glob.glob(f"{base}/packets/ipfixprobe/expected/*.csv"):
         name = os.path.basename(path).split(".pcap.")[0]
         found.append(("ipfixprobe", f"packets/ipfixprobe/{name}.pcap", path))
-    return sorted(case for case in found if os.path.exists(captures.path(case[1])))
+    return sorted(found)
 
 
 READERS = {"argus": argus, "arkime": arkime, "zeek": zeek, "ndpi": ndpi, "ipfixprobe": ipfixprobe,

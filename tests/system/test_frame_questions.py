@@ -151,8 +151,7 @@ SAME = (
 
 def test_stellar_and_the_flow_filter(earlgrey, shared):
     rng = random.Random(SEED + 2)
-    paths = [path for path in ((shared / "packets" / name) for name in CAPTURES) if path.exists()]
-    assert len(paths) >= 2
+    paths = [shared / "packets" / name for name in CAPTURES]
     for stellar, flow in SAME:
         for path in paths:
             for view in ((), ("--outermost",)):
