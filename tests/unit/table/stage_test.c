@@ -137,11 +137,26 @@ static void memory_runs_out(void **state) {
     }
 }
 
+static int64_t clock_of(void *clock) { return *(int64_t *)clock; }
+
+/* An env may bring a steady clock; else it is the system's. */
+static void steady_clock(void **state) {
+    (void)state;
+    int64_t now_us = 42;
+    struct eg_env env = eg_env_plain;
+    int64_t first_us = eg_env_steady_us(&env);
+    assert_true(first_us > 0 && eg_env_steady_us(&env) >= first_us);
+    assert_true(first_us < env.now_us(env.clock)); /* since the machine started */
+    env.steady_us = clock_of;
+    env.clock = &now_us;
+    assert_int_equal(eg_env_steady_us(&env), 42);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_environment), cmocka_unit_test(nops),
         cmocka_unit_test(blocks_in_pieces),  cmocka_unit_test(room_is_never_none),
-        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(memory_runs_out),   cmocka_unit_test(steady_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
