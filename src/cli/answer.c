@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/durable.h"
+#include "cli/missing.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "table/arrow_ipc.h"
@@ -230,29 +231,6 @@ static void kinds_of_export(const struct eg_origin *asked, struct eg_engine *eng
     eg_strbuf_reset(&sql);
 }
 
-/* The table has remarks too; a cause that a later version has is taken for a loss. */
-static struct eg_cause_info cause_named(struct eg_span cause) {
-    for (int i = 0; i < EG_CAUSE_COUNT; i++) {
-        const struct eg_cause_info *info = eg_cause_info((enum eg_cause)i);
-        if (strlen(info->name) == cause.size && memcmp(info->name, cause.at, cause.size) == 0)
-            return *info;
-    }
-    return (struct eg_cause_info){.is_loss = true};
-}
-
-/* Datagrams that nobody saw and the records in them are two measures of one thing. */
-static void tell_amount(const struct eg_report *report, long long records, long long packets,
-                        const struct eg_cause_info *info, struct eg_span name) {
-    bool unseen = info->is_unseen && records;
-    eg_note(
-        report->call, "earlgrey: not in the answer: %lld %s (%.*s%s)", records ? records : packets,
-        unseen    ? "datagrams"
-        : records ? "records"
-                  : "packets",
-        (int)name.size, (const char *)name.at,
-        unseen ? "; the records in them are told as sequence_gap where exporters number them" : "");
-}
-
 /* Exports answered; how much else was metered. */
 static void tell_metered(struct eg_report *report, struct eg_engine *engine) {
     struct eg_strbuf kinds = {0}, sql = {0};
@@ -270,41 +248,11 @@ static void tell_metered(struct eg_report *report, struct eg_engine *engine) {
     eg_strbuf_reset(&sql);
 }
 
-/* Of the rows in quarantine both kinds are told: flows and packets are left out alike. */
-static void tell_lost(struct eg_report *report, const struct eg_batch *batch, uint32_t row) {
-    struct eg_span cause = eg_col_text(&batch->columns[0], row);
-    struct eg_cause_info info = cause_named(cause);
-    long long amounts[2] = {0, 0};
-    for (uint32_t i = 0; i < 2; i++)
-        if (eg_batch_valid(batch, i + 1, row)) amounts[i] = eg_col_int(&batch->columns[i + 1], row);
-    if (!info.is_loss || (!amounts[0] && !amounts[1])) return;
-    if (amounts[0] && amounts[1] && cause.size == 11 && memcmp(cause.at, "quarantined", 11) == 0)
-        eg_note(report->call, "earlgrey: not in the answer: %lld flows, %lld packets (quarantined)",
-                amounts[0], amounts[1]);
-    else
-        tell_amount(report, amounts[0], amounts[1], &info, cause);
-}
-
-/* What a dataset lost in the time asked about, and what it keeps beside the flows. */
-static void tell_dataset(struct eg_report *report, struct eg_engine *engine) {
+/* What a dataset keeps beside the flows that were answered from. */
+static void tell_beside(struct eg_report *report, struct eg_engine *engine) {
     struct eg_origin origin = report->origin;
     struct eg_strbuf sql = {0};
     struct eg_error err;
-    struct eg_result *result = NULL;
-    struct eg_batch *batch = NULL;
-    origin.filter = NULL;
-    eg_strbuf_text(&sql, "SELECT cause, CAST(sum(records) AS BIGINT), CAST(sum(packets) AS BIGINT) "
-                         "FROM (");
-    if (eg_sql_losses(&origin, &sql, &err) < 0) return;
-    eg_strbuf_text(&sql, ") AS l GROUP BY cause ORDER BY cause");
-    if (eg_engine_query(engine, sql.text, &result, &err) >= 0) {
-        while (eg_result_next(result, &batch, &err) == EG_OK) {
-            for (uint32_t row = 0; row < batch->rows; row++) tell_lost(report, batch, row);
-            eg_batch_unref(batch);
-        }
-        eg_result_free(result);
-    }
-    eg_strbuf_reset(&sql);
     if (report->origin.count == EG_COUNT_EXPORTS) {
         tell_metered(report, engine);
         return;
@@ -350,14 +298,18 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
             eg_note(report->call, "earlgrey: %s", troubles[i].message);
     }
     const struct eg_tally *tally = eg_engine_tally(engine);
+    struct eg_strbuf lines = {0};
     for (int cause = 0; tally && report->about_flows && cause < EG_CAUSE_COUNT; cause++) {
         const struct eg_cause_info *info = eg_cause_info((enum eg_cause)cause);
         if (!info->is_loss || cause == EG_CAUSE_capture_cut) continue;
         struct eg_tally_entry sum = eg_tally_sum(tally, (enum eg_cause)cause);
-        if (sum.records || sum.packets)
-            tell_amount(report, sum.records, sum.packets, info,
-                        eg_span(info->name, strlen(info->name)));
+        if (!sum.records && !sum.packets) continue;
+        eg_strbuf_text(&lines, "not in the answer: ");
+        eg_missing_amount(sum.records, sum.packets, info, eg_span(info->name, strlen(info->name)),
+                          &lines);
     }
+    eg_missing_say(report, &lines);
+    eg_strbuf_reset(&lines);
     struct eg_tally_entry early = {0};
     if (tally && report->about_flows) early = eg_tally_sum(tally, EG_CAUSE_flow_emergency);
     if (early.records)
@@ -366,8 +318,10 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
                 "packets are all counted, in more flows than there were (flow_emergency; "
                 "--flow-memory gives more)",
                 (long long)early.records);
-    if (report->origin.dataset && report->about_flows && !report->call->common->quiet)
-        tell_dataset(report, engine);
+    if (report->origin.dataset && !report->call->common->quiet) {
+        eg_missing_tell(report, engine, report->about_flows ? EG_MISSING_FLOWS : EG_MISSING_ANY);
+        if (report->about_flows) tell_beside(report, engine);
+    }
     struct eg_scan_progress seen = eg_engine_progress(engine);
     if (report->capture_count && report->origin.count == EG_COUNT_EXPORTS && seen.datagrams &&
         seen.frames > seen.datagrams)

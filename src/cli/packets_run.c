@@ -3,6 +3,7 @@
  * and writes captures or rows. */
 #include "base/draft.h"
 #include "cli/capture_name.h"
+#include "cli/missing.h"
 #include "cli/packets.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
@@ -440,7 +441,10 @@ enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_as
         code = ask->pdml   ? eg_packets_pdml(&job)
                : ask->path ? capture_write(&job)
                            : rows_write(&job);
-    if (!report->options->explain) quarantine_tell(&job);
+    if (!report->options->explain) {
+        quarantine_tell(&job);
+        eg_missing_look(report, EG_MISSING_PACKETS);
+    }
     for (size_t i = 0; i < job.test_count; i++) eg_frame_test_free(job.tests[i]);
     eg_packet_file_free(job.file);
     eg_retrieved_reset(&job.account);

@@ -72,6 +72,7 @@ struct eg_watch {
     struct eg_checkpoint state;
     bool stuck; /* the output or the checkpoint cannot be written: only a new start goes on */
     struct eg_watch_out out;
+    uint64_t missing; /* what was told of losses last: nobody wants it with every trigger */
 };
 
 /* The question as it is asked of a snapshot; `closing`: only windows from the state's closed_us up to

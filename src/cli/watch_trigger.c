@@ -5,7 +5,9 @@
 #include "cli/watch.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/timetext.h"
+#include "cli/missing.h"
 #include "cli/terminal.h"
 
 #include <inttypes.h>
@@ -257,6 +259,17 @@ static enum eg_status settle(struct taking *t, bool changed, struct eg_error *er
     return status;
 }
 
+/* What the answers miss, when it is more than was told last. */
+static void missing_tell(struct eg_watch *w, struct eg_engine *engine) {
+    struct eg_strbuf lines = {0};
+    bool any = w->form == EG_WATCH_SQL;
+    eg_missing_lines(&w->report, engine, any ? EG_MISSING_ANY : EG_MISSING_FLOWS, &lines);
+    uint64_t told = lines.size ? eg_hash64(lines.text, lines.size, 0) : 0;
+    if (told != w->missing) eg_missing_say(&w->report, &lines);
+    w->missing = told;
+    eg_strbuf_reset(&lines);
+}
+
 static enum eg_status ask(struct eg_watch *w, const struct eg_snapshot *now, bool changed,
                           struct eg_error *err) {
     struct eg_engine *engine = NULL;
@@ -278,6 +291,7 @@ static enum eg_status ask(struct eg_watch *w, const struct eg_snapshot *now, boo
         if (status >= 0) status = take_answer(&t, result, err);
         eg_result_free(result);
     }
+    if (status >= 0 && !w->call->common->quiet) missing_tell(w, engine);
     eg_engine_close(engine);
     if (status >= 0) status = settle(&t, changed, err);
     eg_row_digests_reset(&t.rows);

@@ -97,6 +97,11 @@ def test_gaps_are_exact(earlgrey):
         done = earlgrey.run(*words, "-d", "data")
         assert done.returncode == 0, done.stderr
         assert f"not in the answer: {total} records (sequence_gap)" in done.stderr, (words, done.stderr)
+    for words in (("watch", "top", "--trigger", "once"), ("watch", "select count(*) n from flows", "--trigger", "once"), ("sql", "select 1")):
+        done = earlgrey.run(*words, "-d", "data")
+        where = "dataset" if "select" in words[1] else "answer"
+        assert done.returncode == 0 and f"not in the {where}: {total} records (sequence_gap)" in done.stderr, (words, done.stderr)
+    assert "sequence_gap" not in earlgrey.run("packets", "-d", "data").stderr + earlgrey.run("sql", "-q", "-d", "data", "select 1").stderr
     losses = earlgrey.rows("losses", "-d", "data")
     assert sum(row["records"] for row in losses if row["cause"] == "sequence_gap") == total
     assert {row["cause"] for row in losses} == {"sequence_gap", "sequence_repeated"}
