@@ -323,6 +323,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
         report->origin.metering = &report->metering;
     }
     bool about_flows = report->about_flows = table == EG_TABLE_FLOWS;
+    report->about_any = table == EG_TABLE_RAW;
     if (table == EG_TABLE_PACKETS) sort_captures(report);
     if (report->capture_count)
         return about_flows ? look_at_captures(report) : check_readable(report);

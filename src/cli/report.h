@@ -151,10 +151,10 @@ struct eg_report {
     struct eg_engine *engine; /* of our own questions; NULL: none was asked yet */
     char **captures;          /* the texts are the call's, or of `below` */
     size_t capture_count;
-    struct eg_paths below;     /* of directories */
-    int64_t *first_ns;         /* of packets: when each capture begins; NULL: not looked at */
-    char spool[EG_SPOOL_PATH]; /* the copy of a pipe; at most one capture can be one */
-    bool about_flows;
+    struct eg_paths below;       /* of directories */
+    int64_t *first_ns;           /* of packets: when each capture begins; NULL: not looked at */
+    char spool[EG_SPOOL_PATH];   /* the copy of a pipe; at most one capture can be one */
+    bool about_flows, about_any; /* any: of tables that only the statement names */
     bool again; /* a file of the dataset went away before the first row: to be asked anew */
     int tries;
     /* The answer has sums over exporters: tells where these may count traffic twice. */
