@@ -187,7 +187,8 @@ def test_filters_of_libpcap(earlgrey, shared):
     for case in cases:
         done = earlgrey.run("packets", "-q", "-r", folder / case["savefile"], "--bpf", case["expr"], "-o", "tsv",
                             "--fields", "offset", "--no-header")
-        mine = None if done.returncode else [int(line) for line in done.stdout.split()]
+        # 3: it cannot be asked of that link type, and no packet is an answer
+        mine = None if done.returncode not in (0, 3) else [int(line) for line in done.stdout.split()]
         places = [int(line) for line in earlgrey.ok("packets", "-q", "-r", folder / case["savefile"], "--fields", "offset",
                                                      "--no-header", "-o", "tsv").split()]
         same = mine is not None and [place in mine for place in places] == case["match"]
