@@ -17,6 +17,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pcap/pcap.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -191,20 +192,20 @@ static enum eg_status tell_form(const struct eg_call *call, const char *path,
     return status;
 }
 
-/* Names of the link types that are decoded; others are numbers only. */
+/* libpcap's names, which are those of its DLT numbers: where these are others than in captures, or say
+ * little, a name of ours. NULL: neither knows it. */
 static const char *link_name(int32_t type) {
     switch (type) {
-    case 0: return "NULL ";
-    case 1: return "Ethernet ";
+    case 1: return "Ethernet";
     case 9:
-    case 50: return "PPP ";
-    case 101: return "RAW ";
-    case 108: return "LOOP ";
-    case 113: return "SLL ";
-    case 228: return "IPv4 ";
-    case 229: return "IPv6 ";
-    case 276: return "SLL2 ";
-    default: return "";
+    case 50: return "PPP";
+    case 100: return "ATM_RFC1483";
+    case 101: return "RAW";
+    case 102: return "SLIP_BSDOS";
+    case 103: return "PPP_BSDOS";
+    case 113: return "SLL";
+    case 276: return "SLL2";
+    default: return pcap_datalink_val_to_name(type);
     }
 }
 
@@ -218,9 +219,12 @@ static void tell_sum(const struct capture_sum *sum, const struct eg_scan *scan,
         eg_facts_time(facts, "last", sum->last_us);
     }
     struct eg_strbuf links = {0};
-    for (uint32_t i = 0; i < sum->link_count; i++)
-        eg_strbuf_printf(&links, "%s%s%d (%llu)", i ? ", " : "", link_name(sum->links[i].type),
-                         (int)sum->links[i].type, (unsigned long long)sum->links[i].count);
+    for (uint32_t i = 0; i < sum->link_count; i++) {
+        const char *name = link_name(sum->links[i].type);
+        eg_strbuf_printf(&links, "%s%s%s%d (%llu)", i ? ", " : "", name ? name : "",
+                         name ? " " : "", (int)sum->links[i].type,
+                         (unsigned long long)sum->links[i].count);
+    }
     eg_facts_text(facts, "link_types", links.text ? links.text : "");
     eg_strbuf_reset(&links);
     eg_facts_int(facts, "export_datagrams", (int64_t)eg_scan_progress(scan).datagrams);

@@ -145,6 +145,9 @@ def test_inspect_tells_what_is_there(earlgrey, exports, dataset, tmp_path):
     packed = tmp_path / "packed.gz"
     packed.write_bytes(subprocess.run(["gzip", "-c", str(path)], capture_output=True, check=True).stdout)
     assert json.loads(earlgrey.ok("inspect", packed, "--json"))["compression"] == "gzip"
+    for link, name in ((1, "Ethernet"), (101, "RAW"), (127, "IEEE802_11_RADIO"), (239, "NFLOG"), (60000, "")):
+        (tmp_path / "link.pcap").write_bytes(struct.pack("<IHHIIIIIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link, 1767225600, 0, 4, 4) + bytes(4))
+        assert json.loads(earlgrey.ok("inspect", "link.pcap", "--json"))["link_types"] == f"{name} {link} (1)".strip()
     data = json.loads(earlgrey.ok("inspect", dataset, "--json"))
     assert data["flows_rows"] == truth["records"]
     part = next((tmp_path / dataset / "flows").rglob("*.parquet"))
