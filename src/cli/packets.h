@@ -47,6 +47,9 @@ struct eg_packets_job {
 /* Runs what is asked for of a report that is open; tells of its own failures. */
 enum eg_exit eg_packets_run(struct eg_report *, const struct eg_packets_ask *);
 
+/* All packets of a job into its file, which is a stream: of several captures in the order of time, too. Errors
+ * as below. */
+EG_MUST_CHECK enum eg_status eg_packets_stream(struct eg_packets_job *, struct eg_error *);
 /* All packets of a job to `put`: by an index in the order of time; captures that are read as they stand, the
  * one that begins first before the others, so long as no packet is earlier than one before it (`late`). Where
  * reading can begin anew that ends it: what was put is void then. EG_E_IO: there are some, but of none the bytes were kept. */

@@ -87,10 +87,6 @@ static enum eg_status xml_take(void *given, const char *bytes, size_t size, stru
     return status;
 }
 
-static enum eg_status packet_give(void *to, const struct eg_found *found, struct eg_error *err) {
-    return eg_packet_file_put(to, &found->frame, found->interface, err);
-}
-
 /* The packets into tshark, and what it makes of them into the target. */
 static enum eg_status dissect(struct eg_packets_job *job, struct target *to, struct eg_error *err) {
     static const char *const words[] = {"-n", "-l", "-r", "-", "-T", "pdml", NULL};
@@ -99,7 +95,7 @@ static enum eg_status dissect(struct eg_packets_job *job, struct target *to, str
     struct eg_packet_file_options options = {
         .path = "-", .fd = tshark.in, .format = EG_WRITE_PCAPNG};
     enum eg_status status = eg_packet_file_open(&job->file, &options, err);
-    if (status >= 0) status = eg_packets_retrieve(job, packet_give, job->file, err);
+    if (status >= 0) status = eg_packets_stream(job, err);
     if (status >= 0) status = eg_packet_file_finish(job->file, err);
     return eg_tshark_finish(&tshark, status, err);
 }

@@ -9,6 +9,7 @@
 #include "cli/terminal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define INSERT_BYTES (64u << 10) /* of a statement that notes places */
@@ -198,22 +199,44 @@ static enum eg_status ordered_give(void *to, const struct eg_frame *frame, struc
     return eg_packet_file_put(g->job->file, frame, interface, err);
 }
 
-/* Reads once more, and writes in the order of time. */
-static enum eg_status file_fill_ordered(struct eg_packets_job *job,
-                                        const struct eg_packet_file_options *options,
-                                        struct eg_error *err) {
+/* All into the file that is open, in the order of time; what finds no room in memory goes beside `place`
+ * meanwhile. */
+static enum eg_status ordered_fill(struct eg_packets_job *job, const char *place,
+                                   struct eg_error *err) {
     struct giving giving = {job, job->ask->count ? (uint64_t)job->ask->count : UINT64_MAX};
-    eg_packet_file_free(job->file);
-    job->file = NULL;
-    eg_retrieved_reset(&job->account);
     job->again = false;
-    enum eg_status status = eg_packet_file_open(&job->file, options, err);
-    if (status >= 0) status = eg_packet_order_new(&job->order, options->path, 0, err);
+    enum eg_status status = eg_packet_order_new(&job->order, place, 0, err);
     if (status >= 0) status = eg_packets_retrieve(job, file_put, job->file, err);
     if (status >= 0) status = eg_packet_order_give(job->order, ordered_give, &giving, err);
     eg_packet_order_free(job->order);
     job->order = NULL;
     return status;
+}
+
+/* Reads once more. */
+static enum eg_status file_fill_ordered(struct eg_packets_job *job,
+                                        const struct eg_packet_file_options *options,
+                                        struct eg_error *err) {
+    eg_packet_file_free(job->file);
+    job->file = NULL;
+    eg_retrieved_reset(&job->account);
+    EG_TRY(eg_packet_file_open(&job->file, options, err));
+    return ordered_fill(job, options->path, err);
+}
+
+static bool read_once(const struct eg_packets_job *job) {
+    for (size_t i = 0; i < job->report->capture_count; i++)
+        if (eg_spool_needed(job->report->captures[i])) return true;
+    return false;
+}
+
+enum eg_status eg_packets_stream(struct eg_packets_job *job, struct eg_error *err) {
+    const char *temp = getenv("TMPDIR");
+    char place[1024];
+    if (job->report->capture_count < 2 || read_once(job))
+        return eg_packets_retrieve(job, file_put, job->file, err);
+    snprintf(place, sizeof place, "%.1000s/earlgrey", temp && *temp ? temp : "/tmp");
+    return ordered_fill(job, place, err);
 }
 
 /* Enough were found, but a capture that was not read begins before the last of them. */
@@ -225,14 +248,13 @@ static bool may_come_earlier(const struct eg_packets_job *job) {
     return false;
 }
 
-/* What is written to a file is in the order of time; a stream, and what can be read only once, as it is
- * read. */
+/* What is written to a file is in the order of time; a stream of one capture, and what can be read only
+ * once, as it is read. */
 static enum eg_status file_fill(struct eg_packets_job *job,
                                 const struct eg_packet_file_options *options,
                                 struct eg_error *err) {
-    job->again = strcmp(options->path, "-") != 0;
-    for (size_t i = 0; i < job->report->capture_count; i++)
-        job->again = job->again && !eg_spool_needed(job->report->captures[i]);
+    if (strcmp(options->path, "-") == 0) return eg_packets_stream(job, err);
+    job->again = !read_once(job);
     enum eg_status status = eg_packets_retrieve(job, file_put, job->file, err);
     bool order = job->again && (job->late || may_come_earlier(job));
     return status >= 0 && order ? file_fill_ordered(job, options, err) : status;

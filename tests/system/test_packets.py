@@ -735,6 +735,14 @@ def test_what_is_written_is_in_the_order_of_time(earlgrey, tmp_path):
     rows = earlgrey.rows("packets", "-r", "dir", "--fields", "time,file", "--epoch")
     assert [row["time"] for row in rows] == [first // 1000 + n * 1000 for n in range(30000)]
     assert {row["file"] for row in rows} == {"dir/odd.pcap", "dir/deep/even.pcap"}
+    for words, count in (([], 30000), (["-c", "70"], 70)):  # a stream of several
+        stream = earlgrey.run("packets", "-r", "dir/odd.pcap", "dir/deep/even.pcap", *words, "-w", "-", text=False)
+        assert stream.returncode == 0 and b"stand behind" not in stream.stderr
+        (tmp_path / "stream.pcap").write_bytes(stream.stdout)
+        assert [p.time_ns - first for p in read(tmp_path / "stream.pcap")] == [n * 10**6 for n in range(count)]
+    apart = json.loads(earlgrey.ok("packets", "-r", "dir", "-c", "50", "--pdml", "-o", "json"))["packets"]
+    stamps = [field["value"] for packet in apart for field in packet["protos"][0]["fields"] if field["name"] == "timestamp"]
+    assert [float(stamp) for stamp in stamps] == [1767225600 + n / 1000 for n in range(50)]
     # what goes on as it is read is as it stands, and it is said
     stream = earlgrey.run("packets", "-r", "all.pcap", "-w", "-", text=False)
     (tmp_path / "stream.pcap").write_bytes(stream.stdout)
