@@ -12,6 +12,11 @@
     "CASE WHEN coalesce(sampling_rate, 1) = 1 OR " column " IS NULL THEN " column " ELSE "         \
     "CAST(least(CAST(" column " AS DOUBLE) * sampling_rate, 9.2e18) AS BIGINT) END"
 
+/* Of ICMP its type and code stand for the ports. */
+#define COMMUNITY_ID                                                                               \
+    "community_id(src_ip, dst_ip, CASE WHEN proto IN (1, 58) THEN icmp_type ELSE src_port END, "   \
+    "CASE WHEN proto IN (1, 58) THEN icmp_code ELSE dst_port END, proto)"
+
 static const struct eg_derived all[] = {
     {EG_TABLE_FLOWS,
      {"protocol", EG_TYPE_TEXT, "", "proto is null", "", "The name of proto: tcp, udp, …"},
@@ -28,6 +33,14 @@ static const struct eg_derived all[] = {
       "packets times sampling_rate: an estimate of what passed."},
      SCALED("packets")},
     {EG_TABLE_FLOWS,
+     {"mean_length", EG_TYPE_F64, "octets", "there are no packets", "",
+      "bytes a packet (min_length and max_length are stored)."},
+     "bpp(bytes, packets)"},
+    {EG_TABLE_FLOWS,
+     {"community_id", EG_TYPE_TEXT, "", "an address is null", "",
+      "Community ID, version 1, seed 0: the same in both directions, and in other tools."},
+     COMMUNITY_ID},
+    {EG_TABLE_FLOWS,
      {"flow_id", EG_TYPE_TEXT, "", "never", "",
       "32 hex digits that name the record: `packets --flow` finds its packets by them."},
      "flow_id(start_time, end_time, received_time, src_ip, dst_ip, src_port, dst_port, proto, "
@@ -36,6 +49,10 @@ static const struct eg_derived all[] = {
     {EG_TABLE_PACKETS,
      {"protocol", EG_TYPE_TEXT, "", "proto is null", "", "The name of proto: tcp, udp, …"},
      "protocol_name(proto)"},
+    {EG_TABLE_PACKETS,
+     {"community_id", EG_TYPE_TEXT, "", "an address is null", "",
+      "Community ID, version 1, seed 0: that of the flow."},
+     COMMUNITY_ID},
 };
 
 const struct eg_derived *eg_derived_all(size_t *count) {

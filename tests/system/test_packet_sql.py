@@ -271,3 +271,22 @@ def test_flows_that_end_early_are_told(earlgrey):
     assert done.returncode == 0 and sum(row["packets"] for row in json.loads(done.stdout)) == count
     assert early > 0 and f"{early} flows were given out early, since the flow cache was full" in done.stderr
     assert "given out early" not in earlgrey.run("flows", "-r", "many.pcap", "-n", "0").stderr
+
+
+def test_community_ids(earlgrey, shared):
+    """The column, of packets and of the flows made of them, is what the reference implementation gives."""
+    folder = shared / "packets" / "community-id"
+    want = {(case["proto"], case["saddr"], case["daddr"], case["communityid"])
+            for case in json.loads((folder / "baseline_deflt.json").read_text(encoding="utf-8"))}
+    found = set()
+    for name in ("tcp", "udp", "sctp", "icmp", "icmp6"):
+        path = folder / f"{name}.pcap"
+        ids = earlgrey.rows("sql", "-r", path, "select distinct proto, src_ip saddr, dst_ip daddr, community_id id from packets")
+        found |= {(row["proto"], row["saddr"], row["daddr"], row["id"]) for row in ids}
+        flows = earlgrey.rows("sql", "-r", path, "select distinct community_id id, mean_length, bytes, packets from flows")
+        assert {row["id"] for row in flows} <= {row["id"] for row in ids} and flows
+        assert all(row["mean_length"] == row["bytes"] / row["packets"] for row in flows)
+        shown = earlgrey.rows("flows", "-r", path, "--fields", "community_id,mean_length,min_length")
+        assert {row["community_id"] for row in shown} == {row["id"] for row in flows}
+    # of a capture that is not among these
+    assert found == {case for case in want if case[0] != 46 and "2001:470:e5bf:dead:4957:2174:e82c:4887" not in case}

@@ -306,7 +306,8 @@ def test_fields_list_derived_columns(earlgrey, exports, dataset):
         derived = {f["name"] for f in fields if f["table"] == table and f["derived"]}
         shown = earlgrey.ok("sql", "-r", exports[0], f"select * from {table} limit 0", "-o", "tsv").split()
         assert shown == named
-        assert derived == ({"protocol", "duration_us", "scaled_bytes", "scaled_packets", "flow_id"} if table == "flows" else {"protocol"})
+        assert derived == ({"protocol", "duration_us", "scaled_bytes", "scaled_packets", "flow_id", "mean_length", "community_id"}
+                           if table == "flows" else {"protocol", "community_id"})
     row = earlgrey.rows("flows", "-d", dataset, "-n", "1", "--fields", "duration_us,scaled_bytes,protocol")[0]
     assert row["duration_us"] >= 0 and row["scaled_bytes"] > 0 and row["protocol"]
 

@@ -172,6 +172,7 @@ static void damaged(void **state) {
         assert_string_equal(account.trouble, want);
         eg_strbuf_reset(&found.text);
         eg_retrieved_reset(&account);
+        eg_filter_free(filter);
     }
     /* what was counted of one capture is not another's */
     const char *const captures[] = {few, two};
