@@ -24,6 +24,18 @@ static const uint32_t links[] = {
     107,
     8,
     195,
+    EG_LINK_MFR,
+    EG_LINK_DSA,
+    EG_LINK_EDSA,
+    EG_LINK_BRCM,
+    EG_LINK_BRCM_PREPENDED,
+    EG_LINK_NFLOG,
+    EG_LINK_PPI,
+    EG_LINK_PKTAP,
+    EG_LINK_IPOIB,
+    EG_LINK_ARCNET_LINUX,
+    EG_LINK_JUNIPER_ETHER,
+    EG_LINK_PRISM,
 };
 
 static uint8_t *anonymized(const struct eg_anonymizer *by, uint32_t link_type, struct eg_span frame,

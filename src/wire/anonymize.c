@@ -7,6 +7,7 @@
 #include "wire/anonymize.h"
 
 #include "table/address.h"
+#include "wire/anonymize_inside.h"
 #include "wire/capture.h"
 #include "wire/checksum.h"
 #include "wire/dissect.h"
@@ -15,126 +16,30 @@
 #include <string.h>
 
 enum {
-    LINK_80211 = 105,
-    LINK_RADIOTAP = 127,
-    AGGREGATED = 14,        /* bytes before each of several frames in one of 802.11 */
-    ARP_MAC_SIZES = 0x0604, /* hardware and protocol address lengths of Ethernet and IPv4 */
-    QUOTES_MAX = 2,         /* a quote in a quote is none */
+    QUOTES_MAX = 2, /* a quote in a quote is none */
 };
-
-struct change {
-    const struct eg_anonymizer *by;
-    struct eg_span before;
-    uint8_t *after; /* as many bytes */
-};
-
-/* ---- putting ---- */
-
-static void put(const struct change *c, size_t at, const void *bytes, size_t size) {
-    if (eg_span_has(c->before, at, size)) memcpy(c->after + at, bytes, size);
-}
-
-static void put16(const struct change *c, size_t at, uint16_t value) {
-    uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-    put(c, at, bytes, 2);
-}
-
-static void v4_put(const struct change *c, size_t at) {
-    struct eg_addr addr = {.bytes = {[10] = 0xff, [11] = 0xff}};
-    if (!eg_span_copy(c->before, at, addr.bytes + 12, 4)) return;
-    addr = eg_address_map_ip(c->by->map, addr);
-    put(c, at, addr.bytes + 12, 4);
-}
-
-static void v6_put(const struct change *c, size_t at) {
-    struct eg_addr addr;
-    if (!eg_span_copy(c->before, at, addr.bytes, 16)) return;
-    addr = eg_address_map_ip(c->by->map, addr);
-    put(c, at, addr.bytes, 16);
-}
-
-static void mac_put(const struct change *c, size_t at) {
-    if (!eg_span_has(c->before, at, 6)) return;
-    uint64_t mac = (uint64_t)eg_be16(c->before, at) << 32 | eg_be32(c->before, at + 2);
-    mac = eg_address_map_mac(c->by->map, mac);
-    put16(c, at, (uint16_t)(mac >> 32));
-    put16(c, at + 2, (uint16_t)(mac >> 16));
-    put16(c, at + 4, (uint16_t)mac);
-}
-
-/* A piece of a frame that the capture cut inside an address would show its beginning. */
-static void blank(const struct change *c, size_t at, size_t size) {
-    struct eg_span piece = eg_span_sub(c->before, at, size);
-    if (piece.size) memset(c->after + at, 0, piece.size);
-}
-
-static void addresses_put(const struct change *c, size_t at, size_t width, size_t count) {
-    for (size_t i = 0; i < count; i++, at += width) {
-        if (!eg_span_has(c->before, at, width)) {
-            blank(c, at, width * (count - i));
-            return;
-        }
-        if (width == 4)
-            v4_put(c, at);
-        else if (width == 6)
-            mac_put(c, at);
-        else
-            v6_put(c, at);
-    }
-}
 
 /* ---- headers ---- */
 
-static void link_map(const struct change *c, uint32_t link_type, uint32_t at, uint32_t size) {
-    switch (link_type) {
-    case EG_LINK_SLL: addresses_put(c, at + 6, 6, 1); break;
-    case EG_LINK_SLL2: addresses_put(c, at + 12, 6, 1); break;
-    case LINK_80211: addresses_put(c, at + 4, 6, 3); break;
-    case LINK_RADIOTAP: {
-        uint32_t radio = eg_u16(c->before, at + 2, false);
-        addresses_put(c, at + radio + 4, 6, 3);
-        if (size > radio + 30) addresses_put(c, at + radio + 24, 6, 1);
-        break;
-    }
-    default: break;
-    }
-}
-
-/* Do we know of every address in a link header of this type? */
-static bool link_known(uint32_t link_type) {
-    enum { SLIP = 8, CISCO_HDLC = 104, FRAME_RELAY = 107 };
-    switch (link_type) {
-    case EG_LINK_NULL:
-    case EG_LINK_LOOP:
-    case EG_LINK_ETHERNET:
-    case EG_LINK_PPP:
-    case EG_LINK_PPP_HDLC:
-    case EG_LINK_RAW_BSD:
-    case EG_LINK_RAW_OPENBSD:
-    case EG_LINK_RAW:
-    case EG_LINK_IPV4:
-    case EG_LINK_IPV6:
-    case EG_LINK_MPLS:
-    case EG_LINK_SLL:
-    case EG_LINK_SLL2:
-    case LINK_80211:
-    case LINK_RADIOTAP:
-    case SLIP:
-    case CISCO_HDLC:
-    case FRAME_RELAY: return true;
-    default: return false;
-    }
-}
-
+/* Hardware addresses of a kind that is not known are blank, and so is a protocol's that is not IPv4. */
 static void arp_map(const struct change *c, uint32_t at) {
-    if (eg_be16(c->before, at + 4) != ARP_MAC_SIZES || eg_be16(c->before, at + 2) != 0x0800) {
-        blank(c, at + 8, SIZE_MAX);
+    enum { ARCNET = 1, FRAME_RELAY = 2, MAC = 6, INFINIBAND = EG_INFINIBAND_BYTES };
+    uint32_t hardware = eg_u8(c->before, at + 4), k = at + 8;
+    bool known =
+        hardware == ARCNET || hardware == FRAME_RELAY || hardware == MAC || hardware == INFINIBAND;
+    if (!known || eg_u8(c->before, at + 5) != 4 || eg_be16(c->before, at + 2) != 0x0800) {
+        blank(c, k, SIZE_MAX);
         return;
     }
-    addresses_put(c, at + 8, 6, 1);
-    addresses_put(c, at + 14, 4, 1);
-    addresses_put(c, at + 18, 6, 1);
-    addresses_put(c, at + 24, 4, 1);
+    for (unsigned side = 0; side < 2; side++, k += hardware + 4) {
+        if (hardware == MAC)
+            addresses_put(c, k, 6, 1);
+        else if (hardware == INFINIBAND)
+            eg_infiniband_map(c, k);
+        else
+            blank(c, k, hardware);
+        addresses_put(c, k + hardware, 4, 1);
+    }
 }
 
 /* IPv4 options that hold addresses: record route, loose and strict source route, time stamps. */
@@ -178,8 +83,8 @@ static void ipv6_extension_map(const struct change *c, uint8_t number, uint32_t 
 
 /* ---- ICMP ---- */
 
-static void headers_map(const struct change *c, uint32_t link_type, uint32_t at,
-                        const struct eg_trail *trail, unsigned quotes);
+static void headers_map(const struct change *c, uint32_t at, const struct eg_trail *trail,
+                        unsigned quotes);
 
 static void checksums_fix(const struct change *c, uint32_t base, const struct eg_trail *trail);
 
@@ -200,7 +105,7 @@ static void quote_map(const struct change *c, uint32_t at, unsigned quotes) {
         blank(c, at, SIZE_MAX);
         return;
     }
-    headers_map(c, EG_LINK_RAW, at, &trail, quotes + 1);
+    headers_map(c, at, &trail, quotes + 1);
     for (uint32_t i = 0; i < trail.count && !c->by->keep_payload; i++)
         if (trail.at[i].header == EG_HEADER_PAYLOAD) blank(c, at + trail.at[i].offset, SIZE_MAX);
     checksums_fix(c, at, &trail);
@@ -361,20 +266,25 @@ static void teredo_map(const struct change *c, uint32_t at, uint32_t size) {
     put(c, begin + 4, addr.bytes + 12, 4);
 }
 
+/* CAPWAP (RFC 5415 section 4.3): a flag says that the radio's own address stands in the header. */
+static void capwap_map(const struct change *c, uint32_t at, uint32_t size) {
+    enum { FLAGS = 3, RADIO = 0x10, LENGTH = 8 };
+    if (size <= LENGTH || !(eg_u8(c->before, at + FLAGS) & RADIO)) return;
+    if (eg_u8(c->before, at + LENGTH) == 6)
+        addresses_put(c, at + LENGTH + 1, 6, 1);
+    else
+        blank(c, at + LENGTH + 1, size - LENGTH - 1);
+}
+
 /* ---- along the trail ---- */
 
-static void headers_map(const struct change *c, uint32_t link_type, uint32_t base,
-                        const struct eg_trail *trail, unsigned quotes) {
+static void headers_map(const struct change *c, uint32_t base, const struct eg_trail *trail,
+                        unsigned quotes) {
     for (uint32_t i = 0; i < trail->count; i++) {
         uint32_t at = base + trail->at[i].offset, size = trail->at[i].size;
         switch ((enum eg_header)trail->at[i].header) {
         case EG_HEADER_ETHERNET: addresses_put(c, at, 6, 2); break;
-        case EG_HEADER_LINK: /* behind the first: LLC, or the head of one of several frames */
-            if (i == 0)
-                link_map(c, link_type, at, size);
-            else if (size == AGGREGATED && (link_type == LINK_80211 || link_type == LINK_RADIOTAP))
-                addresses_put(c, at, 6, 2);
-            break;
+        case EG_HEADER_LINK: eg_link_header_map(c, trail->at[i].detail, at, size); break;
         case EG_HEADER_ARP: arp_map(c, at); break;
         case EG_HEADER_IPV4:
             addresses_put(c, at + 12, 4, 2);
@@ -394,6 +304,7 @@ static void headers_map(const struct change *c, uint32_t link_type, uint32_t bas
             break;
         case EG_HEADER_TUNNEL:
             if (trail->at[i].detail == EG_TUNNEL_TEREDO) teredo_map(c, at, size);
+            if (trail->at[i].detail == EG_TUNNEL_CAPWAP) capwap_map(c, at, size);
             break;
         case EG_HEADER_VLAN:
         case EG_HEADER_MPLS:
@@ -482,12 +393,24 @@ static void checksums_fix(const struct change *c, uint32_t base, const struct eg
 
 /* ---- the cut ---- */
 
+/* Where a frame in a frame ends, by the header in front of it: what stands behind is not looked at. */
+static uint32_t frame_end(const struct change *c, const struct eg_trail *trail) {
+    size_t end = c->before.size;
+    for (uint32_t i = 0; i < trail->count; i++) {
+        if (trail->at[i].header != EG_HEADER_LINK) continue;
+        size_t found =
+            eg_link_header_end(c, trail->at[i].detail, trail->at[i].offset, trail->at[i].size);
+        if (found < end) end = found;
+    }
+    return (uint32_t)end;
+}
+
 /* What may stay of a frame: headers that were understood; of payload, what stands behind a transport
  * header, where it is kept; of ICMP errors and neighbour discovery the mapped message. */
 static uint32_t what_stays(const struct change *c, const struct eg_trail *trail,
                            const struct eg_layers *layers) {
     if (!trail->count) return 0;
-    uint32_t size = (uint32_t)c->before.size, behind = 0;
+    uint32_t size = frame_end(c, trail), behind = 0;
     uint8_t last = trail->at[0].header;
     for (uint32_t i = 0; i < trail->count; i++) {
         if (trail->at[i].header == EG_HEADER_PAYLOAD) break;
@@ -521,19 +444,43 @@ static uint32_t what_stays(const struct change *c, const struct eg_trail *trail,
     }
 }
 
+/* Netfilter's log gives the packet as a field of its own length, which readers take whole or not at
+ * all: its payload becomes zeros. */
+static bool told_whole(const struct eg_trail *trail) {
+    for (uint32_t i = 0; i < trail->count; i++)
+        if (trail->at[i].header == EG_HEADER_LINK && trail->at[i].detail == EG_LINK_HEADER_NFLOG)
+            return true;
+    return false;
+}
+
+/* A frame ends before a link header that nobody has told the names in. */
+static void trail_end_at_untold(struct eg_trail *trail) {
+    for (uint32_t i = 0; i < trail->count; i++)
+        if (trail->at[i].header == EG_HEADER_LINK && trail->at[i].detail == EG_LINK_HEADER_UNTOLD)
+            trail->count = i;
+}
+
 uint32_t eg_anonymize(const struct eg_anonymizer *by, uint32_t link_type, uint8_t *frame,
                       uint32_t size, uint32_t wire_length, struct eg_tally *tally) {
-    if (!link_known(link_type)) {
-        eg_tally_add(tally, EG_CAUSE_link_type_unsupported, NULL, INT64_MIN, 0, 1, size);
-        return 0;
-    }
     if (size > EG_FRAME_BYTES_MAX) size = EG_FRAME_BYTES_MAX;
     memcpy(by->before, frame, size);
     struct change c = {by, eg_span(by->before, size), frame};
     struct eg_layers layers;
     struct eg_trail trail;
     eg_dissect_as(EG_VIEW_INNERMOST, link_type, c.before, wire_length, &trail, &layers);
-    headers_map(&c, link_type, 0, &trail, 0);
+    trail_end_at_untold(&trail);
+    bool other = layers.remarks & EG_REMARK_LINK_TYPE_UNSUPPORTED;
+    if (other || (!trail.count && size)) {
+        eg_tally_add(tally, EG_CAUSE_link_type_unsupported, NULL, INT64_MIN, 0, 1, size);
+        return 0;
+    }
+    headers_map(&c, 0, &trail, 0);
+    uint32_t left = what_stays(&c, &trail, &layers);
+    if (told_whole(&trail)) {
+        uint32_t end = frame_end(&c, &trail);
+        blank(&c, left, end - left);
+        left = end;
+    }
     checksums_fix(&c, 0, &trail);
-    return what_stays(&c, &trail, &layers);
+    return left;
 }

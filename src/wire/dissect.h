@@ -193,12 +193,33 @@ enum eg_header {
     EG_HEADER_PAYLOAD, /* what is behind the last header; `size` is what the lengths say, at most
                           what was captured */
 };
+/* Of EG_HEADER_LINK: how such a header names hosts. A new one is UNTOLD until somebody knows. */
+enum eg_link_header {
+    EG_LINK_HEADER_UNTOLD,     /* it is not known where */
+    EG_LINK_HEADER_BARE,       /* not at all: kinds of what follows, lengths, channels */
+    EG_LINK_HEADER_MACS,       /* it begins with two MAC addresses */
+    EG_LINK_HEADER_WIRELESS_3, /* 802.11, three addresses */
+    EG_LINK_HEADER_WIRELESS_4,
+    EG_LINK_HEADER_COOKED_1,
+    EG_LINK_HEADER_COOKED_2,
+    EG_LINK_HEADER_SLIP,
+    EG_LINK_HEADER_ARCNET,
+    EG_LINK_HEADER_INFINIBAND,
+    EG_LINK_HEADER_MACSEC,
+    EG_LINK_HEADER_SERVICE, /* NSH */
+    EG_LINK_HEADER_NFLOG,   /* up to the packet, one of its fields */
+    EG_LINK_HEADER_PPI,
+    EG_LINK_HEADER_PKTAP,
+    EG_LINK_HEADER_JUNIPER,
+};
+
 #define EG_TRAIL_MAX 64
 struct eg_trail {
     uint32_t count;
     struct {
         uint8_t header;        /* enum eg_header */
-        uint8_t detail;        /* of a tunnel: enum eg_tunnel; of IPV6_MORE: its number */
+        uint8_t detail;        /* of a tunnel: enum eg_tunnel; of IPV6_MORE: its number; of
+                             LINK: enum eg_link_header */
         uint32_t offset, size; /* in the frame; all of that was captured */
     } at[EG_TRAIL_MAX];
 };

@@ -49,7 +49,7 @@ static uint32_t behind_labels(struct eg_walk *walk) {
     if (nibble == 4) return EG_NEXT_IPV4;
     if (nibble == 6) return EG_NEXT_IPV6;
     if (nibble == 0 && frame_at(s, 4)) {
-        eg_walk_pass(walk, EG_HEADER_LINK, 0, 4);
+        eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_BARE, 4);
         return EG_NEXT_ETHERNET_BRIDGED;
     }
     if (frame_at(s, 0)) return EG_NEXT_ETHERNET_BRIDGED;
@@ -97,10 +97,11 @@ uint32_t eg_step_snap(struct eg_walk *walk, uint32_t at) {
     uint32_t organisation = eg_be24(s, at), type = eg_be16(s, at + 3);
     if (organisation == BRIDGED && (type == 1 || type == 7)) { /* 802.3 */
         uint32_t padding = walk->link_type == EG_LINK_ATM_RFC1483 ? 2 : 0;
-        return eg_walk_take(walk, at + 5 + padding) ? EG_NEXT_ETHERNET_BRIDGED : EG_NEXT_NONE;
+        return eg_walk_take(walk, EG_LINK_HEADER_BARE, at + 5 + padding) ? EG_NEXT_ETHERNET_BRIDGED
+                                                                         : EG_NEXT_NONE;
     }
     if (organisation != ETHERTYPES && organisation != ETHERTYPES_BRIDGED) return EG_NEXT_NONE;
-    (void)eg_walk_take(walk, at + 5);
+    (void)eg_walk_take(walk, EG_LINK_HEADER_BARE, at + 5);
     return type > EG_NEXT_LENGTH_MAX ? type : EG_NEXT_NONE;
 }
 
@@ -110,7 +111,7 @@ uint32_t eg_step_llc(struct eg_walk *walk) {
     uint32_t header = eg_be24(walk->rest.span, 0);
     if (header == 0xaaaa03) return eg_step_snap(walk, 3);
     if (header != 0x060603) return EG_NEXT_NONE;
-    (void)eg_walk_take(walk, 3);
+    (void)eg_walk_take(walk, EG_LINK_HEADER_BARE, 3);
     return EG_NEXT_IPV4;
 }
 
@@ -122,7 +123,7 @@ static uint32_t ppp_bridged(struct eg_walk *walk) {
     if (kind != ETHERNET) return EG_NEXT_NONE;
     uint32_t size = flags & LAN_ID ? 6 : 2;
     if (!eg_walk_has(walk, size)) return EG_NEXT_NONE;
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_BARE, size);
     return EG_NEXT_ETHERNET_BRIDGED;
 }
 
@@ -136,7 +137,7 @@ uint32_t eg_step_ppp(struct eg_walk *walk) {
         if (!eg_walk_has(walk, at + 1)) return EG_NEXT_NONE;
         protocol = protocol << 8 | eg_u8(s, at++);
     }
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, at);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_BARE, at);
     switch (protocol) {
     case 0x0021: return EG_NEXT_IPV4;
     case 0x0031: return ppp_bridged(walk);
@@ -151,7 +152,7 @@ static uint32_t pppoe(struct eg_walk *walk) {
     struct eg_span s = walk->rest.span;
     if (!eg_walk_has(walk, 6)) return EG_NEXT_NONE;
     uint32_t length = eg_be16(s, 4);
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, 6);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_BARE, 6);
     if (eg_be16(s, 0) != 0x1100) return EG_NEXT_NONE; /* version 1, type 1, a session's frame */
     eg_rest_bound(&walk->rest, length);
     return EG_NEXT_PPP;
@@ -163,14 +164,14 @@ static uint32_t pppoe(struct eg_walk *walk) {
 static uint32_t ends_with_type(struct eg_walk *walk, uint32_t size) {
     if (!eg_walk_has(walk, size)) return EG_NEXT_NONE;
     uint32_t type = eg_be16(walk->rest.span, size - 2);
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_BARE, size);
     return type;
 }
 
 /* A backbone's frame: the service's number stands between its header and the customer's frame. */
 static uint32_t provider_backbone(struct eg_walk *walk) {
     if (!eg_walk_has(walk, 4)) return EG_NEXT_NONE;
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, 4);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_BARE, 4);
     return EG_NEXT_ETHERNET_BRIDGED;
 }
 
@@ -182,7 +183,7 @@ static uint32_t macsec(struct eg_walk *walk) {
     uint8_t flags = eg_u8(s, 0), length = eg_u8(s, 1) & 0x3f;
     uint32_t size = flags & HAS_CHANNEL ? 14 : 6;
     bool whole = eg_walk_has(walk, size);
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_MACSEC, size);
     if (!whole || flags & (ENCRYPTED | CHANGED)) return EG_NEXT_NONE;
     if (length) /* of a frame below 48 bytes; what follows is the check value and padding */
         eg_rest_bound(&walk->rest, length);
@@ -197,7 +198,7 @@ static uint32_t service_header(struct eg_walk *walk) {
     uint32_t size = (eg_u8(s, 1) & 0x3fu) * 4, next = eg_u8(s, 3);
     if (eg_u8(s, 0) >> 6 || size < 8) return EG_NEXT_NONE; /* another version */
     bool whole = eg_walk_has(walk, size);
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_SERVICE, size);
     if (!whole) return EG_NEXT_NONE;
     switch (next) {
     case 1: return EG_NEXT_IPV4;
@@ -230,7 +231,7 @@ static uint32_t metadata_gre(struct eg_walk *walk) {
     if (!eg_walk_has(walk, 4)) return EG_NEXT_NONE;
     uint32_t size = 4 + 4u * eg_u8(s, 3);
     bool whole = eg_walk_has(walk, size);
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_BARE, size);
     return whole ? eg_be16(s, 0) : EG_NEXT_NONE;
 }
 

@@ -26,7 +26,7 @@ static uint32_t arcnet(struct eg_walk *walk, uint32_t at) {
         split = eg_u8(s, size) > 1 && !(eg_u8(s, size) & 1); /* a later piece */
         size += 3;
     }
-    if (!eg_walk_take(walk, size) || split) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_ARCNET, size) || split) return EG_NEXT_NONE;
     switch (type) {
     case IP:
     case IP_OLD: return EG_NEXT_IPV4;
@@ -44,7 +44,7 @@ static uint32_t fddi(struct eg_walk *walk) {
     enum { LLC_FRAME = 0x50 };
     uint8_t control = eg_u8(walk->rest.span, 0);
     addresses(walk, 1, 7);
-    if (!eg_walk_take(walk, 13)) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_UNTOLD, 13)) return EG_NEXT_NONE;
     return (control & 0xf0) == LLC_FRAME ? EG_NEXT_LLC : EG_NEXT_NONE;
 }
 
@@ -57,15 +57,16 @@ static uint32_t token_ring(struct eg_walk *walk) {
     if (eg_u8(s, 8) & ROUTED) size += eg_u8(s, 14) & 0x1f;
     addresses(walk, 2, 8);
     walk->out->src_mac &= ~(UINT64_C(1) << 47);
-    if (!eg_walk_take(walk, size)) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_UNTOLD, size)) return EG_NEXT_NONE;
     return (control & 0xc0) == LLC_FRAME ? EG_NEXT_LLC : EG_NEXT_NONE;
 }
 
 /* ---- headers that end with an EtherType ---- */
 
-static uint32_t type_at(struct eg_walk *walk, uint32_t at, uint32_t size) {
+static uint32_t type_at(struct eg_walk *walk, enum eg_link_header header, uint32_t at,
+                        uint32_t size) {
     uint32_t type = eg_be16(walk->rest.span, at);
-    if (!eg_walk_take(walk, size)) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, header, size)) return EG_NEXT_NONE;
     return type;
 }
 
@@ -98,13 +99,16 @@ uint32_t eg_step_lan(struct eg_walk *walk) {
     case EG_LINK_ARCNET_BSD: return arcnet(walk, 2);
     case EG_LINK_ARCNET_LINUX: return arcnet(walk, 4);
     case EG_LINK_ATM_RFC1483: return EG_NEXT_LLC;
-    case EG_LINK_FIREWIRE: return type_at(walk, 16, 18);
-    case EG_LINK_IPOIB: return type_at(walk, 40, 44); /* behind the global routing header */
+    case EG_LINK_FIREWIRE: return type_at(walk, EG_LINK_HEADER_UNTOLD, 16, 18);
+    case EG_LINK_IPOIB: /* behind the global routing header */
+        return type_at(walk, EG_LINK_HEADER_INFINIBAND, 40, 44);
     case EG_LINK_BRCM: return tagged_frame(walk, BRCM_TAG);
     case EG_LINK_DSA: dsa_tag(walk, 12); return tagged_frame(walk, DSA_TAG);
     case EG_LINK_EDSA: dsa_tag(walk, 16); return tagged_frame(walk, EDSA_TAG);
     case EG_LINK_BRCM_PREPENDED:
     case EG_LINK_NETANALYZER:
-    default: return eg_walk_take(walk, CAPTURE_HEADER) ? EG_NEXT_ETHERNET_BRIDGED : EG_NEXT_NONE;
+    default:
+        return eg_walk_take(walk, EG_LINK_HEADER_BARE, CAPTURE_HEADER) ? EG_NEXT_ETHERNET_BRIDGED
+                                                                       : EG_NEXT_NONE;
     }
 }

@@ -10,7 +10,7 @@ static uint32_t loopback(struct eg_walk *walk) {
     if (!eg_walk_has(walk, 4)) return EG_NEXT_NONE;
     uint32_t stored = eg_be32(walk->rest.span, 0), type = stored & 0xffff;
     uint32_t family = stored > UINT16_MAX ? __builtin_bswap32(stored) : stored;
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, 4);
+    eg_walk_pass(walk, EG_HEADER_LINK, EG_LINK_HEADER_BARE, 4);
     switch (family) {
     case 2: return EG_NEXT_IPV4;  /* AF_INET, everywhere */
     case 10:                      /* AF_INET6 of Linux, */
@@ -29,7 +29,8 @@ static uint32_t cooked(struct eg_walk *walk, uint32_t size, size_t type_at, size
     struct eg_span s = walk->rest.span;
     struct eg_layers *out = walk->out;
     bool whole = eg_walk_has(walk, size);
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    eg_walk_pass(walk, EG_HEADER_LINK,
+                 size == 16 ? EG_LINK_HEADER_COOKED_1 : EG_LINK_HEADER_COOKED_2, size);
     if (!whole) return EG_NEXT_NONE;
     uint32_t hardware = eg_be16(s, hardware_at), type = eg_be16(s, type_at);
     if (hardware == HARDWARE_ETHERNET && address_size == 6) {

@@ -8,7 +8,7 @@
 /* Unicast or multicast address, control, EtherType. */
 static uint32_t cisco_hdlc(struct eg_walk *walk) {
     uint32_t type = eg_be16(walk->rest.span, 2);
-    if (!eg_walk_take(walk, 4)) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_BARE, 4)) return EG_NEXT_NONE;
     return type > EG_NEXT_LENGTH_MAX ? type : EG_NEXT_NONE;
 }
 
@@ -30,13 +30,13 @@ static uint32_t frame_relay(struct eg_walk *walk) {
     if (!eg_walk_has(walk, at + 2)) return EG_NEXT_NONE;
     if (eg_u8(s, at) != CONTROL_UI) {
         uint32_t type = eg_be16(s, at);
-        (void)eg_walk_take(walk, at + 2);
+        (void)eg_walk_take(walk, EG_LINK_HEADER_BARE, at + 2);
         return type > EG_NEXT_LENGTH_MAX ? type : EG_NEXT_NONE;
     }
     at++;
     if (eg_u8(s, at) == PADDING) at++;
     uint8_t protocol = eg_u8(s, at++);
-    if (!eg_walk_take(walk, at)) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_BARE, at)) return EG_NEXT_NONE;
     switch (protocol) {
     case IPV4: return EG_NEXT_IPV4;
     case IPV6: return EG_NEXT_IPV6;
@@ -49,7 +49,8 @@ static uint32_t frame_relay(struct eg_walk *walk) {
 static uint32_t bundle(struct eg_walk *walk) {
     enum { BEGIN = 0x80, CONTROL = 0x20 };
     uint8_t flags = eg_u8(walk->rest.span, 0);
-    if (!eg_walk_take(walk, 2) || !(flags & BEGIN) || flags & CONTROL) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_BARE, 2) || !(flags & BEGIN) || flags & CONTROL)
+        return EG_NEXT_NONE;
     return frame_relay(walk);
 }
 
@@ -58,7 +59,7 @@ static uint32_t bundle(struct eg_walk *walk) {
 static uint32_t slip(struct eg_walk *walk) {
     enum { HEADER = 16, COMPRESSED = 0x80 };
     uint8_t kind = eg_u8(walk->rest.span, 1);
-    if (!eg_walk_take(walk, HEADER) || kind & COMPRESSED) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_SLIP, HEADER) || kind & COMPRESSED) return EG_NEXT_NONE;
     return EG_NEXT_IP_BY_VERSION;
 }
 
@@ -67,10 +68,10 @@ uint32_t eg_step_serial(struct eg_walk *walk) {
     case EG_LINK_PPP_WITH_DIRECTION:
     case EG_LINK_HDLC_WITH_DIRECTION:
     case EG_LINK_FRAME_RELAY_WITH_DIRECTION:
-        if (!eg_walk_take(walk, 1)) return EG_NEXT_NONE;
+        if (!eg_walk_take(walk, EG_LINK_HEADER_BARE, 1)) return EG_NEXT_NONE;
         break;
     case EG_LINK_PPP_PPPD: /* the direction stands where the address was */
-        if (!eg_walk_take(walk, 2)) return EG_NEXT_NONE;
+        if (!eg_walk_take(walk, EG_LINK_HEADER_BARE, 2)) return EG_NEXT_NONE;
         break;
     default: break;
     }

@@ -125,9 +125,9 @@ static inline bool eg_walk_has(const struct eg_walk *walk, uint32_t size) {
     return false;
 }
 /* A link layer's header of `size` bytes; false: it is not whole. */
-static inline bool eg_walk_take(struct eg_walk *walk, uint32_t size) {
+static inline bool eg_walk_take(struct eg_walk *walk, enum eg_link_header kind, uint32_t size) {
     bool whole = eg_walk_has(walk, size);
-    eg_walk_pass(walk, EG_HEADER_LINK, 0, size);
+    eg_walk_pass(walk, EG_HEADER_LINK, (uint8_t)kind, size);
     return whole;
 }
 

@@ -36,7 +36,7 @@ static uint32_t first_of_several(struct eg_walk *walk) {
         out->dst_mac = eg_be48(s, 0);
         out->src_mac = eg_be48(s, 6);
     }
-    if (!eg_walk_take(walk, 14)) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_MACS, 14)) return EG_NEXT_NONE;
     eg_rest_bound(&walk->rest, length);
     return EG_NEXT_LLC;
 }
@@ -53,19 +53,23 @@ uint32_t eg_step_wireless(struct eg_walk *walk, bool swapped) {
     if (control & 3 || (type != TYPE_DATA && type != TYPE_MANAGEMENT)) return EG_NEXT_NONE;
     addresses(walk, type == TYPE_DATA, flags);
     if (type == TYPE_MANAGEMENT) {
-        (void)eg_walk_take(walk, size);
+        (void)eg_walk_take(walk, EG_LINK_HEADER_WIRELESS_3, size);
         return EG_NEXT_NONE;
     }
     bool quality = control & SUBTYPE_QOS, several = false;
-    if ((flags & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS)) size += 6;
+    enum eg_link_header header = EG_LINK_HEADER_WIRELESS_3;
+    if ((flags & (TO_DS | FROM_DS)) == (TO_DS | FROM_DS)) {
+        header = EG_LINK_HEADER_WIRELESS_4;
+        size += 6;
+    }
     if (quality) {
         several = eg_u8(s, size) & SEVERAL;
         size += 2;
         if (flags & ORDERED) size += 4; /* the HT control field */
     }
-    if (!eg_walk_take(walk, size) || control & SUBTYPE_NULL || flags & PROTECTED)
-        return EG_NEXT_NONE;
-    if (walk->padded && size & 2) (void)eg_walk_take(walk, 2);
+    bool whole = eg_walk_take(walk, header, size);
+    if (!whole || control & SUBTYPE_NULL || flags & PROTECTED) return EG_NEXT_NONE;
+    if (walk->padded && size & 2) (void)eg_walk_take(walk, EG_LINK_HEADER_BARE, 2);
     return several ? first_of_several(walk) : EG_NEXT_LLC;
 }
 
@@ -90,7 +94,7 @@ static uint32_t radiotap(struct eg_walk *walk) {
         return EG_NEXT_NONE;
     }
     walk->padded = radiotap_padded(eg_span_sub(s, 0, size));
-    return eg_walk_take(walk, size) ? EG_NEXT_WIRELESS : EG_NEXT_NONE;
+    return eg_walk_take(walk, EG_LINK_HEADER_BARE, size) ? EG_NEXT_WIRELESS : EG_NEXT_NONE;
 }
 
 /* Both begin with a number and their own length; Prism in the card's byte order, AVS in that of the
@@ -105,7 +109,7 @@ static uint32_t prism_or_avs(struct eg_walk *walk) {
         walk->out->remarks |= EG_REMARK_HEADER_BAD;
         return EG_NEXT_NONE;
     }
-    return eg_walk_take(walk, size) ? EG_NEXT_WIRELESS : EG_NEXT_NONE;
+    return eg_walk_take(walk, EG_LINK_HEADER_UNTOLD, size) ? EG_NEXT_WIRELESS : EG_NEXT_NONE;
 }
 
 uint32_t eg_step_radio(struct eg_walk *walk) {

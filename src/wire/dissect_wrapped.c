@@ -32,7 +32,7 @@ static uint32_t bad(struct eg_walk *walk) {
 static uint32_t enc(struct eg_walk *walk) {
     uint32_t family = eg_be32(walk->rest.span, 0);
     if (family > UINT16_MAX) family = __builtin_bswap32(family);
-    return eg_walk_take(walk, 12) ? of_family(family) : (uint32_t)EG_NEXT_NONE;
+    return eg_walk_take(walk, EG_LINK_HEADER_BARE, 12) ? of_family(family) : (uint32_t)EG_NEXT_NONE;
 }
 
 /* A packet filter's log: its length, without padding, and the address family. */
@@ -41,12 +41,13 @@ static uint32_t pflog(struct eg_walk *walk) {
     if (!eg_walk_has(walk, 4)) return EG_NEXT_NONE;
     uint32_t size = (eg_u8(s, 0) + 3u) & ~3u, family = eg_u8(s, 1);
     if (size < 4) return bad(walk);
-    return eg_walk_take(walk, size) ? of_family(family) : (uint32_t)EG_NEXT_NONE;
+    return eg_walk_take(walk, EG_LINK_HEADER_UNTOLD, size) ? of_family(family)
+                                                           : (uint32_t)EG_NEXT_NONE;
 }
 
 static uint32_t ipnet(struct eg_walk *walk) {
     uint32_t family = eg_u8(walk->rest.span, 1);
-    return eg_walk_take(walk, 24) ? of_family(family) : (uint32_t)EG_NEXT_NONE;
+    return eg_walk_take(walk, EG_LINK_HEADER_BARE, 24) ? of_family(family) : (uint32_t)EG_NEXT_NONE;
 }
 
 /* Linux netfilter: a family, then fields with length and type in the order of the machine that
@@ -61,7 +62,7 @@ static uint32_t nflog(struct eg_walk *walk) {
         uint32_t length = eg_u16(s, at, big), type = eg_u16(s, at + 2, big) & 0x7fff;
         if (length < FIELD_HEADER) return bad(walk);
         if (type == PACKET) {
-            (void)eg_walk_take(walk, at + FIELD_HEADER);
+            (void)eg_walk_take(walk, EG_LINK_HEADER_NFLOG, at + FIELD_HEADER);
             eg_rest_bound(&walk->rest, length - FIELD_HEADER);
             return of_family(family);
         }
@@ -77,7 +78,8 @@ static uint32_t ppi(struct eg_walk *walk) {
     if (!eg_walk_has(walk, 8)) return EG_NEXT_NONE;
     uint32_t size = eg_le16(s, 2), link_type = eg_le32(s, 4);
     if (eg_u8(s, 0) || size < 8) return bad(walk);
-    return eg_walk_take(walk, size) ? holds(walk, link_type) : (uint32_t)EG_NEXT_NONE;
+    return eg_walk_take(walk, EG_LINK_HEADER_PPI, size) ? holds(walk, link_type)
+                                                        : (uint32_t)EG_NEXT_NONE;
 }
 
 static uint32_t pktap(struct eg_walk *walk) {
@@ -86,7 +88,7 @@ static uint32_t pktap(struct eg_walk *walk) {
     if (!eg_walk_has(walk, LEAST)) return EG_NEXT_NONE;
     uint32_t size = eg_le32(s, 0), kind = eg_le32(s, 4), link_type = eg_le32(s, 8);
     if (size < LEAST || size > UINT16_MAX) return bad(walk);
-    if (!eg_walk_take(walk, size) || kind != FRAME) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_PKTAP, size) || kind != FRAME) return EG_NEXT_NONE;
     return holds(walk, link_type);
 }
 
@@ -104,7 +106,7 @@ static uint32_t juniper(struct eg_walk *walk) {
         size = 6u + eg_be16(s, 4);
     }
     if (flags & NO_LINK) size += 4;
-    if (!eg_walk_take(walk, size)) return EG_NEXT_NONE;
+    if (!eg_walk_take(walk, EG_LINK_HEADER_JUNIPER, size)) return EG_NEXT_NONE;
     if (flags & NO_LINK) return EG_NEXT_IP_OR_PPP;
     switch (link_type) {
     case EG_LINK_JUNIPER_PPP: return holds(walk, EG_LINK_PPP);
