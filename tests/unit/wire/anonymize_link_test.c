@@ -259,6 +259,12 @@ static void test_the_payload_of_netfilters_packets(void **state) {
     while (before >> 16) before = (before & 0xffff) + (before >> 16);
     assert_int_equal(sum, before);
     free(bytes);
+    by->keep_payload = true; /* then only the padding behind it */
+    bytes = after(by, EG_LINK_NFLOG, frame, frame.size, &left);
+    assert_int_equal(left, frame.size);
+    assert_memory_equal(bytes + 36, frame.at + 36, 2);
+    assert_int_equal(bytes[38] | bytes[39], 0);
+    free(bytes);
     frame_free(frame);
 }
 
