@@ -36,6 +36,7 @@ static const uint32_t links[] = {
     EG_LINK_ARCNET_LINUX,
     EG_LINK_JUNIPER_ETHER,
     EG_LINK_PRISM,
+    EG_LINK_PFLOG,
 };
 
 static uint8_t *anonymized(const struct eg_anonymizer *by, uint32_t link_type, struct eg_span frame,

@@ -141,16 +141,34 @@ static void ppi_map(const struct change *c, size_t at, size_t size) {
     if (k < end) blank(c, k, end - k);
 }
 
+/* A header of a fixed layout whose names stand between `from` and `to`. */
+struct name_place {
+    uint32_t from, to;
+};
+
+static void names_blank(const struct change *c, size_t at, size_t size,
+                        const struct name_place places[2], size_t more) {
+    for (size_t i = 0; i < 2; i++) {
+        if (size <= places[i].from) return;
+        size_t end = size < places[i].to ? size : places[i].to;
+        blank(c, at + places[i].from, end - places[i].from);
+    }
+    if (size > more) blank(c, at + more, size - more);
+}
+
 /* Flags, families and lengths stay; interface, processes and all that later versions added do not. */
 static void pktap_map(const struct change *c, size_t at, size_t size) {
-    static const struct { uint8_t from, to; } names[] = {{12, 36}, {52, 76}};
+    static const struct name_place places[2] = {{12, 36}, {52, 76}};
     enum { MORE = 84 };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (size <= names[i].from) return;
-        size_t end = size < names[i].to ? size : names[i].to;
-        blank(c, at + names[i].from, end - names[i].from);
-    }
-    if (size > MORE) blank(c, at + MORE, size - MORE);
+    names_blank(c, at, size, places, MORE);
+}
+
+/* A packet filter's log: what was done, by the how manyth rule, and the direction stay; interface and
+ * rules by name, users, processes, and the addresses that later versions added do not. */
+static void pflog_map(const struct change *c, size_t at, size_t size) {
+    static const struct name_place places[2] = {{4, 36}, {44, 60}};
+    enum { MORE = 61 };
+    names_blank(c, at, size, places, MORE);
 }
 
 /* Extensions of kind, length, value: numbers of interfaces and kinds of media stay. */
@@ -193,6 +211,7 @@ void eg_link_header_map(const struct change *c, uint8_t kind, size_t at, size_t 
     case EG_LINK_HEADER_NFLOG: nflog_map(c, at, size); break;
     case EG_LINK_HEADER_PPI: ppi_map(c, at, size); break;
     case EG_LINK_HEADER_PKTAP: pktap_map(c, at, size); break;
+    case EG_LINK_HEADER_PFLOG: pflog_map(c, at, size); break;
     case EG_LINK_HEADER_JUNIPER: juniper_map(c, at, size); break;
     case EG_LINK_HEADER_BARE: break;
     case EG_LINK_HEADER_UNTOLD: blank(c, at, SIZE_MAX); break;

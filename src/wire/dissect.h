@@ -210,6 +210,7 @@ enum eg_link_header {
     EG_LINK_HEADER_NFLOG,   /* up to the packet, one of its fields */
     EG_LINK_HEADER_PPI,
     EG_LINK_HEADER_PKTAP,
+    EG_LINK_HEADER_PFLOG,
     EG_LINK_HEADER_JUNIPER,
 };
 

@@ -41,7 +41,7 @@ static uint32_t pflog(struct eg_walk *walk) {
     if (!eg_walk_has(walk, 4)) return EG_NEXT_NONE;
     uint32_t size = (eg_u8(s, 0) + 3u) & ~3u, family = eg_u8(s, 1);
     if (size < 4) return bad(walk);
-    return eg_walk_take(walk, EG_LINK_HEADER_UNTOLD, size) ? of_family(family)
+    return eg_walk_take(walk, EG_LINK_HEADER_PFLOG, size) ? of_family(family)
                                                            : (uint32_t)EG_NEXT_NONE;
 }
 

@@ -71,6 +71,11 @@ static const struct {
      "========"
      "000000000000000000000000000000"
      "mmmmmmmmmmmm=="},
+    {EG_LINK_PFLOG,
+     "64020001" NAME NAME HOST4 NAME NAME HOST4 "00000001 00000002" HOST4 HOST4 HOST4 HOST4
+     "01000000" HOST6 HOST6 "1f90 0036" PACKET,
+     "====00000000000000000000000000000000========0000000000000000="
+     "000000000000000000000000000000000000000"},
     /* number of an interface, its name */
     {EG_LINK_JUNIPER_ETHER, "4d474381 000c 0102 0001 0206" NAME FRAME,
      "============000000"
@@ -270,8 +275,8 @@ static void test_the_payload_of_netfilters_packets(void **state) {
 
 /* Of these nobody has said where they name hosts: nothing goes out, also where they are wrapped. */
 static void test_headers_that_are_not_told(void **state) {
-    static const uint32_t untold[] = {EG_LINK_TOKEN_RING, EG_LINK_FDDI,  EG_LINK_FIREWIRE,
-                                      EG_LINK_PFLOG,      EG_LINK_PRISM, EG_LINK_AVS};
+    static const uint32_t untold[] = {EG_LINK_TOKEN_RING, EG_LINK_FDDI, EG_LINK_FIREWIRE,
+                                      EG_LINK_PRISM, EG_LINK_AVS};
     struct eg_span frame = frame_of("40020000 40000000" MAC MAC "0800 0800" PACKET PACKET PACKET);
     uint32_t left;
     for (size_t i = 0; i < sizeof untold / sizeof *untold; i++) {
