@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Exported flows that say they are from the future: further ahead than clocks are off, of their receipt
- * and of now. (Reliability row B49.) */
+ * and of now. Exporters that count in 32 bits of milliseconds are off by up to 49.7 days (softflowd's
+ * IPFIX, of a capture that it reads). (Reliability row B49.) */
 #ifndef EG_TABLE_AHEAD_H
 #define EG_TABLE_AHEAD_H
 
 #include "base/timetext.h"
 #include "table/batch.h"
 
-static const int64_t EG_AHEAD_US = EG_DAY_US;
+static const int64_t EG_AHEAD_US = 50 * EG_DAY_US;
 /* A clock that is before this was never set, and is not one to hold others against. */
 static const int64_t EG_CLOCK_SET_US = INT64_C(1767225600) * EG_SECOND_US; /* 2026 */
 

@@ -49,10 +49,10 @@ static void one_hour_is_no_copy(void **state) {
 
 static void flows_of_the_future(void **state) {
     (void)state;
-    const int64_t day = 24 * HOUR, year = 365 * day, clock = NOON + 2 * year;
+    const int64_t ahead = 50 * 24 * HOUR, year = 365 * 24 * HOUR, clock = NOON + 2 * year;
     const struct times times[] = {
-        {clock + day - 1, clock + day, clock},      /* as far as clocks are off */
-        {clock + day, clock + day, clock},          /* quarantine */
+        {clock + ahead - 1, clock + ahead, clock},      /* as far as clocks are off */
+        {clock + ahead, clock + ahead, clock},          /* quarantine */
         {clock + year, clock + year, clock},        /* quarantine */
         {clock + year, clock + year, clock + year}, /* of a capture that says so itself */
     };
