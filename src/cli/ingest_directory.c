@@ -121,7 +121,8 @@ static enum eg_status triggers(struct follow *f, struct eg_error *err) {
         eg_paths_reset(&paths);
         if (status < 0) return status;
         if (status == EG_AGAIN && last) return EG_OK;
-        if (status == EG_OK && o->follow && o->every_us) eg_ingest_wait(f->env, o->every_us);
+        if (status == EG_OK && o->every_us && !last && !eg_env_draining(f->env))
+            eg_ingest_wait(f->env, o->every_us); /* told to end, it reads the rest at once */
     }
 }
 

@@ -21,10 +21,11 @@ def free_port(kind=socket.SOCK_DGRAM, family=socket.AF_INET):
 
 
 class Collector:
-    """`earlgrey ingest` on something live; use it in a with statement."""
+    """`earlgrey ingest` on something live; use it in a with statement. `namespace`: the network it is in."""
 
-    def __init__(self, earlgrey, *words, env=None):
-        self.words = [str(conftest.EARLGREY), "ingest", *map(str, words), "--json"]
+    def __init__(self, earlgrey, *words, env=None, namespace=None):
+        inside = ["ip", "netns", "exec", namespace] if namespace else []  # it becomes the command
+        self.words = [*inside, str(conftest.EARLGREY), "ingest", *map(str, words), "--json"]
         self.home = earlgrey.home
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8",
                     "TZ": "UTC", "ASAN_OPTIONS": "detect_leaks=0", **(env or {})}

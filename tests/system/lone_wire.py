@@ -54,8 +54,8 @@ class Wire:
 
     def start(self, *words, **more):
         """A command inside, running. It is this process's child: `ip` becomes the command."""
-        return subprocess.Popen(["ip", "netns", "exec", self.name, *map(str, words)], stdout=subprocess.PIPE, text=True,
-                                **{"stderr": subprocess.PIPE, **more})
+        return subprocess.Popen(["ip", "netns", "exec", self.name, *map(str, words)], text=True,
+                                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more})
 
     def received(self, interface="eg1"):
         """Packets that arrived, by the interface's own counter."""

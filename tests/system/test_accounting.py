@@ -206,7 +206,10 @@ def test_told_while_it_runs(earlgrey):
         while told(earlgrey, "sequence_gap")["netflow5", "127.4.0.1", 1] != (600, None):
             assert time.monotonic() < until
             time.sleep(0.1)
-        assert earlgrey.rows("sql", "-d", "data", "select count(*) n from losses where cause = 'sequence_gap'") == [{"n": 2}]
+        rows = earlgrey.rows("sql", "-d", "data", "select records, cast(start_time as text) began from losses "
+                             "where cause = 'sequence_gap' order by start_time")
+        assert [row["records"] for row in rows] == [500, 100]  # a row for each interval, of its own time
+        assert rows[0]["began"] < rows[1]["began"]
         assert told(earlgrey, "source_refused") == {("udp", None, None): (7, 7)}
         collector.signal(signal.SIGUSR1)
         collector.wait_for(r"600 records +sequence_gap", 5)

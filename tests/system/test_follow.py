@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A directory that is followed: files that are there, that come, that grow, that are not meant; once
 each, over restarts and kills, and what is done with them afterwards."""
+import collections
+import itertools
+import os
 import random
 import signal
 import time
+
+import pytest
 
 import live
 import v5_capture
@@ -108,6 +113,63 @@ def test_followed_folders_of_the_same_captures(earlgrey, tmp_path):
         until(earlgrey, 12 * 20)
         assert collector.end()["kept"]["flows"] == 12 * 20
     assert len(hosts(earlgrey)) == 12 * 20
+
+
+def of_ages(place, count):
+    """Captures of 20 flows each, moved into place all at once; the first changed first."""
+    waiting = place.parent / "waiting"
+    waiting.mkdir()
+    for i in range(count):  # their names do not tell the order
+        name = waiting / f"{(i * 7) % count:02}.pcap"
+        name.write_bytes(v5_capture.capture(hours=1, first_host=1 + 20 * i))
+        os.utime(name, (v5_capture.START + i, v5_capture.START + i))
+    waiting.rename(place)
+
+
+def files_read(earlgrey):
+    """Which of these captures are in the dataset, each whole."""
+    counts = collections.Counter((int(a) * 256 + int(b) - 1) // 20
+                                 for a, b in (host.split(".")[2:] for host in hosts(earlgrey)))
+    assert set(counts.values()) <= {20}
+    return sorted(counts)
+
+
+@pytest.mark.parametrize("latest", (False, True))
+def test_so_many_at_a_time_in_order(earlgrey, tmp_path, latest):
+    """Two files in each reading, the oldest or the latest first, one reading in so much time: while it runs
+    the dataset holds the first pairs, and each came at its time."""
+    of_ages(tmp_path / "in", 6)
+    order = [5, 4, 3, 2, 1, 0] if latest else [0, 1, 2, 3, 4, 5]
+    seen, came = [], {}
+    with live.Collector(earlgrey, "in", "-d", "data", "--follow", "--every", "1s", "--max-files-per-trigger", "2",
+                        *["--latest-first"] * latest) as collector:
+        end = time.monotonic() + 30
+        while len(seen) < 6:
+            assert time.monotonic() < end, seen
+            if earlgrey.run("inspect", "data", "--json").returncode == 0:
+                seen = files_read(earlgrey)
+            assert seen == sorted(order[:len(seen)]) and len(seen) % 2 == 0
+        assert collector.end()["kept"]["flows"] == 120
+    for path in (tmp_path / "data" / "flows").rglob("*.parquet"):
+        text = earlgrey.rows("sql", f"select distinct src_ip from '{path}'")
+        came[min(row["src_ip"] for row in text)] = path.stat().st_mtime
+    assert len(came) == 3
+    pauses = [b - a for a, b in itertools.pairwise(sorted(came.values()))]
+    assert all(pause > 0.9 for pause in pauses), pauses
+
+
+def test_the_next_reading_waits_but_the_end_does_not(earlgrey, tmp_path):
+    """With an hour between two readings the first is all, until it is told to end: then it reads the rest."""
+    of_ages(tmp_path / "in", 6)
+    with live.Collector(earlgrey, "in", "-d", "data", "--follow", "--every", "1h", "--max-files-per-trigger",
+                        "1") as collector:
+        until(earlgrey, 20)
+        put(tmp_path / "in", "later.pcap", 121)
+        assert files_read(earlgrey) == [0]
+        collector.signal(signal.SIGTERM)
+        collector.child.wait(20)
+        assert collector.end()["kept"]["flows"] == 140
+    assert files_read(earlgrey) == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_afterwards(earlgrey, tmp_path):

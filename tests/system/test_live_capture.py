@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import packet_reader
 import pytest
 from conftest import EARLGREY
 from lone_wire import LIVE_RUN, Log, captures_in, packets_in, refused, wait_for, wire  # noqa: F401
@@ -100,6 +101,38 @@ def test_files_rotate_by_size_and_time_and_a_ring_keeps_the_last(wire, tmp_path,
     files = captures_in(by_time)
     assert 3 <= len(files) <= 12
     assert packets_in(files) == account["seen"] == CAPTURED
+
+
+@pytest.mark.parametrize("form", ("pcap", "pcapng"))
+def test_nanoseconds_are_kept(wire, earlgrey, packets, tmp_path, form):
+    """Where the kernel offers times in nanoseconds, the recorded file and the rows have them, the same."""
+    log, out = Log(), tmp_path / "out"
+    beside = Log()
+    other = wire.start("tcpdump", "-Z", "root", "-c", "500", "-n", "-i", "eg1", "--time-stamp-precision=nano", "-w",
+                       tmp_path / "beside.pcap", stderr=beside)
+    wait_for(lambda: "listening on" in beside.text() or other.poll() is not None)
+    run = wire.start(EARLGREY, "ingest", "iface:eg1", "-d", "data", "--record", f"{out}?format={form}", "--json",
+                     stderr=log, cwd=tmp_path)
+    wait_for(lambda: "capturing on" in log.text())
+    before = time.time_ns()
+    wire.replay(packets[0], "--pps=20000", "--limit=500")
+    after = time.time_ns()
+    other.communicate(timeout=20)
+    run.send_signal(signal.SIGTERM)
+    account = json.loads(run.communicate(timeout=60)[0])
+    assert run.returncode == 0, log.text()
+    assert account["read"]["packets"] == 500
+    if other.returncode or all(p.time_ns % 1000 == 0 for p in packet_reader.read(tmp_path / "beside.pcap")):
+        refused(f"the kernel offers no nanoseconds on a veth: {beside.text()}")
+    [path] = captures_in(out)
+    raw = path.read_bytes()
+    if form == "pcap":
+        assert raw[:4] == bytes.fromhex("4d3cb2a1")  # a pcap of nanoseconds
+    times = [packet.time_ns for packet in packet_reader.read(path)]
+    assert len(times) == 500 and before <= min(times) <= max(times) <= after
+    assert sum(time_ns % 1000 != 0 for time_ns in times) > 250  # of 1000 that end at random, one ends in 000
+    rows = earlgrey.rows("sql", "-d", "data", "select epoch_us(time) us, time_ns from packets")
+    assert sorted(int(row["us"]) * 1000 + row["time_ns"] for row in rows) == sorted(times)
 
 
 def test_a_quiet_file_is_published_when_its_time_is_over(wire, tmp_path, packets):
