@@ -2,6 +2,7 @@
 """Real exporters over loopback: what softflowd and pmacctd make of a capture, and what arrives of it
 in the dataset, sums to the capture's own packets and bytes."""
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -148,28 +149,40 @@ LIVE = {
 ETHERNET = (CAPTURES[1], "packets/pcapplusplus/example.pcap")
 
 
+def probed(earlgrey, wire, how, capture, pps, want):
+    """The account of a collector to which pmacctd on eg1 tells of a capture that is played on eg0."""
+    port, total = live.free_port(), sum(packets for packets, _ in want.values())
+    (earlgrey.home / "pmacctd.conf").write_text("daemonize: false\npcap_interface: eg1\nplugin_pipe_size: 33554432\n" + how.format(port=port))
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", "data", "--interval", "500ms",
+                        namespace=wire.name) as collector:
+        probe = wire.start(program("pmacctd"), "-f", earlgrey.home / "pmacctd.conf", stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        wait_for(lambda: len(wire.run("cat", "/proc/net/packet").stdout.splitlines()) > 1)  # it has opened eg1
+        wire.replay(capture, f"--pps={pps}")
+        until = time.monotonic() + 8
+        # the last packet it may keep until another comes, or the end
+        while sum(packets for packets, _ in ip_sums(earlgrey).values()) < total - 1 and time.monotonic() < until:
+            time.sleep(0.2)
+        probe.terminate()
+        probe.wait(20)
+        time.sleep(1)
+        return collector.end()
+
+
 @pytest.mark.parametrize("source, capture", [(source, capture) for source in LIVE for capture in ETHERNET
                                              # NetFlow v5 has no IPv6; of so few packets sfprobe keeps some
                                              if capture != CAPTURES[1] or source not in ("netflow5", "sflow")])
 def test_live_probe(earlgrey, shared, tmp_path, wire, source, capture):
-    """pmacctd on an interface, past which a capture is played: every packet of it arrives, once."""
-    want, port = truth(shared / capture), live.free_port()
-    total = sum(packets for packets, _ in want.values())
+    """pmacctd on an interface, past which a capture is played: every packet of it arrives, once. On a busy
+    machine the probe itself may miss some, and says nothing of it; then it is asked again, more slowly."""
+    want = truth(shared / capture)
     for interface in ("eg0", "eg1"):  # captures hold packets that a card had joined
         wire.run("ip", "link", "set", interface, "mtu", 16000)
-    (tmp_path / "pmacctd.conf").write_text("daemonize: false\npcap_interface: eg1\n" + LIVE[source].format(port=port))
-    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", "data", "--interval", "500ms",
-                        namespace=wire.name) as collector:
-        probe = wire.start(program("pmacctd"), "-f", tmp_path / "pmacctd.conf", stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
-        wait_for(lambda: len(wire.run("cat", "/proc/net/packet").stdout.splitlines()) > 1)  # it has opened eg1
-        wire.replay(shared / capture, "--pps=5000")
-        # The last packet it may keep until another comes, or the end.
-        wait_for(lambda: sum(packets for packets, _ in ip_sums(earlgrey).values()) >= total - 1, 30)
-        probe.terminate()
-        probe.wait(20)
-        wait_for(lambda: ip_sums(earlgrey) == want, 20)
-        account = collector.end()
+    for pps in (5000, 1000, 500):
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        account = probed(earlgrey, wire, LIVE[source], shared / capture, pps, want)
+        if ip_sums(earlgrey) == want:
+            break
     assert account["lost"] == {}, account
     assert ip_sums(earlgrey) == want
     assert {row["source"] for row in earlgrey.rows("sql", "-d", "data", "select distinct source from flows")} == {source}
