@@ -8,8 +8,7 @@
 static struct eg_cause_info cause_named(struct eg_span cause) {
     for (int i = 0; i < EG_CAUSE_COUNT; i++) {
         const struct eg_cause_info *info = eg_cause_info((enum eg_cause)i);
-        if (strlen(info->name) == cause.size && memcmp(info->name, cause.at, cause.size) == 0)
-            return *info;
+        if (eg_span_is(cause, info->name)) return *info;
     }
     return (struct eg_cause_info){.is_loss = true};
 }
@@ -38,7 +37,7 @@ static void line_put(const struct eg_batch *batch, uint32_t row, enum eg_missing
     if (about == EG_MISSING_PACKETS && amounts[1]) amounts[0] = 0;
     if (!info.is_loss || (!amounts[0] && !amounts[1])) return;
     eg_strbuf_printf(lines, "not in the %s: ", what);
-    if (amounts[0] && amounts[1] && cause.size == 11 && memcmp(cause.at, "quarantined", 11) == 0)
+    if (amounts[0] && amounts[1] && eg_span_is(cause, "quarantined"))
         eg_strbuf_printf(lines, "%lld flows, %lld packets (quarantined)\n", amounts[0], amounts[1]);
     else
         eg_missing_amount(amounts[0], amounts[1], &info, cause, lines);

@@ -116,7 +116,7 @@ static bool walk_call(struct eg_stellar_run *run, const struct eg_stellar_node *
         if (known == KNOWN_NOT && !walk(run, node->kids[i], outer, false)) return false;
     }
     struct eg_stellar_call call = {run, node, args, node->count};
-    return run->failed || eg_stellar_args_good(&call);
+    return run->failed || !node->function->args_good || node->function->args_good(&call);
 }
 
 /* What a part that depends on the packet holds. */

@@ -112,6 +112,14 @@ static bool found_once(const struct eg_stellar_call *c, struct eg_span front, st
     return !c->run->failed;
 }
 
+static bool pattern_good(const struct eg_stellar_call *c) {
+    struct eg_arena arena = {0};
+    struct eg_byte_pattern *pattern;
+    if (!c->node->pattern) (void)!pattern_make(c, &arena, &pattern);
+    eg_arena_reset(&arena);
+    return !c->run->failed;
+}
+
 static bool byte_array_matcher(const struct eg_stellar_call *c, struct eg_stellar_value *out) {
     const struct eg_byte_pattern *pattern = c->node->pattern;
     struct eg_span front = {0}, back = {0};
@@ -154,20 +162,10 @@ static bool in_subnet(const struct eg_stellar_call *c, struct eg_stellar_value *
     return true;
 }
 
-bool eg_stellar_args_good(const struct eg_stellar_call *c) {
-    struct eg_arena arena = {0};
-    struct eg_byte_pattern *pattern;
+static bool nets_good(const struct eg_stellar_call *c) {
     struct eg_addr net;
     int bits;
-    if (c->node->function->run == in_subnet) {
-        for (uint32_t i = 1; i < c->count && !c->run->failed; i++)
-            (void)!net_arg(c, i, &net, &bits);
-    } else if (c->node->function->run == byte_array_matcher && !c->node->pattern) {
-        (void)!pattern_make(c, &arena, &pattern);
-        eg_arena_reset(&arena);
-    } else if (strcmp(c->node->function->name, "REGEXP_MATCH") == 0 && !c->node->regex) {
-        return eg_stellar_regex_args_good(c);
-    }
+    for (uint32_t i = 1; i < c->count && !c->run->failed; i++) (void)!net_arg(c, i, &net, &bits);
     return !c->run->failed;
 }
 
@@ -287,17 +285,17 @@ static bool protocol_to_name(const struct eg_stellar_call *c, struct eg_stellar_
 #define NO_STATE "keeps state, which a question about a packet has none of"
 
 const struct eg_stellar_function eg_stellar_packet_functions[] = {
-    {"BYTEARRAY_MATCHER", 2, 2, EG_VALUE_BOOL, byte_array_matcher, NULL},
-    {"IN_SUBNET", 2, EG_ARGS_ANY, EG_VALUE_BOOL, in_subnet, NULL},
-    {"IS_IP", 1, 2, EG_VALUE_BOOL, is_ip, NULL},
-    {"PROTOCOL_TO_NAME", 1, 1, EG_VALUE_NULL, protocol_to_name, NULL},
-    {"GEO_GET", 1, 2, EG_VALUE_NULL, NULL, NO_TABLE},
+    {"BYTEARRAY_MATCHER", 2, 2, EG_VALUE_BOOL, byte_array_matcher, NULL, pattern_good},
+    {"IN_SUBNET", 2, EG_ARGS_ANY, EG_VALUE_BOOL, in_subnet, NULL, nets_good},
+    {"IS_IP", 1, 2, EG_VALUE_BOOL, is_ip, NULL, NULL},
+    {"PROTOCOL_TO_NAME", 1, 1, EG_VALUE_NULL, protocol_to_name, NULL, NULL},
+    {"GEO_GET", 1, 2, EG_VALUE_NULL, NULL, NO_TABLE, NULL},
     {"ASN_GET", 1, 2, EG_VALUE_NULL, NULL,
-     "needs a database of AS numbers, which there is none of here"},
-    {"ENRICHMENT_GET", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's HBase"},
-    {"ENRICHMENT_EXISTS", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's HBase"},
-    {"PROFILE_GET", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's profiler"},
-    {"MAAS_MODEL_APPLY", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's models"},
-    {"KAFKA_GET", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, NO_STATE},
+     "needs a database of AS numbers, which there is none of here", NULL},
+    {"ENRICHMENT_GET", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's HBase", NULL},
+    {"ENRICHMENT_EXISTS", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's HBase", NULL},
+    {"PROFILE_GET", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's profiler", NULL},
+    {"MAAS_MODEL_APPLY", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's models", NULL},
+    {"KAFKA_GET", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, NO_STATE, NULL},
     {0},
 };

@@ -186,20 +186,20 @@ static bool map_put(const struct eg_stellar_call *c, struct eg_stellar_value *ou
 }
 
 const struct eg_stellar_function eg_stellar_list_functions[] = {
-    {"FILTER", 2, 2, EG_VALUE_LIST, filter, NULL},
-    {"GET", 2, 2, EG_VALUE_NULL, get, NULL},
-    {"GET_FIRST", 1, 1, EG_VALUE_NULL, get_first, NULL},
-    {"GET_LAST", 1, 1, EG_VALUE_NULL, get_last, NULL},
-    {"IF_THEN_ELSE", 3, 3, EG_VALUE_NULL, NULL, NULL}, /* the parser makes an if of it */
-    {"IS_EMPTY", 1, 1, EG_VALUE_BOOL, is_empty, NULL},
-    {"LENGTH", 1, 1, EG_VALUE_WHOLE, length, NULL},
-    {"LIST_ADD", 2, 2, EG_VALUE_LIST, list_add, NULL},
-    {"MAP", 2, 2, EG_VALUE_LIST, map, NULL},
-    {"MAP_EXISTS", 0, 2, EG_VALUE_BOOL, map_exists, NULL},
-    {"MAP_GET", 2, 3, EG_VALUE_NULL, map_get, NULL},
-    {"MAP_PUT", 3, 3, EG_VALUE_MAP, map_put, NULL},
-    {"REDUCE", 3, 3, EG_VALUE_NULL, reduce, NULL},
-    {"ZIP", 1, EG_ARGS_ANY, EG_VALUE_LIST, zip, NULL},
-    {"ZIP_LONGEST", 1, EG_ARGS_ANY, EG_VALUE_LIST, zip_longest, NULL},
+    {"FILTER", 2, 2, EG_VALUE_LIST, filter, NULL, NULL},
+    {"GET", 2, 2, EG_VALUE_NULL, get, NULL, NULL},
+    {"GET_FIRST", 1, 1, EG_VALUE_NULL, get_first, NULL, NULL},
+    {"GET_LAST", 1, 1, EG_VALUE_NULL, get_last, NULL, NULL},
+    {"IF_THEN_ELSE", 3, 3, EG_VALUE_NULL, NULL, NULL, NULL}, /* the parser makes an if of it */
+    {"IS_EMPTY", 1, 1, EG_VALUE_BOOL, is_empty, NULL, NULL},
+    {"LENGTH", 1, 1, EG_VALUE_WHOLE, length, NULL, NULL},
+    {"LIST_ADD", 2, 2, EG_VALUE_LIST, list_add, NULL, NULL},
+    {"MAP", 2, 2, EG_VALUE_LIST, map, NULL, NULL},
+    {"MAP_EXISTS", 0, 2, EG_VALUE_BOOL, map_exists, NULL, NULL},
+    {"MAP_GET", 2, 3, EG_VALUE_NULL, map_get, NULL, NULL},
+    {"MAP_PUT", 3, 3, EG_VALUE_MAP, map_put, NULL, NULL},
+    {"REDUCE", 3, 3, EG_VALUE_NULL, reduce, NULL, NULL},
+    {"ZIP", 1, EG_ARGS_ANY, EG_VALUE_LIST, zip, NULL, NULL},
+    {"ZIP_LONGEST", 1, EG_ARGS_ANY, EG_VALUE_LIST, zip_longest, NULL, NULL},
     {0},
 };

@@ -235,10 +235,11 @@ static bool matches_once(const struct eg_stellar_call *c, struct eg_span text,
     return good;
 }
 
-bool eg_stellar_regex_args_good(const struct eg_stellar_call *c) {
+static bool regexes_good(const struct eg_stellar_call *c) {
     const struct eg_stellar_value *pattern = &c->args[1];
     struct eg_regex *regex;
     bool good = true, list = pattern->kind == EG_VALUE_LIST;
+    if (c->node->regex) return true;
     for (uint32_t i = 0; good && i < (list ? pattern->count : 1); i++) {
         struct eg_arena arena = {0};
         good = regex_make(c, list ? &pattern->items[i] : pattern, &arena, &regex);
@@ -291,24 +292,24 @@ static bool to_string(const struct eg_stellar_call *c, struct eg_stellar_value *
 }
 
 const struct eg_stellar_function eg_stellar_text_functions[] = {
-    {"APPEND_IF_MISSING", 2, 3, EG_VALUE_TEXT, append_if_missing, NULL},
-    {"CHOMP", 1, 1, EG_VALUE_TEXT, chomp, NULL},
-    {"CHOP", 1, 1, EG_VALUE_TEXT, chop, NULL},
-    {"COUNT_MATCHES", 2, 2, EG_VALUE_WHOLE, count_matches, NULL},
-    {"ENDS_WITH", 2, 2, EG_VALUE_BOOL, ends_with, NULL},
-    {"FILL_LEFT", 3, 3, EG_VALUE_TEXT, fill_left, NULL},
-    {"FILL_RIGHT", 3, 3, EG_VALUE_TEXT, fill_right, NULL},
-    {"FORMAT", 1, EG_ARGS_ANY, EG_VALUE_TEXT, eg_stellar_format, NULL},
-    {"JOIN", 2, 2, EG_VALUE_TEXT, join, NULL},
-    {"PREPEND_IF_MISSING", 2, 3, EG_VALUE_TEXT, prepend_if_missing, NULL},
-    {"REGEXP_MATCH", 2, 2, EG_VALUE_BOOL, regexp_match, NULL},
-    {"SPLIT", 2, 2, EG_VALUE_LIST, split, NULL},
-    {"STARTS_WITH", 2, 2, EG_VALUE_BOOL, starts_with, NULL},
-    {"STRING_ENTROPY", 1, 1, EG_VALUE_REAL, string_entropy, NULL},
-    {"SUBSTRING", 2, 3, EG_VALUE_TEXT, substring, NULL},
-    {"TO_LOWER", 1, 1, EG_VALUE_TEXT, to_lower, NULL},
-    {"TO_STRING", 1, 1, EG_VALUE_TEXT, to_string, NULL},
-    {"TO_UPPER", 1, 1, EG_VALUE_TEXT, to_upper, NULL},
-    {"TRIM", 1, 1, EG_VALUE_TEXT, trim, NULL},
+    {"APPEND_IF_MISSING", 2, 3, EG_VALUE_TEXT, append_if_missing, NULL, NULL},
+    {"CHOMP", 1, 1, EG_VALUE_TEXT, chomp, NULL, NULL},
+    {"CHOP", 1, 1, EG_VALUE_TEXT, chop, NULL, NULL},
+    {"COUNT_MATCHES", 2, 2, EG_VALUE_WHOLE, count_matches, NULL, NULL},
+    {"ENDS_WITH", 2, 2, EG_VALUE_BOOL, ends_with, NULL, NULL},
+    {"FILL_LEFT", 3, 3, EG_VALUE_TEXT, fill_left, NULL, NULL},
+    {"FILL_RIGHT", 3, 3, EG_VALUE_TEXT, fill_right, NULL, NULL},
+    {"FORMAT", 1, EG_ARGS_ANY, EG_VALUE_TEXT, eg_stellar_format, NULL, NULL},
+    {"JOIN", 2, 2, EG_VALUE_TEXT, join, NULL, NULL},
+    {"PREPEND_IF_MISSING", 2, 3, EG_VALUE_TEXT, prepend_if_missing, NULL, NULL},
+    {"REGEXP_MATCH", 2, 2, EG_VALUE_BOOL, regexp_match, NULL, regexes_good},
+    {"SPLIT", 2, 2, EG_VALUE_LIST, split, NULL, NULL},
+    {"STARTS_WITH", 2, 2, EG_VALUE_BOOL, starts_with, NULL, NULL},
+    {"STRING_ENTROPY", 1, 1, EG_VALUE_REAL, string_entropy, NULL, NULL},
+    {"SUBSTRING", 2, 3, EG_VALUE_TEXT, substring, NULL, NULL},
+    {"TO_LOWER", 1, 1, EG_VALUE_TEXT, to_lower, NULL, NULL},
+    {"TO_STRING", 1, 1, EG_VALUE_TEXT, to_string, NULL, NULL},
+    {"TO_UPPER", 1, 1, EG_VALUE_TEXT, to_upper, NULL, NULL},
+    {"TRIM", 1, 1, EG_VALUE_TEXT, trim, NULL, NULL},
     {0},
 };

@@ -200,6 +200,9 @@ struct eg_stellar_function {
     /* *out is null before. False: the evaluation has failed (eg_stellar_fail). */
     bool (*run)(const struct eg_stellar_call *, struct eg_stellar_value *out);
     const char *refused; /* not NULL: there is no such function here, and this is why */
+    /* Whether no argument is wrong whatever the others are: of a call of which only some are known, the
+     * others being null. NULL: only a call can tell. */
+    bool (*args_good)(const struct eg_stellar_call *);
 };
 
 extern const struct eg_stellar_function eg_stellar_packet_functions[];
@@ -219,10 +222,6 @@ bool eg_stellar_number_arg(const struct eg_stellar_call *, uint32_t i, double *o
 /* As a list; null is false without an error. */
 bool eg_stellar_list_arg(const struct eg_stellar_call *, uint32_t i,
                          const struct eg_stellar_value **out);
-/* Whether no argument is wrong whatever the others are: of a call of which only some are known, the
- * others being null. */
-bool eg_stellar_args_good(const struct eg_stellar_call *);
-bool eg_stellar_regex_args_good(const struct eg_stellar_call *); /* of REGEXP_MATCH */
 /* Both false: the value that the i-th argument is, or holds, is of the wrong kind; its text is no good. */
 bool eg_stellar_wrong_value(const struct eg_stellar_call *, uint32_t i,
                             const struct eg_stellar_value *, const char *wanted);

@@ -49,21 +49,21 @@ struct eg_origin {
     size_t capture_count;
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
-    bool from_packets;   /* flows made of packets: the captures hold no exports, or the
+    bool from_packets;              /* flows made of packets: the captures hold no exports, or the
                                       user asked for `--source packet` */
-    const char *source;  /* only rows of this source ("netflow5", …; "packet": metered);
+    const char *source;             /* only rows of this source ("netflow5", …; "packet": metered);
                                        NULL: all */
-    enum eg_count count; /* without a source: which of them count */
+    enum eg_count count;            /* without a source: which of them count */
     const struct eg_metering *metering; /* of captures; NULL: as usual */
-    int64_t from_us, to_us;             /* INT64_MIN/MAX: open */
-    const char *match;                  /* overlaps|start|end|inside */
-    const struct eg_filter *filter;     /* NULL: all */
-    bool bounded;                       /* only rows that start in [begin, before) … */
-    int64_t begin_us, before_us;        /* … (INT64_MIN/MAX: open) … */
-    int64_t alive_us;                   /* … and have not ended before (INT64_MIN: any) */
-    int64_t window_us;   /* with from_packets: no row lies in two windows; 0: any may */
-    enum eg_dedup dedup; /* of flow records; packets are not reported twice */
-    bool each_packet;    /* with from_packets: a row a packet instead of a row a flow */
+    int64_t from_us, to_us;         /* INT64_MIN/MAX: open */
+    const char *match;              /* overlaps|start|end|inside */
+    const struct eg_filter *filter; /* NULL: all */
+    bool bounded;                   /* only rows that start in [begin, before) … */
+    int64_t begin_us, before_us;    /* … (INT64_MIN/MAX: open) … */
+    int64_t alive_us;               /* … and have not ended before (INT64_MIN: any) */
+    int64_t window_us;              /* with from_packets: no row lies in two windows; 0: any may */
+    enum eg_dedup dedup;            /* of flow records; packets are not reported twice */
+    bool each_packet;               /* with from_packets: a row a packet instead of a row a flow */
     bool codes; /* captures only: address columns as numbers that ip_text() turns into text, which
                    group many times as fast; for questions that know of it */
 };
