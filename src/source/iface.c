@@ -103,7 +103,7 @@ struct eg_source {
     bool reopened;      /* to be told */
     bool open;          /* capturing has begun */
     uint64_t gone_seen; /* of interfaces that went away */
-    uint64_t missed; /* what the one before owed, and what passed meanwhile */
+    uint64_t missed;    /* what the one before owed, and what passed meanwhile */
     struct {
         uint64_t given, dropped;
         bool told;
@@ -384,6 +384,7 @@ static void rings_wait(struct eg_source *source, int wait_ms, struct eg_tally *t
 
 static void drain_begin(struct eg_source *source, int64_t now_us, struct eg_tally *tally) {
     source->drain_end_us = now_us + DRAIN_US;
+    source->quiet = 0; /* before now it says nothing of what has just come */
     drops_all(source, now_us, tally);
     for (uint32_t i = 0; i < source->count; i++)
         if (source->devices[i].device)
@@ -396,6 +397,19 @@ static bool drain_over(const struct eg_source *source, int64_t now_us) {
         if (source->devices[i].device && source->devices[i].given < source->devices[i].until)
             return false;
     return true;
+}
+
+/* What arrived before draining began and no time was left for: it is lost like what found no room.
+ * With a filter, and of `any`, the kernel counts packets that nobody was to see. */
+static void left_behind(struct eg_source *source, int64_t now_us, struct eg_tally *tally) {
+    if (source->filtered || now_us < source->drain_end_us) return;
+    for (uint32_t i = 0; i < source->count; i++) {
+        const struct device *one = &source->devices[i];
+        if (!one->device || one->given >= one->until) continue;
+        if (strcmp(eg_device_name(one->device), "any") == 0) continue;
+        eg_tally_add(tally, EG_CAUSE_capture_drop, &blame, now_us, 0,
+                     (int64_t)(one->until - one->given), 0);
+    }
 }
 
 /* ---- the source's calls ---- */
@@ -420,6 +434,12 @@ static enum eg_status rows_give(struct eg_source *source, uint64_t unit, struct 
     return status;
 }
 
+static enum eg_status ends(struct eg_source *source, int64_t now_us, struct eg_tally *tally) {
+    if (source->drain_end_us && source->given < source->max) left_behind(source, now_us, tally);
+    drops_all(source, now_us, tally);
+    return EG_END;
+}
+
 static enum eg_status iface_next(struct eg_source *source, uint64_t unit, struct eg_batch **out,
                                  struct eg_tally *tally, struct eg_error *err) {
     const struct eg_env *env = source->env;
@@ -434,11 +454,8 @@ static enum eg_status iface_next(struct eg_source *source, uint64_t unit, struct
                      0);
     source->now.told = true;
     if (!source->drain_end_us && eg_env_draining(env)) drain_begin(source, now_us, tally);
-    bool enough = source->given >= source->max;
-    if (enough || (source->drain_end_us && drain_over(source, now_us))) {
-        drops_all(source, now_us, tally);
-        return EG_END;
-    }
+    if (source->given >= source->max || (source->drain_end_us && drain_over(source, now_us)))
+        return ends(source, now_us, tally);
     if (now_us - source->counted_us >= EG_SECOND_US || now_us < source->counted_us)
         drops_all(source, now_us, tally);
     EG_TRY(buffer_ready(source, err));

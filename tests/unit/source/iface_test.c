@@ -131,6 +131,55 @@ static void drains(void **state) {
     eg_source_iface.close(source);
 }
 
+/* The kernel hands packets over 100 ms late; that it was quiet before they came ends nothing. */
+static void drains_after_a_quiet_time(void **state) {
+    (void)state;
+    if (!lone) skip();
+    struct eg_source *source = opened("iface:lo");
+    struct eg_tally tally = {0};
+    struct eg_batch *batch;
+    uint64_t rows = 0;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(eg_source_iface.next(source, 0, &batch, &tally, NULL), EG_AGAIN);
+    datagrams_send(100, 9, 100);
+    atomic_store(&draining, true);
+    assert_int_equal(read_rows(source, 100, &rows, &tally, NULL), EG_OK);
+    assert_int_equal(rows, 100);
+    assert_int_equal(tally.count, 0);
+    eg_source_iface.close(source);
+}
+
+static int64_t ahead_us;
+static int64_t clock_ahead(void *clock) { return eg_env_plain.now_us(clock) + ahead_us; }
+
+/* A sink too slow for what waits in the ring: the rest is counted. */
+static void what_draining_leaves_is_counted(void **state) {
+    (void)state;
+    if (!lone) skip();
+    struct eg_source *source;
+    struct eg_tally tally = {0};
+    struct eg_batch *batch;
+    struct eg_error err;
+    ahead_us = 0;
+    env.now_us = clock_ahead;
+    env.batch_rows = 7;
+    assert_int_equal(open_with(&source, "iface:lo", "bpf", "", &err), EG_OK);
+    datagrams_send(100, 9, 100);
+    atomic_store(&draining, true);
+    enum eg_status status;
+    while ((status = eg_source_iface.next(source, 0, &batch, &tally, NULL)) == EG_AGAIN) continue;
+    assert_int_equal(status, EG_OK);
+    assert_int_equal(batch->rows, 7);
+    eg_batch_unref(batch);
+    assert_int_equal(tally.count, 0);
+    ahead_us = 3000000;
+    assert_int_equal(eg_source_iface.next(source, 0, &batch, &tally, NULL), EG_END);
+    assert_int_equal(tally.count, 1);
+    assert_int_equal(tally.entries[0].cause, EG_CAUSE_capture_drop);
+    assert_in_range(tally.entries[0].packets, 93, 193); /* and what was said of the closed port */
+    eg_source_iface.close(source);
+}
+
 static void cancelled_at_once(void **state) {
     (void)state;
     if (!lone) skip();
@@ -312,6 +361,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(rows_come_and_stop),
         TEST(drains),
+        TEST(drains_after_a_quiet_time),
+        TEST(what_draining_leaves_is_counted),
         TEST(cancelled_at_once),
         TEST(drops_are_counted),
         TEST(goes_down_and_up),
