@@ -5,7 +5,7 @@
 struct flows_options {
     struct eg_report_options report;
     int64_t number;
-    const char *sort, *receipt;
+    const char *sort, *receipt, *format;
     bool packets, both, force;
 };
 
@@ -46,6 +46,12 @@ static const struct eg_option options[] = {
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct flows_options, both),
      .help = "With --packets: both directions."},
+    {.name = "format",
+     .type = EG_OPT_CHOICE,
+     .offset = offsetof(struct flows_options, format),
+     .choices = "pcap|pcapng",
+     .help = "With --packets: what capture is written; without it, as -w ends, else pcap. pcapng "
+             "holds several link types."},
     {.name = "force",
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct flows_options, force),
@@ -89,8 +95,15 @@ static enum eg_exit packets_of(struct eg_report *report, const struct flows_opti
         INT64_MIN; /* a flow overlaps the time that was asked for; all of it is meant */
     packets.to_us = INT64_MAX;
     bool rows = eg_packets_rows_wanted(&o->report);
-    struct eg_packets_ask ask = {
-        .path = rows ? NULL : o->report.write, .replace = o->force, .receipt = o->receipt};
+    struct eg_packets_ask ask = {.path = rows ? NULL : o->report.write,
+                                 .format = o->format,
+                                 .replace = o->force,
+                                 .receipt = o->receipt};
+    if (rows && (o->format || o->receipt || o->force))
+        return eg_complain_usage(report->call, "--%s is of captures: name one with -w",
+                                 o->format    ? "format"
+                                 : o->receipt ? "receipt"
+                                              : "force");
     enum eg_exit code = EG_EXIT_DONE;
     if (eg_sql_flows(&flows, EG_FLOW_KEY_FIELDS, o->number, o->sort, true, &sql, &err) < 0)
         code = eg_complain(report->call, &err);
@@ -109,11 +122,12 @@ static enum eg_exit packets_of(struct eg_report *report, const struct flows_opti
 static enum eg_exit run(struct eg_call *call) {
     struct flows_options *o = call->options;
     o->report.records = true;
-    if (!o->packets && (o->both || o->force || o->receipt))
+    if (!o->packets && (o->both || o->force || o->receipt || o->format))
         return eg_complain_usage(call, "--%s goes with --packets",
-                                 o->both    ? "both"
-                                 : o->force ? "force"
-                                            : "receipt");
+                                 o->both     ? "both"
+                                 : o->force  ? "force"
+                                 : o->format ? "format"
+                                             : "receipt");
     if (!o->packets) return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
     struct eg_report report;
     enum eg_exit opened = eg_report_open(&report, call, &o->report, EG_TABLE_FLOWS), code = opened;

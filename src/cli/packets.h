@@ -17,8 +17,9 @@ struct eg_packets_ask {
     bool both, outermost;
     int64_t count;
     /* of the capture */
-    const char *path;   /* NULL: rows */
-    const char *format; /* "pcap", "pcapng"; NULL: as the path ends */
+    const char *path;          /* NULL: rows */
+    const char *format;        /* "pcap", "pcapng"; NULL: as the path ends */
+    const char *format_option; /* that it is told by; NULL: --format */
     int64_t records;
     bool replace, unsynced;
     const char *receipt;                                   /* a path, or "-" */

@@ -20,7 +20,7 @@ struct metron_options {
     const char *query;
     bool reverse, force, status;
     const char *start, *end, *date_format, *base, *output_base, *prefix, *threads, *queue;
-    const char *dataset, *receipt;
+    const char *dataset, *receipt, *output_format;
     int64_t reducers, records;
 };
 
@@ -56,6 +56,15 @@ struct metron_options {
          .max = INT64_MAX,                                                                         \
          .value_name = "N",                                                                        \
          .help = "Packets in a file of results."},                                                 \
+        {.name = "output_format",                                                                  \
+         .brief = "of",                                                                            \
+         .type = EG_OPT_CHOICE,                                                                    \
+         .offset = AT(output_format),                                                              \
+         .preset = "pcap",                                                                         \
+         .choices = "pcap|pcapng",                                                                 \
+         .help =                                                                                   \
+             "What the results are. A pcap file holds one link type; where packets of several "    \
+             "are asked for, pcapng holds them, in files whose names end in .pcapng."},            \
         TEXT("prefix", "pre", prefix, "TEXT",                                                      \
              "In the names of the results, pcap-data-TEXT+0001.pcap. Without it, the time and a "  \
              "random number."),                                                                    \
@@ -220,11 +229,12 @@ static void filter_make(const struct metron_options *o, struct eg_strbuf *filter
     part(filter, "proto", o->protocol);
 }
 
-/* "pcap-data-PREFIX.pcap", to which the files' numbers are added. */
-static void path_make(const struct eg_call *call, const char *prefix, struct eg_strbuf *path) {
+/* "pcap-data-PREFIX.pcap" or ".pcapng", to which the files' numbers are added. */
+static void path_make(const struct eg_call *call, const struct metron_options *o,
+                      struct eg_strbuf *path) {
     eg_strbuf_text(path, "pcap-data-");
-    if (given(prefix)) {
-        eg_strbuf_text(path, prefix);
+    if (given(o->prefix)) {
+        eg_strbuf_text(path, o->prefix);
     } else {
         time_t now = (time_t)(call->env.now_us(call->env.clock) / EG_SECOND_US);
         struct tm tm;
@@ -235,7 +245,7 @@ static void path_make(const struct eg_call *call, const char *prefix, struct eg_
         eg_strbuf_printf(path, "%s-%016llx%016llx", text, (unsigned long long)random[0],
                          (unsigned long long)random[1]);
     }
-    eg_strbuf_text(path, ".pcap");
+    eg_strbuf_printf(path, ".%s", o->output_format);
 }
 
 static enum eg_exit ask(struct eg_call *call, const struct metron_options *o,
@@ -250,7 +260,8 @@ static enum eg_exit ask(struct eg_call *call, const struct metron_options *o,
             place->read.count ? "TRUE" : NULL, /* in the order of time, merged over files */
         .both = o->reverse,
         .path = path,
-        .format = "pcap",
+        .format = o->output_format,
+        .format_option = "-of",
         .records = o->records,
         .replace = o->force,
         .receipt = given(o->receipt) ? o->receipt : NULL,
@@ -282,7 +293,7 @@ static enum eg_exit run(struct eg_call *call) {
     enum eg_exit code = words_check(call, o);
     if (code == EG_EXIT_DONE) code = place_set(call, o, &place);
     filter_make(o, &filter);
-    path_make(call, o->prefix, &path);
+    path_make(call, o, &path);
     if (code == EG_EXIT_DONE && (filter.failed || path.failed))
         code = EG_EXIT_FAILED;
     else if (code == EG_EXIT_DONE)

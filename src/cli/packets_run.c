@@ -296,6 +296,7 @@ static enum eg_exit capture_write(struct eg_packets_job *job) {
     struct eg_packet_file_options options = {
         .path = ask->path,
         .format = eg_capture_format_of(ask->path, ask->format),
+        .format_option = ask->format_option,
         .records_max = (uint64_t)ask->records,
         .replace = ask->replace,
         .nanoseconds = stream,

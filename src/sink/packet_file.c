@@ -30,6 +30,7 @@ struct eg_packet_file {
     char *path;
     int output; /* what "-" is */
     enum eg_capture_format format;
+    const char *format_option;
     uint64_t records_max;
     bool replace, nanoseconds, asked_digest, unsynced;
     bool gone;     /* the reader of standard output went away */
@@ -85,6 +86,7 @@ enum eg_status eg_packet_file_open(struct eg_packet_file **out,
     f->link_type = -1;
     f->output = options->fd > 0 ? options->fd : STDOUT_FILENO;
     f->format = options->format;
+    f->format_option = options->format_option ? options->format_option : "--format";
     f->records_max = options->records_max;
     f->replace = options->replace;
     f->nanoseconds = options->nanoseconds;
@@ -203,7 +205,8 @@ static enum eg_status pcap_put(struct eg_packet_file *f, const struct eg_frame *
     if (frame->time_ns >= ends_ns)
         return eg_fail(err, EG_E_USAGE,
                        "packets of after 2106-02-07 are among them, and a pcap file cannot say so; "
-                       "--format pcapng holds their times");
+                       "%s pcapng holds their times",
+                       f->format_option);
     if (f->link_type < 0) {
         f->link_type = frame->link_type;
         f->fine = f->fine || needs_ns;
@@ -215,8 +218,8 @@ static enum eg_status pcap_put(struct eg_packet_file *f, const struct eg_frame *
     if (f->link_type != frame->link_type)
         return eg_fail(err, EG_E_USAGE,
                        "packets of link types %d and %d are among them, and a pcap file holds one; "
-                       "--format pcapng holds both",
-                       f->link_type, frame->link_type);
+                       "%s pcapng holds both",
+                       f->link_type, frame->link_type, f->format_option);
     if (needs_ns && !f->fine && !f->in_place && !to_output(f)) EG_TRY(file_refine(f, err));
     if (f->fine)
         eg_write_pcap_record(&f->buffer, frame);

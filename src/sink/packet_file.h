@@ -11,6 +11,8 @@ struct eg_packet_file_options {
     const char *path; /* "-": standard output */
     int fd;           /* "-": this descriptor instead, which stays the caller's; 0: none */
     enum eg_capture_format format;
+    const char
+        *format_option;   /* by which who asks chooses it, for messages; NULL: --format. Borrowed */
     uint64_t records_max; /* a file: NAME+0001.pcap, …; 0: all in one */
     bool replace;         /* files that exist */
     bool nanoseconds;     /* pcap: from the beginning; else from the first time on that needs it,

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
 import time
 import xml.etree.ElementTree
@@ -160,6 +161,36 @@ def test_names_of_results(asked):
     assert done.returncode == 0 and not list(earlgrey.home.glob("pcap-data-none*"))
 
 
+def test_several_link_types(earlgrey):
+    """A pcap file holds one link type: what is said then works, in these forms and for the packets of flows."""
+    frame = bytes(12) + b"\x08\x00" + bytes.fromhex("4500001c000000004011000a0a0000010a000002") + bytes.fromhex("0035003500080000")
+    head = "<IHHiIII"
+    for name, link, data, second in (("ether", 1, frame, 5), ("raw", 101, frame[14:], 6), ("late", 1, frame, 7)):
+        (earlgrey.home / f"{name}.pcap").write_bytes(
+            struct.pack(head, 0xa1b2c3d4, 2, 4, 0, 0, 65535, link) +
+            struct.pack("<IIII", 1600000000 + second, 0, len(data), len(data)) + data)
+    captures = ["ether.pcap", "raw.pcap", "late.pcap"]
+    earlgrey.ok("ingest", "-q", *captures, "-d", "data", "--tables", "all")
+    for words in (["packets", "fixed", "-st", "0", "-p", "udp"], ["packets", "query", "-st", "0", "-q", "protocol == 17"]):
+        done = earlgrey.run(*words, "-bp", "data", "-pre", "t")
+        hint = re.search(r"(\S+ pcapng) holds both", done.stderr)
+        assert done.returncode == 2 and "link types 1 and 101" in done.stderr and not list(earlgrey.home.glob("pcap-data*"))
+        earlgrey.ok(*words, "-bp", "data", "-pre", "t", "-rpf", "2", *hint[1].split())
+        files = sorted(earlgrey.home.glob("pcap-data-*"))
+        assert [f.name for f in files] == ["pcap-data-t+0001.pcapng", "pcap-data-t+0002.pcapng"]
+        assert [(p.link, p.time_ns // 10**9 - 1600000000) for f in files for p in read(f)] == [(1, 5), (101, 6), (1, 7)]
+        for file in files:
+            file.unlink()
+    flows = ["flows", "-q", "-d", "data", "--packets", "-w", "-"]
+    done = earlgrey.run(*flows)
+    hint = re.search(r"(\S+ pcapng) holds both", done.stderr)
+    wrote = subprocess.run([EARLGREY, *flows, *hint[1].split()], cwd=earlgrey.home, capture_output=True, check=True)
+    (earlgrey.home / "all.pcapng").write_bytes(wrote.stdout)
+    assert done.returncode == 2 and [p.link for p in read(earlgrey.home / "all.pcapng")] == [1, 101, 1]
+    done = earlgrey.run("flows", "-d", "data", "--packets", "--format", "pcapng")
+    assert done.returncode == 2 and "--format is of captures: name one with -w" in done.stderr
+
+
 @pytest.mark.parametrize("words, told", [
     (["fixed"], "-st (--start_time) is required"),
     (["fixed", "-st", "soon"], "is not a time"),
@@ -174,6 +205,7 @@ def test_names_of_results(asked):
     (["fixed", "-st", "0", "-dp", "80)"], "-dp takes one value"),
     (["fixed", "-st", "0", "-p", "nonesuch"], "nonesuch"),
     (["fixed", "-st", "0", "-pf", "'x"], "the quote is not closed"),
+    (["fixed", "-st", "0", "-of", "csv"], "output_format"),
     (["fixed", "-st", "0", "-rpf", "0"], "records_per_file"),
     (["fixed", "-st", "0", "-sx", "x"], "unknown option --sx"),
     (["fixed", "-st", "0", "stray"], "'stray' belongs to no option"),

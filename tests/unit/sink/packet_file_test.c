@@ -227,7 +227,12 @@ static void link_types(void **state) {
     frame.link_type = 113;
     assert_int_equal(eg_packet_file_put(file, &frame, eg_span(NULL, 0), &err), EG_E_USAGE);
     assert_non_null(strstr(err.message, "link types 1 and 113"));
-    assert_non_null(strstr(err.message, "--format pcapng"));
+    assert_non_null(strstr(err.message, "; --format pcapng holds both"));
+    eg_packet_file_free(file);
+    file = opened((struct eg_packet_file_options){.format_option = "-of"}); /* of who calls it so */
+    put(file, 1, 0);
+    assert_int_equal(eg_packet_file_put(file, &frame, eg_span(NULL, 0), &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "; -of pcapng holds both"));
     eg_packet_file_free(file);
 
     file = opened((struct eg_packet_file_options){.format = EG_WRITE_PCAPNG});
