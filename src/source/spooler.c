@@ -125,8 +125,8 @@ static void *spooler_run(void *argument) {
         if (sync_due(s)) sync_now(s);
     }
     sync_now(s);
-    pthread_mutex_lock(
-        &s->lock); /* or who asked during that last sync would wait for another one */
+    /* told, or who asked during that last sync would wait for another one */
+    pthread_mutex_lock(&s->lock);
     atomic_store(&s->over, true);
     pthread_cond_broadcast(&s->synced);
     pthread_mutex_unlock(&s->lock);

@@ -3,11 +3,9 @@
 same, JSON is JSON, a terminal gets no control character, and a packet is found by its file's real bytes."""
 import json
 import os
-import pty
-import subprocess
 
 import pytest
-from conftest import EARLGREY
+import terminal
 from make_odd import head, option, packet, pcap
 
 BYTES = b"caf\xe9 100%\x1b[31m.pcap"
@@ -146,29 +144,8 @@ def test_texts_from_the_wire(earlgrey, name):
                   ["compact", "-d", "data"], ["inspect", "data", "--templates"], ["fields"], ["config", "show"]):
         values = strict(earlgrey.run(*words, "--json", text=False))
         assert values or words[0] in ("losses", "inspect"), words
-        shown = on_a_terminal(earlgrey, words)
+        shown = terminal.shown(earlgrey, *words, errors=True)
         assert b"\x1b" not in shown and "\x9b" not in shown.decode("utf-8"), words
     earlgrey.ok("packets", "-r", "odd.pcapng", "-w", "again.pcapng")
     [rows] = strict(earlgrey.run("packets", "-r", "again.pcapng", "--json", "--fields", "interface", text=False))
     assert [row["interface"] for row in rows] == [NAMES[name]] * 2
-
-
-def on_a_terminal(earlgrey, words):
-    """What a terminal gets that shows no colours and no progress."""
-    ours, theirs = pty.openpty()
-    env = {"PATH": os.environ["PATH"], "HOME": str(earlgrey.home), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
-    with subprocess.Popen([EARLGREY, *words, "--color", "never", "--progress", "never"], cwd=earlgrey.home, env=env,
-                          stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL) as child:
-        os.close(theirs)
-        text = b""
-        while True:
-            try:
-                more = os.read(ours, 65536)
-            except OSError:
-                break
-            if not more:
-                break
-            text += more
-        child.wait(30)
-    os.close(ours)
-    return text

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs as a user meets them: right numbers, every format, options, exit codes."""
 import csv
-import fcntl
 import io
 import json
-import os
-import pty
 import struct
 import subprocess
-import termios
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import terminal
 
 
 @pytest.fixture(name="dataset")
@@ -312,27 +309,9 @@ def test_fields_list_derived_columns(earlgrey, exports, dataset):
     assert row["duration_us"] >= 0 and row["scaled_bytes"] > 0 and row["protocol"]
 
 
-def on_terminal(program, columns, *words, lines=40):
-    """What the program shows on a terminal that wide."""
-    from conftest import EARLGREY
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-    with subprocess.Popen([str(EARLGREY), *map(str, words)], stdout=follower, stderr=subprocess.DEVNULL,
-                          stdin=subprocess.DEVNULL, cwd=program.home,
-                          env={"HOME": str(program.home), "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "xterm", "NO_COLOR": "1"}) as run:
-        os.close(follower)
-        seen = b""
-        while True:
-            try:
-                part = os.read(leader, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            seen += part
-        assert run.wait(60) == 0
-    os.close(leader)
-    return seen.decode().replace("\r\n", "\n")
+def on_terminal(program, columns, *words):
+    """What it shows on a terminal that wide."""
+    return terminal.shown(program, *words, columns=columns, code=0).decode().replace("\r\n", "\n")
 
 
 def test_tables_fit_the_terminal(earlgrey, dataset):

@@ -127,6 +127,27 @@ static void a_sync_comes_when_asked_for_and_by_bytes(void **state) {
     scene_end(&s);
 }
 
+/* Who asks while the last sync is under way would wait for one that never comes. */
+static void asked_at_the_end_it_answers(void **state) {
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct scene s = {.give_up_us = 0};
+        struct eg_spool_state spool;
+        case_begin(&s.c);
+        scene_begin(&s, 64 << 20, 3600000000, 1 << 30);
+        put(&s, 500, 1464);
+        eg_filler_finish(&s.filler, 0);
+        eg_intake_close(s.intake);
+        do eg_spool_state(s.c.spool, &spool);
+        while (spool.sequence < 500 && !eg_spooler_over(s.spooler));
+        int64_t began_us = eg_tick_us();
+        assert_true(eg_spooler_sync(s.spooler, 20000000));
+        assert_in_range(eg_tick_us() - began_us, 0, 15000000);
+        eg_spooler_free(s.spooler);
+        scene_end(&s);
+    }
+}
+
 static void without_room_it_keeps_then_drops_then_goes_on(void **state) {
     (void)state;
     struct scene s = {.give_up_us = 0};
@@ -265,6 +286,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_stored_and_synced),
         cmocka_unit_test(a_sync_comes_when_asked_for_and_by_bytes),
+        cmocka_unit_test(asked_at_the_end_it_answers),
         cmocka_unit_test(without_room_it_keeps_then_drops_then_goes_on),
         cmocka_unit_test(at_the_end_it_does_not_wait_for_ever),
         cmocka_unit_test(told_to_end_it_does_not_wait_at_all),

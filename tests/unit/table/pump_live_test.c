@@ -29,29 +29,35 @@ static enum eg_status raw_ignore(struct eg_sink *sink, struct eg_batch *batch,
     return EG_OK;
 }
 
+/* Pumps a live source, each millisecond flushed, until the ender says so. */
+static void pump_until_ended(struct eg_pump_sink *sinks, size_t count, const char *const *live,
+                             struct ender *ender) {
+    struct eg_env env = fake_env(64);
+    env.drain = &ender->drain;
+    struct eg_pump_request request = request_of(sinks, count, live, 1);
+    request.interval_us = 1000;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, end_it, ender), 0);
+    struct eg_pump_account account;
+    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
+    pthread_join(thread, NULL);
+    eg_pump_account_reset(&account);
+}
+
 /* A live source is flushed by the clock, leaves no trace while idle, and ends when told to. */
 static void live_until_drained(void **state) {
     (void)state;
     const char *const live[] = {"a:1000:70:l"};
     struct eg_sink sink = sink_new();
     struct ender ender = {.sink = &sink};
-    struct eg_env env = fake_env(64);
-    env.drain = &ender.drain;
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false}};
-    struct eg_pump_request request = request_of(sinks, 1, live, 1);
-    request.interval_us = 1000;
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, end_it, &ender), 0);
-    struct eg_pump_account account;
-    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
-    pthread_join(thread, NULL);
+    pump_until_ended(sinks, 1, live, &ender);
     assert_in_range(ender.flushes, 1, 3); /* then idle */
     assert_in_range(sink.flushes, ender.flushes, ender.flushes + 1);
     struct fake_rows expected = {0};
     fake_expect(&expected, 1000, true, true, true, true);
     fake_rows_are(&sink.rows, &expected);
     assert_int_equal(sink.places[0].offset, 10000);
-    eg_pump_account_reset(&account);
     sink_reset(&sink);
     fake_all_closed();
 }
@@ -65,19 +71,10 @@ static void idle_raw_sinks_are_flushed(void **state) {
     const char *const live[] = {"a:10:7:l"};
     struct eg_sink sink = sink_new(), other = sink_new();
     struct ender ender = {.sink = &other};
-    struct eg_env env = fake_env(64);
-    env.drain = &ender.drain;
     struct eg_pump_sink sinks[] = {{&memory, &sink, "m", NULL, false},
                                    {&raw, &other, "r", NULL, false}};
-    struct eg_pump_request request = request_of(sinks, 2, live, 1);
-    request.interval_us = 1000;
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, end_it, &ender), 0);
-    struct eg_pump_account account;
-    assert_int_equal(eg_pump_run(&env, &request, &account, NULL), EG_OK);
-    pthread_join(thread, NULL);
+    pump_until_ended(sinks, 2, live, &ender);
     assert_true(other.flushes >= sink.flushes + 1);
-    eg_pump_account_reset(&account);
     sink_reset(&sink);
     sink_reset(&other);
     fake_all_closed();

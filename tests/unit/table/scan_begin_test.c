@@ -39,16 +39,8 @@ static void inputs_that_fail(void **state) {
         struct eg_env env = fake_env(16);
         struct eg_scan_request request = request_of(inputs, 5);
         request.keep_going = true;
-        struct eg_scan *scan;
-        struct runner runners[4] = {{0}};
         struct fake_rows got = {0}, expected = {0};
-        assert_int_equal(eg_scan_open(&scan, &env, &request, NULL), EG_OK);
-        threads_run(scan, runners, workers);
-        for (uint32_t i = 0; i < workers; i++) {
-            assert_int_equal(runners[i].status, EG_END);
-            rows_move(&got, &runners[i].got);
-        }
-        assert_true(eg_scan_over(scan));
+        struct eg_scan *scan = threads_read(&env, &request, workers, &got);
         size_t count;
         const struct eg_trouble *trouble = eg_scan_troubles(scan, &count);
         assert_int_equal(count, 3);

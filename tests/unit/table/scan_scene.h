@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "table/scan_fake.h"
 #include "numbers.h"
+#include "table/scan_fake.h"
 
 static uint64_t seed = 20261121;
 static inline uint32_t random_below(uint32_t n) { return xorshift_below(&seed, n); }
@@ -101,6 +101,22 @@ static inline void threads_run(struct eg_scan *scan, struct runner *runners, uin
 static inline void rows_move(struct fake_rows *to, struct fake_rows *from) {
     for (size_t i = 0; i < from->count; i++) fake_add(to, from->rows[i]);
     fake_rows_reset(from);
+}
+
+/* Reads a scan to its end on so many threads; answers it, for what it tells. */
+static inline struct eg_scan *threads_read(const struct eg_env *env,
+                                           const struct eg_scan_request *request, uint32_t workers,
+                                           struct fake_rows *got) {
+    struct eg_scan *scan;
+    struct runner runners[8] = {{0}};
+    assert_int_equal(eg_scan_open(&scan, env, request, NULL), EG_OK);
+    threads_run(scan, runners, workers);
+    for (uint32_t i = 0; i < workers; i++) {
+        assert_int_equal(runners[i].status, EG_END);
+        rows_move(got, &runners[i].got);
+    }
+    assert_true(eg_scan_over(scan));
+    return scan;
 }
 
 /* Reads until `most` rows are there or the input is over, then holds; answers the position. */

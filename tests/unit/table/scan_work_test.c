@@ -101,16 +101,8 @@ static void many_threads(void **state) {
         uint32_t workers = 1 + round % 8;
         struct eg_env env = fake_env(round % 3 == 0 ? 1 : 32);
         struct eg_scan_request request = request_of(four, 4);
-        struct eg_scan *scan;
-        struct runner runners[8] = {{0}};
         struct fake_rows got = {0}, expected = {0};
-        assert_int_equal(eg_scan_open(&scan, &env, &request, NULL), EG_OK);
-        threads_run(scan, runners, workers);
-        for (uint32_t i = 0; i < workers; i++) {
-            assert_int_equal(runners[i].status, EG_END);
-            rows_move(&got, &runners[i].got);
-        }
-        assert_true(eg_scan_over(scan));
+        struct eg_scan *scan = threads_read(&env, &request, workers, &got);
         tally_is(eg_scan_tally(scan), four_records, 4, 2);
         eg_scan_free(scan);
         four_expected(&expected);
