@@ -174,11 +174,13 @@ static enum eg_status section_check(struct eg_stream *s, struct eg_error *err) {
     struct eg_tally nothing = {0};
     enum eg_record record;
     size_t want = 28;
+    bool more;
     do {
         EG_TRY(stream_fill(s, want, err));
+        more = stream_rest(s).size >= want;
         record = eg_pcapng_block(&ng, stream_rest(s), &frame, &note, &nothing);
-        want = note.size;
-    } while (record == EG_RECORD_MORE && s->end - s->at >= want);
+        want = (size_t)note.size;
+    } while (record == EG_RECORD_MORE && more);
     EG_ASSERT(nothing.count == 0);
     eg_pcapng_reset(&ng);
     if (record == EG_RECORD_OTHER) return EG_OK;

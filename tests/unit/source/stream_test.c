@@ -127,6 +127,43 @@ static void long_blocks(void **state) {
     made_free(&large);
 }
 
+/* A first section header as long as its comments make it; cut inside it, there is nothing to read. */
+static void a_long_section_header(void **state) {
+    (void)state;
+    const size_t comments[] = {0, 4000, 60000, EG_PCAPNG_BLOCK_MAX - 40};
+    for (int k = 0; k < 4; k++) {
+        struct made m = {0}, body = {0};
+        made_u32(&body, 0x1a2b3c4d);
+        made_u16(&body, 1);
+        made_u16(&body, 0);
+        made_number(&body, UINT64_MAX, 8);
+        for (size_t left = comments[k], size; left > 4; left -= size) {
+            size = left < 60004 ? left / 4 * 4 : 60004;
+            made_option(&body, 1, NULL, (unsigned)size - 4);
+        }
+        made_block(&m, 0x0a0d0d0a, &body);
+        size_t head = m.size;
+        made_interface(&m, 1, 0, NULL);
+        made_packet(&m, 0, 1, 4, 4, "abcd", 4);
+        struct open_stream s;
+        struct eg_batch *batch;
+        stream_open(&s, &m, 0);
+        assert_int_equal(eg_stream_next(s.stream, &batch, &s.tally, &s.err), EG_OK);
+        assert_int_equal(batch->rows, 1);
+        eg_batch_unref(batch);
+        assert_int_equal(eg_stream_next(s.stream, &batch, &s.tally, &s.err), EG_END);
+        assert_int_equal(s.tally.count, 0);
+        stream_close(&s);
+        file_write(path, m.bytes, head - 1);
+        assert_int_equal(eg_input_open(&s.input, &eg_env_plain, path, &s.err), EG_OK);
+        assert_int_equal(eg_stream_new(&s.stream, &s.input, &s.err), EG_E_FORMAT);
+        assert_non_null(strstr(s.err.message, "its section header block is not whole at byte 0"));
+        eg_input_reset(&s.input);
+        made_free(&m);
+        made_free(&body);
+    }
+}
+
 /* Interfaces are numbered anew in each section, and so many names do not pile up; a batch ends anywhere in a
  * section. */
 static void names_follow_sections(void **state) {
@@ -338,7 +375,8 @@ static void damage_inside_is_told(void **state) {
         size_t size, resume;
         const char *told; /* NULL: nothing */
     } cases[] = {
-        {places[1], 0, "a packet whose length contradicts its block's; what could not be read was passed over"},
+        {places[1], 0,
+         "a packet whose length contradicts its block's; what could not be read was passed over"},
         {m.size, 0, "a packet whose length contradicts its block's, and in 1 more places; what"},
         {m.size - 1, 0, "block's, and in 1 more places; what could not be read was passed over; x"},
         {m.size, places[1], "a packet of an interface that is not described; what"},
@@ -379,10 +417,10 @@ static void damage_inside_is_told(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_of_messages),   cmocka_unit_test(large_packets_cross_buffers),
-        cmocka_unit_test(long_blocks),         cmocka_unit_test(names_follow_sections),
-        cmocka_unit_test(batches_do_not_wait), cmocka_unit_test(the_digest_keeps_step),
-        cmocka_unit_test(damage_inside_is_told),
+        cmocka_unit_test(files_of_messages),     cmocka_unit_test(large_packets_cross_buffers),
+        cmocka_unit_test(long_blocks),           cmocka_unit_test(names_follow_sections),
+        cmocka_unit_test(batches_do_not_wait),   cmocka_unit_test(the_digest_keeps_step),
+        cmocka_unit_test(damage_inside_is_told), cmocka_unit_test(a_long_section_header),
     };
     return cmocka_run_group_tests(tests, path_make, path_remove);
 }
