@@ -12,7 +12,7 @@
 
 struct doctor_options {
     const char *dataset;
-    bool rebuild, json;
+    bool rebuild, accept, json;
 };
 
 static const struct eg_option options[] = {
@@ -27,6 +27,11 @@ static const struct eg_option options[] = {
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct doctor_options, rebuild),
      .help = "Makes the catalog again from the files, finishes or removes what a crash left."},
+    {.name = "accept-missing",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct doctor_options, accept),
+     .help = "Forgets the files of tables that are gone: they were removed on purpose. What was "
+             "ingested stays known, and adds nothing when it comes again."},
     {.name = "json",
      .type = EG_OPT_FLAG,
      .offset = offsetof(struct doctor_options, json),
@@ -38,6 +43,8 @@ static const char *const examples[] = {"earlgrey doctor -d data",
                                        "Looks at the program, its stages and a dataset.",
                                        "earlgrey doctor -d data --rebuild",
                                        "Settles what a crash left behind.",
+                                       "earlgrey doctor -d data --accept-missing",
+                                       "After the directory of a table was removed on purpose.",
                                        "earlgrey doctor -d data --json",
                                        "The same for programs.",
                                        NULL};
@@ -100,7 +107,8 @@ static enum eg_exit run(struct eg_call *call) {
     struct eg_finding *findings = NULL;
     size_t count = 0;
     struct eg_error err;
-    if (eg_dataset_doctor(o->dataset, o->rebuild, &call->env, &findings, &count, &err) < 0)
+    unsigned mending = (o->rebuild ? EG_DOCTOR_REBUILD : 0u) | (o->accept ? EG_DOCTOR_ACCEPT : 0u);
+    if (eg_dataset_doctor(o->dataset, mending, &call->env, &findings, &count, &err) < 0)
         return eg_complain(call, &err);
     bool lost = false;
     for (size_t i = 0; i < count; i++) {
@@ -123,7 +131,9 @@ const struct eg_verb eg_verb_doctor = {
     .description =
         "Checks the program and a dataset: its schema version, commits that a crash left "
         "half done, files the catalog does not know, files that cannot be read, captures that are "
-        "gone or were changed. Exits with 1 when something is broken, with 3 when all is whole "
+        "gone or were changed. Exits with 1 when something is broken (a table's directory that is "
+        "gone, too, until "
+        "--accept-missing says that it was removed on purpose), with 3 when all is whole "
         "but captures elsewhere are gone or were changed: their packets cannot be had any more.",
     .examples = examples,
     .options = options,

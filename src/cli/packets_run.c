@@ -424,11 +424,12 @@ static enum eg_exit index_look(const struct eg_packets_job *job) {
     if (!dataset) return EG_EXIT_DONE;
     enum eg_status status = eg_dataset_removed(dataset, EG_TABLE_PACKETS, &rows, &err);
     if (status >= 0 && rows)
-        status = eg_fail(&err, EG_E_IO,
-                         "the index of %s is gone (%s/packets, %llu rows): put it back from a "
-                         "backup, or ingest the captures into a new dataset",
-                         job->report->options->dataset, job->report->options->dataset,
-                         (unsigned long long)rows);
+        status = eg_fail(
+            &err, EG_E_IO,
+            "the index of %s is gone (%s/packets, %llu rows): put it back from a "
+            "backup, or ingest the captures into a new dataset; where it was removed on "
+            "purpose, earlgrey doctor --accept-missing",
+            job->report->options->dataset, job->report->options->dataset, (unsigned long long)rows);
     return status < 0 ? eg_complain(job->report->call, &err) : EG_EXIT_DONE;
 }
 

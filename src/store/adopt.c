@@ -5,10 +5,12 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "engine/engine.h"
+#include "store/record.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct search {
     struct eg_dataset *ds;
@@ -102,21 +104,6 @@ static enum eg_status read_footer(struct eg_engine *engine, const char *root, co
 
 /* ---- into the journal ---- */
 
-static enum eg_status write_record(struct eg_dataset *ds, const struct eg_journal *record,
-                                   struct eg_error *err) {
-    char commit[EG_COMMIT_TEXT];
-    eg_layout_commit(ds->session, ++ds->commits, commit);
-    struct eg_strbuf text = {0}, path = {0};
-    eg_strbuf_printf(&path, "%s/%s/%s.done", ds->path, EG_LAYOUT_COMMITS, commit);
-    enum eg_status status =
-        path.failed ? no_memory(err)
-                    : eg_journal_text(record, commit, ds->env->now_us(ds->env->clock), &text, err);
-    if (status >= 0) status = eg_file_replace(path.text, text.text, text.size, err);
-    eg_strbuf_reset(&text);
-    eg_strbuf_reset(&path);
-    return status;
-}
-
 /* The positions and captures that expiry wrote down once more. One that is damaged says nothing. */
 static enum eg_status read_positions(const struct search *s, struct eg_journal *to,
                                      struct eg_error *err) {
@@ -137,6 +124,30 @@ static enum eg_status read_positions(const struct search *s, struct eg_journal *
     return status;
 }
 
+/* A file that was accepted to be gone, or expired, and was put back: by its old name it stays gone in the
+ * journal, so it gets another one. */
+static enum eg_status name_anew(struct search *s, size_t i, struct eg_error *err) {
+    const char *relative = s->found.names[i], *name = strrchr(relative, '/');
+    if (!name || eg_index_find(&s->known->gone_index, relative) == EG_INDEX_NONE) return EG_OK;
+    struct eg_strbuf again = {0};
+    eg_strbuf_printf(&again, "%.*sagain-%s", (int)(name + 1 - relative), relative, name + 1);
+    char *from = eg_path_join(s->ds->path, relative);
+    char *to = again.failed ? NULL : eg_path_join(s->ds->path, again.text);
+    bool taken = to && access(to, F_OK) == 0; /* put back twice: one of the two is left as it is */
+    enum eg_status status = !from || !to ? no_memory(err)
+                            : taken      ? EG_OK
+                                         : eg_file_rename(from, to, err);
+    eg_free(from);
+    eg_free(to);
+    if (status < 0 || taken) {
+        eg_strbuf_reset(&again);
+        return status;
+    }
+    eg_free(s->found.names[i]);
+    s->found.names[i] = eg_strbuf_take(&again);
+    return EG_OK;
+}
+
 static enum eg_status adopt(struct search *s, struct eg_strays *out, struct eg_error *err) {
     struct eg_engine *engine = NULL;
     struct eg_engine_options plain = {0};
@@ -144,6 +155,8 @@ static enum eg_status adopt(struct search *s, struct eg_strays *out, struct eg_e
     struct eg_journal record = {0};
     enum eg_status status = read_positions(s, &record, err);
     for (size_t i = 0; status >= 0 && i < s->found.count; i++) {
+        status = name_anew(s, i, err);
+        if (status < 0) break;
         status = read_footer(engine, s->ds->path, s->found.names[i], s->tables[i], &record, err);
         if (status != EG_E_ENGINE && status != EG_E_USAGE && status != EG_E_FORMAT) continue;
         if (!out->broken++)
@@ -151,7 +164,7 @@ static enum eg_status adopt(struct search *s, struct eg_strays *out, struct eg_e
         status = EG_OK; /* one file that is not Parquet costs that file */
     }
     if (status >= 0 && (record.file_count || record.mark_count || record.capture_count))
-        status = write_record(s->ds, &record, err);
+        status = eg_record_write(s->ds, &record, err);
     if (status >= 0) out->adopted = record.file_count;
     eg_journal_reset(&record);
     eg_engine_close(engine);

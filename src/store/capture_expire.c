@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "base/timetext.h"
+#include "store/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,22 +114,6 @@ static enum eg_status note_leaving(struct leaving *l, const struct eg_journal_ca
     return EG_OK;
 }
 
-static enum eg_status write_change(struct leaving *l, struct eg_error *err) {
-    struct eg_dataset *ds = l->t->ds;
-    char commit[EG_COMMIT_TEXT];
-    struct eg_strbuf text = {0}, path = {0};
-    eg_layout_commit(ds->session, ++ds->commits, commit);
-    eg_strbuf_printf(&path, "%s/%s/%s.done", ds->path, EG_LAYOUT_COMMITS, commit);
-    enum eg_status status =
-        path.failed
-            ? no_memory(err)
-            : eg_journal_text(&l->change, commit, ds->env->now_us(ds->env->clock), &text, err);
-    if (status >= 0) status = eg_file_replace(path.text, text.text, text.size, err);
-    eg_strbuf_reset(&text);
-    eg_strbuf_reset(&path);
-    return status;
-}
-
 /* The copies that lines say are gone, also those of a removal that was cut off. */
 static void remove_copies(struct eg_dataset *ds) {
     const struct eg_journal *journal = &ds->journal;
@@ -156,7 +141,7 @@ static enum eg_status let_go(struct leaving *l, int64_t before_us, const int64_t
             status = note_leaving(l, &journal->captures[i], err);
     if (l->t->call->dry_run || status < 0) return status;
     if (l->change.capture_count) {
-        status = write_change(l, err);
+        status = eg_record_write(ds, &l->change, err);
         if (status >= 0) status = eg_journal_refresh(&ds->journal, ds->path, ds->env, err);
     }
     if (status >= 0) remove_copies(ds);

@@ -98,14 +98,19 @@ void eg_commit_free(struct eg_commit *); /* not finished: its .tmp files are rem
 EG_MUST_CHECK enum eg_status eg_dataset_positions(struct eg_dataset *, struct eg_position **out,
                                                   size_t *count, struct eg_error *err);
 
-/* What `doctor` prints: one line a finding. `repair`: rolls intents forward, removes leftovers,
- * makes the catalog again from the files. */
+/* What `doctor` prints: one line a finding; and what it is to mend. */
+enum eg_doctor {
+    EG_DOCTOR_LOOK = 0,
+    EG_DOCTOR_REBUILD =
+        1, /* rolls intents forward, removes leftovers, makes the catalog again from the files */
+    EG_DOCTOR_ACCEPT = 2, /* files that are gone are no loss: accept.h */
+};
 struct eg_finding {
     int level; /* 3 broken, 4 worth knowing, 6 fine */
     bool lost; /* a capture elsewhere that its packets cannot be read from any more */
     char *text;
 };
-EG_MUST_CHECK enum eg_status eg_dataset_doctor(const char *path, bool rebuild,
+EG_MUST_CHECK enum eg_status eg_dataset_doctor(const char *path, unsigned mending,
                                                const struct eg_env *, struct eg_finding **out,
                                                size_t *count, struct eg_error *err);
 void eg_findings_free(struct eg_finding *, size_t count);

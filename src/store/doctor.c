@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is to be said about a dataset, one line a finding; and, asked to, putting it in order. */
+#include "store/accept.h"
 #include "store/adopt.h"
 #include "store/captures.h"
 #include "store/catalog.h"
@@ -132,7 +133,8 @@ static enum eg_status say_removed(struct report *report, struct eg_dataset *ds,
         if (rows)
             say(report, 3,
                 "%s/%s is gone, and %" PRIu64 " rows with it: put it back from a backup, or ingest "
-                "the sources into a new dataset",
+                "the sources into a new dataset; where it was removed on purpose, doctor "
+                "--accept-missing forgets it",
                 ds->path, eg_table_name((enum eg_table_id)table), rows);
     }
     return EG_OK;
@@ -156,13 +158,25 @@ static void say_missing(struct report *report, const char *path, const struct eg
             "disk, or changed by hand; remove them, and ingest their sources into a new dataset",
             changed, first);
     if (gone)
-        say(report, 4, "%zu files that were committed are not there any more (removed by hand?)",
+        say(report, 4,
+            "%zu files that were committed are not there any more (removed by hand?); doctor "
+            "--accept-missing forgets them",
             gone);
     if (journal->damaged.count)
         say(report, 3,
             "%zu files of the journal in %s/%s are damaged; doctor --rebuild reads what they said "
             "from the Parquet files",
             journal->damaged.count, path, EG_LAYOUT_COMMITS);
+}
+
+static void say_accepted(struct report *report, const struct eg_accepted *accepted) {
+    if (!accepted->files) say(report, 6, "no file is missing, so there is nothing to accept");
+    for (int table = 0; table < EG_TABLE_RAW; table++)
+        if (accepted->rows[table])
+            say(report, 4,
+                "%s: %" PRIu64 " rows of files that are gone were forgotten; what they were read "
+                "from stays known, and adds nothing when it is ingested again",
+                eg_table_name((enum eg_table_id)table), accepted->rows[table]);
 }
 
 static void say_strays(struct report *report, const struct eg_strays *strays, bool adopted) {
@@ -319,54 +333,80 @@ static enum eg_status make_directories(const char *root, struct eg_error *err) {
     return EG_OK;
 }
 
+struct repair {
+    struct eg_leftovers leftovers;
+    struct eg_strays strays;
+    struct eg_accepted accepted;
+};
+
 /* Under the lock for upkeep. */
 static enum eg_status rebuild(struct eg_dataset *ds, struct eg_journal *journal,
-                              struct eg_leftovers *leftovers, struct eg_strays *strays,
-                              struct eg_error *err) {
-    EG_TRY(eg_settle(ds->path, ds->session, EG_SETTLE_WHOLE, ds->env, leftovers, err));
+                              struct repair *made, struct eg_error *err) {
+    EG_TRY(eg_settle(ds->path, ds->session, EG_SETTLE_WHOLE, ds->env, &made->leftovers, err));
     EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
-    EG_TRY(eg_strays(ds, journal, true, strays, err));
-    if (!strays->broken) EG_TRY(put_aside(ds->path, journal, err));
+    EG_TRY(eg_strays(ds, journal, true, &made->strays, err));
+    if (!made->strays.broken) EG_TRY(put_aside(ds->path, journal, err));
     EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
     return remake_catalog(ds, journal, err);
 }
 
-static enum eg_status examine(struct report *report, struct eg_dataset *ds, bool repair,
+/* Likewise. What is half done is settled first: its files are no loss. */
+static enum eg_status accept(struct eg_dataset *ds, struct eg_journal *journal, struct repair *made,
+                             bool rebuilt, struct eg_error *err) {
+    if (!rebuilt) {
+        EG_TRY(eg_settle(ds->path, ds->session, EG_SETTLE_DEAD, ds->env, &made->leftovers, err));
+        EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
+        EG_TRY(eg_strays(ds, journal, false, &made->strays, err));
+    }
+    EG_TRY(eg_accept_missing(ds, journal, &made->accepted, err));
+    if (!made->accepted.files) return EG_OK;
+    EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
+    return remake_catalog(ds, journal, err);
+}
+
+static enum eg_status mend(struct eg_dataset *ds, struct eg_journal *journal, unsigned mending,
+                           struct repair *made, struct eg_error *err) {
+    struct eg_lock upkeep;
+    bool whole = mending & EG_DOCTOR_REBUILD;
+    EG_TRY(make_directories(ds->path, err));
+    EG_TRY(eg_upkeep_begin(&upkeep, ds->path, err));
+    enum eg_status status = whole ? rebuild(ds, journal, made, err) : EG_OK;
+    if (status >= 0 && mending & EG_DOCTOR_ACCEPT) status = accept(ds, journal, made, whole, err);
+    eg_lock_give(&upkeep, false);
+    return status;
+}
+
+static enum eg_status examine(struct report *report, struct eg_dataset *ds, unsigned mending,
                               struct eg_journal *journal, struct eg_error *err) {
     int schema;
     char program[64];
-    struct eg_leftovers leftovers;
-    struct eg_strays strays;
+    struct repair made = {0};
     EG_TRY(eg_dataset_about(ds->path, &schema, program, err));
     say(report, 6, "dataset %s: schema version %d, made by earlgrey %s", ds->path, schema, program);
-    if (repair) {
-        struct eg_lock upkeep;
-        EG_TRY(make_directories(ds->path, err));
-        EG_TRY(eg_upkeep_begin(&upkeep, ds->path, err));
-        enum eg_status status = rebuild(ds, journal, &leftovers, &strays, err);
-        eg_lock_give(&upkeep, false);
-        EG_TRY(status);
+    if (mending) {
+        EG_TRY(mend(ds, journal, mending, &made, err));
     } else {
-        EG_TRY(eg_settle(ds->path, "", EG_SETTLE_LOOK, ds->env, &leftovers, err));
+        EG_TRY(eg_settle(ds->path, "", EG_SETTLE_LOOK, ds->env, &made.leftovers, err));
         EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
-        EG_TRY(eg_strays(ds, journal, false, &strays, err));
+        EG_TRY(eg_strays(ds, journal, false, &made.strays, err));
     }
     EG_TRY(say_tables(report, ds, journal, err));
     EG_TRY(say_removed(report, ds, err));
-    say_leftovers(report, ds->path, &leftovers, repair);
+    if (mending & EG_DOCTOR_ACCEPT) say_accepted(report, &made.accepted);
+    say_leftovers(report, ds->path, &made.leftovers, mending != 0);
     say_missing(report, ds->path, journal);
-    say_strays(report, &strays, repair);
+    say_strays(report, &made.strays, mending & EG_DOCTOR_REBUILD);
     EG_TRY(say_captures(report, ds, journal, err));
     return say_catalog(report, ds->path, err);
 }
 
-enum eg_status eg_dataset_doctor(const char *path, bool repair, const struct eg_env *env,
+enum eg_status eg_dataset_doctor(const char *path, unsigned mending, const struct eg_env *env,
                                  struct eg_finding **out, size_t *count, struct eg_error *err) {
     struct eg_dataset *ds = NULL;
     EG_TRY(eg_dataset_open(&ds, path, EG_DATASET_READ, env, err));
     struct report report = {0};
     struct eg_journal journal = {0};
-    enum eg_status status = examine(&report, ds, repair, &journal, err);
+    enum eg_status status = examine(&report, ds, mending, &journal, err);
     eg_journal_reset(&journal);
     eg_dataset_close(ds);
     if (status >= 0 && report.failed)

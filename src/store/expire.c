@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "base/timetext.h"
+#include "store/record.h"
 
 #include <errno.h>
 #include <string.h>
@@ -74,24 +75,11 @@ static enum eg_status choose(const struct expiry *x, size_t *count, struct eg_er
 
 /* ---- one hour ---- */
 
-/* What the journal says of positions once more, beside it: those that stood in the files that go would
- * be lost with the journal, and the rest of their sources be read again. */
+/* Once, before the first hour goes. */
 static enum eg_status note_positions(struct expiry *x, struct eg_error *err) {
-    struct eg_dataset *ds = x->tending.ds;
     if (x->noted) return EG_OK;
-    struct eg_journal marks = ds->journal; /* a look, not a copy */
-    marks.file_count = marks.gone_count = 0;
-    struct eg_strbuf text = {0};
-    char *path = eg_path_join(ds->path, EG_LAYOUT_POSITIONS);
-    enum eg_status status =
-        path ? eg_journal_text(&marks, "positions", ds->env->now_us(ds->env->clock), &text, err)
-             : eg_fail(err, EG_E_NOMEM, "no memory for the positions");
-    if (status >= 0) status = eg_file_replace(path, text.text, text.size, err);
-    /* A full disk is what expiry is for; the journal has them all the same. */
-    if (status == EG_E_NOSPACE) status = EG_OK;
+    enum eg_status status = eg_record_positions(x->tending.ds, &x->tending.ds->journal, err);
     x->noted = status >= 0;
-    eg_strbuf_reset(&text);
-    eg_free(path);
     return status;
 }
 

@@ -6,6 +6,7 @@ import json
 import lzma
 import os
 import pathlib
+import re
 import shutil
 import signal
 import struct
@@ -169,6 +170,16 @@ def test_an_index_that_was_taken_away(earlgrey, tmp_path):
     done = earlgrey.run("doctor", "-d", "data")
     assert done.returncode == 1 and "data/packets is gone, and 100 rows with it" in done.stdout
     assert earlgrey.rows("flows", "-d", "data")  # of flows nothing is missing
+    # on purpose: said once, then there is nothing more to say, and nothing comes back by itself
+    told = earlgrey.ok("doctor", "-d", "data", "--accept-missing")
+    assert re.search(r"^note +packets: 100 rows of files that are gone were forgotten", told, re.M) and "broken" not in told
+    assert not re.search("^(broken|note +packets|lost)", earlgrey.ok("doctor", "-d", "data"), re.M)
+    done = earlgrey.run("packets", "-d", "data")
+    assert done.returncode == 0 and "gone" not in done.stderr
+    assert json.loads(earlgrey.ok("ingest", "a.pcap", "-d", "data", "--json"))["inputs_known"] == 1
+    shutil.rmtree(tmp_path / "data" / "flows")  # another accident is told again
+    done = earlgrey.run("doctor", "-d", "data")
+    assert done.returncode == 1 and re.search("^broken +.*data/flows is gone", done.stdout, re.M)
 
 
 @pytest.mark.parametrize("how", [["--keep", "link"], ["--keep", "copy"], ["--keep", "none"], ["--tables", "flows"]])

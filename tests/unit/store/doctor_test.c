@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The doctor: says what is wrong and what to do; asked to, does it. */
-#include "parquet.h"
+#include "capture_made.h"
 
-static char *told(const char *root, bool repair) {
+static char *told(const char *root, unsigned repair) {
     struct eg_finding *findings;
     size_t count;
     must(eg_dataset_doctor(root, repair, &test_env, &findings, &count, ERR));
     struct eg_strbuf text = {0};
     for (size_t i = 0; i < count; i++)
-        eg_strbuf_printf(&text, "%d %s\n", findings[i].level, findings[i].text);
+        eg_strbuf_printf(&text, "%d%s %s\n", findings[i].level, findings[i].lost ? " lost" : "",
+                         findings[i].text);
     eg_findings_free(findings, count);
     return eg_strbuf_take(&text);
 }
 
-static void says(const char *root, bool repair, const char *expected) {
+static void says(const char *root, unsigned repair, const char *expected) {
     char *text = told(root, repair);
     if (!strstr(text, expected)) fail_msg("not said: %s\nbut:\n%s", expected, text);
     eg_free(text);
@@ -166,7 +167,117 @@ static void table_removed(void **state) {
          "/flows is gone, and 5 rows with it: put it back from a backup, or ingest the");
     says(root, false, "\n3 /");
     does_not_say(root, "/packets is gone");
+    says(root, EG_DOCTOR_REBUILD, "\n3 /"); /* not by the way: it is what is missed */
+    says(root, EG_DOCTOR_ACCEPT, "4 flows: 5 rows of files that are gone were forgotten; ");
+    does_not_say(root, "\n3 ");
+    does_not_say(root, "not there any more");
+    says(root, false, "6 the catalog is fresh");
+    says(root, EG_DOCTOR_ACCEPT, "6 no file is missing, so there is nothing to accept");
+    struct eg_dataset *ds = open_reader(root);
+    struct eg_position *positions;
+    size_t count;
+    must(eg_dataset_positions(ds, &positions, &count, ERR));
+    assert_int_equal(count, 1);
+    assert_int_equal(positions[0].offset, 200);
+    eg_free(positions);
+    eg_dataset_close(ds);
     eg_free(root);
+}
+
+/* What vanishes is told until it is accepted, and what vanishes after that is told again; what comes back
+ * is read, and taken up by a rebuild. */
+static void accepted(void **state) {
+    char *root = filled(*state);
+    command("cd '%s' && cp -r flows ../backup && rm -r flows/*/hour=13 && rm -r flows/*/hour=12", root);
+    says(root, false, "4 4 files that were committed are not there any more (removed by hand?); doctor "
+                      "--accept-missing forgets them");
+    says(root, EG_DOCTOR_REBUILD, "4 4 files that were committed are not there any more");
+    says(root, EG_DOCTOR_REBUILD | EG_DOCTOR_ACCEPT, "4 flows: 4 rows of files that are gone");
+    does_not_say(root, "\n4 ");
+    says(root, false, "6 flows: 1 rows in 1 files");
+    command("rm '%s'/flows/*/hour=14/*", root);
+    says(root, false, "4 1 files that were committed are not there any more");
+    command("cd '%s' && rm -r flows && mv ../backup flows", root);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 5);
+    says(root, false, "4 4 files that no commit names");
+    says(root, EG_DOCTOR_REBUILD, "4 4 files that no commit names were read and written down");
+    does_not_say(root, "\n4 ");
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 5);
+    eg_free(root);
+}
+
+/* A commit that was cut off is no loss: its files come first. */
+static void accepted_when_settled(void **state) {
+    char *root = filled(*state);
+    command("cd '%s' && f=$(ls flows/*/hour=14/*) && mv $f ${f%%/*}/_${f##*/}.tmp && "
+            "c=_earlgrey/commits/$(basename $f | cut -d- -f2-3) && mv $c.done $c.intent", root);
+    says(root, EG_DOCTOR_ACCEPT, "6 no file is missing");
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 5);
+    eg_free(root);
+}
+
+/* Its level is what a finding is worth: 3 breaks, 4 is to be known, 6 is fine. */
+static void levels(void **state) {
+    char *root = filled(*state);
+    says(root, false, "6 dataset ");
+    struct eg_dataset *ds = open_writer(root);
+    must(eg_dataset_ready(ds, ERR));
+    says(root, false, "\n6 1 process is writing now\n");
+    eg_dataset_close(ds);
+    command("cd '%s' && touch _earlgrey/locks/writer-aaaaaaaaaaaaaaaa.lock flows/date=2026-01-02/hour=14/_part-aaaaaaaaaaaaaaaa-000001-0000.parquet.tmp", root);
+    says(root, false, "\n4 1 unfinished files are to be removed; the next ingest, or doctor --rebuild, does that\n");
+    says(root, true, "\n4 1 unfinished files were removed\n");
+    command("cd '%s' && f=$(ls flows/*/hour=14/*) && rm $f && "
+            "c=_earlgrey/commits/$(basename $f | cut -d- -f2-3) && mv $c.done $c.intent", root);
+    says(root, true, "\n3 1 files of a commit are gone: ingest their sources into a new dataset\n");
+    struct eg_sink *sink = sink_open_at(root);
+    sink_write_flows(sink, INT64_C(400000000000000000), 0, 2); /* of no time that can be */
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    eg_sink_dataset.close(sink);
+    says(root, false, "\n4 quarantine: 2 rows without a usable time, in 1 files\n");
+    eg_free(root);
+}
+
+/* A copy is the dataset's own; a file elsewhere is not, but its packets are lost with it. */
+static void captures(void **state) {
+    const char *root = path_of(*state, "d"), *copied = path_of(*state, "copy.pcap"), *linked = NULL;
+    struct made m = capture_of(10, 99);
+    capture_write(copied, &m, m.size, false);
+    ingest_as(root, copied, EG_KEEP_COPY);
+    for (unsigned i = 0; i < 12; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "%u.pcap", i);
+        linked = path_of(*state, name);
+        struct made other = capture_of(10, i);
+        capture_write(linked, &other, other.size, false);
+        ingest_as(root, linked, EG_KEEP_LINK);
+        made_free(&other);
+    }
+    says(root, false, "\n6 captures: 13 with 130 packets, 1 of them copies\n");
+    does_not_say(root, "\n4");
+    does_not_say(root, "\n3");
+    unlink(linked);
+    says(root, false, "\n4 lost ");
+    says(root, false, "11.pcap is gone, and its packets with it");
+    does_not_say(root, "\n3");
+    command("touch '%s/captures/2026-01-02/mine'", root);
+    says(root, false, "\n4 1 files in captures/ that nothing points into, captures/2026-01-02/mine for one\n");
+    command("rm '%s'/../[0-9]*.pcap", root);
+    says(root, false, "\n4 lost and 2 captures more like these; inspect --captures names all\n");
+    does_not_say(root, "\n3");
+    command("rm -r '%s'/captures/*", root);
+    says(root, false, "\n3 lost and 3 captures more like these; inspect --captures names all\n");
+    const char *other = path_of(*state, "e");
+    capture_write(copied, &m, m.size, false);
+    ingest_as(other, copied, EG_KEEP_COPY);
+    command("rm -r '%s'/captures/*", other);
+    char *text = told(other, false), *at = strstr(text, "\n3 ");
+    assert_non_null(at);
+    assert_non_null(strstr(at, "restore the dataset's captures/ from a backup, or ask"));
+    assert_null(strstr(at + 1, "\n3 "));
+    assert_null(strstr(text, "lost "));
+    eg_free(text);
+    made_free(&m);
 }
 
 /* The whole journal is lost: ranges and positions come back out of the Parquet files. */
@@ -225,6 +336,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(healthy), IN_SCRATCH(leftovers), IN_SCRATCH(exchanges), IN_SCRATCH(sizes), IN_SCRATCH(journal_stays), IN_SCRATCH(catalog),
         IN_SCRATCH(by_hand), IN_SCRATCH(lost_journal), IN_SCRATCH(damaged_journal),
-        IN_SCRATCH(table_removed), IN_SCRATCH(no_dataset)};
+        IN_SCRATCH(table_removed), IN_SCRATCH(accepted), IN_SCRATCH(accepted_when_settled),
+        IN_SCRATCH(levels), IN_SCRATCH(captures), IN_SCRATCH(no_dataset)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
