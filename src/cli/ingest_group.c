@@ -116,6 +116,8 @@ static enum eg_status sinks_begin(struct eg_ingest_run *run, struct eg_sinks *si
     EG_TRY(eg_sinks_open(sinks, &run->env, in->dataset, &in->to, in->options->format, err));
     bool files = run->group->source == &eg_source_file;
     bool frames = run->group->source == &eg_source_iface && keep.keep == EG_KEEP_COPY;
+    bool live = run->group->kind == EG_GROUP_LIVE || run->group->kind == EG_GROUP_LISTEN;
+    if (sinks->dataset && !live) eg_dataset_sink_bound(sinks->dataset, 0, 0);
     *keeps = sinks->dataset && (files || frames);
     if (*keeps) EG_TRY(eg_dataset_sink_keep(sinks->dataset, &keep, err));
     for (size_t i = 0; i < sinks->count; i++)

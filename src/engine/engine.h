@@ -21,7 +21,8 @@ struct eg_engine_options {
     const char *const *allowed; /* directories and files that SQL may read; NULL: any */
     size_t allowed_count;
     bool locked; /* a user's SQL: see above */
-    struct eg_address_map *mapping; /* SQL has mapped_ip(text) and mapped_mac(text) then; outlives the
+    struct eg_address_map
+        *mapping; /* SQL has mapped_ip(text) and mapped_mac(text) then; outlives the
                                        engine, which uses it from one thread at a time */
 };
 
@@ -74,6 +75,7 @@ void eg_parquet_crew_free(struct eg_parquet_crew *);
 /* Sealed batches of one table that become one file: zstd, row groups of about 128 Ki rows,
  * dictionaries, statistics; every column of the table, absent ones as null. `note` is kept in the
  * file's metadata under "earlgrey". */
+struct eg_parquet_file;
 struct eg_parquet_stats {
     uint64_t rows, bytes;
 };
@@ -83,12 +85,19 @@ struct eg_parquet_job {
     struct eg_batch *const *batches;
     size_t batch_count;
     const char *note;              /* may be NULL */
+    struct eg_parquet_file *early; /* rows that stand before those of the batches; NULL: none */
     struct eg_parquet_stats stats; /* filled by eg_parquet_write */
 };
 /* Writes all the files, the crew being at work on several at once. Each is complete and fsynced;
  * when one fails all are removed. */
 EG_MUST_CHECK enum eg_status eg_parquet_write(struct eg_parquet_crew *, struct eg_parquet_job *,
                                               size_t count, struct eg_error *err);
+/* Encodes the job's batches in memory, behind what is in job->early already (made where it is NULL), for an
+ * eg_parquet_write to come, which leaves it as it is, whether it fails or not: a fraction of what the
+ * batches take, and they need not live until then. A failure leaves what was there. */
+EG_MUST_CHECK enum eg_status eg_parquet_encode_early(struct eg_parquet_crew *,
+                                                     struct eg_parquet_job *, struct eg_error *err);
+void eg_parquet_early_free(struct eg_parquet_file *); /* may be NULL */
 /* Writes a query's result as Parquet (`-o parquet`) to a path. Same promises. */
 EG_MUST_CHECK enum eg_status eg_parquet_copy(struct eg_engine *, const char *sql, const char *path,
                                              struct eg_error *err);

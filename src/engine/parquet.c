@@ -21,7 +21,12 @@ static enum eg_status order_make(struct eg_parquet_order *order, const struct eg
     struct eg_parquet_setup setup = eg_parquet_setup_for(job->table);
     order->finish = true;
     order->note = job->note ? job->note : "";
-    EG_TRY(eg_parquet_file_new(&order->file, job->path, &setup, err));
+    if (job->early) {
+        order->file = job->early;
+        EG_TRY(eg_parquet_file_place(order->file, job->path, err));
+    } else {
+        EG_TRY(eg_parquet_file_new(&order->file, job->path, &setup, err));
+    }
     return eg_parquet_file_plan(order->file, job->batches, job->batch_count, err);
 }
 
@@ -37,11 +42,28 @@ enum eg_status eg_parquet_write(struct eg_parquet_crew *crew, struct eg_parquet_
     for (size_t i = 0; i < count; i++) {
         jobs[i].stats = orders[i].stats;
         if (status < 0) eg_parquet_file_undo(orders[i].file);
-        eg_parquet_file_free(orders[i].file);
+        if (!jobs[i].early)
+            eg_parquet_file_free(orders[i].file);
+        else if (orders[i].file)
+            eg_parquet_file_rewind(orders[i].file);
     }
     eg_free(orders);
     return status;
 }
+
+enum eg_status eg_parquet_encode_early(struct eg_parquet_crew *crew, struct eg_parquet_job *job,
+                                       struct eg_error *err) {
+    struct eg_parquet_setup setup = eg_parquet_setup_for(job->table);
+    if (!job->early) EG_TRY(eg_parquet_file_new(&job->early, NULL, &setup, err));
+    struct eg_parquet_order order = {.file = job->early};
+    enum eg_status status = eg_parquet_file_plan(job->early, job->batches, job->batch_count, err);
+    if (status >= 0) status = eg_parquet_crew_run(crew, &order, 1, err);
+    if (status >= 0) eg_parquet_file_store(job->early);
+    eg_parquet_file_rewind(job->early);
+    return status;
+}
+
+void eg_parquet_early_free(struct eg_parquet_file *early) { eg_parquet_file_free(early); }
 
 /* Rows of a query gathered until they make a row group. */
 struct gathered {

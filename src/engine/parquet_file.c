@@ -40,6 +40,8 @@ struct eg_parquet_file {
     uint64_t offset, rows;
     struct group *groups;
     size_t group_count, first_group; /* those from first_group on are being encoded */
+    size_t early;                    /* groups before it stay encoded in memory */
+    bool storing;                    /* what is encoded now is not written yet */
     struct eg_parquet_piece *pieces; /* of those */
     /* groups are written in order by whoever finds the next one whole, while others go on encoding */
     pthread_mutex_t writing;
@@ -55,11 +57,12 @@ enum eg_status eg_parquet_file_new(struct eg_parquet_file **out, const char *pat
     file->setup = *setup;
     file->fd = -1;
     pthread_mutex_init(&file->writing, NULL);
-    file->path = eg_strdup(path);
+    file->path = eg_strdup(path ? path : "");
     if (!file->path) {
         eg_parquet_file_free(file);
-        return eg_fail(err, EG_E_NOMEM, "no memory to write %s", path);
+        return eg_fail(err, EG_E_NOMEM, "no memory to write %s", path ? path : "a file");
     }
+    file->storing = !path;
     *out = file;
     return EG_OK;
 }
@@ -89,14 +92,46 @@ void eg_parquet_file_undo(struct eg_parquet_file *file) {
     if (file) file->finished = false;
 }
 
+/* Leaves nothing on disk of what is not finished. */
+static void leave(struct eg_parquet_file *file) {
+    if (file->fd >= 0) (void)close(file->fd);
+    if (file->made && !file->finished && file->regular) (void)unlink(file->path);
+    file->fd = -1;
+    file->made = file->finished = false;
+}
+
+void eg_parquet_file_store(struct eg_parquet_file *file) { file->early = file->group_count; }
+
+void eg_parquet_file_rewind(struct eg_parquet_file *file) {
+    leave(file);
+    while (file->group_count > file->early)
+        group_reset(&file->groups[--file->group_count], file->setup.table->count);
+    pieces_drop(file);
+    file->first_group = file->group_count;
+    file->offset = file->rows = 0;
+    file->storing = true;
+    atomic_store(&file->written, file->group_count);
+}
+
+enum eg_status eg_parquet_file_place(struct eg_parquet_file *file, const char *path,
+                                     struct eg_error *err) {
+    char *own = eg_strdup(path);
+    if (!own) return eg_fail(err, EG_E_NOMEM, "no memory to write %s", path);
+    eg_parquet_file_rewind(file);
+    eg_free(file->path);
+    file->path = own;
+    file->storing = false;
+    atomic_store(&file->written, 0);
+    return EG_OK;
+}
+
 void eg_parquet_file_free(struct eg_parquet_file *file) {
     if (!file) return;
     for (size_t i = 0; i < file->group_count; i++)
         group_reset(&file->groups[i], file->setup.table->count);
     eg_free(file->groups);
     pieces_drop(file);
-    if (file->fd >= 0) (void)close(file->fd);
-    if (file->made && !file->finished && file->regular) (void)unlink(file->path);
+    leave(file);
     pthread_mutex_destroy(&file->writing);
     eg_free(file->path);
     eg_free(file);
@@ -142,8 +177,21 @@ enum eg_status eg_parquet_file_encode(struct eg_parquet_file *file, size_t task,
 
 /* ---- writing, by one thread at a time ---- */
 
+/* No more memory than it takes; where there is none to move it to it stays as it is. */
+static void tighten(struct eg_strbuf *bytes) {
+    if (!bytes->text || bytes->room <= bytes->size + 1) return;
+    char *moved = eg_realloc(bytes->text, bytes->size + 1, 1);
+    if (!moved) return;
+    bytes->text = moved;
+    bytes->room = bytes->size + 1;
+}
+
 static enum eg_status write_group(struct eg_parquet_file *file, struct group *group,
                                   struct eg_error *err) {
+    bool stays = file->storing || group < &file->groups[file->early];
+    for (uint32_t i = 0; file->storing && i < file->setup.table->count; i++)
+        tighten(&group->columns[i].chunk.bytes);
+    if (file->storing) return EG_OK;
     EG_TRY(put_start(file, err));
     for (uint32_t i = 0; i < file->setup.table->count; i++) {
         struct placed *placed = &group->columns[i];
@@ -153,7 +201,7 @@ static enum eg_status write_group(struct eg_parquet_file *file, struct group *gr
         placed->raw_bytes = placed->chunk.raw_bytes;
         placed->dictionary_bytes = placed->chunk.dictionary_bytes;
         EG_TRY(put(file, bytes->text, bytes->size, err));
-        eg_strbuf_reset(bytes);
+        if (!stays) eg_strbuf_reset(bytes);
     }
     file->rows += group->rows;
     return EG_OK;
@@ -276,7 +324,7 @@ static bool groups_add(struct eg_parquet_file *file, const struct cut *cut) {
 
 enum eg_status eg_parquet_file_plan(struct eg_parquet_file *file, struct eg_batch *const *batches,
                                     size_t count, struct eg_error *err) {
-    EG_ASSERT(eg_parquet_file_written(file));
+    EG_ASSERT(eg_parquet_file_written(file) || file->early == file->group_count);
     struct cut cut = {0};
     pieces_drop(file);
     file->first_group = file->group_count;
@@ -444,6 +492,7 @@ static enum eg_status put_blooms(struct eg_parquet_file *file, struct eg_error *
 
 enum eg_status eg_parquet_file_finish(struct eg_parquet_file *file, const char *note,
                                       struct eg_parquet_stats *out, struct eg_error *err) {
+    EG_TRY(write_ready(file, err)); /* where there is nothing but what was encoded early */
     EG_TRY(put_start(file, err));
     EG_TRY(put_blooms(file, err));
     struct eg_strbuf footer = {0};

@@ -20,7 +20,7 @@ struct eg_parquet_setup {
 /* Of one of our tables: with filters for its addresses. */
 struct eg_parquet_setup eg_parquet_setup_for(enum eg_table_id);
 
-/* Nothing is made on disk yet. */
+/* Nothing is made on disk yet. `path` NULL: what is encoded is not written, until the file has its place. */
 EG_MUST_CHECK enum eg_status eg_parquet_file_new(struct eg_parquet_file **out, const char *path,
                                                  const struct eg_parquet_setup *,
                                                  struct eg_error *err);
@@ -50,6 +50,16 @@ bool eg_parquet_file_written(const struct eg_parquet_file *);
 EG_MUST_CHECK enum eg_status eg_parquet_file_finish(struct eg_parquet_file *, const char *note,
                                                     struct eg_parquet_stats *,
                                                     struct eg_error *err);
+/* Of a file without a place: what was planned and encoded so far stays encoded in memory until it is freed. */
+void eg_parquet_file_store(struct eg_parquet_file *);
+/* Gives it a place: what is in store is written there, and what is planned from here on behind it. It
+ * may be called again, after a failure: then nothing stays at the place it had. */
+EG_MUST_CHECK enum eg_status eg_parquet_file_place(struct eg_parquet_file *, const char *path,
+                                                   struct eg_error *err);
+/* As it was when something was put into store the last time: without a place, nothing of it on disk
+ * unless it was finished. */
+void eg_parquet_file_rewind(struct eg_parquet_file *);
+
 /* From now on it was not finished. */
 void eg_parquet_file_undo(struct eg_parquet_file *); /* may be NULL */
 /* Frees; a file that was made and not finished is removed. */

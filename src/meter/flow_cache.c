@@ -49,6 +49,7 @@ void eg_pool_give(struct eg_pool *pool, uint32_t item) {
 static void pool_reset(struct eg_pool *pool) {
     for (uint32_t i = 0; i < pool->chunk_count; i++) eg_free(pool->chunks[i]);
     eg_free(pool->chunks);
+    *pool = (struct eg_pool){.item_bytes = pool->item_bytes, .free = EG_NONE};
 }
 
 /* ---- keys ---- */
@@ -166,6 +167,9 @@ void eg_flow_cache_reset(struct eg_flow_cache *cache) {
     pool_reset(&cache->talks);
     pool_reset(&cache->wides);
     eg_free(cache->slots);
+    cache->slots = NULL;
+    cache->slot_count = 0;
+    cache->bytes = 0;
 }
 
 /* ---- the table ---- */

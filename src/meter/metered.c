@@ -288,7 +288,7 @@ static bool drain(struct eg_extract *x, struct eg_out *out) {
     }
     while (x->draining < EG_SHARDS)
         if (eg_shard_drain(&x->queues[x->draining].shard, DRAIN_FLOWS, out))
-            x->draining++;
+            eg_shard_reset(&x->queues[x->draining++].shard); /* its memory is for rows now */
         else
             return false;
     return true;

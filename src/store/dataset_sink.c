@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The `dataset` sink: keeps the batches of each table and hour until flush(), which makes one
- * Parquet file of each and commits them together with the positions they were read up to. */
+ * Parquet file of each and commits them together with the positions they were read up to. Where they
+ * become more than it was told to keep, they are encoded at once, and kept so. */
 #include "store/dataset_sink.h"
 
 #include "base/alloc.h"
@@ -26,7 +27,8 @@ struct partition {
     int64_t hour_us; /* INT64_MIN: quarantine */
     struct eg_batch **batches;
     uint32_t count, room;
-    uint64_t rows;
+    uint64_t rows, waiting;        /* those that are not encoded */
+    struct eg_parquet_file *early; /* that are; NULL: none */
     int64_t start_us, end_us;
 };
 
@@ -35,7 +37,9 @@ struct eg_sink {
     struct eg_dataset *dataset;
     struct eg_keeper *keeper;     /* of the captures that are read; NULL: they are not kept */
     struct eg_live *live;         /* of the frames of interfaces; NULL: likewise */
-    struct eg_parquet_crew *crew; /* made by the first flush that has rows */
+    struct eg_parquet_crew *crew; /* made by the first flush that has rows, or sooner */
+    uint64_t bytes, bytes_max;    /* of batches; more of them are encoded. 0: they are not */
+    uint64_t rows_min;            /* of partitions that have so many at least */
     struct partition *partitions;
     uint32_t partition_count, partition_room;
     struct eg_shares shares;        /* of the batch being written; kept for its memory */
@@ -105,6 +109,7 @@ static bool partition_add(struct partition *p, const struct eg_share *share) {
     }
     p->batches[p->count++] = share->batch;
     p->rows += share->batch->rows;
+    p->waiting += share->batch->rows;
     if (share->start_us <= share->end_us) {
         if (share->start_us < p->start_us) p->start_us = share->start_us;
         if (share->end_us > p->end_us) p->end_us = share->end_us;
@@ -165,6 +170,7 @@ static enum eg_status keep(struct eg_sink *sink, struct eg_batch *batch, struct 
             eg_shares_clear(&sink->shares);
             return no_memory(err);
         }
+        sink->bytes += eg_batch_bytes(share->batch);
         if (share->hour_us == INT64_MIN)
             rows_count(share->batch, EG_CAUSE_quarantined, false, false, &sink->new_quarantine);
         share->batch = NULL;
@@ -239,10 +245,48 @@ void eg_dataset_sink_metered(struct eg_sink *sink, uint64_t packets, uint64_t by
     m->said_bytes = (int64_t)bytes;
 }
 
+/* ---- rows that are encoded before the flush ---- */
+
+void eg_dataset_sink_bound(struct eg_sink *sink, uint64_t bytes, uint64_t rows) {
+    sink->bytes_max = bytes ? bytes : EG_DATASET_SINK_BYTES;
+    sink->rows_min = rows ? rows : EG_DATASET_SINK_ROWS;
+}
+
+static void batches_drop(struct partition *p) {
+    for (uint32_t i = 0; i < p->count; i++) eg_batch_unref(p->batches[i]);
+    p->count = 0;
+    p->waiting = 0;
+}
+
+static enum eg_status encode_early(struct eg_sink *sink, struct partition *p,
+                                   struct eg_error *err) {
+    struct eg_parquet_job job = {
+        .table = p->table, .batches = p->batches, .batch_count = p->count, .early = p->early};
+    uint64_t bytes = 0;
+    enum eg_status status = eg_parquet_encode_early(sink->crew, &job, err);
+    p->early = job.early;
+    EG_TRY(status);
+    for (uint32_t i = 0; i < p->count; i++) bytes += eg_batch_bytes(p->batches[i]);
+    sink->bytes -= bytes;
+    batches_drop(p);
+    return EG_OK;
+}
+
+/* Where the batches are too much, those of each partition that has rows enough for a row group. */
+static enum eg_status bound(struct eg_sink *sink, struct eg_error *err) {
+    if (!sink->bytes_max || sink->bytes < sink->bytes_max) return EG_OK;
+    if (!sink->crew) EG_TRY(eg_parquet_crew_new(&sink->crew, sink->env, 0, err));
+    for (uint32_t i = 0; i < sink->partition_count; i++)
+        if (sink->partitions[i].waiting >= sink->rows_min)
+            EG_TRY(encode_early(sink, &sink->partitions[i], err));
+    return EG_OK;
+}
+
 static enum eg_status sink_write(struct eg_sink *sink, struct eg_batch *batch,
                                  struct eg_error *err) {
     if (sink->metered.input) metered_count(&sink->metered, batch);
-    return keep(sink, batch, err);
+    EG_TRY(keep(sink, batch, err));
+    return bound(sink, err);
 }
 
 /* What was put into quarantine since the last flush, as rows of `losses`. */
@@ -283,11 +327,12 @@ static int by_table_and_hour(const void *a, const void *b) {
 
 static void drop_rows(struct eg_sink *sink) {
     for (uint32_t i = 0; i < sink->partition_count; i++) {
-        for (uint32_t j = 0; j < sink->partitions[i].count; j++)
-            eg_batch_unref(sink->partitions[i].batches[j]);
+        batches_drop(&sink->partitions[i]);
+        eg_parquet_early_free(sink->partitions[i].early);
         eg_free(sink->partitions[i].batches);
     }
     sink->partition_count = 0;
+    sink->bytes = 0;
 }
 
 /* A job for each partition, its path a part of the commit. */
@@ -296,7 +341,7 @@ static enum eg_status jobs_make(struct eg_sink *sink, struct eg_commit *commit,
     for (uint32_t i = 0; i < sink->partition_count; i++) {
         const struct partition *p = &sink->partitions[i];
         jobs[i] = (struct eg_parquet_job){
-            .table = p->table, .batches = p->batches, .batch_count = p->count};
+            .table = p->table, .batches = p->batches, .batch_count = p->count, .early = p->early};
         EG_TRY(eg_commit_file(commit, p->table, p->hour_us, &jobs[i].path, err));
     }
     return EG_OK;
@@ -488,6 +533,7 @@ void eg_dataset_sink_owes(struct eg_sink *sink, struct eg_tally *losses) {
 }
 
 void eg_dataset_sink_lost(struct eg_sink *sink, bool flows_only, struct eg_tally *to) {
+    EG_ASSERT(!sink->bytes_max);
     sink->metered.input = NULL; /* it is for the next one to look */
     sink_losses(sink, to);
     /* what is decided stands when the dataset is opened again */

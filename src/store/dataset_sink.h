@@ -42,6 +42,12 @@ void eg_dataset_sink_release(void *sink);
 void eg_dataset_sink_meter(struct eg_sink *, const char *input);
 /* … or, where they are not kept, so many that were metered until now; said before each flush. */
 void eg_dataset_sink_metered(struct eg_sink *, uint64_t packets, uint64_t bytes);
+/* From here on batches of more than `bytes` (0: 32 MiB) are not kept as they are until the flush: those of
+ * a table and hour that has `rows` (0: as many as make a row group of half the usual size) are encoded, and
+ * kept so. Not with eg_dataset_sink_lost, which could not look at them. */
+#define EG_DATASET_SINK_BYTES (UINT64_C(32) << 20)
+#define EG_DATASET_SINK_ROWS UINT64_C(65536)
+void eg_dataset_sink_bound(struct eg_sink *, uint64_t bytes, uint64_t rows);
 /* Whether a flush that failed may be called again: all rows are there, and nothing is decided. */
 bool eg_dataset_sink_whole(const struct eg_sink *);
 /* What is in the sink will never be flushed: its rows are added under EG_CAUSE_batch_lost, of packets that

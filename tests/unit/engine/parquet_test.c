@@ -2,6 +2,7 @@
  * Parquet of our tables and of a query. */
 #include "engine_make.h"
 #include "table/scan.h"
+#include "torture.h"
 
 static void tables_are_written(void **state) {
     (void)state;
@@ -105,6 +106,104 @@ static void all_files_or_none(void **state) {
     made_remove(directory);
 }
 
+static void early(struct eg_parquet_crew *crew, struct eg_parquet_job *job, uint32_t rows,
+                  int64_t first) {
+    struct eg_batch *batch = flows_of(rows, first);
+    struct eg_parquet_job own = *job;
+    struct eg_error err;
+    own.batches = &batch;
+    own.batch_count = 1;
+    assert_int_equal(eg_parquet_encode_early(crew, &own, &err), EG_OK);
+    assert_int_equal(batch->refs, 1);
+    eg_batch_unref(batch); /* nobody needs it any more */
+    job->early = own.early;
+}
+
+/* What is encoded early stands before the rest, wherever the file is made, and however often that fails. */
+static void encoded_early(void **state) {
+    (void)state;
+    char directory[64], path[128], sql[512];
+    const char *places[] = {"/eg/no/such.parquet", path, "/eg/no/such.parquet", path};
+    made_directory(directory);
+    made_path(path, sizeof path, directory, "a.parquet");
+    snprintf(sql, sizeof sql, "SELECT count(*), sum(bytes), max(abs(bytes - file_row_number)) FROM read_parquet('%s', file_row_number = true)", path);
+    struct eg_engine *engine = made_engine();
+    struct eg_parquet_crew *crew = NULL;
+    struct eg_error err;
+    assert_int_equal(eg_parquet_crew_new(&crew, &eg_env_plain, 2, &err), EG_OK);
+    struct eg_batch *last = flows_of(900, 1600);
+    struct eg_parquet_job job = {.path = path, .table = EG_TABLE_FLOWS};
+    early(crew, &job, 1000, 0);
+    early(crew, &job, 600, 1000);
+    for (int i = 0; i < 6; i++) { /* with rows behind it, then without */
+        job.path = places[i % 4];
+        job.batches = &last;
+        job.batch_count = i < 4;
+        enum eg_status status = eg_parquet_write(crew, &job, 1, &err);
+        assert_int_equal(status, i % 2 ? EG_OK : EG_E_NOENT);
+        if (status == EG_OK) assert_int_equal(job.stats.rows, i < 4 ? 2500 : 1600);
+        if (status == EG_OK)
+            answers(engine, sql,
+                    i < 4 ? "2500\t3123750\t0" : "1600\t1279200\t0");
+        if (status == EG_OK) assert_int_equal(unlink(path), 0);
+        assert_int_not_equal(access(path, F_OK), 0);
+    }
+    /* a file among others whose place cannot be made is none of them, and its early rows stay */
+    struct eg_parquet_job both[] = {job,
+                                    {.path = "/eg/no/such.parquet",
+                                     .table = EG_TABLE_FLOWS,
+                                     .batches = &last,
+                                     .batch_count = 1}};
+    both[0].path = path;
+    assert_int_equal(eg_parquet_write(crew, both, 2, &err), EG_E_NOENT);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(eg_parquet_write(crew, both, 1, &err), EG_OK);
+    answers(engine, sql, "1600\t1279200\t0");
+    eg_parquet_early_free(job.early);
+    assert_int_equal(access(path, F_OK), 0);
+    eg_batch_unref(last);
+    eg_parquet_crew_free(crew);
+    eg_engine_close(engine);
+    made_remove(directory);
+}
+
+/* Without memory nothing of it is there, what was there before stays. */
+static void early_memory_may_run_out(void **state) {
+    (void)state;
+    char directory[64], path[128], sql[512];
+    made_directory(directory);
+    made_path(path, sizeof path, directory, "a.parquet");
+    snprintf(sql, sizeof sql, "SELECT count(*), sum(bytes) FROM read_parquet('%s')", path);
+    struct eg_engine *engine = made_engine();
+    struct eg_batch *batch = flows_of(100, 0);
+    struct eg_error err;
+    bool failed = true;
+    int refused = 0;
+    for (long n = 0; failed && n < 2000; n++) {
+        struct eg_parquet_crew *crew = NULL;
+        assert_int_equal(eg_parquet_crew_new(&crew, &eg_env_plain, 1, &err), EG_OK);
+        struct eg_parquet_job job = {.path = path, .table = EG_TABLE_FLOWS};
+        early(crew, &job, 10, 1000);
+        struct eg_parquet_job more = job;
+        more.batches = &batch;
+        more.batch_count = 1;
+        torture_fail_after(n);
+        enum eg_status status = eg_parquet_encode_early(crew, &more, &err);
+        failed = torture_off();
+        if (status < 0) refused++;
+        if (n % 20 == 0 || !failed) {
+            assert_int_equal(eg_parquet_write(crew, &job, 1, &err), EG_OK);
+            answers(engine, sql, status < 0 ? "10\t10045" : "110\t14995");
+        }
+        eg_parquet_early_free(job.early);
+        eg_parquet_crew_free(crew);
+    }
+    assert_true(refused > 20 && !failed);
+    eg_batch_unref(batch);
+    eg_engine_close(engine);
+    made_remove(directory);
+}
+
 static void a_query_becomes_a_file(void **state) {
     (void)state;
     char directory[64], path[128], sql[512];
@@ -134,6 +233,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_written),
         cmocka_unit_test(all_files_or_none),
+        cmocka_unit_test(encoded_early),
+        cmocka_unit_test(early_memory_may_run_out),
         cmocka_unit_test(a_query_becomes_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,17 +84,61 @@ static void quarantine(void **state) {
     eg_free(root);
 }
 
+/* Where rows become too many they are encoded, and their batches let go of: in partitions that have enough of
+ * them. Nothing is on disk before the flush, which gives all of them once. */
+static void bounded(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    eg_dataset_sink_bound(sink, 1, 50);
+    struct eg_batch *few = flows_at(NOON, 1000, 49), *one = flows_at(NOON, 1000, 1),
+                    *many = flows_at(NOON + HOUR, 1000, 50);
+    must(eg_sink_dataset.write(sink, few, ERR));
+    assert_int_equal(few->refs, 2);
+    must(eg_sink_dataset.write(sink, many, ERR));
+    assert_int_equal(many->refs, 1);
+    assert_int_equal(few->refs, 2);
+    must(eg_sink_dataset.write(sink, one, ERR));
+    assert_true(few->refs == 1 && one->refs == 1);
+    must(eg_sink_dataset.write(sink, one, ERR)); /* behind what is encoded */
+    assert_int_equal(one->refs, 2);
+    assert_int_equal(access(root, F_OK), -1);
+    struct eg_position p = position_at("k", 100);
+    must(eg_sink_dataset.flush(sink, &p, 1, ERR));
+    must(eg_sink_dataset.flush(sink, &p, 1, ERR));
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 101);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "sum(bytes)"), 49 * 25 + 1 + 1 + 51 * 25);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(distinct hour(start_time))"), 2);
+    assert_int_equal(scratch_count(root, "part-"), 2);
+    must(eg_sink_dataset.write(sink, many, ERR)); /* never flushed: dropped */
+    eg_dataset_sink_release(sink);
+    must(eg_sink_dataset.write(sink, few, ERR));
+    eg_dataset_sink_bound(sink, UINT64_C(1) << 30, 1);
+    must(eg_sink_dataset.write(sink, few, ERR)); /* there is room for it again */
+    assert_int_equal(few->refs, 3);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    must(eg_sink_dataset.write(sink, many, ERR)); /* likewise */
+    eg_sink_dataset.close(sink);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 101 + 2 * 49);
+    assert_int_equal(scratch_count(root, ".tmp"), 0);
+    eg_batch_unref(few);
+    eg_batch_unref(many);
+    eg_batch_unref(one);
+    eg_free(root);
+}
+
 /* The disk fills up under the encoder: one line that says what to do, nothing left behind; with
  * room again the same rows go in. */
-static void full_disk(void **state) {
-    char *root = eg_path_join(*state, "d");
+static void full_disk_of(void *scratch, bool bounds) {
+    const int batches = bounds ? 12 : 40;
+    char *root = eg_path_join(scratch, "d");
     must(eg_dir_make(root, ERR));
     if (getuid() != 0 || mount("none", root, "tmpfs", 0, "size=400k") != 0) skip();
     struct eg_sink *sink = sink_open_at(root);
+    if (bounds) eg_dataset_sink_bound(sink, 1, 2000);
     sink_write_flows(sink, NOON, 1000, 10);
     must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
     char *before = scratch_list(root);
-    for (int i = 0; i < 40; i++) sink_write_flows(sink, NOON + i, 7654321, 100000);
+    for (int i = 0; i < batches; i++) sink_write_flows(sink, NOON + i, 7654321, 100000);
     struct eg_position p = position_at("k", 100);
     assert_int_equal(eg_sink_dataset.flush(sink, &p, 1, ERR), EG_E_NOSPACE);
     assert_non_null(strstr(scratch_err.message, root));
@@ -104,13 +148,15 @@ static void full_disk(void **state) {
     assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 10);
     assert_int_equal(mount("none", root, "tmpfs", MS_REMOUNT, "size=400m"), 0);
     must(eg_sink_dataset.flush(sink, &p, 1, ERR));
-    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 10 + 40 * 100000);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 10 + batches * 100000);
     eg_sink_dataset.close(sink);
     eg_free(before);
     eg_free(after);
     assert_int_equal(umount(root), 0);
     eg_free(root);
 }
+static void full_disk(void **state) { full_disk_of(*state, false); }
+static void full_disk_bounded(void **state) { full_disk_of(*state, true); }
 
 /* What will never be flushed is counted by exporter, and what is owed for another sink is told once. */
 static void lost(void **state) {
@@ -309,7 +355,8 @@ static void marks(void **state) {
     eg_sink_dataset.losses(first, &tally);
     assert_int_equal(tally.count, 0);
     eg_sink_dataset.close(first);
-    first = sink_open_at(root); /* who loses all does not tell in the end what others left: the next one does */
+    first = sink_open_at(
+        root); /* who loses all does not tell in the end what others left: the next one does */
     eg_dataset_sink_meter(first, "iface:x");
     eg_dataset_sink_lost(first, true, &tally);
     assert_int_equal(tally.count, 0);
@@ -359,7 +406,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {IN_SCRATCH(rows_and_positions),
                                        IN_SCRATCH(partitions),
                                        IN_SCRATCH(quarantine),
+                                       IN_SCRATCH(bounded),
                                        IN_SCRATCH(full_disk),
+                                       IN_SCRATCH(full_disk_bounded),
                                        IN_SCRATCH(lost),
                                        IN_SCRATCH(unmetered),
                                        IN_SCRATCH(lost_packets),
