@@ -11,11 +11,6 @@
 
 #define SEEN 256u /* addresses remembered of a chunk and column; a power of two */
 
-/* In 1.5's library but not yet in 1.4's header: as …assign_string_element_len, without checking that
- * the text is UTF-8. Texts from outside go through clean() first. */
-void duckdb_unsafe_vector_assign_string_element_len(duckdb_vector vector, idx_t index,
-                                                    const char *str, idx_t str_len);
-
 struct eg_chunk_seen {
     uint64_t chunk; /* number of the chunk it was seen in */
     struct eg_addr addr;

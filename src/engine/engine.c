@@ -167,6 +167,7 @@ enum eg_status eg_engine_open(struct eg_engine **out, const struct eg_env *env,
                               const struct eg_engine_options *options, struct eg_error *err) {
     static const struct eg_engine_options usual = {0};
     if (!options) options = &usual;
+    EG_TRY(eg_duckdb_load(err));
     EG_TRY(check_version(err));
     struct eg_engine *engine = eg_calloc(1, sizeof *engine);
     if (!engine) return eg_fail(err, EG_E_NOMEM, "no memory for the SQL engine");

@@ -4,11 +4,11 @@
 #define EG_ENGINE_INSIDE_H
 
 #include "base/strbuf.h"
+#include "engine/duckdb_late.h"
 #include "engine/engine.h"
 #include "table/scan.h"
 #include "table/tally.h"
 
-#include <duckdb.h>
 #include <pthread.h>
 
 /* ---- paths.c: which files may be read, and which files a pattern names ------------------------ */

@@ -4,6 +4,7 @@ nothing changed."""
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -60,6 +61,21 @@ def test_directory_without_permission(earlgrey, exports, tmp_path):
     assert done.returncode == 1, done.stderr
     assert str(closed) in done.stderr and "Permission denied" in done.stderr
     assert list(closed.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to hide a file")
+def test_without_duckdb(earlgrey, exports):
+    """What asks no SQL works; what does names the library and what brings it."""
+    from conftest import EARLGREY, ROOT
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no mount namespace may be made here")
+    library = ROOT / "build/deps/duckdb/libduckdb.so"
+    hidden = ["unshare", "-m", "sh", "-c", f'mount --bind /dev/null {library} && exec "$@"', "sh", str(EARLGREY)]
+    done = subprocess.run([*hidden, "packets", "-r", str(exports[0]), "-c", "1", "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and json.loads(done.stdout), done.stderr
+    done = subprocess.run([*hidden, "sql", "-r", str(exports[0]), "select 1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == "", done
+    assert re.match("earlgrey: sql: the SQL engine cannot be loaded: .*libduckdb.so.*tools/fetch-duckdb", done.stderr)
 
 
 def test_not_a_capture(earlgrey, tmp_path):

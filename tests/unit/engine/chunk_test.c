@@ -212,6 +212,11 @@ static void memory_may_run_out(void **state) {
     every_free(&all);
 }
 
+static int engine_load(void **state) {
+    (void)state;
+    return eg_duckdb_load(NULL) == EG_OK ? 0 : -1;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_do_not_matter),
@@ -221,5 +226,5 @@ int main(void) {
         cmocka_unit_test(names_are_of_their_batch),
         cmocka_unit_test(memory_may_run_out),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, engine_load, NULL);
 }
