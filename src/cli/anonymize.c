@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/durable.h"
 #include "cli/capture_name.h"
+#include "cli/link_name.h"
 #include "cli/progress.h"
 #include "store/mapped_copy.h"
 #include "table/encode.h"
@@ -122,16 +123,47 @@ static enum eg_status key_get(const struct eg_call *call, uint8_t key[EG_ADDRESS
 
 /* ---- captures ---- */
 
+/* "IEEE802_5 6 (12), FDDI 10 (3)"; as JSON, an array of objects. */
+static void links_put(const struct eg_anonymize_account *a, bool json, struct eg_strbuf *to) {
+    for (size_t i = 0; i < a->link_count; i++) {
+        const struct eg_emptied_link *link = &a->links[i];
+        const char *name = eg_link_name(link->link_type);
+        if (json)
+            eg_strbuf_printf(to, "%s{\"link_type\":%d,\"name\":%s%s%s,\"packets\":%llu}",
+                             i ? "," : "", (int)link->link_type, name ? "\"" : "",
+                             name ? name : "null", name ? "\"" : "",
+                             (unsigned long long)link->frames);
+        else
+            eg_strbuf_printf(to, "%s%s%s%d (%llu)", i ? ", " : "", name ? name : "",
+                             name ? " " : "", (int)link->link_type,
+                             (unsigned long long)link->frames);
+    }
+}
+
 static void capture_json(const struct eg_anonymize_account *a) {
-    struct eg_strbuf trouble = {0};
+    struct eg_strbuf trouble = {0}, links = {0};
     eg_encode_json_text(a->trouble, strlen(a->trouble), &trouble);
-    printf("{\"packets\":%llu,\"bytes\":%llu,\"shortened\":%llu,\"emptied\":%llu,\"damaged\":%llu,"
-           "\"cut\":%s,\"trouble\":%s}\n",
+    links_put(a, true, &links);
+    printf("{\"packets\":%llu,\"bytes\":%llu,\"shortened\":%llu,\"emptied\":%llu,"
+           "\"emptied_link_types\":[%s],\"options_blanked\":%llu,\"damaged\":%llu,\"cut\":%s,"
+           "\"trouble\":%s}\n",
            (unsigned long long)a->frames, (unsigned long long)a->bytes,
            (unsigned long long)a->shortened, (unsigned long long)a->emptied,
+           links.text ? links.text : "", (unsigned long long)a->options_blanked,
            (unsigned long long)a->damaged, a->cut ? "true" : "false",
            a->trouble[0] && trouble.text ? trouble.text : "null");
     eg_strbuf_reset(&trouble);
+    eg_strbuf_reset(&links);
+}
+
+static void emptied_tell(const struct eg_call *call, const struct eg_anonymize_account *a) {
+    struct eg_strbuf links = {0};
+    links_put(a, false, &links);
+    eg_note(call,
+            "earlgrey: anonymize: %llu packets of link types whose addresses are not known were "
+            "left empty: %s",
+            (unsigned long long)a->emptied, links.text ? links.text : "");
+    eg_strbuf_reset(&links);
 }
 
 static enum eg_exit capture_tell(const struct eg_call *call, const struct eg_anonymize_account *a) {
@@ -141,11 +173,12 @@ static enum eg_exit capture_tell(const struct eg_call *call, const struct eg_ano
     else
         eg_note(call, "anonymize: %llu packets, of which %llu lost their payload",
                 (unsigned long long)a->frames, (unsigned long long)a->shortened);
-    if (a->emptied)
+    if (a->options_blanked)
         eg_note(call,
-                "earlgrey: anonymize: %llu packets of link types whose addresses are not known "
-                "were left empty",
-                (unsigned long long)a->emptied);
+                "earlgrey: anonymize: %llu packets have options that are not known: their data "
+                "became zeros, since it may name hosts",
+                (unsigned long long)a->options_blanked);
+    if (a->emptied) emptied_tell(call, a);
     if (!a->trouble[0]) return EG_EXIT_DONE;
     eg_say(call, a->trouble);
     return EG_EXIT_PARTIAL;
@@ -192,12 +225,13 @@ static enum eg_exit dataset_run(struct eg_call *call, struct eg_address_map *map
     eg_progress_stop(progress);
     if (status < 0) return eg_complain(call, &err);
     if (o->json)
-        printf(
-            "{\"files\":%llu,\"flows\":%llu,\"packets\":%llu,\"counters\":%llu,\"losses\":%llu}\n",
-            (unsigned long long)copy.files, (unsigned long long)copy.rows[EG_TABLE_FLOWS],
-            (unsigned long long)copy.rows[EG_TABLE_PACKETS],
-            (unsigned long long)copy.rows[EG_TABLE_COUNTERS],
-            (unsigned long long)copy.rows[EG_TABLE_LOSSES]);
+        printf("{\"files\":%llu,\"flows\":%llu,\"packets\":%llu,\"counters\":%llu,\"losses\":%llu,"
+               "\"quarantined\":%llu}\n",
+               (unsigned long long)copy.files, (unsigned long long)copy.rows[EG_TABLE_FLOWS],
+               (unsigned long long)copy.rows[EG_TABLE_PACKETS],
+               (unsigned long long)copy.rows[EG_TABLE_COUNTERS],
+               (unsigned long long)copy.rows[EG_TABLE_LOSSES],
+               (unsigned long long)copy.quarantined);
     else
         eg_note(call,
                 "anonymize: %llu flows, %llu packets, %llu counters, %llu losses in %llu files",
@@ -205,6 +239,9 @@ static enum eg_exit dataset_run(struct eg_call *call, struct eg_address_map *map
                 (unsigned long long)copy.rows[EG_TABLE_PACKETS],
                 (unsigned long long)copy.rows[EG_TABLE_COUNTERS],
                 (unsigned long long)copy.rows[EG_TABLE_LOSSES], (unsigned long long)copy.files);
+    if (!o->json && copy.quarantined)
+        eg_note(call, "earlgrey: anonymize: %llu of these rows stand in quarantine, there and here",
+                (unsigned long long)copy.quarantined);
     return EG_EXIT_DONE;
 }
 

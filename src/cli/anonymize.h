@@ -10,9 +10,15 @@
 struct eg_anonymize_account {
     uint64_t frames, bytes; /* read */
     uint64_t shortened;     /* frames that lost payload */
-    uint64_t emptied;       /* frames of link types that are not rewritten */
-    uint64_t damaged;       /* places of the capture that could not be read */
-    bool cut;               /* the capture ends inside a record */
+    uint64_t emptied;       /* frames of link types that are not rewritten … */
+    struct eg_emptied_link {
+        int32_t link_type;
+        uint64_t frames;
+    } links[8]; /* … by link type; those beyond are in the sum alone */
+    size_t link_count;
+    uint64_t options_blanked; /* frames in which options that are not known became zeros */
+    uint64_t damaged;         /* places of the capture that could not be read */
+    bool cut;                 /* the capture ends inside a record */
     /* Where it is cut or damaged, and how; or "". */
     char trouble[sizeof((struct eg_error *)0)->message];
 };

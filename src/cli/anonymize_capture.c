@@ -20,6 +20,16 @@ struct rewriting {
     uint8_t *frame; /* EG_FRAME_BYTES_MAX bytes */
 };
 
+static void emptied_count(struct eg_anonymize_account *account, int32_t link_type) {
+    size_t i = 0;
+    account->emptied++;
+    while (i < account->link_count && account->links[i].link_type != link_type) i++;
+    if (i == sizeof account->links / sizeof *account->links) return;
+    if (i == account->link_count)
+        account->links[account->link_count++] = (struct eg_emptied_link){link_type, 0};
+    account->links[i].frames++;
+}
+
 static enum eg_status frame_write(struct rewriting *r, const struct eg_batch *batch, uint32_t row,
                                   struct eg_error *err) {
     const struct eg_column *c = batch->columns;
@@ -37,7 +47,7 @@ static enum eg_status frame_write(struct rewriting *r, const struct eg_batch *ba
     r->account->frames++;
     r->account->bytes += payload.size;
     r->account->shortened += left && left < size;
-    r->account->emptied += !left && size;
+    if (!left && size) emptied_count(r->account, link_type);
     struct eg_frame frame = {.time_ns = EG_FRAME_NO_TIME,
                              .link_type = link_type,
                              .interface = -1,
@@ -79,7 +89,10 @@ static enum eg_status rewrite(struct rewriting *r, const struct eg_env *env, con
 enum eg_status eg_anonymize_capture(const struct eg_call *call, const struct eg_anonymizer *by,
                                     const char *from, const struct eg_packet_file_options *to,
                                     struct eg_anonymize_account *account, struct eg_error *err) {
-    struct rewriting r = {.by = by, .account = account, .frame = eg_malloc(EG_FRAME_BYTES_MAX)};
+    struct eg_anonymizer counting = *by;
+    struct rewriting r = {
+        .by = &counting, .account = account, .frame = eg_malloc(EG_FRAME_BYTES_MAX)};
+    counting.options_blanked = &account->options_blanked;
     *account = (struct eg_anonymize_account){0};
     enum eg_status status = r.frame ? eg_capture_name_check(to->path, err)
                                     : eg_fail(err, EG_E_NOMEM, "no memory to rewrite %s", from);

@@ -5,6 +5,7 @@
 #include "base/timetext.h"
 #include "cli/facts.h"
 #include "cli/inspect_captures.h"
+#include "cli/link_name.h"
 #include "cli/packet_lines.h"
 #include "cli/ports.h"
 #include "cli/spool.h"
@@ -17,7 +18,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <pcap/pcap.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -192,23 +192,6 @@ static enum eg_status tell_form(const struct eg_call *call, const char *path,
     return status;
 }
 
-/* libpcap's names, which are those of its DLT numbers: where these are others than in captures, or say
- * little, a name of ours. NULL: neither knows it. */
-static const char *link_name(int32_t type) {
-    switch (type) {
-    case 1: return "Ethernet";
-    case 9:
-    case 50: return "PPP";
-    case 100: return "ATM_RFC1483";
-    case 101: return "RAW";
-    case 102: return "SLIP_BSDOS";
-    case 103: return "PPP_BSDOS";
-    case 113: return "SLL";
-    case 276: return "SLL2";
-    default: return pcap_datalink_val_to_name(type);
-    }
-}
-
 static void tell_sum(const struct capture_sum *sum, const struct eg_scan *scan,
                      struct eg_facts *facts) {
     eg_facts_int(facts, "packets", (int64_t)sum->packets);
@@ -220,7 +203,7 @@ static void tell_sum(const struct capture_sum *sum, const struct eg_scan *scan,
     }
     struct eg_strbuf links = {0};
     for (uint32_t i = 0; i < sum->link_count; i++) {
-        const char *name = link_name(sum->links[i].type);
+        const char *name = eg_link_name(sum->links[i].type);
         eg_strbuf_printf(&links, "%s%s%s%d (%llu)", i ? ", " : "", name ? name : "",
                          name ? " " : "", (int)sum->links[i].type,
                          (unsigned long long)sum->links[i].count);

@@ -40,6 +40,11 @@ void eg_dataset_files_free(struct eg_dataset_file *, size_t count);
 EG_MUST_CHECK enum eg_status eg_dataset_quarantined(struct eg_dataset *, enum eg_table_id,
                                                     uint64_t *rows, struct eg_error *err);
 
+/* The files of those rows; as eg_dataset_files. */
+EG_MUST_CHECK enum eg_status eg_dataset_quarantine_files(struct eg_dataset *, enum eg_table_id,
+                                                         struct eg_dataset_file **out,
+                                                         size_t *count, struct eg_error *err);
+
 /* Whether a whole table was taken away by hand: rows of it were committed, did not expire, and not one
  * of its days is there. In *rows how many those were; 0: it was not. */
 EG_MUST_CHECK enum eg_status eg_dataset_removed(struct eg_dataset *, enum eg_table_id,

@@ -157,14 +157,27 @@ static bool has_quarantine(const struct eg_dataset *ds, enum eg_table_id table) 
     return there;
 }
 
-enum eg_status eg_dataset_quarantined(struct eg_dataset *ds, enum eg_table_id table, uint64_t *rows,
-                                      struct eg_error *err) {
+enum eg_status eg_dataset_quarantine_files(struct eg_dataset *ds, enum eg_table_id table,
+                                           struct eg_dataset_file **out, size_t *count,
+                                           struct eg_error *err) {
     struct finding f = {.ds = ds, .from_us = INT64_MIN, .to_us = INT64_MAX, .quarantine = true};
-    *rows = 0;
+    *out = NULL;
+    *count = 0;
     if (!has_quarantine(ds, table)) return EG_OK; /* nearly always: nothing is opened */
     EG_TRY(find(&f, table, err));
-    for (size_t i = 0; i < f.count; i++) *rows += f.files[i].rows;
-    forget(&f);
+    *out = f.files;
+    *count = f.count;
+    return EG_OK;
+}
+
+enum eg_status eg_dataset_quarantined(struct eg_dataset *ds, enum eg_table_id table, uint64_t *rows,
+                                      struct eg_error *err) {
+    struct eg_dataset_file *files;
+    size_t count;
+    *rows = 0;
+    EG_TRY(eg_dataset_quarantine_files(ds, table, &files, &count, err));
+    for (size_t i = 0; i < count; i++) *rows += files[i].rows;
+    eg_dataset_files_free(files, count);
     return EG_OK;
 }
 

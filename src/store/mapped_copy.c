@@ -49,8 +49,10 @@ static void columns_put(enum eg_table_id table, struct eg_strbuf *sql) {
 }
 
 static enum eg_status file_copy(struct copying *c, enum eg_table_id table,
-                                const struct eg_dataset_file *file, struct eg_error *err) {
+                                const struct eg_dataset_file *file, bool quarantine,
+                                struct eg_error *err) {
     int64_t hour_us = file->start_us - ((file->start_us % EG_HOUR_US) + EG_HOUR_US) % EG_HOUR_US;
+    if (quarantine) hour_us = INT64_MIN;
     struct eg_strbuf sql = {0};
     struct eg_parquet_stats stats = {0};
     const char *path;
@@ -69,6 +71,7 @@ static enum eg_status file_copy(struct copying *c, enum eg_table_id table,
     if (status < 0) return status;
     c->what->files++;
     c->what->rows[table] += stats.rows;
+    if (quarantine) c->what->quarantined += stats.rows;
     c->bytes += file->bytes;
     if (c->what->progress) c->what->progress(c->what->progress_to, c->bytes, c->bytes_total);
     return EG_OK;
@@ -80,16 +83,20 @@ static const enum eg_table_id tables[] = {EG_TABLE_FLOWS, EG_TABLE_PACKETS, EG_T
                                           EG_TABLE_LOSSES};
 #define TABLES (sizeof tables / sizeof *tables)
 
-struct listing {
-    struct eg_dataset_file *files[TABLES];
-    size_t counts[TABLES];
+struct listing { /* what times can be had of, and what stands in quarantine */
+    struct eg_dataset_file *files[TABLES][2];
+    size_t counts[TABLES][2];
 };
 
 static enum eg_status files_list(struct copying *c, struct listing *out, struct eg_error *err) {
     for (size_t i = 0; i < TABLES; i++) {
-        EG_TRY(eg_dataset_files(c->from, tables[i], INT64_MIN, INT64_MAX, &out->files[i],
-                                &out->counts[i], err));
-        for (size_t k = 0; k < out->counts[i]; k++) c->bytes_total += out->files[i][k].bytes;
+        EG_TRY(eg_dataset_files(c->from, tables[i], INT64_MIN, INT64_MAX, &out->files[i][0],
+                                &out->counts[i][0], err));
+        EG_TRY(eg_dataset_quarantine_files(c->from, tables[i], &out->files[i][1],
+                                           &out->counts[i][1], err));
+        for (int aside = 0; aside < 2; aside++)
+            for (size_t k = 0; k < out->counts[i][aside]; k++)
+                c->bytes_total += out->files[i][aside][k].bytes;
     }
     return EG_OK;
 }
@@ -101,7 +108,9 @@ static enum eg_status target_check(struct copying *c, struct eg_error *err) {
         size_t count = 0;
         EG_TRY(eg_dataset_files(c->to, tables[i], INT64_MIN, INT64_MAX, &files, &count, err));
         eg_dataset_files_free(files, count);
-        if (count)
+        uint64_t aside;
+        EG_TRY(eg_dataset_quarantined(c->to, tables[i], &aside, err));
+        if (count || aside)
             return eg_fail(err, EG_E_USAGE,
                            "%s exists and holds rows: name a dataset that is to be made",
                            eg_dataset_path(c->to));
@@ -111,10 +120,10 @@ static enum eg_status target_check(struct copying *c, struct eg_error *err) {
 
 static enum eg_status files_copy(struct copying *c, const struct listing *list,
                                  struct eg_error *err) {
-    for (size_t i = 0; i < TABLES; i++)
-        for (size_t k = 0; k < list->counts[i]; k++) {
+    for (size_t i = 0; i < 2 * TABLES; i++)
+        for (size_t k = 0; k < list->counts[i / 2][i % 2]; k++) {
             if (eg_env_cancelled(c->env)) return eg_fail(err, EG_E_CANCELLED, "interrupted");
-            EG_TRY(file_copy(c, tables[i], &list->files[i][k], err));
+            EG_TRY(file_copy(c, tables[i / 2], &list->files[i / 2][i % 2][k], i % 2, err));
         }
     return EG_OK;
 }
@@ -128,7 +137,8 @@ static enum eg_status copy(struct copying *c, struct eg_error *err) {
     EG_TRY(eg_journal_note(eg_commit_id(c->commit), NULL, 0, NULL, &c->note, err));
     enum eg_status status = files_list(c, &list, err);
     if (status >= 0) status = files_copy(c, &list, err);
-    for (size_t i = 0; i < TABLES; i++) eg_dataset_files_free(list.files[i], list.counts[i]);
+    for (size_t i = 0; i < 2 * TABLES; i++)
+        eg_dataset_files_free(list.files[i / 2][i % 2], list.counts[i / 2][i % 2]);
     return status < 0 ? status : eg_commit_finish(c->commit, NULL, 0, err);
 }
 
@@ -158,7 +168,7 @@ static enum eg_status apart_check(const struct eg_dataset *from, const struct eg
 enum eg_status eg_dataset_mapped_copy(struct eg_mapped_copy *what, const char *from, const char *to,
                                       const struct eg_env *env, struct eg_error *err) {
     struct copying c = {.what = what, .env = env};
-    what->files = 0;
+    what->files = what->quarantined = 0;
     memset(what->rows, 0, sizeof what->rows);
     EG_TRY(eg_dataset_open(&c.from, from, EG_DATASET_READ, env, err));
     enum eg_status status = eg_dataset_open(&c.to, to, EG_DATASET_WRITE, env, err);

@@ -42,45 +42,6 @@ static void arp_map(const struct change *c, uint32_t at) {
     }
 }
 
-/* IPv4 options that hold addresses: record route, loose and strict source route, time stamps. */
-static void ipv4_options_map(const struct change *c, uint32_t at, uint32_t end) {
-    enum { END = 0, NOP = 1, RECORD_ROUTE = 7, TIME = 68, LOOSE = 131, STRICT = 137 };
-    while (at < end) {
-        uint8_t option = eg_u8(c->before, at), size = eg_u8(c->before, at + 1);
-        if (option == END) return;
-        if (option == NOP) {
-            at++;
-            continue;
-        }
-        if (size < 2 || size > end - at) {
-            blank(c, at, end - at);
-            return;
-        }
-        if (option == RECORD_ROUTE || option == LOOSE || option == STRICT)
-            for (uint32_t k = at + 3; k + 4 <= at + size; k += 4) v4_put(c, k);
-        else if (option == TIME && (eg_u8(c->before, at + 3) & 15))
-            for (uint32_t k = at + 4; k + 8 <= at + size; k += 8) v4_put(c, k);
-        at += size;
-    }
-}
-
-static void ipv6_extension_map(const struct change *c, uint8_t number, uint32_t at, uint32_t size) {
-    enum { ROUTING = 43, DESTINATION = 60, HOME_ADDRESS = 201 };
-    if (number == ROUTING) { /* types 0, 2 and 4 keep 16-byte addresses from the ninth byte on */
-        uint32_t k = at + 8;
-        for (; k + 16 <= at + size; k += 16) v6_put(c, k);
-        bool cut = size < (eg_u8(c->before, at + 1) + 1u) * 8;
-        if (cut && k < at + size) blank(c, k, at + size - k);
-        return;
-    }
-    if (number != DESTINATION) return;
-    for (uint32_t k = at + 2; k < at + size;) {
-        uint8_t option = eg_u8(c->before, k), length = eg_u8(c->before, k + 1);
-        if (option == HOME_ADDRESS && length == 16) addresses_put(c, k + 2, 16, 1);
-        k += option == 0 ? 1u : 2u + length;
-    }
-}
-
 /* ---- ICMP ---- */
 
 static void headers_map(const struct change *c, uint32_t at, const struct eg_trail *trail,
@@ -276,6 +237,19 @@ static void capwap_map(const struct change *c, uint32_t at, uint32_t size) {
         blank(c, at + LENGTH + 1, size - LENGTH - 1);
 }
 
+static void tunnel_map(const struct change *c, uint8_t tunnel, uint32_t at, uint32_t size) {
+    switch ((enum eg_tunnel)tunnel) {
+    case EG_TUNNEL_TEREDO: teredo_map(c, at, size); break;
+    case EG_TUNNEL_CAPWAP: capwap_map(c, at, size); break;
+    case EG_TUNNEL_GENEVE: eg_geneve_map(c, at, size); break;
+    case EG_TUNNEL_GRE:
+    case EG_TUNNEL_ERSPAN: eg_gre_map(c, at, size); break;
+    default: break;
+    }
+}
+
+static bool is_gre(uint8_t tunnel) { return tunnel == EG_TUNNEL_GRE || tunnel == EG_TUNNEL_ERSPAN; }
+
 /* ---- along the trail ---- */
 
 static void headers_map(const struct change *c, uint32_t base, const struct eg_trail *trail,
@@ -288,10 +262,10 @@ static void headers_map(const struct change *c, uint32_t base, const struct eg_t
         case EG_HEADER_ARP: arp_map(c, at); break;
         case EG_HEADER_IPV4:
             addresses_put(c, at + 12, 4, 2);
-            ipv4_options_map(c, at + 20, at + size);
+            eg_ipv4_options_map(c, at + 20, at + size);
             break;
         case EG_HEADER_IPV6: addresses_put(c, at + 8, 16, 2); break;
-        case EG_HEADER_IPV6_MORE: ipv6_extension_map(c, trail->at[i].detail, at, size); break;
+        case EG_HEADER_IPV6_MORE: eg_ipv6_extension_map(c, trail->at[i].detail, at, size); break;
         case EG_HEADER_ICMP: icmp_map(c, at, quotes); break;
         case EG_HEADER_ICMPV6: icmpv6_map(c, at, quotes); break;
         case EG_HEADER_UDP: {
@@ -299,13 +273,11 @@ static void headers_map(const struct change *c, uint32_t base, const struct eg_t
             transport_map(c, at, 8, length > 8 ? length - 8 : 0);
             break;
         }
-        case EG_HEADER_TCP: /* a length stands first */
+        case EG_HEADER_TCP: /* of DNS, a length stands first */
+            eg_tcp_options_map(c, at + 20, at + size);
             transport_map(c, at, size + 2, eg_be16(c->before, at + size));
             break;
-        case EG_HEADER_TUNNEL:
-            if (trail->at[i].detail == EG_TUNNEL_TEREDO) teredo_map(c, at, size);
-            if (trail->at[i].detail == EG_TUNNEL_CAPWAP) capwap_map(c, at, size);
-            break;
+        case EG_HEADER_TUNNEL: tunnel_map(c, trail->at[i].detail, at, size); break;
         case EG_HEADER_VLAN:
         case EG_HEADER_MPLS:
         case EG_HEADER_SCTP:
@@ -381,7 +353,7 @@ static void checksums_fix(const struct change *c, uint32_t base, const struct eg
         case EG_HEADER_ICMP: transport_fix(c, base, trail, i, 2, false); break;
         case EG_HEADER_ICMPV6: transport_fix(c, base, trail, i, 2, true); break;
         case EG_HEADER_TUNNEL:
-            if (trail->at[i].detail == EG_TUNNEL_GRE && eg_u8(c->before, at) & 0x80) {
+            if (is_gre(trail->at[i].detail) && eg_u8(c->before, at) & 0x80) {
                 range_changed(c, &sum, at, SIZE_MAX - at);
                 put16(c, at + 4, eg_sum_apply(&sum, eg_be16(c->before, at + 4)));
             }
@@ -429,8 +401,10 @@ static uint32_t what_stays(const struct change *c, const struct eg_trail *trail,
         return at + 8 < size ? at + 8 : size;
     }
     case EG_HEADER_ARP: return behind < size ? behind : size;
+    case EG_HEADER_UDP: /* what a tunnel's header that was cut begins is no payload */
+        if (layers->remarks & EG_REMARK_FRAME_CUT) return behind < size ? behind : size;
+        __attribute__((fallthrough));
     case EG_HEADER_TCP:
-    case EG_HEADER_UDP:
     case EG_HEADER_DCCP:
     case EG_HEADER_SCTP: return c->by->keep_payload ? size : behind;
     default: {
@@ -464,7 +438,8 @@ uint32_t eg_anonymize(const struct eg_anonymizer *by, uint32_t link_type, uint8_
                       uint32_t size, uint32_t wire_length, struct eg_tally *tally) {
     if (size > EG_FRAME_BYTES_MAX) size = EG_FRAME_BYTES_MAX;
     memcpy(by->before, frame, size);
-    struct change c = {by, eg_span(by->before, size), frame};
+    bool blanked = false;
+    struct change c = {by, eg_span(by->before, size), frame, &blanked};
     struct eg_layers layers;
     struct eg_trail trail;
     eg_dissect_as(EG_VIEW_INNERMOST, link_type, c.before, wire_length, &trail, &layers);
@@ -482,5 +457,6 @@ uint32_t eg_anonymize(const struct eg_anonymizer *by, uint32_t link_type, uint8_
         left = end;
     }
     checksums_fix(&c, 0, &trail);
+    if (blanked && by->options_blanked) ++*by->options_blanked;
     return left;
 }

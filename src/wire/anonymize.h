@@ -12,6 +12,8 @@ struct eg_anonymizer {
     struct eg_address_map *map; /* borrowed */
     bool keep_payload;          /* else all behind the transport header is cut off */
     uint8_t *before;            /* scratch of EG_FRAME_BYTES_MAX bytes, the caller's */
+    uint64_t *
+        options_blanked; /* counts frames in which options that are not known became zeros; or NULL */
 };
 
 /* Rewrites a frame of `size` captured bytes (at most EG_FRAME_BYTES_MAX) in place, and answers how

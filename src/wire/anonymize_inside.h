@@ -12,6 +12,7 @@ struct change {
     const struct eg_anonymizer *by;
     struct eg_span before;
     uint8_t *after; /* as many bytes */
+    bool *blanked;  /* data of options that are not known became zeros; NULL: nobody asks */
 };
 
 /* ---- putting ---- */
@@ -68,6 +69,15 @@ static inline void addresses_put(const struct change *c, size_t at, size_t width
             v6_put(c, at);
     }
 }
+
+/* ---- options; anonymize_options.c ---- */
+
+/* Options between `at` and `end`; an extension header, and headers of tunnels, of so many bytes. */
+void eg_ipv4_options_map(const struct change *, uint32_t at, uint32_t end);
+void eg_tcp_options_map(const struct change *, uint32_t at, uint32_t end);
+void eg_ipv6_extension_map(const struct change *, uint8_t number, uint32_t at, uint32_t size);
+void eg_geneve_map(const struct change *, uint32_t at, uint32_t size);
+void eg_gre_map(const struct change *, uint32_t at, uint32_t size);
 
 /* ---- link headers; anonymize_link.c ---- */
 

@@ -329,6 +329,32 @@ def test_two_link_types_need_pcapng(earlgrey, tmp_path):
     assert [row["ip.src"] for row in dissected(tmp_path / "out.pcap")] != [["1.2.3.4"], ["1.2.3.4"]]
 
 
+def test_what_became_zeros_is_told(earlgrey, tmp_path):
+    """Link types that are emptied by name, options that are not known; of a dataset what is in quarantine."""
+    ip = bytes.fromhex("46000018000100004011000001020304c0000201" "52041234")
+    raw = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    raw += b"".join(block(1, struct.pack("<HHI", link_type, 0, 65535)) for link_type in (6, 10, 101, 65001))
+    for number, interface in enumerate((0, 2, 1, 0, 3)):
+        raw += block(6, struct.pack("<IIIII", interface, 0, number, len(ip), len(ip)) + ip)
+    (tmp_path / "in.pcapng").write_bytes(raw)
+    done = earlgrey.run("anonymize", "--random-key", "in.pcapng", "out.pcapng")
+    assert "4 packets of link types whose addresses are not known were left empty: " \
+        "IEEE802 6 (2), FDDI 10 (1), 65001 (1)\n" in done.stderr
+    assert "1 packets have options that are not known: their data became zeros" in done.stderr
+    assert b"\x52\x04\x12\x34" not in (tmp_path / "out.pcapng").read_bytes()
+    account = json.loads(earlgrey.ok("anonymize", "--random-key", "--force", "--json", "in.pcapng", "out.pcapng"))
+    assert (account["emptied"], account["options_blanked"]) == (4, 1)
+    assert [tuple(link.values()) for link in account["emptied_link_types"]] == [(6, "IEEE802", 2), (10, "FDDI", 1), (65001, None, 1)]
+    (tmp_path / "raw.pcap").write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) +
+                                        b"".join(struct.pack("<IIII", second, 0, len(ip), len(ip)) + ip
+                                                 for second in (5, 6, 1600000000)))
+    earlgrey.ok("ingest", "-q", "raw.pcap", "-d", "data", "--tables", "packets")
+    done = earlgrey.run("anonymize", "--random-key", "data", "mapped")
+    assert "0 flows, 3 packets" in done.stderr and "2 of these rows stand in quarantine" in done.stderr
+    assert "quarantine: 2 rows" in earlgrey.ok("doctor", "-d", "mapped")
+    assert json.loads(earlgrey.ok("anonymize", "--random-key", "--json", "data", "again"))["quarantined"] == 2
+
+
 def test_a_capture_is_not_its_own_copy(earlgrey, packets, tmp_path):
     """--force writes over a file that exists, but never over what is read."""
     mine = tmp_path / "mine.pcap"

@@ -45,6 +45,46 @@ static void copies(void **state) {
     eg_address_map_free(c.map);
 }
 
+/* Rows of times that cannot be are copied like all others, to where nobody asks by time. */
+static void quarantine(void **state) {
+    struct copying c;
+    setup(&c, *state);
+    struct eg_sink *sink = sink_open_at(c.from);
+    sink_write_flows(sink, INT64_C(400000000000000000), 0, 3);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    eg_sink_dataset.close(sink);
+    struct eg_mapped_copy copy = {.map = c.map};
+    must(eg_dataset_mapped_copy(&copy, c.from, c.to, &test_env, ERR));
+    assert_int_equal(copy.quarantined, 3);
+    assert_int_equal(copy.rows[EG_TABLE_FLOWS], 103);
+    assert_int_equal(ask(c.to, EG_TABLE_FLOWS, "count(*)"), 100);
+    struct eg_dataset *ds = open_reader(c.to);
+    struct eg_dataset_file *files;
+    struct eg_engine *engine;
+    struct eg_engine_options plain = {.threads = 1};
+    struct eg_batch *batch;
+    size_t count;
+    must(eg_dataset_quarantine_files(ds, EG_TABLE_FLOWS, &files, &count, ERR));
+    assert_int_equal(count, 1);
+    struct eg_strbuf sql = {0};
+    eg_strbuf_text(&sql, "select count(*)::bigint, count(*) filter (exporter = '10.0.0.1')::bigint from ");
+    must(eg_dataset_files_relation(files, count, EG_TABLE_FLOWS, &sql, ERR));
+    must(eg_engine_open(&engine, &test_env, &plain, ERR));
+    must(eg_engine_first(engine, sql.text, &batch, ERR));
+    assert_int_equal(eg_col_int(&batch->columns[0], 0), 3);
+    assert_int_equal(eg_col_int(&batch->columns[1], 0), 0); /* it is another one there */
+    eg_batch_unref(batch);
+    eg_engine_close(engine);
+    eg_strbuf_reset(&sql);
+    eg_dataset_files_free(files, count);
+    eg_dataset_close(ds);
+    char gone[300];
+    snprintf(gone, sizeof gone, "%s/flows", c.to);
+    scratch_clear(gone); /* rows that are in quarantine alone are rows, too */
+    assert_int_equal(eg_dataset_mapped_copy(&copy, c.from, c.to, &test_env, ERR), EG_E_USAGE);
+    eg_address_map_free(c.map);
+}
+
 static void never_into_rows_of_others(void **state) {
     struct copying c;
     setup(&c, *state);
@@ -94,7 +134,7 @@ static void interrupted(void **state) {
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 int main(void) {
-    const struct CMUnitTest tests[] = {IN_SCRATCH(copies), IN_SCRATCH(never_into_rows_of_others),
+    const struct CMUnitTest tests[] = {IN_SCRATCH(copies), IN_SCRATCH(quarantine), IN_SCRATCH(never_into_rows_of_others),
                                        IN_SCRATCH(never_inside_itself), IN_SCRATCH(interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
