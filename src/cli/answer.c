@@ -319,6 +319,8 @@ static bool tell_losses(struct eg_report *report, struct eg_engine *engine) {
                 "--flow-memory gives more)",
                 (long long)early.records);
     if (report->origin.dataset && !report->call->common->quiet) {
+        if (report->about_packets) eg_missing_quarantine(report);
+        if (report->about_packets) eg_missing_tell(report, engine, EG_MISSING_PACKETS);
         if (report->about_any) eg_missing_tell(report, engine, EG_MISSING_ANY);
         if (report->about_flows) eg_missing_tell(report, engine, EG_MISSING_FLOWS);
         if (report->about_flows) tell_beside(report, engine);

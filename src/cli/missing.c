@@ -84,6 +84,33 @@ void eg_missing_tell(const struct eg_report *report, struct eg_engine *engine,
     eg_strbuf_reset(&lines);
 }
 
+void eg_missing_quarantine(const struct eg_report *report) {
+    struct eg_dataset *dataset = report->origin.dataset;
+    struct eg_error err;
+    uint64_t rows = 0;
+    if (!dataset || eg_dataset_quarantined(dataset, EG_TABLE_PACKETS, &rows, &err) < 0 || !rows)
+        return;
+    eg_note(report->call,
+            "earlgrey: not in the answer: %llu packets (quarantined: their times cannot be; "
+            "packets -r finds them)",
+            (unsigned long long)rows);
+}
+
+enum eg_exit eg_packets_indexed(const struct eg_report *report) {
+    struct eg_dataset *dataset = report->origin.dataset;
+    struct eg_error err;
+    uint64_t rows = 0;
+    if (!dataset) return EG_EXIT_DONE;
+    enum eg_status status = eg_dataset_removed(dataset, EG_TABLE_PACKETS, &rows, &err);
+    if (status >= 0 && rows)
+        status =
+            eg_fail(&err, EG_E_IO,
+                    "the index of %s is gone (%s/packets, %llu rows): put it back from a "
+                    "backup, or ingest the captures into a new dataset",
+                    report->options->dataset, report->options->dataset, (unsigned long long)rows);
+    return status < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
+}
+
 void eg_missing_look(struct eg_report *report, enum eg_missing about) {
     const struct eg_origin *origin = &report->origin;
     struct eg_dataset_file *files = NULL;

@@ -21,6 +21,10 @@ void eg_missing_lines(const struct eg_report *, struct eg_engine *, enum eg_miss
 void eg_missing_say(const struct eg_report *, const struct eg_strbuf *lines);
 /* Both. */
 void eg_missing_tell(const struct eg_report *, struct eg_engine *, enum eg_missing);
+/* The packets whose times cannot be, which no question about a dataset finds. */
+void eg_missing_quarantine(const struct eg_report *);
+/* Complains where a dataset's index of packets was taken away: it would answer as if there were none. */
+enum eg_exit eg_packets_indexed(const struct eg_report *);
 /* For who has no engine: one is made if there is anything in `losses`. */
 void eg_missing_look(struct eg_report *, enum eg_missing);
 

@@ -403,36 +403,6 @@ static enum eg_exit once_keep(struct eg_packets_job *job, bool look) {
     return EG_EXIT_DONE;
 }
 
-/* What no question about a dataset finds. */
-static void quarantine_tell(const struct eg_packets_job *job) {
-    struct eg_dataset *dataset = job->request.origin.dataset;
-    struct eg_error err;
-    uint64_t rows = 0;
-    if (!dataset || eg_dataset_quarantined(dataset, EG_TABLE_PACKETS, &rows, &err) < 0 || !rows)
-        return;
-    eg_note(job->report->call,
-            "earlgrey: not in the answer: %llu packets (quarantined: their times cannot be; "
-            "packets -r finds them)",
-            (unsigned long long)rows);
-}
-
-/* An index that was taken away would answer as if there were no packets. */
-static enum eg_exit index_look(const struct eg_packets_job *job) {
-    struct eg_dataset *dataset = job->request.origin.dataset;
-    struct eg_error err;
-    uint64_t rows = 0;
-    if (!dataset) return EG_EXIT_DONE;
-    enum eg_status status = eg_dataset_removed(dataset, EG_TABLE_PACKETS, &rows, &err);
-    if (status >= 0 && rows)
-        status = eg_fail(
-            &err, EG_E_IO,
-            "the index of %s is gone (%s/packets, %llu rows): put it back from a "
-            "backup, or ingest the captures into a new dataset; where it was removed on "
-            "purpose, earlgrey doctor --accept-missing",
-            job->report->options->dataset, job->report->options->dataset, (unsigned long long)rows);
-    return status < 0 ? eg_complain(job->report->call, &err) : EG_EXIT_DONE;
-}
-
 /* What killed runs left beside the file that is asked for. */
 static void drafts_remove(const struct eg_packets_job *job) {
     const char *path = job->ask->path;
@@ -456,7 +426,7 @@ enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_as
     enum eg_exit code = tests_make(&job);
     bool look = job.test_count || ask->outermost;
     if (!look) job.request.limit = ask->count; /* else it is of those whose bytes hold */
-    if (code == EG_EXIT_DONE && !report->options->explain) code = index_look(&job);
+    if (code == EG_EXIT_DONE && !report->options->explain) code = eg_packets_indexed(report);
     if (code == EG_EXIT_DONE && !report->options->explain) code = once_keep(&job, look);
     if (code == EG_EXIT_DONE && !report->options->explain) drafts_remove(&job);
     if (code == EG_EXIT_DONE && report->options->explain)
@@ -466,7 +436,7 @@ enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_as
                : ask->path ? capture_write(&job)
                            : rows_write(&job);
     if (!report->options->explain) {
-        quarantine_tell(&job);
+        eg_missing_quarantine(report);
         eg_missing_look(report, EG_MISSING_PACKETS);
     }
     for (size_t i = 0; i < job.test_count; i++) eg_frame_test_free(job.tests[i]);

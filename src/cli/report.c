@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/timetext.h"
 #include "cli/config_file.h"
+#include "cli/missing.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -186,7 +187,8 @@ static enum eg_exit check_memory(const struct eg_report *report) {
                              "--memory-limit takes a size like 500MB or 2GB, not '%s'", text);
 }
 
-static enum eg_exit look_at_captures(struct eg_report *report) {
+/* A question may read a capture more than once: a pipe becomes a file. */
+static enum eg_exit spool_pipes(struct eg_report *report) {
     for (size_t i = 0; i < report->capture_count; i++) {
         struct eg_error err;
         if (!eg_spool_needed(report->captures[i])) continue;
@@ -199,9 +201,15 @@ static enum eg_exit look_at_captures(struct eg_report *report) {
             return eg_complain(report->call, &err);
         report->captures[i] = report->spool;
     }
+    return EG_EXIT_DONE;
+}
+
+static enum eg_exit look_at_captures(struct eg_report *report) {
+    enum eg_exit code = spool_pipes(report);
+    if (code != EG_EXIT_DONE) return code;
     bool asked = report->options->source && strcmp(report->options->source, "packet") == 0;
     report->origin.from_packets = asked && !report->options->records;
-    enum eg_exit code = check_readable(report);
+    code = check_readable(report);
     if (code != EG_EXIT_DONE || asked || report->options->source || report->options->explain)
         return code;
     struct eg_capture_kind kind;
@@ -297,6 +305,35 @@ static enum eg_exit open_dataset(struct eg_report *report, bool about_flows) {
     return about_flows ? choose_rows(report) : EG_EXIT_DONE;
 }
 
+/* A dataset may keep flows only: that is not the same as no traffic. */
+static enum eg_exit find_packets(struct eg_report *report) {
+    struct eg_error err;
+    bool packets;
+    enum eg_exit code = eg_packets_indexed(report);
+    if (code != EG_EXIT_DONE) return code;
+    if (has_files(report, EG_TABLE_PACKETS, &packets, &err) < 0)
+        return eg_complain(report->call, &err);
+    if (!packets)
+        eg_note(report->call,
+                "earlgrey: %s: no packets are kept in it%s (ingest --tables says what is)",
+                report->options->dataset, report->options->time ? " of that time" : "");
+    return EG_EXIT_DONE;
+}
+
+/* What says something of flows says nothing of packets. */
+static enum eg_exit check_packets(struct eg_report *report) {
+    const struct eg_report_options *o = report->options;
+    const char *wrong = NULL;
+    if (o->source && strcmp(o->source, "packet") != 0) wrong = "source";
+    if (o->dedup && strcmp(o->dedup, "none") != 0) wrong = "dedup";
+    if (strcmp(o->match, "overlaps") != 0) wrong = "match";
+    if (o->attribute && strcmp(o->attribute, "spread") != 0) wrong = "attribute";
+    if (eg_metering_given(&o->metering)) wrong = "idle (or another option of metering)";
+    if (!wrong) return EG_EXIT_DONE;
+    return eg_complain_usage(report->call, "--%s is about flows: it does not go with --packets",
+                             wrong);
+}
+
 enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
                             const struct eg_report_options *options, enum eg_table_id table) {
     *report = (struct eg_report){.call = call, .options = options};
@@ -309,6 +346,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     if (code == EG_EXIT_DONE) code = read_ports(report);
     if (code == EG_EXIT_DONE) code = check_source(report);
     if (code == EG_EXIT_DONE) code = check_memory(report);
+    if (code == EG_EXIT_DONE && options->packets) code = check_packets(report);
     if (code != EG_EXIT_DONE) return code;
     report->origin.source = options->source;
     if (eg_metering_given(&options->metering)) {
@@ -324,10 +362,15 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     }
     bool about_flows = report->about_flows = table == EG_TABLE_FLOWS;
     report->about_any = table == EG_TABLE_RAW;
-    if (table == EG_TABLE_PACKETS) sort_captures(report);
+    report->about_packets = options->packets;
+    report->origin.table = options->packets ? EG_TABLE_PACKETS : EG_TABLE_FLOWS;
+    if (options->packets) code = spool_pipes(report);
+    if (code != EG_EXIT_DONE) return code;
+    if (table == EG_TABLE_PACKETS && !options->packets) sort_captures(report);
     if (report->capture_count)
         return about_flows ? look_at_captures(report) : check_readable(report);
-    return open_dataset(report, about_flows);
+    code = open_dataset(report, about_flows);
+    return code == EG_EXIT_DONE && options->packets ? find_packets(report) : code;
 }
 
 void eg_report_close(struct eg_report *report) {
@@ -358,6 +401,7 @@ enum eg_exit eg_report_answer(struct eg_call *call, const struct eg_report_optio
                               enum eg_table_id table, eg_question question) {
     struct eg_report report;
     struct eg_strbuf sql = {0};
+    if (options->packets) table = EG_TABLE_PACKETS;
     enum eg_exit opened = eg_report_open(&report, call, options, table), code;
     do {
         eg_strbuf_clear(&sql);

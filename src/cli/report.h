@@ -29,6 +29,8 @@ struct eg_report_options {
     int64_t threads;
     const char *memory_limit;
     struct eg_metering_options metering; /* of the verbs that name them */
+    const char *attribute;               /* likewise */
+    bool packets;                        /* packets are counted, by fields of theirs; not flows */
     bool records; /* no option: the verb is about flow records, which packets are metered for */
 };
 
@@ -80,6 +82,13 @@ struct eg_report_options {
         .preset = "none", .choices = "none|exporter|path",                                         \
         .help = "Counts traffic that several exporters reported once, or also what one exporter "  \
                 "reported at several interfaces (docs/deduplication.md)."                          \
+    }
+/* For those that count packets as well. */
+#define EG_REPORT_PACKETS_OPTION(S)                                                                \
+    {                                                                                              \
+        .name = "packets", .type = EG_OPT_FLAG, .offset = EG_REPORT_AT(S, packets),                \
+        .help = "Counts packets, each when it came, by any field of theirs (earlgrey fields "      \
+                "packets), instead of flows; the filter is about packets, too."                    \
     }
 #define EG_REPORT_ORIGIN_OPTIONS(S)                                                                \
     {.name = "read",                                                                               \
@@ -155,6 +164,7 @@ struct eg_report {
     int64_t *first_ns;           /* of packets: when each capture begins; NULL: not looked at */
     char spool[EG_SPOOL_PATH];   /* the copy of a pipe; at most one capture can be one */
     bool about_flows, about_any; /* any: of tables that only the statement names */
+    bool about_packets;          /* they are counted; nothing is told of flows then */
     bool again; /* a file of the dataset went away before the first row: to be asked anew */
     int tries;
     /* The answer has sums over exporters: tells where these may count traffic twice. */
@@ -192,7 +202,8 @@ bool eg_report_again(struct eg_report *);
 enum eg_exit eg_report_explain(struct eg_report *, const char *sql);
 
 /* A reporting verb from its options to its exit code: opens the report, has the question make its
- * SQL text, explains or runs that, and closes. The question tells of its own failures. */
+ * SQL text, explains or runs that, and closes. The question tells of its own failures. Where packets
+ * are to be counted the table is theirs, whatever it says. */
 typedef enum eg_exit (*eg_question)(struct eg_report *, struct eg_strbuf *sql);
 enum eg_exit eg_report_answer(struct eg_call *, const struct eg_report_options *, enum eg_table_id,
                               eg_question);

@@ -11,11 +11,13 @@ struct top_options {
     const char *metric;
     int64_t number;
     int64_t window_us;
+    bool rates;
 };
 
 static const struct eg_option options[] = {
     EG_REPORT_ORIGIN_OPTIONS(struct top_options),
     EG_REPORT_DEDUP_OPTION(struct top_options),
+    EG_REPORT_PACKETS_OPTION(struct top_options),
     EG_METERING_OPTIONS_ASKED(struct top_options, report.metering),
     {.name = "by",
      .letter = 's',
@@ -31,7 +33,9 @@ static const struct eg_option options[] = {
      .offset = offsetof(struct top_options, metric),
      .preset = "bytes",
      .choices = "bytes|packets|flows|retransmissions",
-     .help = "What to rank by; retransmissions are known of flows that are metered from packets."},
+     .help =
+         "What to rank by; retransmissions are known of flows that are metered from packets. Of "
+         "--packets: bytes or packets."},
     {.name = "number",
      .letter = 'n',
      .type = EG_OPT_INT,
@@ -47,7 +51,12 @@ static const struct eg_option options[] = {
      .min = 1000,
      .max = INT64_C(366) * 86400 * 1000000,
      .value_name = "WIDTH",
-     .help = "The largest of each window of this width, by the flows' start, instead of all."},
+     .help = "The largest of each window of this width, by the start of flows or the time of "
+             "packets, instead of all."},
+    {.name = "rates",
+     .type = EG_OPT_FLAG,
+     .offset = offsetof(struct top_options, rates),
+     .help = "With --packets and --window: packets_per_s and bits_per_s, too."},
     {.name = "raw",
      .type = EG_OPT_FLAG,
      .offset = EG_REPORT_AT(struct top_options, raw),
@@ -63,6 +72,10 @@ static const char *const examples[] = {
     "Who connects most, by port.",
     "earlgrey top -d data -t now-1h -s dst_ip --json",
     "The last hour's receivers, as JSON.",
+    "earlgrey top -r capture.pcap --packets -s ttl -m packets",
+    "The TTLs of its packets.",
+    "earlgrey top -r capture.pcap --packets -s tcp_flags --window 100ms -n 3 --rates tcp",
+    "Which TCP flags each tenth of a second had most of, and how many a second.",
     NULL};
 
 static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
@@ -75,7 +88,7 @@ static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
         *slash = 0;
         metric = slash + 1;
     }
-    report->adds_up = true;
+    report->adds_up = !o->report.packets;
     for (size_t i = 0; i < o->by.count; i++)
         if (strcmp(o->by.items[i], "exporter") == 0) report->adds_up = false;
     static const char *const pair[] = {"pair"};
@@ -87,6 +100,7 @@ static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
         .limit = o->number,
         .raw = o->report.raw,
         .window_us = o->window_us,
+        .rates = o->rates,
     };
     struct eg_error err;
     return eg_sql_top(&request, sql, &err) < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
@@ -104,7 +118,7 @@ static bool about_retransmissions(const struct top_options *o) {
 
 static enum eg_exit run(struct eg_call *call) {
     struct top_options *o = call->options;
-    bool retransmissions = about_retransmissions(o);
+    bool retransmissions = about_retransmissions(o) && !o->report.packets;
     if (retransmissions && !o->report.source) o->report.source = eg_strdup("packet");
     o->report.records =
         retransmissions || (o->report.read.count && eg_metering_given(&o->report.metering));
@@ -122,7 +136,9 @@ const struct eg_verb eg_verb_top = {
         "there are none, from their packets: a flow is then all packets with the same addresses, "
         "ports and protocol. With an option of metering (--idle, --one-way, …) they are metered "
         "first, as `flows -r` and `ingest` do it; what is not given is as usual there (30s idle, "
-        "5m active).",
+        "5m active).\n\n"
+        "With --packets nothing is made of packets: each one is a row of its own, as `earlgrey "
+        "fields packets` lists it, and so are those that carry flow exports in a capture.",
     .examples = examples,
     .options = options,
     .options_size = sizeof(struct top_options),

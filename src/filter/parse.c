@@ -266,6 +266,16 @@ static struct eg_node *ether(struct eg_parser *p, const struct eg_token *word) {
 
 static void unknown(struct eg_parser *p, const struct eg_token *word) {
     int size = (int)(word->size < 60 ? word->size : 60);
+    enum eg_table_id other = p->table == EG_TABLE_FLOWS ? EG_TABLE_PACKETS : EG_TABLE_FLOWS;
+    bool rows = p->table == EG_TABLE_FLOWS || p->table == EG_TABLE_PACKETS;
+    struct eg_field field;
+    char name[61];
+    snprintf(name, sizeof name, "%.*s", size, word->at);
+    if (rows && eg_field_named(&field, other, name)) {
+        eg_parser_fail(p, word->begin, "%s have no field '%s', %s have it", eg_table_name(p->table),
+                       name, eg_table_name(other));
+        return;
+    }
     const char *near = eg_word_nearest(p->table, word->at, word->size);
     if (near)
         eg_parser_fail(p, word->begin, "unknown field '%.*s' (did you mean '%s'?)", size, word->at,

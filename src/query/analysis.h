@@ -41,29 +41,39 @@ enum eg_count {
     EG_COUNT_METERED, /* what was metered from packets */
 };
 
+/* What the rows of a table count for where they are added up; of flows and of packets. */
+struct eg_counted {
+    enum eg_table_id table;
+    const char *start, *end;     /* columns: when */
+    const char *packets, *bytes; /* SQL over its columns: how much */
+    const char *flows; /* the name under which its rows are counted; NULL: they are packets */
+};
+const struct eg_counted *eg_counted_get(enum eg_table_id);
+
 /* Where a question's rows come from. Either a dataset or captures. */
 struct eg_origin {
+    enum eg_table_id table; /* of top and trend: flows, or packets as they are, each one a row */
     struct eg_dataset *dataset;         /* NULL: captures */
     const struct eg_snapshot *snapshot; /* its files as they were; NULL: as they are */
     const char *const *captures;
     size_t capture_count;
     const uint16_t *netflow_ports;
     uint32_t netflow_port_count;
-    bool from_packets;              /* flows made of packets: the captures hold no exports, or the
+    bool from_packets;   /* flows made of packets: the captures hold no exports, or the
                                       user asked for `--source packet` */
-    const char *source;             /* only rows of this source ("netflow5", …; "packet": metered);
+    const char *source;  /* only rows of this source ("netflow5", …; "packet": metered);
                                        NULL: all */
-    enum eg_count count;            /* without a source: which of them count */
+    enum eg_count count; /* without a source: which of them count */
     const struct eg_metering *metering; /* of captures; NULL: as usual */
-    int64_t from_us, to_us;         /* INT64_MIN/MAX: open */
-    const char *match;              /* overlaps|start|end|inside */
-    const struct eg_filter *filter; /* NULL: all */
-    bool bounded;                   /* only rows that start in [begin, before) … */
-    int64_t begin_us, before_us;    /* … (INT64_MIN/MAX: open) … */
-    int64_t alive_us;               /* … and have not ended before (INT64_MIN: any) */
-    int64_t window_us;              /* with from_packets: no row lies in two windows; 0: any may */
-    enum eg_dedup dedup;            /* of flow records; packets are not reported twice */
-    bool each_packet;               /* with from_packets: a row a packet instead of a row a flow */
+    int64_t from_us, to_us;             /* INT64_MIN/MAX: open */
+    const char *match;                  /* overlaps|start|end|inside */
+    const struct eg_filter *filter;     /* NULL: all */
+    bool bounded;                       /* only rows that start in [begin, before) … */
+    int64_t begin_us, before_us;        /* … (INT64_MIN/MAX: open) … */
+    int64_t alive_us;                   /* … and have not ended before (INT64_MIN: any) */
+    int64_t window_us;   /* with from_packets: no row lies in two windows; 0: any may */
+    enum eg_dedup dedup; /* of flow records; packets are not reported twice */
+    bool each_packet;    /* with from_packets: a row a packet instead of a row a flow */
     bool codes; /* captures only: address columns as numbers that ip_text() turns into text, which
                    group many times as fast; for questions that know of it */
 };
@@ -72,9 +82,10 @@ struct eg_top_request {
     struct eg_origin origin;
     const char *const *by; /* columns, or "pair" (both directions merged) alone */
     size_t by_count;
-    const char *metric; /* bytes|packets|flows|retransmissions */
+    const char *metric; /* bytes|packets|flows|retransmissions; of packets the first two */
     int64_t limit;
     bool raw;          /* counters as reported; else scaled by the sampling rate */
+    bool rates;        /* of windows: how much a second, too */
     int64_t window_us; /* the largest of each window of this width, by start; 0: of all */
 };
 /* Packets: of a dataset's index, or of captures that are read. */
@@ -90,7 +101,10 @@ struct eg_trend_request {
     struct eg_origin origin;
     const char *host; /* address or CIDR: in and out are seen from there; NULL: total */
     int64_t by_us;    /* width of an interval */
+    const char *per;  /* a row for each interval and value of this field; NULL: for each interval */
+    int64_t values;   /* … of the so many values with most bytes; 0: of all */
     bool raw;
+    bool rates;  /* how much a second, too */
     bool spread; /* a flow's bytes over the intervals it spans; else at its end */
     /* Only the intervals from first (INT64_MIN: where the flows begin) up to before, idle ones too; what
      * does not touch them is not read. */
@@ -126,8 +140,8 @@ EG_MUST_CHECK enum eg_status eg_sql_packet_places(const struct eg_packets_reques
                                                   struct eg_strbuf *sql, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_sql_trend(const struct eg_trend_request *, struct eg_strbuf *sql,
                                           struct eg_error *err);
-/* What a trend would take, asked before it: `earliest` and `latest` (µs since 1970, of its flows) and `parts`
- * (intervals that are shown and flows are spread over, in all). */
+/* What a trend would take, asked before it: `earliest` and `latest` (µs since 1970, of its flows), `parts`
+ * (intervals that are shown and flows are spread over, in all) and `held` (values of the field it is per; else 1). */
 EG_MUST_CHECK enum eg_status eg_sql_trend_cost(const struct eg_trend_request *,
                                                struct eg_strbuf *sql, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_sql_losses(const struct eg_origin *, struct eg_strbuf *sql,
@@ -170,9 +184,12 @@ EG_MUST_CHECK enum eg_status eg_sql_packet_relation(const struct eg_origin *, st
                                                     struct eg_error *err);
 /* A time as SQL has it. */
 void eg_sql_time(int64_t time_us, struct eg_strbuf *sql);
-/* "(SELECT …)": the rows of `flows` the origin names, its filter, source and times applied. */
+/* "(SELECT …)": the rows of the origin's table, its filter, source and times applied. */
 EG_MUST_CHECK enum eg_status eg_sql_rows(const struct eg_origin *, struct eg_strbuf *sql,
                                          struct eg_error *err);
+/* The same of packets, whatever the origin's table. */
+EG_MUST_CHECK enum eg_status eg_sql_packet_rows(const struct eg_origin *, struct eg_strbuf *sql,
+                                                struct eg_error *err);
 /* The counters of a row: "bytes" scaled by the sampling rate, or as reported. */
 void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql);
 /* The view packets_pcapstream, over the view packets. */
@@ -180,13 +197,21 @@ void eg_sql_pcapstream_view(struct eg_strbuf *sql);
 /* The condition that a row's times match [from, to]; nothing where the range is open. Starts with
  * " AND ". */
 void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);
+/* ", … AS packets_per_s, … AS bits_per_s": from columns with this prefix ("in_"), over a width of time. */
+void eg_sql_rates(const char *prefix, int64_t width_us, struct eg_strbuf *sql);
 /* The number of the window of this width that a time lies in; windows are counted from 1970. */
 void eg_sql_window(const char *time, int64_t window_us, struct eg_strbuf *sql);
 /* "(…)": the same rows, a relation of flows, without those that were reported elsewhere too. */
 void eg_sql_dedup(enum eg_dedup, bool codes, const char *rows, struct eg_strbuf *sql);
-/* EG_E_USAGE for a field that flows do not have, with the nearest of its columns and of `more`. */
-enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
-                                    struct eg_error *err);
+/* What a field of a table is in SQL: a column's name, or the expression that makes it; NULL: none has the
+ * name. `address`, which may be NULL: whether it is a column of addresses. */
+const char *eg_sql_field(enum eg_table_id, const char *name, bool *address);
+/* EG_E_USAGE for a field that flows, or packets, do not have: says which of them do, or the nearest of its
+ * fields and of `more`. */
+enum eg_status eg_sql_unknown_field(enum eg_table_id, const char *name, const char *const *more,
+                                    size_t count, struct eg_error *err);
+/* A field as the name of a column of SQL: quoted where it is a word of SQL. */
+const char *eg_sql_name(const char *field);
 /* "['a', 'b']": the captures as a list literal, and ", netflow_ports := […]" behind it. */
 void eg_sql_captures(const struct eg_origin *, struct eg_strbuf *sql);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Columns that come from others, described once: the views of `sql`, the fields of `top` and `flows`,
- * and `earlgrey fields` all take them from here. */
+ * Columns that come from others, described once: the views of `sql`, the fields of the other questions,
+ * and `earlgrey fields` all take them from here. And what a field is that none of them has. */
 #include "query/analysis.h"
 
 #include <stdio.h>
@@ -71,4 +71,38 @@ void eg_sql_counter(const char *column, bool raw, struct eg_strbuf *sql) {
     snprintf(name, sizeof name, "scaled_%s", column);
     const struct eg_derived *scaled = eg_derived_find(EG_TABLE_FLOWS, name);
     eg_strbuf_text(sql, raw || !scaled ? column : scaled->expression);
+}
+
+const char *eg_sql_name(const char *field) {
+    return strcmp(field, "offset") == 0 ? "\"offset\"" : field;
+}
+
+const char *eg_sql_field(enum eg_table_id id, const char *name, bool *address) {
+    const struct eg_derived *derived = eg_derived_find(id, name);
+    const struct eg_table *table = eg_table_get(id);
+    int column = eg_column_find(table, name);
+    if (address) *address = !derived && column >= 0 && table->columns[column].type == EG_TYPE_ADDR;
+    if (derived) return derived->expression;
+    return column >= 0 ? eg_sql_name(table->columns[column].name) : NULL;
+}
+
+enum eg_status eg_sql_unknown_field(enum eg_table_id id, const char *name, const char *const *more,
+                                    size_t count, struct eg_error *err) {
+    const struct eg_table *table = eg_table_get(id);
+    const char *names[EG_COLUMNS_MAX + sizeof all / sizeof *all + 8];
+    size_t known = 0;
+    if (id == EG_TABLE_FLOWS && eg_sql_field(EG_TABLE_PACKETS, name, NULL))
+        return eg_fail(err, EG_E_USAGE, "flows have no field '%s', packets have it (--packets)",
+                       name);
+    if (id == EG_TABLE_PACKETS && eg_sql_field(EG_TABLE_FLOWS, name, NULL))
+        return eg_fail(err, EG_E_USAGE, "packets have no field '%s', flows have it", name);
+    for (uint32_t i = 0; i < table->count; i++) names[known++] = table->columns[i].name;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].table == id) names[known++] = all[i].info.name;
+    for (size_t i = 0; i < count && i < 8; i++) names[known++] = more[i];
+    const char *near = eg_nearest(name, names, known);
+    if (near)
+        return eg_fail(err, EG_E_USAGE, "unknown field '%s' (did you mean '%s'?)", name, near);
+    return eg_fail(err, EG_E_USAGE, "unknown field '%s'; 'earlgrey fields %s' lists them", name,
+                   table->name);
 }

@@ -27,7 +27,7 @@ static enum eg_status add_field(const char *name, bool raw, struct eg_strbuf *sq
         }
         return EG_OK;
     }
-    return eg_sql_unknown_field(name, NULL, 0, err);
+    return eg_sql_unknown_field(EG_TABLE_FLOWS, name, NULL, 0, err);
 }
 
 static enum eg_status add_fields(const char *fields, bool raw, struct eg_strbuf *sql,

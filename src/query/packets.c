@@ -13,29 +13,13 @@ static const char *const usual = "time,src_ip,src_port,dst_ip,dst_port,proto,len
 
 /* ---- fields ---- */
 
-static enum eg_status unknown_field(const char *name, struct eg_error *err) {
-    const struct eg_table *packets = eg_table_get(EG_TABLE_PACKETS);
-    const char *names[EG_COLUMNS_MAX + 16];
-    size_t known = 0, count;
-    for (uint32_t i = 0; i < packets->count; i++) names[known++] = packets->columns[i].name;
-    const struct eg_derived *derived = eg_derived_all(&count);
-    for (size_t i = 0; i < count; i++)
-        if (derived[i].table == EG_TABLE_PACKETS) names[known++] = derived[i].info.name;
-    const char *near = eg_nearest(name, names, known);
-    if (near)
-        return eg_fail(err, EG_E_USAGE, "unknown field '%s' (did you mean '%s'?)", name, near);
-    return eg_fail(err, EG_E_USAGE, "unknown field '%s'; 'earlgrey fields packets' lists them",
-                   name);
-}
-
 static enum eg_status add_field(const char *name, struct eg_strbuf *sql, struct eg_error *err) {
-    const struct eg_derived *derived = eg_derived_find(EG_TABLE_PACKETS, name);
-    if (derived)
-        eg_strbuf_printf(sql, "%s AS %s", derived->expression, name);
-    else if (eg_column_find(eg_table_get(EG_TABLE_PACKETS), name) >= 0)
-        eg_strbuf_printf(sql, "\"%s\"", name);
+    const char *field = eg_sql_field(EG_TABLE_PACKETS, name, NULL);
+    if (!field) return eg_sql_unknown_field(EG_TABLE_PACKETS, name, NULL, 0, err);
+    if (eg_derived_find(EG_TABLE_PACKETS, name))
+        eg_strbuf_printf(sql, "%s AS %s", field, name);
     else
-        return unknown_field(name, err);
+        eg_strbuf_text(sql, field);
     return EG_OK;
 }
 
@@ -140,6 +124,17 @@ static enum eg_status one_way(const struct eg_packets_request *request, const ch
     eg_strbuf_reset(&one);
     eg_strbuf_reset(&two);
     return failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
+}
+
+enum eg_status eg_sql_packet_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
+                                  struct eg_error *err) {
+    struct eg_packets_request request = {.origin = *origin};
+    struct eg_strbuf base = {0};
+    enum eg_status status = eg_sql_packet_relation(origin, &base, err);
+    if (status >= 0) status = one_way(&request, base.text, sql, err);
+    if (status >= 0 && base.failed) status = eg_fail(err, EG_E_NOMEM, "no memory for a query");
+    eg_strbuf_reset(&base);
+    return status;
 }
 
 #define PLACE "time, time_ns, file, \"offset\", captured, interface"

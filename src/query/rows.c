@@ -9,21 +9,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum eg_status eg_sql_unknown_field(const char *name, const char *const *more, size_t count,
-                                    struct eg_error *err) {
-    const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
-    const char *names[EG_COLUMNS_MAX + 16];
-    size_t known = 0;
-    for (uint32_t i = 0; i < flows->count; i++) names[known++] = flows->columns[i].name;
-    size_t derived_count;
-    const struct eg_derived *derived = eg_derived_all(&derived_count);
-    for (size_t i = 0; i < derived_count; i++)
-        if (derived[i].table == EG_TABLE_FLOWS) names[known++] = derived[i].info.name;
-    for (size_t i = 0; i < count && i < 8; i++) names[known++] = more[i];
-    const char *near = eg_nearest(name, names, known);
-    if (near)
-        return eg_fail(err, EG_E_USAGE, "unknown field '%s' (did you mean '%s'?)", name, near);
-    return eg_fail(err, EG_E_USAGE, "unknown field '%s'; 'earlgrey fields flows' lists them", name);
+const struct eg_counted *eg_counted_get(enum eg_table_id table) {
+    static const struct eg_counted counted[] = {
+        {EG_TABLE_FLOWS, "start_time", "end_time", "packets", "bytes", "flows"},
+        {EG_TABLE_PACKETS, "time", "time", "CAST(1 AS BIGINT)", "length", NULL},
+    };
+    return &counted[table == EG_TABLE_PACKETS];
 }
 
 void eg_sql_time(int64_t time_us, struct eg_strbuf *sql) {
@@ -56,6 +47,17 @@ void eg_sql_times(const struct eg_origin *origin, struct eg_strbuf *sql) {
 void eg_sql_window(const char *time, int64_t window_us, struct eg_strbuf *sql) {
     eg_strbuf_printf(sql, "CAST(floor(unix_micros(%s) / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT)",
                      time, window_us);
+}
+
+void eg_sql_rates(const char *prefix, int64_t width_us, struct eg_strbuf *sql) {
+    static const struct {
+        const char *of, *name;
+        int each;
+    } rates[] = {{"packets", "packets", 1}, {"bytes", "bits", 8}};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        eg_strbuf_printf(
+            sql, ", CAST(%s%s AS DOUBLE) * %d000000 / CAST(%" PRId64 " AS DOUBLE) AS %s%s_per_s",
+            prefix, rates[i].of, rates[i].each, width_us, prefix, rates[i].name);
 }
 
 /* A list is of one type: where one name is no text, all stand there as bytes. */
@@ -283,6 +285,7 @@ static enum eg_status plain_rows(const struct eg_origin *origin, struct eg_strbu
 
 enum eg_status eg_sql_rows(const struct eg_origin *origin, struct eg_strbuf *sql,
                            struct eg_error *err) {
+    if (origin->table == EG_TABLE_PACKETS) return eg_sql_packet_rows(origin, sql, err);
     if (origin->dedup == EG_DEDUP_NONE || origin->from_packets) return plain_rows(origin, sql, err);
     struct eg_strbuf rows = {0};
     enum eg_status status = plain_rows(origin, &rows, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Top talkers: rows grouped by one or more columns, the largest first. */
+ * Top talkers: flows, or packets, grouped by one or more columns, the largest first. */
 #include "query/analysis.h"
 
 #include <inttypes.h>
@@ -25,13 +25,6 @@ static const struct grouping *grouping_find(const char *name) {
     return NULL;
 }
 
-static enum eg_status unknown_field(const char *name, struct eg_error *err) {
-    const char *names[sizeof groupings / sizeof *groupings];
-    size_t count = sizeof groupings / sizeof *groupings;
-    for (size_t i = 0; i < count; i++) names[i] = groupings[i].name;
-    return eg_sql_unknown_field(name, names, count, err);
-}
-
 /* What is grouped by: keys and the expressions that make them. */
 struct keys {
     size_t count;
@@ -41,9 +34,24 @@ struct keys {
     bool both_sides, pair;
 };
 
+/* Neither a column nor made of columns. */
+static enum eg_status no_field(const struct eg_top_request *request, const char *name,
+                               struct eg_error *err) {
+    const char *names[sizeof groupings / sizeof *groupings];
+    size_t count = sizeof groupings / sizeof *groupings;
+    for (size_t i = 0; i < count; i++) names[i] = groupings[i].name;
+    const struct grouping *g = grouping_find(name);
+    if (g && request->by_count > 1)
+        return eg_fail(err, EG_E_USAGE, "'%s' cannot be combined with other fields", name);
+    return eg_sql_unknown_field(request->origin.table, g ? g->left[0] : name, names, count, err);
+}
+
 static enum eg_status find_keys(const struct eg_top_request *request, struct keys *keys,
                                 struct eg_error *err) {
+    enum eg_table_id table = request->origin.table;
     const struct grouping *g = request->by_count == 1 ? grouping_find(request->by[0]) : NULL;
+    /* one by a column that only flows have is none of packets */
+    if (g && g->right[0] && !eg_sql_field(table, g->left[0], NULL)) g = NULL;
     if (g) {
         keys->pair = strcmp(g->name, "pair") == 0;
         keys->both_sides = g->right[0] != NULL;
@@ -55,22 +63,13 @@ static enum eg_status find_keys(const struct eg_top_request *request, struct key
         }
         return EG_OK;
     }
-    const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
     for (size_t i = 0; i < request->by_count && i < EG_COLUMNS_MAX; i++) {
-        int column = eg_column_find(flows, request->by[i]);
-        const struct eg_derived *derived = eg_derived_find(EG_TABLE_FLOWS, request->by[i]);
-        if (derived) {
-            keys->name[i] = request->by[i];
-            keys->left[i] = derived->expression;
-            keys->count++;
-            continue;
-        }
-        if (column < 0 && grouping_find(request->by[i]))
-            return eg_fail(err, EG_E_USAGE, "'%s' cannot be combined with other fields",
-                           request->by[i]);
-        if (column < 0) return unknown_field(request->by[i], err);
-        keys->name[i] = keys->left[i] = flows->columns[column].name;
-        keys->address[i] = flows->columns[column].type == EG_TYPE_ADDR;
+        const char *name = request->by[i];
+        keys->left[i] = eg_sql_field(table, name, &keys->address[i]);
+        if (!keys->left[i]) return no_field(request, name, err);
+        if (request->window_us && strcmp(name, "time") == 0)
+            return eg_fail(err, EG_E_USAGE, "windows are of 'time': group by something else");
+        keys->name[i] = eg_sql_name(name);
         keys->count++;
     }
     return EG_OK;
@@ -83,22 +82,23 @@ static bool resent(const struct eg_top_request *request) {
 /* One side: SELECT keys and counters FROM rows. */
 static enum eg_status side(const struct eg_top_request *request, const struct keys *keys,
                            bool right, struct eg_strbuf *sql, struct eg_error *err) {
+    const struct eg_counted *counted = eg_counted_get(request->origin.table);
     eg_strbuf_text(sql, "SELECT ");
     for (size_t i = 0; i < keys->count; i++)
         eg_strbuf_printf(sql, "%s AS k%zu, ", right ? keys->right[i] : keys->left[i], i);
     if (request->window_us) {
-        eg_sql_window("start_time", request->window_us, sql);
+        eg_sql_window(counted->start, request->window_us, sql);
         eg_strbuf_text(sql, " AS w, ");
     }
-    eg_sql_counter("packets", request->raw, sql);
+    eg_sql_counter(counted->packets, request->raw, sql);
     eg_strbuf_text(sql, " AS p, ");
-    eg_sql_counter("bytes", request->raw, sql);
+    eg_sql_counter(counted->bytes, request->raw, sql);
     eg_strbuf_text(sql, " AS b");
     if (resent(request)) eg_strbuf_text(sql, ", retransmissions AS r");
     eg_strbuf_text(sql, " FROM ");
     EG_TRY(eg_sql_rows(&request->origin, sql, err));
     eg_strbuf_text(sql, right ? " AS r WHERE TRUE" : " AS l WHERE TRUE");
-    if (request->window_us) eg_strbuf_text(sql, " AND start_time IS NOT NULL");
+    if (request->window_us) eg_strbuf_printf(sql, " AND %s IS NOT NULL", counted->start);
     /* a row whose two ends are the same counts once */
     if (right) eg_strbuf_printf(sql, " AND %s IS DISTINCT FROM %s", keys->left[0], keys->right[0]);
     return EG_OK;
@@ -134,8 +134,9 @@ static enum eg_status groups(const struct eg_top_request *request, const struct 
     if (request->window_us)
         eg_strbuf_printf(sql, "timestamp_micros(w * %" PRId64 ") AS time, ", request->window_us);
     shown_keys(keys, request->origin.codes, sql);
-    eg_strbuf_text(sql, "CAST(count(*) AS BIGINT) AS flows, CAST(least(sum(p), "
-                        "9223372036854775807) AS BIGINT) AS packets, "
+    const char *flows = eg_counted_get(request->origin.table)->flows;
+    if (flows) eg_strbuf_printf(sql, "CAST(count(*) AS BIGINT) AS %s, ", flows);
+    eg_strbuf_text(sql, "CAST(least(sum(p), 9223372036854775807) AS BIGINT) AS packets, "
                         "CAST(least(sum(b), 9223372036854775807) AS BIGINT) AS bytes");
     if (resent(request)) eg_strbuf_text(sql, ", CAST(sum(r) AS BIGINT) AS retransmissions");
     eg_strbuf_text(sql, " FROM (");
@@ -161,8 +162,10 @@ static enum eg_status windowed(const struct eg_top_request *request, const struc
                                struct eg_strbuf *sql, struct eg_error *err) {
     eg_strbuf_text(sql, "SELECT time, ");
     key_names(keys, false, sql);
-    eg_strbuf_text(sql, ", flows, packets, bytes");
+    if (eg_counted_get(request->origin.table)->flows) eg_strbuf_text(sql, ", flows");
+    eg_strbuf_text(sql, ", packets, bytes");
     if (resent(request)) eg_strbuf_text(sql, ", retransmissions");
+    if (request->rates) eg_sql_rates("", request->window_us, sql);
     eg_strbuf_text(sql, " FROM (SELECT *, row_number() OVER (PARTITION BY time ORDER BY ");
     order(request, keys, sql);
     eg_strbuf_text(sql, ") AS place FROM (");
@@ -174,18 +177,35 @@ static enum eg_status windowed(const struct eg_top_request *request, const struc
     return EG_OK;
 }
 
+static enum eg_status check_metric(const struct eg_top_request *request, struct eg_error *err) {
+    bool flows = strcmp(request->metric, "flows") == 0;
+    if (strcmp(request->metric, "bytes") != 0 && strcmp(request->metric, "packets") != 0 &&
+        !flows && !resent(request))
+        return eg_fail(err, EG_E_USAGE,
+                       "unknown metric '%s'; there are bytes, packets, flows and retransmissions",
+                       request->metric);
+    if (request->origin.table != EG_TABLE_PACKETS) return EG_OK;
+    if (flows) return eg_fail(err, EG_E_USAGE, "packets are no flows: rank by packets or bytes");
+    if (resent(request))
+        return eg_fail(err, EG_E_USAGE,
+                       "a packet does not tell whether it was sent again; the flows metered from "
+                       "packets do (-m retransmissions without --packets)");
+    return EG_OK;
+}
+
 enum eg_status eg_sql_top(const struct eg_top_request *asked, struct eg_strbuf *sql,
                           struct eg_error *err) {
     struct eg_top_request request = *asked;
     struct keys keys = {0};
     EG_TRY(find_keys(&request, &keys, err));
-    if (strcmp(request.metric, "bytes") != 0 && strcmp(request.metric, "packets") != 0 &&
-        strcmp(request.metric, "flows") != 0 && !resent(&request))
-        return eg_fail(err, EG_E_USAGE,
-                       "unknown metric '%s'; there are bytes, packets, flows and retransmissions",
-                       request.metric);
-    request.origin.codes = !request.origin.dataset && !request.origin.from_packets;
+    EG_TRY(check_metric(&request, err));
+    request.origin.codes = !request.origin.dataset && !request.origin.from_packets &&
+                           request.origin.table == EG_TABLE_FLOWS;
     request.origin.window_us = request.window_us;
+    if (request.rates && (!request.window_us || request.origin.table != EG_TABLE_PACKETS))
+        return eg_fail(err, EG_E_USAGE,
+                       "rates are of packets in windows: --rates goes with --packets and --window "
+                       "(those of flows, spread over their time: earlgrey trend --rates --per)");
     if (request.window_us) {
         EG_TRY(windowed(&request, &keys, sql, err));
     } else {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Traffic over time: bytes and packets per interval, in and out of a host or network, or in all. A
- * flow's counters are spread over the intervals it spans, in proportion to time; the shares are
+ * Traffic over time: bytes and packets per interval, in and out of a host or network, or in all; of
+ * each value of a field, or in all. A packet counts where it came; a flow's counters are spread over the intervals it spans, in proportion to time; the shares are
  * rounded so that they add up to the whole. */
 #include "query/analysis.h"
 
@@ -31,17 +31,15 @@ static enum eg_status side_condition(const char *host, const char *column, struc
     return EG_OK;
 }
 
-/* f: one row a flow, times in µs, counters scaled, `w` the interval it begins in, `x` it ends in. */
-static enum eg_status flow_part(const struct eg_trend_request *request, struct eg_strbuf *sql,
-                                struct eg_error *err) {
-    eg_strbuf_text(sql, "WITH f AS (SELECT s, greatest(e, s) AS e, b, p");
-    if (request->host) eg_strbuf_text(sql, ", is_in, is_out");
-    eg_strbuf_text(sql, " FROM (SELECT unix_micros(start_time) AS s, "
-                        "unix_micros(coalesce(end_time, start_time)) AS e, ");
-    eg_sql_counter("bytes", request->raw, sql);
-    eg_strbuf_text(sql, " AS b, ");
-    eg_sql_counter("packets", request->raw, sql);
-    eg_strbuf_text(sql, " AS p");
+/* What goes along with a row, from flow to sum: its side of the host, and the value that it counts for. */
+static const char *carried(const struct eg_trend_request *request) {
+    if (request->per) return request->host ? ", is_in, is_out, d" : ", d";
+    return request->host ? ", is_in, is_out" : "";
+}
+
+/* ", … AS is_in, … AS is_out, … AS d": the same, made. */
+static enum eg_status carried_part(const struct eg_trend_request *request, struct eg_strbuf *sql,
+                                   struct eg_error *err) {
     if (request->host) {
         eg_strbuf_text(sql, ", ");
         EG_TRY(side_condition(request->host, "dst_ip", sql, err));
@@ -49,9 +47,35 @@ static enum eg_status flow_part(const struct eg_trend_request *request, struct e
         EG_TRY(side_condition(request->host, "src_ip", sql, err));
         eg_strbuf_text(sql, " AS is_out");
     }
+    if (!request->per) return EG_OK;
+    const char *field = eg_sql_field(request->origin.table, request->per, NULL);
+    if (!field) return eg_sql_unknown_field(request->origin.table, request->per, NULL, 0, err);
+    static const char *const shown[] = {"time", "bytes", "packets"};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        if (strcmp(request->per, shown[i]) == 0)
+            return eg_fail(err, EG_E_USAGE,
+                           "%s are in each row of a trend: --per takes another field",
+                           i ? shown[i] : "times");
+    eg_strbuf_printf(sql, ", %s AS d", field);
+    return EG_OK;
+}
+
+/* f: one row a flow, times in µs, counters scaled, `w` the interval it begins in, `x` it ends in. */
+static enum eg_status flow_part(const struct eg_trend_request *request, struct eg_strbuf *sql,
+                                struct eg_error *err) {
+    const struct eg_counted *counted = eg_counted_get(request->origin.table);
+    eg_strbuf_printf(sql, "WITH f AS (SELECT s, greatest(e, s) AS e, b, p%s", carried(request));
+    eg_strbuf_printf(sql,
+                     " FROM (SELECT unix_micros(%s) AS s, unix_micros(coalesce(%s, %s)) AS e, ",
+                     counted->start, counted->end, counted->start);
+    eg_sql_counter(counted->bytes, request->raw, sql);
+    eg_strbuf_text(sql, " AS b, ");
+    eg_sql_counter(counted->packets, request->raw, sql);
+    eg_strbuf_text(sql, " AS p");
+    EG_TRY(carried_part(request, sql, err));
     eg_strbuf_text(sql, " FROM ");
     EG_TRY(eg_sql_rows(&request->origin, sql, err));
-    eg_strbuf_text(sql, " AS r WHERE start_time IS NOT NULL) AS t");
+    eg_strbuf_printf(sql, " AS r WHERE %s IS NOT NULL) AS t", counted->start);
     if (request->host) eg_strbuf_text(sql, " WHERE is_in OR is_out");
     eg_strbuf_text(sql, ")");
     return EG_OK;
@@ -71,8 +95,7 @@ static int64_t interval_of(int64_t time_us, int64_t by) {
 
 /* i: one row a flow and interval that is shown. What a flow has elsewhere is not made, however long it
  * lasted. */
-static void explode_part(const struct eg_trend_request *request, const char *sides,
-                         struct eg_strbuf *sql) {
+static void explode_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
     int64_t from, to;
     char lo[60] = "w", hi[60] = "x";
     asked_times(request, &from, &to);
@@ -85,14 +108,14 @@ static void explode_part(const struct eg_trend_request *request, const char *sid
     eg_strbuf_printf(sql,
                      ", i AS (SELECT s, e, b, p, w%s, explode(sequence(%s, %s)) AS k FROM h "
                      "WHERE x > w AND %s <= %s)",
-                     sides, lo, hi, lo, hi);
+                     carried(request), lo, hi, lo, hi);
 }
 
 /* g: one row a flow and interval. The share of [s, e] that lies before an interval's edge, times the
  * counter, rounded down: differences of neighbouring edges add up exactly. */
 static void spread_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
     int64_t by = request->by_us;
-    const char *sides = request->host ? ", is_in, is_out" : "";
+    const char *sides = carried(request);
     if (!request->spread) {
         eg_strbuf_printf(sql,
                          ", g AS (SELECT CAST(floor(e / CAST(%" PRId64
@@ -106,7 +129,7 @@ static void spread_part(const struct eg_trend_request *request, struct eg_strbuf
                      " AS DOUBLE)) AS BIGINT) AS w, "
                      "CAST(floor(e / CAST(%" PRId64 " AS DOUBLE)) AS BIGINT) AS x FROM f)",
                      by, by);
-    explode_part(request, sides, sql);
+    explode_part(request, sql);
     eg_strbuf_printf(
         sql,
         ", g AS (SELECT w AS k, b, p, 1 AS n%s FROM h WHERE x = w UNION ALL "
@@ -130,6 +153,12 @@ static void edge(int64_t asked_us, int64_t open, const char *otherwise, int64_t 
     eg_strbuf_printf(sql, "CAST(%" PRId64 " AS BIGINT) + 0 * coalesce(%s, 0)", interval, otherwise);
 }
 
+/* ", CAST(sum … AS BIGINT) AS name": of an expression over the rows of g. */
+static void sum_column(const char *of, const char *name, struct eg_strbuf *sql) {
+    eg_strbuf_printf(sql, ", CAST(least(sum(%s), 9223372036854775807) AS BIGINT) AS %s", of, name);
+}
+
+/* a: the intervals; c: the sums of each that has any; v: the values that are shown. */
 static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
     /* every interval between the first and the last one: idle ones are zero, not missing */
     eg_strbuf_text(sql, ", a AS (SELECT explode(sequence(lo, hi)) AS k FROM (SELECT ");
@@ -140,34 +169,53 @@ static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *s
     edge(to, INT64_MAX, "max(k)", request->by_us, sql);
     eg_strbuf_text(sql, " AS hi FROM g) AS r WHERE lo IS NOT NULL AND hi IS NOT NULL");
     eg_strbuf_text(sql, request->part ? " AND lo <= hi)" : ")");
-    if (request->host)
-        eg_strbuf_text(
-            sql, ", c AS (SELECT k, CAST(least(sum(CASE WHEN is_in THEN b ELSE 0 END), "
-                 "9223372036854775807) AS BIGINT) AS in_bytes, "
-                 "CAST(least(sum(CASE WHEN is_in THEN p ELSE 0 END), 9223372036854775807) AS "
-                 "BIGINT) AS in_packets, "
-                 "CAST(least(sum(CASE WHEN is_out THEN b ELSE 0 END), 9223372036854775807) AS "
-                 "BIGINT) AS out_bytes, "
-                 "CAST(least(sum(CASE WHEN is_out THEN p ELSE 0 END), 9223372036854775807) AS "
-                 "BIGINT) AS out_packets, "
-                 "CAST(least(sum(n), 9223372036854775807) AS BIGINT) AS flows FROM g GROUP BY k)");
-    else
-        eg_strbuf_text(
-            sql, ", c AS (SELECT k, CAST(least(sum(b), 9223372036854775807) AS BIGINT) AS bytes, "
-                 "CAST(least(sum(p), 9223372036854775807) AS BIGINT) AS packets, "
-                 "CAST(least(sum(n), 9223372036854775807) AS BIGINT) AS flows "
-                 "FROM g GROUP BY k)");
-    eg_strbuf_printf(sql, " SELECT timestamp_micros(a.k * %" PRId64 ") AS time, ", request->by_us);
-    const char *const with_host[] = {"in_bytes", "in_packets", "out_bytes", "out_packets", "flows"};
-    const char *const without[] = {"bytes", "packets", "flows"};
-    const char *const *names = request->host ? with_host : without;
-    for (size_t i = 0; i < (request->host ? 5U : 3U); i++) {
-        if (request->origin.each_packet && strcmp(names[i], "flows") == 0)
-            eg_strbuf_text(sql, ", CAST(NULL AS BIGINT) AS flows");
-        else
-            eg_strbuf_printf(sql, "%scoalesce(c.%s, 0) AS %s", i ? ", " : "", names[i], names[i]);
+    eg_strbuf_printf(sql, ", c AS (SELECT k%s", request->per ? ", d" : "");
+    if (request->host) {
+        sum_column("CASE WHEN is_in THEN b ELSE 0 END", "in_bytes", sql);
+        sum_column("CASE WHEN is_in THEN p ELSE 0 END", "in_packets", sql);
+        sum_column("CASE WHEN is_out THEN b ELSE 0 END", "out_bytes", sql);
+        sum_column("CASE WHEN is_out THEN p ELSE 0 END", "out_packets", sql);
+    } else {
+        sum_column("b", "bytes", sql);
+        sum_column("p", "packets", sql);
     }
-    eg_strbuf_text(sql, " FROM a LEFT JOIN c ON a.k = c.k ORDER BY a.k");
+    sum_column("n", "flows", sql);
+    eg_strbuf_printf(sql, " FROM g GROUP BY k%s)", request->per ? ", d" : "");
+    if (!request->per) return;
+    eg_strbuf_printf(sql, ", v AS (SELECT d FROM c GROUP BY d ORDER BY sum(%s) DESC NULLS LAST, d",
+                     request->host ? "in_bytes + out_bytes" : "bytes");
+    if (request->values) eg_strbuf_printf(sql, " LIMIT %" PRId64, request->values);
+    eg_strbuf_char(sql, ')');
+}
+
+/* The answer's rows: each interval, and value, with what it has. */
+static void shown_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
+    static const char *const with_host[] = {"in_bytes", "in_packets", "out_bytes", "out_packets"};
+    static const char *const without[] = {"bytes", "packets"};
+    const char *const *names = request->host ? with_host : without;
+    const char *flows = eg_counted_get(request->origin.table)->flows;
+    if (request->rates) eg_strbuf_text(sql, ", z AS (");
+    eg_strbuf_printf(sql, " SELECT timestamp_micros(a.k * %" PRId64 ") AS time", request->by_us);
+    if (request->per) eg_strbuf_printf(sql, ", v.d AS %s", eg_sql_name(request->per));
+    for (size_t i = 0; i < (request->host ? 4U : 2U); i++)
+        eg_strbuf_printf(sql, ", coalesce(c.%s, 0) AS %s", names[i], names[i]);
+    if (flows && request->origin.each_packet)
+        eg_strbuf_printf(sql, ", CAST(NULL AS BIGINT) AS %s", flows);
+    else if (flows)
+        eg_strbuf_printf(sql, ", coalesce(c.flows, 0) AS %s", flows);
+    eg_strbuf_printf(sql, " FROM a%s LEFT JOIN c ON a.k = c.k%s",
+                     request->per ? " CROSS JOIN v" : "",
+                     request->per ? " AND v.d IS NOT DISTINCT FROM c.d" : "");
+    if (request->rates) {
+        eg_strbuf_text(sql, ") SELECT *");
+        eg_sql_rates(request->host ? "in_" : "", request->by_us, sql);
+        if (request->host) eg_sql_rates("out_", request->by_us, sql);
+        eg_strbuf_text(sql, " FROM z");
+    }
+    eg_strbuf_printf(sql, " ORDER BY %s", request->rates ? "time" : "a.k");
+    if (request->per)
+        eg_strbuf_printf(sql, ", %s NULLS LAST",
+                         request->rates ? eg_sql_name(request->per) : "v.d");
 }
 
 enum eg_status eg_sql_trend(const struct eg_trend_request *asked, struct eg_strbuf *sql,
@@ -175,7 +223,7 @@ enum eg_status eg_sql_trend(const struct eg_trend_request *asked, struct eg_strb
     /* packets have times of their own: nothing is spread, and no flows are counted */
     struct eg_trend_request own = *asked, *request = &own;
     own.origin.each_packet = own.origin.from_packets;
-    if (own.origin.from_packets) own.spread = false;
+    if (own.origin.from_packets || own.origin.table == EG_TABLE_PACKETS) own.spread = false;
     if (own.part) {
         own.origin.bounded = true;
         own.origin.begin_us = INT64_MIN;
@@ -187,6 +235,7 @@ enum eg_status eg_sql_trend(const struct eg_trend_request *asked, struct eg_strb
     EG_TRY(flow_part(request, sql, err));
     spread_part(request, sql);
     sum_part(request, sql);
+    shown_part(request, sql);
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }
 
@@ -197,14 +246,18 @@ enum eg_status eg_sql_trend_cost(const struct eg_trend_request *request, struct 
     if (from != INT64_MIN)
         snprintf(lo, sizeof lo, "greatest(s, CAST(%" PRId64 " AS BIGINT))", from);
     if (to != INT64_MAX) snprintf(hi, sizeof hi, "least(e, CAST(%" PRId64 " AS BIGINT))", to);
+    const struct eg_counted *counted = eg_counted_get(request->origin.table);
     eg_strbuf_printf(
         sql,
         "SELECT min(s) AS earliest, max(e) AS latest, CAST(sum(floor((%s - %s) / CAST(%" PRId64
-        " AS DOUBLE))) AS BIGINT) AS parts FROM (SELECT "
-        "unix_micros(start_time) AS s, unix_micros(coalesce(end_time, start_time)) "
-        "AS e FROM ",
-        hi, lo, request->by_us);
+        " AS DOUBLE))) AS BIGINT) AS parts, CAST(%s AS BIGINT) AS held FROM (SELECT "
+        "unix_micros(%s) AS s, unix_micros(coalesce(%s, %s)) AS e",
+        hi, lo, request->by_us,
+        request->per ? "count(DISTINCT d) + max(CASE WHEN d IS NULL THEN 1 ELSE 0 END)" : "1",
+        counted->start, counted->end, counted->start);
+    EG_TRY(carried_part(request, sql, err));
+    eg_strbuf_text(sql, " FROM ");
     EG_TRY(eg_sql_rows(&request->origin, sql, err));
-    eg_strbuf_text(sql, " AS r) AS t");
+    eg_strbuf_printf(sql, " AS r) AS t%s", request->host ? " WHERE is_in OR is_out" : "");
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;
 }

@@ -130,7 +130,7 @@ def test_anonymize_page(tmp_path, packets):
 def test_packets_page(tmp_path, packets):
     shutil.copy(packets[0], tmp_path / "packets.pcap")
     commands = shell_lines("packets.md")
-    assert len(commands) == 15
+    assert len(commands) == 21
     told = [run_line(tmp_path, command) for command in commands]
     truth = packets[1]
     assert f"{truth['packets']:,} packets" in told[0].stderr and "metered from the packets" in told[0].stderr
@@ -145,6 +145,11 @@ def test_packets_page(tmp_path, packets):
     assert told[7].stdout.splitlines()[1].startswith(f"{truth['packets']}\t")
     assert {line.split("\t")[0] for line in told[8].stdout.splitlines()[1:]} == {"tcp", "udp", "icmp"}
     assert all(len(told[i].stdout.splitlines()) > 3 for i in (9, 10, 11, 12))
+    heads = ["ttl\tpackets\tbytes", "protocol\ttos\tpackets\tbytes", "time\ttcp_flags\tpackets\tbytes\tpackets_per_s\tbits_per_s",
+             "time\tbytes\tpackets", "time\tprotocol\tbytes\tpackets\tpackets_per_s\tbits_per_s",
+             "time\tttl\tin_bytes\tin_packets\tout_bytes\tout_packets"]
+    assert [line.stdout.splitlines()[0] for line in told[15:]] == heads
+    assert all(len(line.stdout.splitlines()) > 1 for line in told[15:])
     assert '"tcpFlags":{"tcpFlagNs":' in told[13].stdout and (tmp_path / "pcapstream.parquet").stat().st_size > 1000
 
 

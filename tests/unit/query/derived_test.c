@@ -42,10 +42,43 @@ static void scaling(void **state) {
     eg_strbuf_reset(&raw);
 }
 
+static const char *unknown(enum eg_table_id table, const char *name, struct eg_error *err) {
+    static const char *const more[] = {"pair"};
+    assert_null(eg_sql_field(table, name, NULL));
+    assert_int_equal(eg_sql_unknown_field(table, name, more, 1, err), EG_E_USAGE);
+    return err->message;
+}
+
+/* What a field is, and who has one that is asked of the wrong table. */
+static void fields_of_each_table(void **state) {
+    (void)state;
+    bool address = true;
+    struct eg_error err;
+    assert_string_equal(eg_sql_field(EG_TABLE_PACKETS, "ttl", &address), "ttl");
+    assert_false(address);
+    assert_string_equal(eg_sql_field(EG_TABLE_PACKETS, "dst_ip", &address), "dst_ip");
+    assert_true(address);
+    assert_string_equal(eg_sql_field(EG_TABLE_PACKETS, "offset", NULL), "\"offset\"");
+    assert_string_equal(eg_sql_field(EG_TABLE_PACKETS, "protocol", &address),
+                        "protocol_name(proto)");
+    assert_false(address);
+    assert_string_equal(unknown(EG_TABLE_FLOWS, "ttl", &err),
+                        "flows have no field 'ttl', packets have it (--packets)");
+    assert_string_equal(unknown(EG_TABLE_PACKETS, "flow_id", &err),
+                        "packets have no field 'flow_id', flows have it");
+    assert_string_equal(unknown(EG_TABLE_PACKETS, "comunity_id", &err),
+                        "unknown field 'comunity_id' (did you mean 'community_id'?)");
+    assert_string_equal(unknown(EG_TABLE_FLOWS, "piar", &err),
+                        "unknown field 'piar' (did you mean 'pair'?)");
+    assert_string_equal(unknown(EG_TABLE_FLOWS, "xyzzyxyzzyx", &err),
+                        "unknown field 'xyzzyxyzzyx'; 'earlgrey fields flows' lists them");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_hide_no_column),
         cmocka_unit_test(scaling),
+        cmocka_unit_test(fields_of_each_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,11 +98,31 @@ static void filters_reach_packets_too(void **state) {
     eg_filter_free(filter);
 }
 
+/* The little capture's one frame, as it is. */
+static void packets_as_they_are(void **state) {
+    (void)state;
+    struct eg_filter *none;
+    struct eg_origin origin = little_origin(paths, &none, NULL);
+    struct eg_strbuf sql = {0};
+    origin.table = EG_TABLE_PACKETS;
+    origin.from_us = INT64_C(1767229200000000); /* its time, to the microsecond */
+    origin.to_us = origin.from_us;
+    for (int late = 0; late < 2; late++, origin.from_us++, origin.to_us++) {
+        eg_strbuf_text(&sql, "SELECT ttl, length FROM ");
+        assert_int_equal(eg_sql_rows(&origin, &sql, NULL), EG_OK);
+        eg_strbuf_text(&sql, " AS r");
+        little_expect(&sql, late ? "ttl\tlength\n" : "ttl\tlength\n64\t258\n");
+    }
+    assert_string_equal(eg_counted_get(EG_TABLE_PACKETS)->start, "time");
+    assert_null(eg_counted_get(EG_TABLE_PACKETS)->flows);
+    assert_string_equal(eg_counted_get(EG_TABLE_FLOWS)->start, "start_time");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exports_or_packets),        cmocka_unit_test(times_match_as_asked),
         cmocka_unit_test(metering_is_passed_on),     cmocka_unit_test(a_known_port_is_passed_on),
-        cmocka_unit_test(filters_reach_packets_too),
+        cmocka_unit_test(filters_reach_packets_too), cmocka_unit_test(packets_as_they_are),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

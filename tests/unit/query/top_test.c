@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Top talkers: groupings, metrics, both sides, scaling, errors. */
+ * Top talkers: groupings, metrics, both sides, scaling, packets, errors. */
+#include "few_packets.h"
 #include "little_scene.h"
 
 static void ask(const char *by1, const char *by2, const char *metric, bool raw, const char *filter,
@@ -94,6 +95,71 @@ static void windows_by_start(void **state) {
                         "2026-01-01T00:30:00.000000Z\t17\t1\t1\t60\n");
 }
 
+static const struct few_packet few[] = {
+    {3000000, 1, 2, 1000, 53, 1, 0, 10},
+    {3500000, 2, 1, 53, 1000, 2, 0, 20},
+    {4000000, 1, 3, 1000, 80, 3, 0, 30},
+};
+
+/* A row a packet: by a field that flows have not, both sides of an address, rates in windows. */
+static void packets_are_counted(void **state) {
+    (void)state;
+    char capture[] = "/tmp/eg-top-XXXXXX";
+    few_capture(capture, few, sizeof few / sizeof *few);
+    const char *const one[] = {capture}, *by[] = {"payload_length"};
+    struct eg_filter *none;
+    struct eg_top_request request = {
+        .origin = little_origin(one, &none, NULL), .by = by, .by_count = 1, .metric = "bytes"};
+    struct eg_strbuf sql = {0};
+    request.origin.table = EG_TABLE_PACKETS;
+    assert_int_equal(eg_sql_top(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "payload_length\tpackets\tbytes\n30\t1\t72\n20\t1\t62\n10\t1\t52\n");
+    by[0] = "ip";
+    request.limit = 1;
+    request.metric = "packets";
+    assert_int_equal(eg_sql_top(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "ip\tpackets\tbytes\n10.0.0.1\t3\t186\n");
+    by[0] = "ttl";
+    request.window_us = 500000;
+    request.rates = true;
+    assert_int_equal(eg_sql_top(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "time\tttl\tpackets\tbytes\tpackets_per_s\tbits_per_s\n"
+                        "2026-01-01T01:00:03.000000Z\t64\t1\t52\t2\t832\n"
+                        "2026-01-01T01:00:03.500000Z\t64\t1\t62\t2\t992\n"
+                        "2026-01-01T01:00:04.000000Z\t64\t1\t72\t2\t1152\n");
+    unlink(capture);
+}
+
+/* What packets cannot be ranked or grouped by. */
+static void packets_are_no_flows(void **state) {
+    (void)state;
+    static const struct {
+        const char *by, *metric;
+        int64_t window_us;
+        bool rates;
+        const char *told;
+    } wrong[] = {
+        {"ttl", "flows", 0, false, "packets are no flows"},
+        {"ttl", "retransmissions", 0, false, "sent again"},
+        {"as", "bytes", 0, false, "no field 'src_as'"},
+        {"time", "bytes", 1000, false, "windows are of 'time'"},
+        {"ttl", "bytes", 0, true, "--window"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct eg_top_request request = {.origin = {.table = EG_TABLE_PACKETS},
+                                         .by = &wrong[i].by,
+                                         .by_count = 1,
+                                         .metric = wrong[i].metric,
+                                         .window_us = wrong[i].window_us,
+                                         .rates = wrong[i].rates};
+        struct eg_strbuf sql = {0};
+        struct eg_error err;
+        assert_int_equal(eg_sql_top(&request, &sql, &err), EG_E_USAGE);
+        assert_non_null(strstr(err.message, wrong[i].told));
+        eg_strbuf_reset(&sql);
+    }
+}
+
 static void what_is_unknown_is_named(void **state) {
     (void)state;
     static const char *const wrong[] = {"src_adr"}, *const mixed[] = {"pair", "proto"};
@@ -123,6 +189,8 @@ int main(void) {
         cmocka_unit_test(columns_and_metrics),
         cmocka_unit_test(sampling_scales_unless_raw),
         cmocka_unit_test(windows_by_start),
+        cmocka_unit_test(packets_are_counted),
+        cmocka_unit_test(packets_are_no_flows),
         cmocka_unit_test(what_is_unknown_is_named),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

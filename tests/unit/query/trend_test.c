@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Traffic over time: spreading adds up, idle intervals are zero, in and out of a host. */
+ * Traffic over time: spreading adds up, idle intervals are zero, in and out of a host, per value, of
+ * packets. */
+#include "few_packets.h"
 #include "little_scene.h"
 
 static void ask(int64_t by_us, const char *host, bool spread, const char *filter,
@@ -87,6 +89,67 @@ static void stretches_make_the_whole(void **state) {
         }
 }
 
+/* Each value has all intervals; of the long flow (port 7) some in both. */
+static void per_value(void **state) {
+    (void)state;
+    struct eg_filter *none;
+    struct eg_trend_request request = {.origin = little_origin(paths, &none, NULL),
+                                       .by_us = 30 * MINUTE,
+                                       .spread = true,
+                                       .per = "protocol",
+                                       .rates = true};
+    struct eg_strbuf sql = {0};
+    assert_int_equal(eg_sql_trend(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "time\tprotocol\tbytes\tpackets\tflows\tpackets_per_s\tbits_per_s\n"
+                        "2026-01-01T00:00:00.000000Z\ttcp\t0\t0\t0\t0\t0\n"
+                        "2026-01-01T00:00:00.000000Z\tudp\t60\t1\t1\t0.0005555555555555556\t"
+                        "0.26666666666666666\n"
+                        "2026-01-01T00:30:00.000000Z\ttcp\t5000\t18\t2\t0.01\t"
+                        "22.22222222222222\n"
+                        "2026-01-01T00:30:00.000000Z\tudp\t120\t2\t1\t0.0011111111111111111\t"
+                        "0.5333333333333333\n");
+    request.rates = false;
+    request.values = 1;
+    request.host = "10.0.0.1";
+    assert_int_equal(eg_sql_trend(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "time\tprotocol\tin_bytes\tin_packets\tout_bytes\tout_packets\tflows\n"
+                        "2026-01-01T00:30:00.000000Z\ttcp\t4000\t8\t1000\t10\t2\n");
+    request.host = NULL;
+    assert_int_equal(eg_sql_trend_cost(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "earliest\tlatest\tparts\theld\n"
+                        "1767225600000000\t1767229199000000\t1\t2\n");
+}
+
+/* Packets count where they came, not where their flow was; a packet outside the time does not. */
+static void packets_where_they_came(void **state) {
+    (void)state;
+    static const struct few_packet few[] = {
+        {1000000, 1, 2, 1000, 53, 1, 0, 10},
+        {1001999, 2, 1, 53, 1000, 2, 0, 20},
+        {1002000, 1, 3, 1000, 80, 3, 0, 30},
+        {9000000, 1, 3, 1000, 80, 3, 0, 30},
+    };
+    char capture[] = "/tmp/eg-trend-XXXXXX";
+    few_capture(capture, few, sizeof few / sizeof *few);
+    const char *const one[] = {capture};
+    struct eg_filter *none;
+    struct eg_trend_request request = {
+        .origin = little_origin(one, &none, NULL), .by_us = 1000, .spread = true};
+    struct eg_strbuf sql = {0};
+    request.origin.table = EG_TABLE_PACKETS;
+    request.origin.to_us = INT64_C(1000000) * FEW_START + 1002999;
+    assert_int_equal(eg_sql_trend(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "time\tbytes\tpackets\n2026-01-01T01:00:01.000000Z\t52\t1\n"
+                        "2026-01-01T01:00:01.001000Z\t62\t1\n"
+                        "2026-01-01T01:00:01.002000Z\t72\t1\n");
+    request.by_us = MINUTE;
+    request.per = "offset";
+    request.values = 1;
+    assert_int_equal(eg_sql_trend(&request, &sql, NULL), EG_OK);
+    little_expect(&sql, "time\toffset\tbytes\tpackets\n2026-01-01T01:00:00.000000Z\t170\t72\t1\n");
+    unlink(capture);
+}
+
 static void bad_requests_are_told(void **state) {
     (void)state;
     struct eg_trend_request request = {
@@ -99,13 +162,24 @@ static void bad_requests_are_told(void **state) {
     request.host = "ten";
     assert_int_equal(eg_sql_trend(&request, &sql, &err), EG_E_USAGE);
     assert_non_null(strstr(err.message, "ten"));
+    request.host = NULL;
+    request.per = "ttl";
+    assert_int_equal(eg_sql_trend(&request, &sql, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "(--packets)"));
+    request.per = "bytes";
+    assert_int_equal(eg_sql_trend(&request, &sql, &err), EG_E_USAGE);
+    assert_non_null(strstr(err.message, "--per takes another field"));
     eg_strbuf_reset(&sql);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_long_flow_is_spread), cmocka_unit_test(idle_intervals_are_zero),
-        cmocka_unit_test(in_and_out_of_a_host),  cmocka_unit_test(stretches_make_the_whole),
+        cmocka_unit_test(a_long_flow_is_spread),
+        cmocka_unit_test(idle_intervals_are_zero),
+        cmocka_unit_test(in_and_out_of_a_host),
+        cmocka_unit_test(stretches_make_the_whole),
+        cmocka_unit_test(per_value),
+        cmocka_unit_test(packets_where_they_came),
         cmocka_unit_test(bad_requests_are_told),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
