@@ -106,7 +106,8 @@ enum eg_exit eg_packets_indexed(const struct eg_report *report) {
         status =
             eg_fail(&err, EG_E_IO,
                     "the index of %s is gone (%s/packets, %llu rows): put it back from a "
-                    "backup, or ingest the captures into a new dataset",
+                    "backup, or ingest the captures into a new dataset; where it was removed on "
+                    "purpose, earlgrey doctor --accept-missing",
                     report->options->dataset, report->options->dataset, (unsigned long long)rows);
     return status < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
 }

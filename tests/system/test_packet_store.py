@@ -166,6 +166,9 @@ def test_an_index_that_was_taken_away(earlgrey, tmp_path):
         done = earlgrey.run("packets", *words)
         assert done.returncode == 1 and done.stdout == "", words
         assert "the index of data is gone (data/packets, 100 rows)" in done.stderr
+    for verb in ("top", "trend"):
+        done = earlgrey.run(verb, "-d", "data", "--packets")
+        assert done.returncode == 1 and done.stdout == "" and "the index of data is gone" in done.stderr
     assert not list(tmp_path.glob("*out.pcap*"))
     done = earlgrey.run("doctor", "-d", "data")
     assert done.returncode == 1 and "data/packets is gone, and 100 rows with it" in done.stdout
