@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct eg_stellar_facts facts = {.layers = &layers, .packet = eg_span(bytes, size)};
     eg_strbuf_add(&text, bytes, size);
     if (text.text) {
-        enum eg_status status = eg_stellar_parse_any(&stellar, text.text, &arena, &err);
+        enum eg_status status = eg_stellar_parse_any(&stellar, text.text, NULL, &arena, &err);
         if (status >= 0) {
             evaluate(stellar, &facts);
             facts.front = eg_span_sub(facts.packet, 0, 40);

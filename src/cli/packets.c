@@ -6,7 +6,7 @@
 
 struct packets_options {
     struct eg_report_options report;
-    const char *bpf, *bytes, *bytes_on, *stellar, *format, *receipt;
+    const char *bpf, *bytes, *bytes_on, *stellar, *geo, *asn, *format, *receipt;
     const char *flow;
     int64_t count, number, records;
     bool both, outermost, force, pdml, no_sync;
@@ -61,6 +61,16 @@ static const struct eg_option options[] = {
      .offset = AT(stellar),
      .value_name = "EXPR",
      .help = "Only packets for which this Stellar expression holds (docs/stellar.md)."},
+    {.name = "geo",
+     .type = EG_OPT_TEXT,
+     .offset = AT(geo),
+     .value_name = "FILE",
+     .help = "The database of places (a MaxMind DB, .mmdb) that Stellar's GEO_GET asks."},
+    {.name = "asn",
+     .type = EG_OPT_TEXT,
+     .offset = AT(asn),
+     .value_name = "FILE",
+     .help = "The database of AS numbers (a MaxMind DB, .mmdb) that Stellar's ASN_GET asks."},
     {.name = "flow",
      .type = EG_OPT_TEXT,
      .offset = AT(flow),
@@ -286,6 +296,8 @@ static enum eg_exit run(struct eg_call *call) {
         .bytes = o->bytes,
         .bytes_on = o->bytes_on,
         .stellar = o->stellar,
+        .geo = o->geo,
+        .asn = o->asn,
         .flow = o->flow,
         .both = o->both,
         .outermost = o->outermost,

@@ -11,6 +11,7 @@
 /* What is asked of the bytes of a frame, and how captures are written; NULL and 0: nothing. */
 struct eg_packets_ask {
     const char *bpf, *bytes, *bytes_on, *stellar;
+    const char *geo, *asn; /* files of databases, for Stellar */
     const char *condition; /* SQL on the rows of `packets`, made of flows */
     const char *flow;      /* for the receipt: the flow that was asked for */
     bool exported;         /* the flows that `condition` is made of were not metered here */
@@ -34,6 +35,7 @@ struct eg_packets_job {
     const struct eg_packets_ask *ask;
     struct eg_frame_test *tests[3];
     size_t test_count;
+    struct eg_mmdb *places, *as_numbers; /* that they ask */
     struct eg_packets_request request;
     struct eg_retrieved account;
     struct eg_packet_file *file;

@@ -17,7 +17,7 @@
 struct metron_options {
     const char *source, *destination, *source_port, *destination_port, *protocol, *pattern,
         *pattern_on;
-    const char *query;
+    const char *query, *geo, *asn;
     bool reverse, force, status;
     const char *start, *end, *date_format, *base, *output_base, *prefix, *threads, *queue;
     const char *dataset, *receipt, *output_format;
@@ -121,6 +121,10 @@ static const struct eg_option fixed_options[] = {
 static const struct eg_option query_options[] = {
     TEXT("query", "q", query, "EXPR",
          "A Stellar expression (docs/stellar.md); empty is all packets."),
+    TEXT("geo", "geo", geo, "FILE",
+         "The database of places (a MaxMind DB, .mmdb) that Stellar's GEO_GET asks."),
+    TEXT("asn", "asn", asn, "FILE",
+         "The database of AS numbers (a MaxMind DB, .mmdb) that Stellar's ASN_GET asks."),
     PATTERN_ON(
         "What the variable packet is: the frame, what is behind the transport header, or the "
         "frame behind the 40 bytes that Metron stores before it."),
@@ -256,6 +260,8 @@ static enum eg_exit ask(struct eg_call *call, const struct metron_options *o,
         .bytes = given(o->pattern) ? o->pattern : NULL,
         .bytes_on = o->pattern_on,
         .stellar = given(o->query) ? o->query : NULL,
+        .geo = o->geo,
+        .asn = o->asn,
         .condition =
             place->read.count ? "TRUE" : NULL, /* in the order of time, merged over files */
         .both = o->reverse,

@@ -55,6 +55,8 @@ static void asked(const struct eg_packets_job *job, struct eg_strbuf *to) {
     text_member(to, "bytes", job->ask->bytes);
     text_member(to, "bytes_on", job->ask->bytes ? job->ask->bytes_on : NULL);
     text_member(to, "stellar", job->ask->stellar);
+    text_member(to, "geo", job->places ? job->ask->geo : NULL);
+    text_member(to, "asn", job->as_numbers ? job->ask->asn : NULL);
     flag_member(to, "both", job->ask->both);
     flag_member(to, "outermost", job->ask->outermost);
     number_member(to, "count", (uint64_t)job->ask->count);

@@ -7,6 +7,8 @@
 #include "cli/packets.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
+#include "match/mmdb.h"
+#include "match/stellar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +46,38 @@ static enum eg_exit test_add(struct eg_packets_job *job, const char *text, enum 
     return code;
 }
 
+static bool type_has(const struct eg_mmdb *db, const char *word) {
+    return memmem(db->type.at, db->type.size, word, strlen(word)) != NULL;
+}
+
+/* One that is for the other option would answer everything with nothing. */
+static enum eg_exit database_open(const struct eg_packets_job *job, const char *path, bool places,
+                                  struct eg_mmdb **out) {
+    const struct eg_call *call = job->report->call;
+    struct eg_error err;
+    if (!path || !*path) return EG_EXIT_DONE;
+    if (eg_mmdb_open(out, path, &err) < 0) return eg_complain(call, &err);
+    bool of_places = type_has(*out, "-City") || type_has(*out, "-Country");
+    bool of_numbers = type_has(*out, "-ASN");
+    if (places ? !of_numbers : !of_places) return EG_EXIT_DONE;
+    return eg_complain_usage(call, "%s is a database of %s (%.*s): --%s takes it", path,
+                             places ? "AS numbers" : "places",
+                             (int)((*out)->type.size > 60 ? 60 : (*out)->type.size),
+                             (const char *)(*out)->type.at, places ? "asn" : "geo");
+}
+
+static enum eg_exit stellar_make(struct eg_packets_job *job, enum eg_match_on on) {
+    const struct eg_packets_ask *ask = job->ask;
+    struct eg_error err;
+    enum eg_exit code = database_open(job, ask->geo, true, &job->places);
+    if (code == EG_EXIT_DONE) code = database_open(job, ask->asn, false, &job->as_numbers);
+    if (code != EG_EXIT_DONE) return code;
+    struct eg_stellar_databases databases = {job->places, job->as_numbers};
+    struct eg_frame_test **at = &job->tests[job->test_count];
+    return test_add(job, ask->stellar,
+                    eg_frame_test_stellar(at, ask->stellar, on, &databases, &err), &err);
+}
+
 static enum eg_exit tests_make(struct eg_packets_job *job) {
     const struct eg_packets_ask *ask = job->ask;
     struct eg_error err;
@@ -58,9 +92,7 @@ static enum eg_exit tests_make(struct eg_packets_job *job) {
     if (ask->bytes && code == EG_EXIT_DONE)
         code = test_add(job, ask->bytes,
                         eg_frame_test_bytes(&at[job->test_count], ask->bytes, on, &err), &err);
-    if (ask->stellar && code == EG_EXIT_DONE)
-        code = test_add(job, ask->stellar,
-                        eg_frame_test_stellar(&at[job->test_count], ask->stellar, on, &err), &err);
+    if (ask->stellar && code == EG_EXIT_DONE) code = stellar_make(job, on);
     return code;
 }
 
@@ -440,6 +472,8 @@ enum eg_exit eg_packets_run(struct eg_report *report, const struct eg_packets_as
         eg_missing_look(report, EG_MISSING_PACKETS);
     }
     for (size_t i = 0; i < job.test_count; i++) eg_frame_test_free(job.tests[i]);
+    eg_mmdb_close(job.places);
+    eg_mmdb_close(job.as_numbers);
     eg_packet_file_free(job.file);
     eg_retrieved_reset(&job.account);
     return code;

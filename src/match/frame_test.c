@@ -78,10 +78,12 @@ enum eg_status eg_frame_test_bpf(struct eg_frame_test **out, const char *text,
 }
 
 enum eg_status eg_frame_test_stellar(struct eg_frame_test **out, const char *text,
-                                     enum eg_match_on on, struct eg_error *err) {
+                                     enum eg_match_on on,
+                                     const struct eg_stellar_databases *databases,
+                                     struct eg_error *err) {
     struct eg_frame_test *test = test_new(on, err);
     if (!test) return EG_E_NOMEM;
-    return finish(out, test, eg_stellar_parse(&test->stellar, text, &test->arena, err));
+    return finish(out, test, eg_stellar_parse(&test->stellar, text, databases, &test->arena, err));
 }
 
 void eg_frame_test_free(struct eg_frame_test *test) {

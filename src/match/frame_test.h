@@ -10,6 +10,7 @@
 #include "wire/dissect.h"
 
 struct eg_frame_test;
+struct eg_stellar_databases; /* match/stellar.h */
 
 /* Which bytes of a frame a pattern, or Stellar's variable `packet`, is about. */
 enum eg_match_on {
@@ -28,8 +29,11 @@ EG_MUST_CHECK enum eg_status eg_frame_test_bytes(struct eg_frame_test **out, con
                                                  enum eg_match_on, struct eg_error *err);
 EG_MUST_CHECK enum eg_status eg_frame_test_bpf(struct eg_frame_test **out, const char *text,
                                                struct eg_error *err);
+/* `databases`: as eg_stellar_parse has it. */
 EG_MUST_CHECK enum eg_status eg_frame_test_stellar(struct eg_frame_test **out, const char *text,
-                                                   enum eg_match_on, struct eg_error *err);
+                                                   enum eg_match_on,
+                                                   const struct eg_stellar_databases *databases,
+                                                   struct eg_error *err);
 void eg_frame_test_free(struct eg_frame_test *);
 
 /* Which packet of a tunnelled frame counts where a frame is taken apart here; EG_VIEW_INNERMOST,

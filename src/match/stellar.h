@@ -17,7 +17,14 @@
 #define EG_STELLAR_WHY 200
 
 struct eg_arena;
+struct eg_mmdb;
 struct eg_stellar;
+
+/* The databases that GEO_GET and ASN_GET ask, which live as long as the expression; NULL: there is none, and
+ * what would ask it is refused. */
+struct eg_stellar_databases {
+    const struct eg_mmdb *places, *as_numbers;
+};
 
 /* What the variables stand for. */
 struct eg_stellar_facts {
@@ -25,9 +32,10 @@ struct eg_stellar_facts {
     struct eg_span front, packet;   /* `packet` is both, one behind the other */
 };
 
-/* Lives in the arena. EG_OK_WARN: it stands, and err->message says what is odd about it (a variable
+/* Lives in the arena; `databases` NULL: there are none. EG_OK_WARN: it stands, and err->message says what is odd about it (a variable
  * that there is not). Errors: EG_E_USAGE, err->position a byte offset into `text`; EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status eg_stellar_parse(struct eg_stellar **out, const char *text,
+                                              const struct eg_stellar_databases *databases,
                                               struct eg_arena *, struct eg_error *err);
 /* Whether it asks for more than `packet`. */
 bool eg_stellar_reads_layers(const struct eg_stellar *);
@@ -42,6 +50,7 @@ bool eg_stellar_value(const struct eg_stellar *, const struct eg_stellar_facts *
                       struct eg_strbuf *to, char why[EG_STELLAR_WHY]);
 /* As eg_stellar_parse, for expressions that are not true or false. */
 EG_MUST_CHECK enum eg_status eg_stellar_parse_any(struct eg_stellar **out, const char *text,
+                                                  const struct eg_stellar_databases *databases,
                                                   struct eg_arena *, struct eg_error *err);
 
 #endif

@@ -15,7 +15,7 @@
 
 static const struct eg_stellar_function *const all[] = {
     eg_stellar_packet_functions, eg_stellar_text_functions, eg_stellar_list_functions,
-    eg_stellar_number_functions};
+    eg_stellar_number_functions, eg_stellar_place_functions};
 
 const struct eg_stellar_function *eg_stellar_function(struct eg_span name, const char **nearest) {
     const char *names[NAMES_MAX];
@@ -281,7 +281,6 @@ static bool protocol_to_name(const struct eg_stellar_call *c, struct eg_stellar_
     return true;
 }
 
-#define NO_TABLE "needs a database of places, which there is none of here"
 #define NO_STATE "keeps state, which a question about a packet has none of"
 
 const struct eg_stellar_function eg_stellar_packet_functions[] = {
@@ -289,9 +288,6 @@ const struct eg_stellar_function eg_stellar_packet_functions[] = {
     {"IN_SUBNET", 2, EG_ARGS_ANY, EG_VALUE_BOOL, in_subnet, NULL, nets_good},
     {"IS_IP", 1, 2, EG_VALUE_BOOL, is_ip, NULL, NULL},
     {"PROTOCOL_TO_NAME", 1, 1, EG_VALUE_NULL, protocol_to_name, NULL, NULL},
-    {"GEO_GET", 1, 2, EG_VALUE_NULL, NULL, NO_TABLE, NULL},
-    {"ASN_GET", 1, 2, EG_VALUE_NULL, NULL,
-     "needs a database of AS numbers, which there is none of here", NULL},
     {"ENRICHMENT_GET", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's HBase", NULL},
     {"ENRICHMENT_EXISTS", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's HBase", NULL},
     {"PROFILE_GET", 0, EG_ARGS_ANY, EG_VALUE_NULL, NULL, "needs Metron's profiler", NULL},

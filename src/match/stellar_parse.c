@@ -23,6 +23,7 @@ struct parser {
     struct eg_stellar_lexer lexer;
     struct eg_stellar_token token;
     struct eg_arena *arena;
+    struct eg_stellar_databases databases;
     struct eg_error *err;
     enum eg_status status; /* EG_OK until something went wrong */
     unsigned depth;
@@ -210,6 +211,20 @@ static struct eg_stellar_node *call_checked(struct parser *p, struct eg_stellar_
     return call;
 }
 
+/* The database that the function asks. False: it is not there. */
+static bool database_take(struct parser *p, struct eg_stellar_node *call) {
+    enum eg_stellar_database database = eg_stellar_database_of(call->function);
+    bool places = database == EG_DATABASE_PLACES;
+    char text[120];
+    if (database == EG_DATABASE_NONE) return true;
+    call->mmdb = places ? p->databases.places : p->databases.as_numbers;
+    if (call->mmdb) return true;
+    snprintf(text, sizeof text, "%s needs a database of %s: name one with %s FILE.mmdb",
+             call->function->name, places ? "places" : "AS numbers", places ? "--geo" : "--asn");
+    fail_at(p, call->at, text);
+    return false;
+}
+
 static struct eg_stellar_node *call(struct parser *p) {
     struct eg_stellar_node *node = node_new(p, EG_STELLAR_OP_CALL, p->token.begin);
     const char *nearest = NULL;
@@ -228,6 +243,7 @@ static struct eg_stellar_node *call(struct parser *p) {
                      nearest ? nearest : "", nearest ? "?)" : "");
         return fail_at(p, node->at, text);
     }
+    if (!database_take(p, node)) return NULL;
     next(p);
     next(p); /* ( */
     while (!is(p, EG_STELLAR_CLOSE)) {
@@ -525,10 +541,12 @@ static void constants_check(struct parser *p, const struct eg_stellar_node *root
 }
 
 static enum eg_status parse(struct eg_stellar **out, const char *text, bool any,
-                            struct eg_arena *arena, struct eg_error *err) {
+                            const struct eg_stellar_databases *databases, struct eg_arena *arena,
+                            struct eg_error *err) {
     size_t size = strlen(text);
     struct parser p = {
         .lexer = {.text = text, .size = size}, .arena = arena, .err = err, .status = EG_OK};
+    if (databases) p.databases = *databases;
     struct eg_stellar *made = eg_arena_get(arena, 1, sizeof *made);
     char wrong[120];
     if (!made) return eg_fail(err, EG_E_NOMEM, "no memory for a Stellar expression");
@@ -551,14 +569,16 @@ static enum eg_status parse(struct eg_stellar **out, const char *text, bool any,
     return p.odd[0] ? eg_fail(err, EG_OK_WARN, "%s", p.odd) : EG_OK;
 }
 
-enum eg_status eg_stellar_parse(struct eg_stellar **out, const char *text, struct eg_arena *arena,
-                                struct eg_error *err) {
-    return parse(out, text, false, arena, err);
+enum eg_status eg_stellar_parse(struct eg_stellar **out, const char *text,
+                                const struct eg_stellar_databases *databases,
+                                struct eg_arena *arena, struct eg_error *err) {
+    return parse(out, text, false, databases, arena, err);
 }
 
 enum eg_status eg_stellar_parse_any(struct eg_stellar **out, const char *text,
+                                    const struct eg_stellar_databases *databases,
                                     struct eg_arena *arena, struct eg_error *err) {
-    return parse(out, text, true, arena, err);
+    return parse(out, text, true, databases, arena, err);
 }
 
 bool eg_stellar_reads_layers(const struct eg_stellar *stellar) { return stellar->reads_layers; }

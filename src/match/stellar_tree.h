@@ -82,6 +82,7 @@ struct eg_stellar_node {
     const struct eg_stellar_function *function;
     const struct eg_byte_pattern *pattern; /* of a function's constant argument, made beforehand */
     const struct eg_regex *regex;
+    const struct eg_mmdb *mmdb; /* that the function asks */
     struct eg_stellar_node **kids;
     uint8_t *signs;
     uint32_t count, room;
@@ -208,8 +209,17 @@ struct eg_stellar_function {
 extern const struct eg_stellar_function eg_stellar_packet_functions[];
 extern const struct eg_stellar_function eg_stellar_text_functions[];
 extern const struct eg_stellar_function eg_stellar_list_functions[];
+extern const struct eg_stellar_function eg_stellar_number_functions[];
 extern const struct eg_stellar_function
-    eg_stellar_number_functions[]; /* each ends with a NULL name */
+    eg_stellar_place_functions[]; /* each ends with a NULL name */
+
+enum eg_stellar_database {
+    EG_DATABASE_NONE,
+    EG_DATABASE_PLACES,
+    EG_DATABASE_AS_NUMBERS,
+};
+/* Which database a function asks. */
+enum eg_stellar_database eg_stellar_database_of(const struct eg_stellar_function *);
 
 /* By its name; NULL: there is none, and *nearest is one that there is, or NULL. */
 const struct eg_stellar_function *eg_stellar_function(struct eg_span name, const char **nearest);

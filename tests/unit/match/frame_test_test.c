@@ -41,7 +41,7 @@ static struct eg_frame_test *made(enum kind kind, const char *text, enum eg_matc
     struct eg_error err;
     enum eg_status status = kind == BYTES ? eg_frame_test_bytes(&test, text, on, &err)
                             : kind == BPF ? eg_frame_test_bpf(&test, text, &err)
-                                          : eg_frame_test_stellar(&test, text, on, &err);
+                                          : eg_frame_test_stellar(&test, text, on, NULL, &err);
     if (status < 0) fail_msg("%s: %s", text, err.message);
     return test;
 }
@@ -179,12 +179,13 @@ static void refused(void **state) {
     assert_int_equal(eg_frame_test_bytes(&test, "00*", EG_MATCH_FRAME, &err), EG_E_USAGE);
     assert_int_equal(err.position, 2);
     assert_int_equal(eg_frame_test_bpf(&test, "tcp and", &err), EG_E_USAGE);
-    assert_int_equal(eg_frame_test_stellar(&test, "TO_UPPER('a')", EG_MATCH_FRAME, &err),
+    assert_int_equal(eg_frame_test_stellar(&test, "TO_UPPER('a')", EG_MATCH_FRAME, NULL, &err),
                      EG_E_USAGE);
     assert_non_null(strstr(err.message, "it gives text, not true or false"));
     assert_null(test);
-    assert_int_equal(eg_frame_test_stellar(&test, "ip_scr_addr == '1.2.3.4'", EG_MATCH_FRAME, &err),
-                     EG_OK_WARN);
+    assert_int_equal(
+        eg_frame_test_stellar(&test, "ip_scr_addr == '1.2.3.4'", EG_MATCH_FRAME, NULL, &err),
+        EG_OK_WARN);
     assert_non_null(strstr(err.message, "'ip_scr_addr' is null for every packet"));
     assert_non_null(strstr(err.message, "did you mean 'ip_src_addr'?"));
     eg_frame_test_free(test);
@@ -355,7 +356,7 @@ static void no_memory(void **state) {
                 kind == BYTES ? eg_frame_test_bytes(&test, "'hello'", EG_MATCH_FRAME, NULL)
                 : kind == BPF ? eg_frame_test_bpf(&test, "udp", NULL)
                               : eg_frame_test_stellar(&test, "TO_UPPER(ip_src_addr) == '10.0.0.1'",
-                                                      EG_MATCH_FRAME, NULL);
+                                                      EG_MATCH_FRAME, NULL, NULL);
             bool holds = status == EG_OK && eg_frame_test_holds(test, &frame, NULL);
             bool failed = torture_off();
             assert_true(failed || holds);

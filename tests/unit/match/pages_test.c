@@ -128,7 +128,7 @@ static void expression_good(const char *line, void *to) {
     struct eg_stellar *stellar = NULL;
     struct eg_error err;
     (void)to;
-    if (eg_stellar_parse(&stellar, line, &arena, &err) != EG_OK)
+    if (eg_stellar_parse(&stellar, line, NULL, &arena, &err) != EG_OK)
         fail_msg("%s: %s", line, err.message);
     eg_arena_reset(&arena);
 }
@@ -154,7 +154,7 @@ static void variable_there(const char *first, const char *rest) {
 static void functions_named(void) {
     static const struct eg_stellar_function *const all[] = {
         eg_stellar_packet_functions, eg_stellar_text_functions, eg_stellar_list_functions,
-        eg_stellar_number_functions};
+        eg_stellar_number_functions, eg_stellar_place_functions};
     static char page[40000];
     char quoted[80], called[80];
     FILE *file = fopen(STELLAR, "r");

@@ -8,7 +8,7 @@ static enum eg_status parsed(const char *text, struct eg_error *err) {
     struct eg_arena arena = {0};
     struct eg_stellar *stellar = NULL;
     *err = (struct eg_error){.position = -1};
-    enum eg_status status = eg_stellar_parse(&stellar, text, &arena, err);
+    enum eg_status status = eg_stellar_parse(&stellar, text, NULL, &arena, err);
     eg_arena_reset(&arena);
     return status;
 }

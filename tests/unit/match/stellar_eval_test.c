@@ -91,7 +91,7 @@ static enum eg_truth ask(const char *expression, char why[EG_STELLAR_WHY]) {
     struct eg_layers layers = packet_layers();
     struct eg_stellar_facts facts = {.layers = &layers,
                                      .packet = eg_span(packet_bytes, sizeof packet_bytes)};
-    if (eg_stellar_parse(&stellar, expression, &arena, &err) < 0)
+    if (eg_stellar_parse(&stellar, expression, NULL, &arena, &err) < 0)
         fail_msg("%s: %s", expression, err.message);
     enum eg_truth truth = eg_stellar_ask(stellar, &facts, why);
     eg_arena_reset(&arena);
@@ -171,7 +171,7 @@ static void torture_row(const char *expression, const char *expected, int line) 
         struct eg_error err;
         char why[EG_STELLAR_WHY];
         torture_fail_after(n);
-        if (eg_stellar_parse_any(&stellar, expression, &arena, &err) >= 0)
+        if (eg_stellar_parse_any(&stellar, expression, NULL, &arena, &err) >= 0)
             (void)!eg_stellar_value(stellar, &facts, &to, why);
         bool failed = torture_off();
         eg_strbuf_reset(&to);

@@ -5,6 +5,7 @@
 
 #include "match/stellar.h"
 #include "match/stellar_tree.h"
+#include "mmdb_make.h"
 #include "table/address.h"
 
 #include <setjmp.h>
@@ -34,7 +35,8 @@ static inline struct eg_layers packet_layers(void) {
 
 /* The value as the language writes it, "!" and why where there is none, or "?", the position and
  * what is wrong where it is refused; in `text`, for the packet or (bare) for one without addresses. */
-static inline const char *stellar_about(const char *expression, bool bare, char text[600]) {
+static inline const char *stellar_asking(const struct eg_stellar_databases *databases,
+                                         const char *expression, bool bare, char text[600]) {
     struct eg_arena arena = {0};
     struct eg_stellar *stellar = NULL;
     struct eg_error err = {.position = -1};
@@ -44,7 +46,7 @@ static inline const char *stellar_about(const char *expression, bool bare, char 
     if (bare) layers = (struct eg_layers){0};
     struct eg_stellar_facts facts = {.layers = &layers,
                                      .packet = eg_span(packet_bytes, sizeof packet_bytes)};
-    if (eg_stellar_parse_any(&stellar, expression, &arena, &err) < 0) {
+    if (eg_stellar_parse_any(&stellar, expression, databases, &arena, &err) < 0) {
         snprintf(text, 600, "?%d %s", (int)err.position, err.message);
         assert_int_equal(err.status, EG_E_USAGE);
     } else if (eg_stellar_value(stellar, &facts, &value, why)) {
@@ -54,6 +56,19 @@ static inline const char *stellar_about(const char *expression, bool bare, char 
     }
     eg_strbuf_reset(&value);
     eg_arena_reset(&arena);
+    return text;
+}
+
+/* With the databases of mmdb_make.h. */
+static inline const char *stellar_about(const char *expression, bool bare, char text[600]) {
+    struct file_made files[] = {places_made(24), as_numbers_made()};
+    struct eg_mmdb made[2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(eg_mmdb_of(&made[i], eg_span(files[i].bytes, files[i].size), "F", NULL),
+                         EG_OK);
+    struct eg_stellar_databases databases = {&made[0], &made[1]};
+    stellar_asking(&databases, expression, bare, text);
+    for (int i = 0; i < 2; i++) free(files[i].bytes);
     return text;
 }
 

@@ -8,7 +8,7 @@ static enum eg_status parsed(const char *text, struct eg_error *err, bool *reads
     struct eg_arena arena = {0};
     struct eg_stellar *stellar = NULL;
     *err = (struct eg_error){.position = -1};
-    enum eg_status status = eg_stellar_parse(&stellar, text, &arena, err);
+    enum eg_status status = eg_stellar_parse(&stellar, text, NULL, &arena, err);
     if (status >= 0 && reads) *reads = eg_stellar_reads_layers(stellar);
     eg_arena_reset(&arena);
     return status;
