@@ -13,7 +13,7 @@
 
 #include <sys/random.h>
 
-#define DRAIN_FLOWS 16384 /* that a call of join(NULL) may give out of a shard */
+#define DRAIN_FLOWS 16384 /* that a call of join(NULL) may give out */
 #define TICK_FLOWS 4096   /* that a tick may end */
 #define UNITS_WAITING 2   /* for a shard that is being run, before others wait for it */
 
@@ -286,11 +286,13 @@ static bool drain(struct eg_extract *x, struct eg_out *out) {
         queue_put(&x->queues[i], &x->settled[i], EG_NO_TIME);
         queue_run(x, &x->queues[i], out);
     }
-    while (x->draining < EG_SHARDS)
-        if (eg_shard_drain(&x->queues[x->draining].shard, DRAIN_FLOWS, out))
-            eg_shard_reset(&x->queues[x->draining++].shard); /* its memory is for rows now */
-        else
-            return false;
+    for (uint32_t left = DRAIN_FLOWS; x->draining < EG_SHARDS; x->draining++) {
+        struct eg_shard *shard = &x->queues[x->draining].shard;
+        uint32_t live = shard->cache.flows.used;
+        if (!eg_shard_drain(shard, left, out)) return false;
+        left -= live;
+        eg_shard_reset(shard); /* its memory is for rows now */
+    }
     return true;
 }
 

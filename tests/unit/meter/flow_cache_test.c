@@ -76,6 +76,10 @@ static void test_against_a_list(void **state) {
     }
     assert_int_equal(listed, live);
     eg_flow_cache_reset(&cache);
+    eg_flow_cache_reset(&cache); /* there is nothing left to free */
+    struct eg_flow_key key = key_of(1);
+    assert_int_equal(eg_flow_find(&cache, hash_of(1), &key), EG_NONE);
+    assert_int_equal(cache.bytes, 0);
 }
 
 /* A hash is no key: flows of the same ports and the same hash are told apart by their addresses. */

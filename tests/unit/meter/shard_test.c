@@ -152,6 +152,19 @@ static void test_the_clock_ends_what_is_idle(void **state) {
     end(&b);
 }
 
+/* A leap of the clock ends many flows, and each packet that comes then gives out four of them. */
+static void test_a_leap_is_no_burst(void **state) {
+    (void)state;
+    struct bench b;
+    setup(&b, false, 0);
+    for (unsigned i = 0; i < 1000; i++) feed(&b, seen(17, 1, i, 2, 2, i));
+    for (unsigned i = 1; i <= 252; i++) {
+        feed(&b, seen(17, 3, 1, 4, 2, 100 * SECOND + i));
+        assert_int_equal(out_rows(&b.out), i < 250 ? 4 * i : 1000);
+    }
+    end(&b);
+}
+
 static void test_tcp_ends(void **state) {
     (void)state;
     struct bench b;
@@ -329,6 +342,7 @@ int main(void) {
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_the_beginning_is_the_earliest_packet),
         cmocka_unit_test(test_the_clock_ends_what_is_idle),
+        cmocka_unit_test(test_a_leap_is_no_burst),
         cmocka_unit_test(test_tcp_ends),
         cmocka_unit_test(test_one_way),
         cmocka_unit_test(test_rows_left_out_are_counted),

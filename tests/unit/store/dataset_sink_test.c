@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The dataset sink: rows reach Parquet once each, with their positions, or not at all. */
+#include "interpose.h"
 #include "parquet.h"
 
 #include <sys/mount.h>
@@ -157,6 +158,36 @@ static void full_disk_of(void *scratch, bool bounds) {
 }
 static void full_disk(void **state) { full_disk_of(*state, false); }
 static void full_disk_bounded(void **state) { full_disk_of(*state, true); }
+
+/* A flush that failed is called again while nothing is decided. From then on the rows stand, though not until
+ * the dataset is opened again: they are not lost, and must not be flushed twice. */
+static void decided(void **state) {
+    char *root = eg_path_join(*state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    struct eg_tally gone = {0};
+    sink_write_flows(sink, NOON, 1000, 3);
+    steps_set(0, EIO, "rename"); /* the intent's comes first, then the first file's */
+    assert_int_equal(eg_sink_dataset.flush(sink, NULL, 0, ERR), EG_E_IO);
+    assert_true(steps_off());
+    assert_true(eg_dataset_sink_whole(sink));
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    sink_write_flows(sink, NOON, 1000, 4);
+    steps_set(1, EIO, "rename");
+    assert_int_equal(eg_sink_dataset.flush(sink, NULL, 0, ERR), EG_E_IO);
+    assert_true(steps_off());
+    assert_false(eg_dataset_sink_whole(sink));
+    eg_dataset_sink_lost(sink, false, &gone);
+    assert_int_equal(gone.count, 0);
+    eg_sink_dataset.close(sink);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 3);
+    sink = sink_open_at(root);
+    sink_write_flows(sink, NOON, 1000, 5);
+    must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
+    eg_sink_dataset.close(sink);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), 3 + 4 + 5);
+    eg_tally_reset(&gone);
+    eg_free(root);
+}
 
 /* What will never be flushed is counted by exporter, and what is owed for another sink is told once. */
 static void lost(void **state) {
@@ -409,6 +440,7 @@ int main(void) {
                                        IN_SCRATCH(bounded),
                                        IN_SCRATCH(full_disk),
                                        IN_SCRATCH(full_disk_bounded),
+                                       IN_SCRATCH(decided),
                                        IN_SCRATCH(lost),
                                        IN_SCRATCH(unmetered),
                                        IN_SCRATCH(lost_packets),

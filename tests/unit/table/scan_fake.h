@@ -12,7 +12,8 @@
  * divisible by 11 are also counted under time_order. At the end, drain gives one row more.
  *
  * A third extract holds rows back, as a meter does: three records that fall to one shard become one row
- * of flows (the first one's time, the sum of their numbers), and what is left at the end as well. */
+ * of flows (the first one's time, the sum of their numbers), and what is left at the end as well, a shard at
+ * each call of drain. */
 #ifndef EG_SCAN_FAKE_H
 #define EG_SCAN_FAKE_H
 
@@ -210,7 +211,7 @@ struct eg_extract {
         int count;
     } held[EG_SHARDS];
 };
-static atomic_ullong fake_ticks;
+static atomic_ullong fake_ticks, fake_drains;
 
 struct fake_late {
     int64_t time_us, number, before; /* before -1: to be told by join */
@@ -380,8 +381,12 @@ static inline enum eg_status fake_metered_join(struct eg_extract *extract,
                                                struct eg_extract_unit *u, struct eg_out *out,
                                                struct eg_error *err) {
     (void)err;
-    for (int shard = 0; !u && shard < EG_SHARDS; shard++)
-        if (extract->held[shard].count) fake_held_give(extract, shard, out);
+    fake_drains += !u;
+    for (int shard = 0; !u && shard < EG_SHARDS; shard++) {
+        if (!extract->held[shard].count) continue;
+        fake_held_give(extract, shard, out);
+        return EG_AGAIN;
+    }
     for (size_t i = 0; u && i < u->kept_count; i++) {
         int shard = (int)(u->kept[i][1] % EG_SHARDS);
         struct fake_held *held = &extract->held[shard];

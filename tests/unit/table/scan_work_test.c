@@ -199,6 +199,50 @@ static void predicate(void **state) {
     }
 }
 
+/* What an extract gives out at the end in pieces: no piece is asked for before the one before it was given
+ * out, by any of the workers, not even while the scan is held, and it is not over before the last. */
+static void drained_in_pieces(void **state) {
+    (void)state;
+    const char *const inputs[] = {"a:1000:70:"};
+    for (uint32_t workers = 1; workers <= 3; workers++) {
+        struct eg_env env = fake_env(64);
+        struct eg_scan_request request = request_of(inputs, 1);
+        request.parts[0] =
+            (struct eg_scan_part){.extract = &fake_metered, .columns = EG_COLUMNS_ALL};
+        request.part_count = 1;
+        request.claim = false;
+        struct eg_scan *scan;
+        struct eg_scan_worker *worker[3];
+        struct fake_rows got = {0}, expected = {0};
+        fake_drains = 0;
+        assert_int_equal(eg_scan_open(&scan, &env, &request, NULL), EG_OK);
+        for (uint32_t i = 0; i < workers; i++)
+            assert_int_equal(eg_scan_worker_new(&worker[i], scan, NULL), EG_OK);
+        unsigned long long drains = 0, pieces = 0;
+        for (uint32_t over = 0, i = 0; over < workers; i++) {
+            struct eg_batch *batch;
+            enum eg_status status = eg_scan_next(worker[i % workers], &batch, NULL);
+            assert_in_range(fake_drains - drains, 0, 1 + (status == EG_END));
+            drains = fake_drains;
+            over = status == EG_END ? over + 1 : 0;
+            if (status == EG_END) continue;
+            assert_int_equal(status, EG_OK);
+            if (drains) {
+                pieces++;
+                eg_scan_hold(scan, true);
+            }
+            fake_add_batch(&got, batch);
+            eg_batch_unref(batch);
+        }
+        assert_true(drains > EG_SHARDS / 2 && pieces >= drains - 1 && eg_scan_over(scan));
+        for (uint32_t i = 0; i < workers; i++) eg_scan_worker_free(worker[i]);
+        eg_scan_free(scan);
+        fake_expect_held(&expected, 0, 1000, false);
+        rows_equal(&got, &expected);
+        fake_all_closed();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_thread_any_order),
@@ -207,6 +251,7 @@ int main(void) {
         cmocka_unit_test(first_error_is_everyones),
         cmocka_unit_test(cancelled),
         cmocka_unit_test(predicate),
+        cmocka_unit_test(drained_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
