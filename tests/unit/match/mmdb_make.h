@@ -20,7 +20,7 @@
 
 struct made {
     uint8_t *data;
-    size_t size;
+    size_t size, room;
     int64_t nodes[MADE_NODES][2];
     size_t count;
     unsigned bits; /* of a record: 24, 28, 32 */
@@ -28,8 +28,11 @@ struct made {
 };
 
 static inline void put(struct made *m, const void *bytes, size_t size) {
-    m->data = realloc(m->data, m->size + size + 1);
-    assert_non_null(m->data);
+    if (size >= m->room - m->size) {
+        m->room = 2 * (m->size + size + 64);
+        m->data = realloc(m->data, m->room);
+        assert_non_null(m->data);
+    }
     if (size) memcpy(m->data + m->size, bytes, size);
     m->size += size;
 }
