@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all Python tests share: where the program and the captures are, and how to run it."""
+import functools
 import json
 import os
 import pathlib
@@ -11,6 +12,24 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PRESET = os.environ.get("EG_PRESET", "release")
 EARLGREY = ROOT / "build" / PRESET / "earlgrey"
 SHARED = pathlib.Path(os.environ.get("EG_SHARED", ROOT.parent / "shared"))
+
+
+@functools.lru_cache(None)
+def claimed(path):
+    """Whether this stream runs a file: the first to ask for it does (tools/run-tests starts several
+    streams over the same files)."""
+    folder = os.environ.get("EG_CLAIMS")
+    try:
+        if folder:
+            os.close(os.open(os.path.join(folder, path.name), os.O_CREAT | os.O_EXCL))
+        return True
+    except FileExistsError:
+        return False
+
+
+def pytest_runtest_protocol(item):
+    """Leaves out, and does not count, what another stream runs."""
+    return None if claimed(item.path) else True
 
 
 class Program:
