@@ -20,6 +20,23 @@ def free_port(kind=socket.SOCK_DGRAM, family=socket.AF_INET):
         return s.getsockname()[1]
 
 
+def flows_there(earlgrey, count, place="data"):
+    """Waits until the dataset has so many flows."""
+    until = time.monotonic() + 60
+    while True:
+        done = earlgrey.run("sql", "-q", "-d", place, "select count(*) as n from flows", "--json")
+        if done.returncode == 0 and int(json.loads(done.stdout)[0]["n"]) >= count:
+            return
+        assert time.monotonic() < until, done.stdout + done.stderr
+        time.sleep(0.05)
+
+
+def allowed(seconds):
+    """What is promised in seconds is promised of a machine that has nothing else to do: where more runs
+    than there are cores, it takes longer by as much."""
+    return seconds * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class Collector:
     """`earlgrey ingest` on something live; use it in a with statement. `namespace`: the network it is in."""
 
@@ -46,7 +63,7 @@ class Collector:
         for line in self.child.stderr:
             self.lines.append(line)
 
-    def wait_for(self, pattern, seconds=20):
+    def wait_for(self, pattern, seconds=60):
         """Waits until a line of standard error says so."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

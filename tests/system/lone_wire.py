@@ -112,7 +112,7 @@ def wire():
         subprocess.run(["ip", "netns", "del", name], check=False)
 
 
-def wait_for(truth, seconds=10.0):
+def wait_for(truth, seconds=60.0):
     """Waits until truth() holds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

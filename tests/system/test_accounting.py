@@ -197,7 +197,7 @@ def test_told_while_it_runs(earlgrey):
             friend.sendto(payload, ("127.0.0.1", port))
         for _ in range(7):
             stranger.sendto(made[0], ("127.0.0.1", port))
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while told(earlgrey, "sequence_gap") != {("netflow5", "127.4.0.1", 0x1): (500, None)}:
             assert time.monotonic() < until, told(earlgrey, "sequence_gap")
             time.sleep(0.1)
@@ -212,12 +212,12 @@ def test_told_while_it_runs(earlgrey):
         assert rows[0]["began"] < rows[1]["began"]
         assert told(earlgrey, "source_refused") == {("udp", None, None): (7, 7)}
         collector.signal(signal.SIGUSR1)
-        collector.wait_for(r"600 records +sequence_gap", 5)
-        collector.wait_for(r"7 records +source_refused", 5)
-        collector.wait_for(r"340 datagrams or packets read, 340 exports, 3400 flows", 5)
-        collector.wait_for(rf"udp://127.0.0.1:{port}: 347 datagrams, .* 0 dropped by the kernel, 7 refused", 5)
+        collector.wait_for(r"600 records +sequence_gap")
+        collector.wait_for(r"7 records +source_refused")
+        collector.wait_for(r"340 datagrams or packets read, 340 exports, 3400 flows")
+        collector.wait_for(rf"udp://127.0.0.1:{port}: 347 datagrams, .* 0 dropped by the kernel, 7 refused")
         collector.signal(signal.SIGKILL)
-        collector.child.wait(10)
+        collector.child.wait(60)
     with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", "data") as collector:
         collector.end()
     assert told(earlgrey, "sequence_gap") == {("netflow5", "127.4.0.1", 1): (600, None)}
@@ -247,8 +247,8 @@ def test_too_slow_to_store(earlgrey, where):
         reader = threading.Thread(target=lambda: lines.extend(child.stdout), daemon=True)
         reader.start()
         account = child.stderr.read()
-        assert child.wait(30) == 0
-        assert time.monotonic() - began < 8  # the usual interval would be ten
+        assert child.wait(60) == 0
+        assert time.monotonic() - began < live.allowed(8)  # the usual interval would be ten
         reader.join(30)
     finally:
         child.kill()

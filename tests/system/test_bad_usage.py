@@ -236,7 +236,7 @@ def test_the_number_of_a_protocol(earlgrey, packets):
     (["udp://127.0.0.1:20991", "--max-files-per-trigger", "0"], "write 1 to 100000"),
 ])
 def test_values_out_of_range(earlgrey, words, says):
-    refused(earlgrey, 2, "ingest", *words, "-d", "data", timeout=20, says=[says])
+    refused(earlgrey, 2, "ingest", *words, "-d", "data", timeout=60, says=[says])
 
 
 def test_sinks_that_are_none(earlgrey, packets):
@@ -262,7 +262,7 @@ def test_sinks_that_are_none(earlgrey, packets):
 ])
 def test_passing_on_to_oneself(earlgrey, listens, to):
     """What is passed on would be received and passed on again."""
-    refused(earlgrey, 2, "ingest", *listens, "--to", "null:", "--to", to, "-d", "data", timeout=20,
+    refused(earlgrey, 2, "ingest", *listens, "--to", "null:", "--to", to, "-d", "data", timeout=60,
             says=[f"--to {to} is where this command itself listens (udp://", "name another collector or another port"])
 
 
@@ -277,7 +277,7 @@ def test_passing_on_to_oneself(earlgrey, listens, to):
 def test_passing_on_to_others(earlgrey, listens, to):
     """These are not: what is refused is only that the directory for the dataset is a file."""
     (earlgrey.home / "file").write_text("")
-    complaint = refused(earlgrey, 1, "ingest", listens, "--to", to, "-d", "file", timeout=20)
+    complaint = refused(earlgrey, 1, "ingest", listens, "--to", to, "-d", "file", timeout=60)
     assert "itself" not in complaint
 
 

@@ -152,7 +152,7 @@ def test_a_source_that_is_being_ingested(place):
                              stderr=subprocess.PIPE, text=True)
     try:
         with open(place.home / "pipe", "wb"):  # waits until the first has come that far
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not list(place.data.glob("_earlgrey/locks/sources/source-*")) and time.monotonic() < deadline:
                 time.sleep(0.01)
             before = place.files()

@@ -77,7 +77,7 @@ def test_else_the_port_does_not_count(earlgrey):
     with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", "data", "--interval", "300ms", "--exporter-ports",
                         "192.0.2.1") as collector:
         count = send(pairs[:1], port, 20, True) + send([moved], port, 20, False)
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while earlgrey.rows("sql", "-d", "data", RIGHT) != [{"n": count, "flows": count}]:
             assert time.monotonic() < until, earlgrey.rows("sql", "-d", "data", RIGHT)
             time.sleep(0.2)

@@ -57,10 +57,10 @@ def pmacctd(capture, home, port, plugin, extra=""):
     child = subprocess.Popen([program("pmacctd"), "-f", home / "pmacctd.conf", "-I", capture],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        child.wait(30)
+        child.wait(60)
     except subprocess.TimeoutExpired:
         child.terminate()
-        child.wait(20)
+        child.wait(60)
 
 
 EXPORTERS = {
@@ -164,7 +164,7 @@ def probed(earlgrey, wire, how, capture, pps, want):
         while sum(packets for packets, _ in ip_sums(earlgrey).values()) < total - 1 and time.monotonic() < until:
             time.sleep(0.2)
         probe.terminate()
-        probe.wait(20)
+        probe.wait(60)
         time.sleep(1)
         return collector.end()
 

@@ -167,7 +167,7 @@ def test_the_next_reading_waits_but_the_end_does_not(earlgrey, tmp_path):
         put(tmp_path / "in", "later.pcap", 121)
         assert files_read(earlgrey) == [0]
         collector.signal(signal.SIGTERM)
-        collector.child.wait(20)
+        collector.child.wait(60)
         assert collector.end()["kept"]["flows"] == 140
     assert files_read(earlgrey) == [0, 1, 2, 3, 4, 5, 6]
 
@@ -219,6 +219,6 @@ def test_killed_while_following(earlgrey, tmp_path):
                 time.sleep(chance.uniform(0, 0.1))
             time.sleep(chance.uniform(0, 0.3))
             collector.signal(signal.SIGKILL)
-            collector.child.wait(10)
+            collector.child.wait(60)
     earlgrey.ok("ingest", "in", "-d", "data")
     assert hosts(earlgrey) == sorted(v5_capture.hosts(hours=number))

@@ -37,7 +37,7 @@ def rows_in(earlgrey, place):
     return earlgrey.rows("sql", "-d", place, "select count(distinct src_ip) n, count(*) m from flows")[0]
 
 
-def until_there(earlgrey, place, count, seconds):
+def until_there(earlgrey, place, count, seconds=60):
     """Waits for so many flows; the seconds it took."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
@@ -65,14 +65,14 @@ def test_full_disk(earlgrey, small_disk):
     with live.Collector(earlgrey, f"udp://127.0.0.1:{port}?sync-interval=100ms", "-d", data,
                         "--interval", "300ms") as collector:
         number = send(sender, port, 0, 1000)
-        until_there(earlgrey, data, number, 10)
+        until_there(earlgrey, data, number)
         for fill in range(3):
             filler = fill_up(small_disk)
             number = send(sender, port, number, 2000)
             time.sleep(2)
             assert rows_in(earlgrey, data)["m"] <= number  # still readable, nothing doubled
             filler.unlink()
-            assert until_there(earlgrey, data, number, 20) < 6, fill  # five, and one to look
+            assert until_there(earlgrey, data, number) < live.allowed(6), fill  # five, and one to look
         account = collector.end()
     sender.close()
     told = [line for line in collector.lines if "nearly full" in line or "No space left" in line]
@@ -91,15 +91,15 @@ def test_the_interval_does_not_delay_the_recovery(earlgrey, small_disk, spooled)
     words = () if spooled else ("--spool", "off")
     with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", data, *words) as collector:
         number = send(sender, port, 0, 100)
-        wait_for(data.exists, 20)
-        until_there(earlgrey, data, number, 20)
+        wait_for(data.exists)
+        until_there(earlgrey, data, number)
         for seconds in (13, 2) if spooled else (13,):
             filler = fill_up(small_disk)
             for _ in range(2 * seconds):
                 number = send(sender, port, number, 200)
                 time.sleep(0.5)
             filler.unlink()
-            assert until_there(earlgrey, data, number, 20) < 6, seconds
+            assert until_there(earlgrey, data, number) < live.allowed(6), seconds
         assert collector.end()["lost"] == {}
     sender.close()
     assert rows_in(earlgrey, data) == {"n": number, "m": number}
@@ -148,7 +148,7 @@ def test_what_waits_for_its_template_comes_once(earlgrey, small_disk):
             collector.wait_for("trying again every second")
             time.sleep(2)
         exporter.define(1)
-        until_there(earlgrey, data, exporter.next, 20)
+        until_there(earlgrey, data, exporter.next)
         assert collector.end()["lost"] == {}
     assert rows_in(earlgrey, data) == {"n": exporter.next, "m": exporter.next}
 
@@ -161,7 +161,7 @@ def test_it_ends_while_the_disk_is_full(earlgrey, small_disk, signals):
     where = f"udp://127.0.0.1:{port}?sync-interval=100ms"
     with live.Collector(earlgrey, where, "-d", data, "--interval", "300ms") as collector:
         number = send(sender, port, 0, 1000)
-        until_there(earlgrey, data, number, 10)
+        until_there(earlgrey, data, number)
         with Full(small_disk):
             number = send(sender, port, number, 12000)  # several blocks of the queue
             time.sleep(1)
@@ -169,16 +169,16 @@ def test_it_ends_while_the_disk_is_full(earlgrey, small_disk, signals):
             for _ in range(signals):
                 collector.signal(signal.SIGTERM)
                 time.sleep(0.3)
-            collector.child.wait(40)
+            collector.child.wait(120)
             took = time.monotonic() - began
         account = collector.end(3 if signals == 1 else 130)
-    assert took < (30 if signals == 1 else 12)
+    assert took < live.allowed(30 if signals == 1 else 12)
     lost = account["lost"]["spool_full"]["packets"]
     assert set(account["lost"]) == {"spool_full"}
     assert lost > 1000 and account["lost"]["spool_full"]["bytes"] == lost * len(datagram(0))
     assert any(f"but for {lost} datagrams that it had no room for" in line for line in collector.lines)
     with live.Collector(earlgrey, where, "-d", data, "--interval", "300ms") as collector:
-        until_there(earlgrey, data, number - 3 * lost, 10)
+        until_there(earlgrey, data, number - 3 * lost)
         assert collector.end()["lost"] == {}
     sender.close()
     assert rows_in(earlgrey, data) == {"n": number - 3 * lost, "m": number - 3 * lost}
@@ -196,7 +196,7 @@ def test_an_interface_is_opened_again(wire, earlgrey, small_disk, packets):  # n
         return earlgrey.rows("sql", "select count(*) n from packets", "-d", data)[0]["n"]
     wait_for(lambda: "capturing on" in log.text())
     wire.replay(packets[0], "--pps=20000", "--limit=3000")
-    wait_for(lambda: data.exists() and seen() == 3000, 20)
+    wait_for(lambda: data.exists() and seen() == 3000)
     filler = fill_up(small_disk)
     wire.replay(packets[0], "--pps=5000", "--limit=10000")
     wait_for(lambda: "trying again every second" in log.text())
@@ -225,14 +225,14 @@ def test_without_a_spool(earlgrey, small_disk, end_full):
                         "off") as collector:
         number = kept = send(sender, port, 0, 1000)
         wait_for(data.exists)
-        until_there(earlgrey, data, number, 10)
+        until_there(earlgrey, data, number)
         filler = fill_up(small_disk)
         number = send(sender, port, number, 2000)
         collector.wait_for("trying again every second")
         if not end_full:
             time.sleep(2)
             filler.unlink()
-            assert until_there(earlgrey, data, number, 20) < 6
+            assert until_there(earlgrey, data, number) < live.allowed(6)
             number = kept = send(sender, port, number, 100)
         account = collector.end(3 if end_full else 0)
     sender.close()
@@ -257,7 +257,7 @@ def test_other_sinks_do_not_end_the_waiting(earlgrey, small_disk):
         exporter.define(1)
         list(exporter.records(20))
         wait_for(data.exists)
-        until_there(earlgrey, data, exporter.next, 10)
+        until_there(earlgrey, data, exporter.next)
         with Full(small_disk):
             list(exporter.records(20))
             exporter.domain = 9
@@ -265,7 +265,7 @@ def test_other_sinks_do_not_end_the_waiting(earlgrey, small_disk):
             collector.wait_for("trying again every second")
             time.sleep(2)
         exporter.define(9)
-        until_there(earlgrey, data, exporter.next, 20)
+        until_there(earlgrey, data, exporter.next)
         account = collector.end()
     assert rows_in(earlgrey, data) == {"n": exporter.next, "m": exporter.next}
     assert account["lost"] == {}
@@ -286,7 +286,7 @@ def test_an_interface_waits_in_its_ring(wire, earlgrey, small_disk, packets, wha
         return earlgrey.rows("sql", f"select {count}::bigint n from {table}", "-d", data)[0]["n"]
     wait_for(lambda: said("capturing on"))
     wire.replay(packets[0], "--pps=20000", "--limit=3000")
-    wait_for(lambda: data.exists() and sums("packets", "count(*)") == 3000, 20)
+    wait_for(lambda: data.exists() and sums("packets", "count(*)") == 3000)
     filler = fill_up(small_disk) if what == "full" else data.rename(small_disk / "elsewhere")
     wire.replay(packets[0], "--pps=5000", "--limit=10000")
     wait_for(lambda: said("trying again every second"))
@@ -298,7 +298,7 @@ def test_an_interface_waits_in_its_ring(wire, earlgrey, small_disk, packets, wha
         assert not data.exists()
         filler.rename(data)
     wire.replay(packets[0], "--pps=20000", "--limit=2000")
-    wait_for(lambda: sums("packets", "count(*)") == wire.received() - before, 20)
+    wait_for(lambda: sums("packets", "count(*)") == wire.received() - before)
     run.send_signal(signal.SIGTERM)
     account = json.loads(run.communicate(timeout=60)[0])
     assert run.returncode == 0 and said("capturing on") == 1 and account["lost"] == {}

@@ -85,7 +85,7 @@ def test_a_forged_template_is_told(earlgrey):
         forger.sendto(forged, ("127.0.0.1", port))
         for i in range(20):
             sender.sendto(real.datagram(5, template=i == 0)[0], ("127.0.0.1", port))
-        collector.wait_for(r"2 known templates were defined anew.*template_changed", 10)
+        collector.wait_for(r"2 known templates were defined anew.*template_changed")
         account = collector.end()
     assert account["noted"]["template_changed"]["records"] == 2  # there, and back
     assert told(earlgrey, "template_changed") == {("netflow9", "127.7.1.1", 1): (2, None)}

@@ -40,18 +40,18 @@ def send_for(sender, port, number, seconds):
 
 
 def test_killed_again_and_again(earlgrey):
-    chance, number, must, longest = random.Random(20261121), 0, [], 0.0
+    chance, number, must = random.Random(20261121), 0, []
     port = live.free_port()
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     words = (f"udp://127.0.0.1:{port}?sync-interval=100ms", "-d", "data", "--interval", "300ms")
     for _ in range(KILLS):
         began = time.monotonic()
         with live.Collector(earlgrey, *words) as collector:
-            longest = max(longest, time.monotonic() - began)
+            assert time.monotonic() - began < live.allowed(10)
             number, sent = send_for(sender, port, number, chance.uniform(0.05, 0.9))
             collector.signal(signal.SIGKILL)
             killed = time.monotonic()
-            collector.child.wait(10)
+            collector.child.wait(60)
         # what was received is synced every 100 ms; a busy machine gets a little more
         must += [first for when, first in sent if when < killed - SYNC_S - 0.25]
     with live.Collector(earlgrey, *words) as collector:
@@ -67,4 +67,3 @@ def test_killed_again_and_again(earlgrey):
     missing = [first for first in must if not {first, first + 1, first + 2} <= there]
     assert missing == []
     assert len(must) > KILLS  # something was proven
-    assert longest < 10

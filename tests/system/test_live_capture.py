@@ -36,7 +36,7 @@ class Recording:
     def stop(self):
         """SIGTERM, as an operator would: the account, and the log."""
         self.run.send_signal(signal.SIGTERM)
-        out, _ = self.run.communicate(timeout=30)
+        out, _ = self.run.communicate(timeout=60)
         log = self.logged()
         assert self.run.returncode == 0, log
         return json.loads(out), log
@@ -117,7 +117,7 @@ def test_nanoseconds_are_kept(wire, earlgrey, packets, tmp_path, form):
     before = time.time_ns()
     wire.replay(packets[0], "--pps=20000", "--limit=500")
     after = time.time_ns()
-    other.communicate(timeout=20)
+    other.communicate(timeout=60)
     run.send_signal(signal.SIGTERM)
     account = json.loads(run.communicate(timeout=60)[0])
     assert run.returncode == 0, log.text()
@@ -187,7 +187,7 @@ def test_an_interface_that_goes_away(wire, tmp_path, packets):
     wire.replay(packets[0], "--pps=50000", "--limit=100")
     time.sleep(0.5)
     subprocess.run(["ip", "-n", wire.name, "link", "del", "eg1"], check=True)
-    out, _ = recording.run.communicate(timeout=20)
+    out, _ = recording.run.communicate(timeout=60)
     account = json.loads(out)
     assert account["interface_gone"] == 1
     assert "eg1 went away" in account["trouble"]
@@ -241,7 +241,7 @@ def test_a_full_disk_and_space_again(wire, tmp_path, packets):
 ])
 def test_mistakes_are_told(wire, tmp_path, source, words):
     run = wire.start(LIVE_RUN, source, f"pcap:{tmp_path}/out", 100)
-    _, log = run.communicate(timeout=20)
+    _, log = run.communicate(timeout=60)
     assert run.returncode != 0
     assert words in log
     assert not (tmp_path / "out").exists()
@@ -303,7 +303,7 @@ def test_idle_flows_come_out(wire, earlgrey, packets, tmp_path):
         return int(json.loads(done.stdout)[0]["n"]) if done.returncode == 0 else 0
     wait_for(lambda: "capturing on" in log.text())
     wire.replay(packets[0], "--pps=20000", "--limit=5000")
-    wait_for(lambda: metered() == 5000, 30)
+    wait_for(lambda: metered() == 5000)
     assert run.poll() is None, log.text()
     wire.replay(packets[0], "--pps=20000", "--limit=1000")
     time.sleep(0.5)

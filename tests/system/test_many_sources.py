@@ -52,17 +52,17 @@ def test_one_account_of_several_sources(earlgrey, may_capture):
         for _ in range(5):
             other.sendto(b"to itself", other.getsockname())
         (folder / "second.pcap").write_bytes(v5_capture.capture(first_host=2001, per_hour=10, exporter=(192, 0, 2, 2)))
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while ("netflow5", "192.0.2.2", 0) not in decoded(earlgrey):
             assert time.monotonic() < until, decoded(earlgrey)
             time.sleep(0.2)
         collector.signal(signal.SIGUSR1)
-        collector.wait_for(r"datagrams or packets read", 5)
+        collector.wait_for(r"datagrams or packets read")
         collector.signal(signal.SIGHUP)
         time.sleep(0.3)
         began = time.monotonic()
         account = collector.end()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < live.allowed(10)
     assert account["errors"] == []
     rows = decoded(earlgrey)
     assert rows.pop(("netflow5", "192.0.2.1", 0))[0] == rows.pop(("netflow5", "192.0.2.2", 0))[0] == 30
@@ -79,7 +79,7 @@ def test_one_account_of_several_sources(earlgrey, may_capture):
 def test_one_that_fails_ends_all(earlgrey, may_capture):
     """An interface that cannot be captured is told at once, not when somebody ends the rest."""
     port = live.free_port()
-    done = earlgrey.run("ingest", f"udp://127.0.0.1:{port}", "iface:none0", "-d", "data", timeout=20)
+    done = earlgrey.run("ingest", f"udp://127.0.0.1:{port}", "iface:none0", "-d", "data", timeout=60)
     assert done.returncode not in (0, 124)
     assert "none0" in done.stderr
 
@@ -112,7 +112,7 @@ def test_started_and_stopped_under_load(earlgrey):
                     collector.signal(signal.SIGHUP)
                 began = time.monotonic()
                 account = collector.end()
-                assert time.monotonic() - began < 10
+                assert time.monotonic() - began < live.allowed(10)
             assert account["lost"].keys() <= {"sequence_gap", "socket_drop"}, account
             read, kept = read + account["read"]["packets"], kept + account["kept"]["flows"]
     finally:

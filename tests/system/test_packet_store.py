@@ -508,7 +508,7 @@ def test_an_interface(earlgrey, wire, tmp_path, packets):
         assert "capturing on" in run.stderr.readline()
         wire.replay(packets[0], "--pps=20000")
         run.send_signal(signal.SIGTERM)
-        _, told = run.communicate(timeout=30)
+        _, told = run.communicate(timeout=60)
     finally:
         run.kill()
     assert run.returncode == 0 and " copied, " in told, told

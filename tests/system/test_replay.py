@@ -277,7 +277,7 @@ def test_the_page_runs(wire, packets, exports, tmp_path):
         live = "ingest" in command and ("iface:" in command or "udp://" in command)
         started = wire.start("env", f"PATH={tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", command, cwd=tmp_path)
         if live:  # left running until traffic has passed
-            wait_for(wire.listening, 30)
+            wait_for(wire.listening)
             wire.run("tcpreplay", "-q", "-i", "eg0", "--pps=10000", "--limit=2000", tmp_path / "traffic.pcap", check=False)
             time.sleep(0.5)
             for pid in wire.pids("earlgrey"):

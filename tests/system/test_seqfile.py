@@ -166,14 +166,14 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(earlgrey, tmp_path_facto
     with subprocess.Popen(words, cwd=earlgrey.home, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         child.stdin.write(data[:len(data) // 2])
         child.stdin.flush()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         out = earlgrey.home / "out"
         while time.monotonic() < until and not (out.exists() and len(
                 [name for name in os.listdir(out) if name.startswith("pcap_")]) >= 2):
             time.sleep(0.05)
         time.sleep(0.3)
         child.send_signal(signal.SIGKILL)
-        child.wait(20)
+        child.wait(60)
     temporary = [name for name in os.listdir(out) if name.endswith(".tmp")]
     assert len(temporary) == 1
     # it is named at the next start, whatever comes of that
