@@ -230,7 +230,7 @@ static void the_rate_is_kept(void **state) {
     int64_t began = eg_env_plain.now_us(NULL);
     assert_int_equal(eg_sink_udp.write(run.sink, batch, NULL), EG_OK);
     int64_t took = eg_env_plain.now_us(NULL) - began;
-    assert_true(took > 150000 && took < 2000000);
+    assert_true(took > 150000 && took < 20000000);
     eg_batch_unref(batch);
     run_end(&run);
     close(fd);

@@ -50,7 +50,7 @@ static void ends_when_told(void **state) {
     eg_upkeep_stop(upkeep, NULL);
     eg_upkeep_stop(NULL, NULL);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    assert_true(end.tv_sec - begin.tv_sec < 5);
+    assert_true(end.tv_sec - begin.tv_sec < 60);
     for (long n = 0; n < 2; n++) {
         torture_fail_after(n);
         assert_int_equal(eg_upkeep_start(&upkeep, *state, &test_env, &plan, ERR), EG_E_NOMEM);
