@@ -112,7 +112,7 @@ static void write_shape(struct eg_parquet_crew *crew, const char *directory,
     }
     char path[4096];
     snprintf(path, sizeof path, "%s/%s.parquet", directory, shape->name);
-    struct eg_parquet_job job = {path, shape->table, batches, count, shape->name, {0, 0}};
+    struct eg_parquet_job job = {path, shape->table, batches, count, shape->name, NULL, {0, 0}};
     if (eg_parquet_write(crew, &job, 1, &err) < 0) die(path, err.message);
     snprintf(path, sizeof path, "%s/%s.jsonl", directory, shape->name);
     write_text(path, table, batches, count);
