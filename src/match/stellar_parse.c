@@ -506,34 +506,12 @@ static struct eg_stellar_node *expression(struct parser *p) {
 
 /* ---- whole ---- */
 
-/* The kind of value it must give; NULL: that shows later. */
-static enum eg_stellar_kind gives(const struct eg_stellar_node *node) {
-    switch (node->op) {
-    case EG_STELLAR_OP_CONST: return node->constant.kind;
-    case EG_STELLAR_OP_LIST: return EG_VALUE_LIST;
-    case EG_STELLAR_OP_MAP: return EG_VALUE_MAP;
-    case EG_STELLAR_OP_LAMBDA: return EG_VALUE_LAMBDA;
-    case EG_STELLAR_OP_CALL: return node->function->gives;
-    case EG_STELLAR_OP_CHAIN:
-        return node->signs[0] >= EG_STELLAR_PLUS && node->signs[0] <= EG_STELLAR_DIVIDE
-                   ? EG_VALUE_WHOLE
-                   : EG_VALUE_BOOL;
-    case EG_STELLAR_OP_VARIABLE:
-        switch (node->variable) {
-        case EG_VARIABLE_SRC_ADDR:
-        case EG_VARIABLE_DST_ADDR: return EG_VALUE_TEXT;
-        case EG_VARIABLE_PACKET: return EG_VALUE_BYTES;
-        case EG_VARIABLE_NONE: return EG_VALUE_NULL;
-        default: return EG_VALUE_WHOLE;
-        }
-    default: return EG_VALUE_NULL;
-    }
-}
-
 /* What is wrong whatever the packet is wrong now. */
 static void constants_check(struct parser *p, const struct eg_stellar_node *root, bool any) {
     struct eg_stellar_wrong wrong;
-    if (eg_stellar_constants_good(root, !any, &wrong)) return;
+    bool good = eg_stellar_constants_good(root, !any, &wrong);
+    if (good && wrong.odd[0] && !p->odd[0]) snprintf(p->odd, sizeof p->odd, "%s", wrong.odd);
+    if (good) return;
     if (wrong.no_memory)
         no_memory(p);
     else
@@ -557,7 +535,7 @@ static enum eg_status parse(struct eg_stellar **out, const char *text, bool any,
     next(&p);
     struct eg_stellar_node *root = is(&p, EG_STELLAR_END) ? NULL : expression(&p);
     if (p.status == EG_OK && !is(&p, EG_STELLAR_END)) expected(&p, "an operator or the end");
-    enum eg_stellar_kind kind = p.status == EG_OK && root ? gives(root) : EG_VALUE_BOOL;
+    enum eg_stellar_kind kind = p.status == EG_OK && root ? eg_stellar_gives(root) : EG_VALUE_BOOL;
     if (p.status == EG_OK && !any && kind != EG_VALUE_BOOL && kind != EG_VALUE_NULL) {
         snprintf(wrong, sizeof wrong, "it gives %s, not true or false", eg_stellar_kind_name(kind));
         fail_at(&p, root->at, wrong);

@@ -140,9 +140,12 @@ struct eg_stellar_wrong {
     uint32_t at;
     bool no_memory;
     char why[EG_STELLAR_WHY];
+    char odd[EG_STELLAR_WHY]; /* of what is good: a comparison that holds for no packet; "": none */
 };
-/* Whether no part that a packet may reach fails for every packet, or (`truth`: the whole must be true
- * or false) is of the wrong kind. */
+/* The kind of value that a part gives, where it is not null; EG_VALUE_NULL: that shows when it is asked. */
+enum eg_stellar_kind eg_stellar_gives(const struct eg_stellar_node *);
+/* Whether no part that a packet may reach fails for every packet (that has what is asked of it), or
+ * (`truth`: the whole must be true or false) is of the wrong kind. */
 bool eg_stellar_constants_good(const struct eg_stellar_node *root, bool truth,
                                struct eg_stellar_wrong *out);
 

@@ -167,7 +167,12 @@ def test_what_is_odd_is_said(earlgrey, capture, shared):
     path, packets = capture
     done = earlgrey.run("packets", "-r", path, "--stellar", "ip_scr_addr == '1.2.3.4'", "-w", "none.pcap")
     assert done.returncode == 0 and "did you mean 'ip_src_addr'?" in done.stderr
+    done = earlgrey.run("packets", "-r", path, "--stellar", "protocol == 'TCP'", "-w", "none.pcap", "--force")
+    assert done.returncode == 0 and "a number never equals text" in done.stderr
     done = earlgrey.run("packets", "-r", path, "--stellar", "ip_src_addr > 5", "-w", "none.pcap", "--force")
+    assert done.returncode == 2 and "text and a number have no order" in done.stderr
+    assert "\nip_src_addr > 5\n" + " " * 12 + "^\n" in done.stderr
+    done = earlgrey.run("packets", "-r", path, "--stellar", "GET_FIRST([ip_src_addr]) > 5", "-w", "none.pcap", "--force")
     left_out = int(re.search(r"(\d+) packets were left out: text and a number have no order", done.stderr)[1])
     assert 0.5 * len(packets) < left_out <= len(packets)  # all that have an address
     raw = next((shared / "packets/tcpdump").resolve().glob("*RAW*ipv4*"))

@@ -159,7 +159,7 @@ static void unanswered(void **state) {
     assert_non_null(strstr(why.text, "link type 101: no VLAN support"));
     eg_frame_test_free(test);
     eg_strbuf_clear(&why);
-    test = made(STELLAR, "ip_src_addr > 5", EG_MATCH_FRAME);
+    test = made(STELLAR, "GET_FIRST([ip_src_addr]) > 5", EG_MATCH_FRAME);
     assert_false(eg_frame_test_holds(test, &frame, NULL));
     assert_int_equal(eg_frame_test_unanswered(test, &why), 1);
     assert_string_equal(why.text, "text and a number have no order");

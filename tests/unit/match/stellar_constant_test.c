@@ -51,6 +51,21 @@ static void refused(void **state) {
         {"REGEXP_MATCH(ip_src_addr, [10])", "wants text, not a number", "[10]"},
         {"SUBSTRING('abc', 5) == ip_src_addr", "5 to 3 of a text of 3", "SUBSTRING"},
         {"TO_UPPER(5) == ip_src_addr", "TO_UPPER wants text", "5"},
+        /* by the kinds of variables, and of what operators and functions give */
+        {"ip_src_addr < 5", "text and a number have no order", "< 5"},
+        {"protocol == 6 and ip_dst_port >= 'a'", "a number and text have no order", ">= 'a'"},
+        {"protocol == 6 or not(ip_dst_addr > 7.5)", "text and a number have no order", "> 7.5"},
+        {"packet < packet", "the packet's bytes and the packet's bytes have no order", "< packet"},
+        {"1 < ip_dst_port < 3", "true or false and a number have no order", "< ip_dst_port"},
+        {"LENGTH(packet) < '5'", "a number and text have no order", "< '5'"},
+        {"[protocol] < [7]", "a list and a list have no order", "< [7]"},
+        {"MAP([1], x -> ip_src_addr < 5) == [true]", "text and a number", "< 5"},
+        {"ip_src_addr * 2 == 1", "arithmetic with text", "ip_src_addr *"},
+        {"1 + exists(ip_src_addr) == 2", "arithmetic with true or false", "exists"},
+        {"ip_src_addr and protocol == 6", "text where true or false is wanted", "ip_src_addr and"},
+        {"not(ip_dst_port)", "a number where true or false is wanted", "ip_dst_port"},
+        {"LENGTH(packet) ? true : protocol == 6", "a number where true or false", "LENGTH"},
+        {"if protocol == 6 then ip_src_addr else false", "text where true or false", "ip_src_addr"},
     };
     struct eg_error err;
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -79,7 +94,15 @@ static void taken(void **state) {
         "ip_dst_port / 2.0 / 0 > 1",
         "0 / ip_dst_port == 0",
         "LENGTH(packet) / (protocol - 6) == 1",
-        "ip_src_addr < 5",
+        "GET_FIRST([ip_src_addr]) < 5",
+        "ip_src_addr < null",
+        "ip_scr_addr < 5",
+        "ip_src_addr < ip_dst_addr",
+        "ip_dst_port < 1.5",
+        "exists(ip_src_addr) < true",
+        "MAP([1], x -> x < ip_src_addr) == [true]",
+        "false and ip_src_addr < 5",
+        "(protocol == 6 ? ip_src_addr : 7) < 'b'",
         "protocol == 6 and null",
         "IN_SUBNET(ip_src_addr, null, '10.0.0.0/8')",
         "IN_SUBNET(ip_src_addr, ip_dst_addr)",
@@ -92,7 +115,35 @@ static void taken(void **state) {
     };
     struct eg_error err;
     for (size_t i = 0; i < COUNT(rows); i++)
-        if (parsed(rows[i], &err) != EG_OK) fail_msg("%s: %s", rows[i], err.message);
+        if (parsed(rows[i], &err) < 0) fail_msg("%s: %s", rows[i], err.message);
+}
+
+/* A comparison that no packet can change is allowed, and told. */
+static void odd(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"protocol == 'TCP'", "a number never equals text"},
+        {"'TCP' != protocol", "text never equals a number"},
+        {"protocol == 6 and ip_dst_port == '80'", "a number never equals text"},
+        {"ip_src_port in ['80', '443']", "a number never equals text"},
+        {"ip_src_addr not in [10]", "text never equals a number"},
+        {"packet == 'GET'", "the packet's bytes never equals text"},
+        {"ip_src_port in ['80', 443]", ""},
+        {"ip_src_addr in '10.0.0.1'", ""},
+        {"protocol == 6.0", ""},
+        {"ip_dst_port in []", ""},
+        {"protocol == null", ""},
+        {"PROTOCOL_TO_NAME(protocol) == 'TCP'", ""},
+        {"true or protocol == 'TCP'", ""}, /* it is never asked */
+        {"'1' == 1", ""},                  /* a constant is what it is */
+    };
+    struct eg_error err;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        enum eg_status status = parsed(rows[i][0], &err);
+        if (status != (rows[i][1][0] ? EG_OK_WARN : EG_OK)) fail_msg("%s: %d", rows[i][0], status);
+        if (status == EG_OK_WARN && !strstr(err.message, rows[i][1]))
+            fail_msg("%s: %s", rows[i][0], err.message);
+    }
 }
 
 /* Constants that take long are not tried to their end, however many there are. */
@@ -129,6 +180,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused),
         cmocka_unit_test(taken),
+        cmocka_unit_test(odd),
         cmocka_unit_test(bounded),
         cmocka_unit_test(no_memory),
     };
