@@ -92,8 +92,9 @@ enum eg_status eg_sql_unknown_field(enum eg_table_id id, const char *name, const
     const char *names[EG_COLUMNS_MAX + sizeof all / sizeof *all + 8];
     size_t known = 0;
     if (id == EG_TABLE_FLOWS && eg_sql_field(EG_TABLE_PACKETS, name, NULL))
-        return eg_fail(err, EG_E_USAGE, "flows have no field '%s', packets have it (--packets)",
-                       name);
+        return eg_fail(
+            err, EG_E_USAGE,
+            "flows have no field '%s', packets have it (--packets of top, trend and flows)", name);
     if (id == EG_TABLE_PACKETS && eg_sql_field(EG_TABLE_FLOWS, name, NULL))
         return eg_fail(err, EG_E_USAGE, "packets have no field '%s', flows have it", name);
     for (uint32_t i = 0; i < table->count; i++) names[known++] = table->columns[i].name;

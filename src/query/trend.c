@@ -158,17 +158,9 @@ static void sum_column(const char *of, const char *name, struct eg_strbuf *sql) 
     eg_strbuf_printf(sql, ", CAST(least(sum(%s), 9223372036854775807) AS BIGINT) AS %s", of, name);
 }
 
-/* a: the intervals; c: the sums of each that has any; v: the values that are shown. */
+/* c: the sums of each interval that has any; a: the intervals; v: the values that are shown. Of g each row
+ * is wanted once, so that none needs to be kept. */
 static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *sql) {
-    /* every interval between the first and the last one: idle ones are zero, not missing */
-    eg_strbuf_text(sql, ", a AS (SELECT explode(sequence(lo, hi)) AS k FROM (SELECT ");
-    int64_t from, to;
-    asked_times(request, &from, &to);
-    edge(from, INT64_MIN, "min(k)", request->by_us, sql);
-    eg_strbuf_text(sql, " AS lo, ");
-    edge(to, INT64_MAX, "max(k)", request->by_us, sql);
-    eg_strbuf_text(sql, " AS hi FROM g) AS r WHERE lo IS NOT NULL AND hi IS NOT NULL");
-    eg_strbuf_text(sql, request->part ? " AND lo <= hi)" : ")");
     eg_strbuf_printf(sql, ", c AS (SELECT k%s", request->per ? ", d" : "");
     if (request->host) {
         sum_column("CASE WHEN is_in THEN b ELSE 0 END", "in_bytes", sql);
@@ -181,6 +173,15 @@ static void sum_part(const struct eg_trend_request *request, struct eg_strbuf *s
     }
     sum_column("n", "flows", sql);
     eg_strbuf_printf(sql, " FROM g GROUP BY k%s)", request->per ? ", d" : "");
+    /* every interval between the first and the last one: idle ones are zero, not missing */
+    eg_strbuf_text(sql, ", a AS (SELECT explode(sequence(lo, hi)) AS k FROM (SELECT ");
+    int64_t from, to;
+    asked_times(request, &from, &to);
+    edge(from, INT64_MIN, "min(k)", request->by_us, sql);
+    eg_strbuf_text(sql, " AS lo, ");
+    edge(to, INT64_MAX, "max(k)", request->by_us, sql);
+    eg_strbuf_text(sql, " AS hi FROM c) AS r WHERE lo IS NOT NULL AND hi IS NOT NULL");
+    eg_strbuf_text(sql, request->part ? " AND lo <= hi)" : ")");
     if (!request->per) return;
     eg_strbuf_printf(sql, ", v AS (SELECT d FROM c GROUP BY d ORDER BY sum(%s) DESC NULLS LAST, d",
                      request->host ? "in_bytes + out_bytes" : "bytes");

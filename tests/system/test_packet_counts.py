@@ -134,7 +134,7 @@ def test_trend_per_value(earlgrey, shared):
 def test_what_packets_cannot_tell(earlgrey, shared):
     path = shared / "packets/pcapplusplus/one_tcp_stream.pcap"
     for words, told in [
-            (["top", "-s", "ttl"], "flows have no field 'ttl', packets have it (--packets)"),
+            (["top", "-s", "ttl"], "flows have no field 'ttl', packets have it (--packets of top, trend and flows)"),
             (["top", "ttl < 5"], "flows have no field 'ttl', packets have it"),
             (["top", "--packets", "-s", "rtt_us"], "packets have no field 'rtt_us', flows have it"),
             (["top", "--packets", "-s", "tl"], "did you mean 'ttl'?"),
@@ -148,7 +148,7 @@ def test_what_packets_cannot_tell(earlgrey, shared):
             (["top", "--packets", "--match", "end"], "--match is about flows"),
             (["top", "--rates", "--window", "1s"], "--rates goes with --packets and --window"),
             (["top", "--rates", "--packets"], "--rates goes with --packets and --window"),
-            (["trend", "--per", "ttl"], "flows have no field 'ttl', packets have it (--packets)"),
+            (["trend", "--per", "ttl"], "flows have no field 'ttl', packets have it (--packets of top, trend and flows)"),
             (["trend", "--packets", "--per", "time"], "--per takes another field"),
             (["trend", "--packets", "--attribute", "end"], "--attribute is about flows"),
             (["trend", "-n", "3"], "--number goes with --per"),

@@ -62,8 +62,9 @@ static void fields_of_each_table(void **state) {
     assert_string_equal(eg_sql_field(EG_TABLE_PACKETS, "protocol", &address),
                         "protocol_name(proto)");
     assert_false(address);
-    assert_string_equal(unknown(EG_TABLE_FLOWS, "ttl", &err),
-                        "flows have no field 'ttl', packets have it (--packets)");
+    assert_string_equal(
+        unknown(EG_TABLE_FLOWS, "ttl", &err),
+        "flows have no field 'ttl', packets have it (--packets of top, trend and flows)");
     assert_string_equal(unknown(EG_TABLE_PACKETS, "flow_id", &err),
                         "packets have no field 'flow_id', flows have it");
     assert_string_equal(unknown(EG_TABLE_PACKETS, "comunity_id", &err),
