@@ -299,7 +299,9 @@ static enum eg_exit ingest(struct eg_ingest *in) {
     struct eg_upkeep *upkeep = NULL;
     if (in->options->once && in->options->follow)
         return eg_complain_usage(call, "--once ends where --follow goes on; choose one");
-    if (eg_ingest_groups(in, &err) < 0 || eg_ingest_loops(in, &err) < 0 ||
+    if (eg_ingest_groups(in, &err) < 0) return eg_complain(call, &err);
+    if (in->live) (void)eg_signals_live(); /* from here on a SIGHUP ends nothing */
+    if (eg_ingest_loops(in, &err) < 0 ||
         eg_ports_read(&in->ports, &in->options->netflow_port, &err) < 0 ||
         eg_metering_choose(&in->options->metering, &in->metering, &err) < 0 ||
         choose_sinks(in, &err) < 0 ||

@@ -443,11 +443,11 @@ static enum eg_exit inspect_packets(struct eg_call *call, const char *path,
 
 /* A pipe is looked at twice, too. */
 static enum eg_exit inspect_pipe(struct eg_call *call, const char *path, struct eg_facts *facts) {
-    char copy[EG_SPOOL_PATH];
+    struct eg_spool copy;
     struct eg_error err;
-    if (eg_spool(&call->env, path, copy, &err) < 0) return eg_complain(call, &err);
-    enum eg_exit code = inspect_packets(call, copy, facts);
-    eg_spool_drop(copy);
+    if (eg_spool_keep(&copy, &call->env, path, &err) < 0) return eg_complain(call, &err);
+    enum eg_exit code = inspect_packets(call, copy.path, facts);
+    eg_spool_drop(&copy);
     return code;
 }
 

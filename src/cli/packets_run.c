@@ -424,13 +424,13 @@ static enum eg_exit once_keep(struct eg_packets_job *job, bool look) {
     for (size_t i = 0; again && i < report->capture_count; i++) {
         struct eg_error err;
         if (!eg_spool_needed(report->captures[i])) continue;
-        if (report->spool[0])
+        if (report->spool.path[0])
             return eg_complain_usage(report->call,
                                      "only one input can be a pipe; keep %s in a file first",
                                      report->captures[i]);
-        if (eg_spool(&report->call->env, report->captures[i], report->spool, &err) < 0)
+        if (eg_spool_keep(&report->spool, &report->call->env, report->captures[i], &err) < 0)
             return eg_complain(report->call, &err);
-        report->captures[i] = report->spool;
+        report->captures[i] = report->spool.path;
     }
     return EG_EXIT_DONE;
 }

@@ -192,14 +192,14 @@ static enum eg_exit spool_pipes(struct eg_report *report) {
     for (size_t i = 0; i < report->capture_count; i++) {
         struct eg_error err;
         if (!eg_spool_needed(report->captures[i])) continue;
-        if (report->spool[0])
+        if (report->spool.path[0])
             return eg_complain_usage(report->call,
                                      "only one input can be a pipe; keep %s in a file "
                                      "first",
                                      report->captures[i]);
-        if (eg_spool(&report->call->env, report->captures[i], report->spool, &err) < 0)
+        if (eg_spool_keep(&report->spool, &report->call->env, report->captures[i], &err) < 0)
             return eg_complain(report->call, &err);
-        report->captures[i] = report->spool;
+        report->captures[i] = report->spool.path;
     }
     return EG_EXIT_DONE;
 }
@@ -225,10 +225,11 @@ static enum eg_exit look_at_captures(struct eg_report *report) {
     if (kind.with) return EG_EXIT_DONE;
     report->origin.from_packets = !report->options->records;
     report->origin.count = EG_COUNT_METERED;
+    const char *name = report->capture_count == 1 ? report->captures[0] : "captures";
+    if (name == report->spool.path) name = report->spool.name;
     if (kind.frames) /* else the query says what is wrong with it */
         eg_note(report->call,
-                "earlgrey: %s: no flow exports in %s; %s (bytes are those on the wire)",
-                report->capture_count == 1 ? report->captures[0] : "captures",
+                "earlgrey: %s: no flow exports in %s; %s (bytes are those on the wire)", name,
                 report->capture_count == 1 ? "it" : "them",
                 report->options->records ? "these flows are metered from its packets"
                                          : "answered from its packets");
@@ -380,7 +381,7 @@ void eg_report_close(struct eg_report *report) {
     eg_free(report->captures);
     eg_free(report->first_ns);
     eg_paths_reset(&report->below);
-    eg_spool_drop(report->spool);
+    eg_spool_drop(&report->spool);
 }
 
 enum eg_exit eg_report_explain(struct eg_report *report, const char *sql) {

@@ -162,7 +162,7 @@ struct eg_report {
     size_t capture_count;
     struct eg_paths below;       /* of directories */
     int64_t *first_ns;           /* of packets: when each capture begins; NULL: not looked at */
-    char spool[EG_SPOOL_PATH];   /* the copy of a pipe; at most one capture can be one */
+    struct eg_spool spool;       /* the copy of a pipe; at most one capture can be one */
     bool about_flows, about_any; /* any: of tables that only the statement names */
     bool about_packets;          /* they are counted; nothing is told of flows then */
     bool again; /* a file of the dataset went away before the first row: to be asked anew */

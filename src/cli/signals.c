@@ -21,22 +21,27 @@ static void on_ask(int number) {
         atomic_store(&report, true);
 }
 
-void eg_signals_watch(void) {
-    struct sigaction action = {.sa_handler = on_end};
+static void act(int number, void (*how)(int), int flags) {
+    struct sigaction action = {.sa_handler = how, .sa_flags = flags};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    struct sigaction quiet = {.sa_handler = SIG_IGN}; /* EPIPE is seen by the writer */
-    sigaction(SIGPIPE, &quiet, NULL);
+    sigaction(number, &action, NULL);
+}
+
+/* A terminal that closes ends the command in order; with nohup(1) it does not. */
+void eg_signals_watch(void) {
+    struct sigaction before;
+    act(SIGINT, on_end, 0);
+    act(SIGTERM, on_end, 0);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        act(SIGHUP, on_end, 0);
+    act(SIGUSR1, on_ask, SA_RESTART);
+    act(SIGPIPE, SIG_IGN, 0); /* EPIPE is seen by the writer */
 }
 
 const atomic_bool *eg_signals_cancel(void) { return &cancelled; }
 
 const atomic_bool *eg_signals_live(void) {
-    struct sigaction action = {.sa_handler = on_ask, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    act(SIGHUP, on_ask, SA_RESTART);
     atomic_store(&live, true);
     return &drain;
 }

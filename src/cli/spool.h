@@ -6,14 +6,18 @@
 
 #include "cli/verb.h"
 
-#define EG_SPOOL_PATH 1024
+struct eg_spool {
+    char path[1024];  /* "": nothing is kept */
+    const char *name; /* of what is kept, in messages */
+    int lock; /* of the copy, while it is in use: what a kill leaves, the next copy removes */
+};
 
 /* Whether `path` is "-" or anything else that is no regular file. */
 bool eg_spool_needed(const char *path);
-/* Copies it all; `copy` is the copy's path, which eg_spool_drop removes. Errors: EG_E_NOENT,
- * EG_E_ACCESS, EG_E_NOSPACE, EG_E_CANCELLED. */
-EG_MUST_CHECK enum eg_status eg_spool(const struct eg_env *, const char *path,
-                                      char copy[EG_SPOOL_PATH], struct eg_error *err);
-void eg_spool_drop(const char *copy); /* "" is fine */
+/* Copies it all, unless its first bytes are no capture's. Errors: EG_E_NOENT, EG_E_ACCESS, EG_E_FORMAT,
+ * EG_E_NOSPACE, EG_E_CANCELLED. */
+EG_MUST_CHECK enum eg_status eg_spool_keep(struct eg_spool *, const struct eg_env *,
+                                           const char *path, struct eg_error *err);
+void eg_spool_drop(struct eg_spool *); /* where nothing is kept, nothing happens */
 
 #endif

@@ -93,9 +93,10 @@ static enum eg_status refused(const char *name, int code, pcap_t *pcap, struct e
             err, EG_E_ACCESS,
             "no permission to capture on %s: %s (as root, user=NAME goes on as that user)", name,
             eg_privileges_raw_remedy(remedy));
-    const char *text = pcap_geterr(pcap);
-    return eg_fail(err, EG_E_IO, "cannot capture on %s: %s%s%s", name, pcap_statustostr(code),
-                   text && *text ? ": " : "", text ? text : "");
+    const char *why = pcap_statustostr(code), *text = pcap_geterr(pcap);
+    bool more = text && *text && strcmp(text, why) != 0;
+    return eg_fail(err, EG_E_IO, "cannot capture on %s: %s%s%s", name, why, more ? ": " : "",
+                   more ? text : "");
 }
 
 static enum eg_status filter_set(struct eg_device *device, const char *bpf, struct eg_error *err) {
