@@ -14,12 +14,15 @@ FIELDS = {
     "tcp_flags": (["tcp.flags"], lambda t: int(t, 16)), "ip_version": (["ip.version", "ipv6.version"], int),
     "length": (["frame.len"], int), "vlan": (["vlan.id"], int), "link_type": (["frame.encap_type"], int),
     "src_mac": (["eth.src"], str), "icmp_type": (["icmp.type", "icmpv6.type"], int),
+    "interface": (["frame.interface_name"], str),
 }
 CAPTURES = {
     "packets/pcapplusplus/example.pcap": ["ttl", "tos", "tcp_flags", "ip_version", "length", "link_type", "src_mac"],
     "packets/ndpi/1kxun.pcap": ["ttl", "tos", "ip_version", "length", "icmp_type", "src_mac"],
     "packets/pcapplusplus/VlanPackets.pcap": ["vlan", "length"],
     "packets/ndpi/http_ipv6.pcap": ["ttl", "tcp_flags", "ip_version"],
+    "packets/ndpi/badpackets.pcap": ["length"],  # some are cut short: what was on the wire counts
+    "packets/pcapplusplus/many_interfaces-1.pcapng": ["interface"],
 }
 
 def tshark(path, *words):
