@@ -109,6 +109,8 @@ static enum eg_exit packets_of(struct eg_report *report, const struct flows_opti
         code = eg_complain(report->call, &err);
     if (code == EG_EXIT_DONE)
         code = eg_packets_of_flows(report, sql.text, o->both, &packets, &condition, &found);
+    struct eg_flows_asked asked = {&flows, o->sort, o->number, o->both, found.count};
+    ask.flows = &asked;
     ask.condition = found.count ? condition.text : "FALSE";
     ask.exported = found.exported;
     report->origin = packets;

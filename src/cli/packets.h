@@ -8,13 +8,23 @@
 #include "sink/packet_file.h"
 #include "sink/packet_order.h"
 
+/* For the receipt: the question about flows whose packets are wanted. */
+struct eg_flows_asked {
+    const struct eg_origin *origin;
+    const char *sort;
+    int64_t number;
+    bool both;
+    size_t found; /* EG_FLOWS_FEW: at least so many */
+};
+
 /* What is asked of the bytes of a frame, and how captures are written; NULL and 0: nothing. */
 struct eg_packets_ask {
     const char *bpf, *bytes, *bytes_on, *stellar;
-    const char *geo, *asn; /* files of databases, for Stellar */
-    const char *condition; /* SQL on the rows of `packets`, made of flows */
-    const char *flow;      /* for the receipt: the flow that was asked for */
-    bool exported;         /* the flows that `condition` is made of were not metered here */
+    const char *geo, *asn;              /* files of databases, for Stellar */
+    const char *condition;              /* SQL on the rows of `packets`, made of flows */
+    const char *flow;                   /* for the receipt: the flow that was asked for */
+    const struct eg_flows_asked *flows; /* likewise; NULL: nobody asked for flows */
+    bool exported; /* the flows that `condition` is made of were not metered here */
     bool both, outermost;
     int64_t count;
     /* of the capture */

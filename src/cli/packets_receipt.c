@@ -40,28 +40,55 @@ static void time_member(struct eg_strbuf *to, const char *name, int64_t time_us)
     text_member(to, name, open ? NULL : text);
 }
 
-static void asked(const struct eg_packets_job *job, struct eg_strbuf *to) {
-    const struct eg_origin *origin = &job->request.origin;
+static void filter_member(struct eg_strbuf *to, const struct eg_origin *origin) {
     struct eg_strbuf filter = {0};
     if (origin->filter) eg_filter_text(origin->filter, &filter);
+    text_member(to, "filter", filter.size ? filter.text : NULL);
+    eg_strbuf_reset(&filter);
+}
+
+/* Which flows the packets are those of; the times beside it are those that they were looked for in. */
+static void flows_member(struct eg_strbuf *to, const struct eg_flows_asked *flows) {
+    member(to, "flows");
+    if (!flows) {
+        eg_strbuf_text(to, "null");
+        return;
+    }
+    eg_strbuf_char(to, '{');
+    filter_member(to, flows->origin);
+    time_member(to, "from", flows->origin->from_us);
+    time_member(to, "to", flows->origin->to_us);
+    text_member(to, "sort", flows->sort);
+    number_member(to, "number", (uint64_t)flows->number);
+    member(to, "found");
+    if (flows->found == EG_FLOWS_FEW)
+        eg_strbuf_text(to, "null"); /* many: they were joined, not counted */
+    else
+        eg_strbuf_printf(to, "%zu", flows->found);
+    eg_strbuf_char(to, '}');
+}
+
+static void asked(const struct eg_packets_job *job, struct eg_strbuf *to) {
+    const struct eg_origin *origin = &job->request.origin;
+    const struct eg_flows_asked *flows = job->ask->flows;
     member(to, "asked");
     eg_strbuf_char(to, '{');
     text_member(to, "dataset", origin->dataset ? eg_dataset_path(origin->dataset) : NULL);
-    text_member(to, "filter", filter.size ? filter.text : NULL);
+    filter_member(to, origin);
     time_member(to, "from", origin->from_us);
     time_member(to, "to", origin->to_us);
     text_member(to, "flow", job->ask->flow);
+    flows_member(to, flows);
     text_member(to, "bpf", job->ask->bpf);
     text_member(to, "bytes", job->ask->bytes);
     text_member(to, "bytes_on", job->ask->bytes ? job->ask->bytes_on : NULL);
     text_member(to, "stellar", job->ask->stellar);
     text_member(to, "geo", job->places ? job->ask->geo : NULL);
     text_member(to, "asn", job->as_numbers ? job->ask->asn : NULL);
-    flag_member(to, "both", job->ask->both);
+    flag_member(to, "both", job->ask->both || (flows && flows->both));
     flag_member(to, "outermost", job->ask->outermost);
     number_member(to, "count", (uint64_t)job->ask->count);
     eg_strbuf_char(to, '}');
-    eg_strbuf_reset(&filter);
 }
 
 static void was_read(const struct eg_packets_job *job, struct eg_strbuf *to) {

@@ -347,6 +347,34 @@ def test_receipt(earlgrey, packets):
     assert truth["packets"] == len(read(path))
 
 
+def test_receipts_of_packets_in_a_tunnel(earlgrey, shared):
+    """VXLAN behind a VLAN tag: byte for byte what tshark selects, and the receipts are true of it."""
+    capture = shared / "packets/ndpi/vxlan.pcap"
+    subprocess.run(["tshark", "-n", "-r", capture, "-F", "pcap", "-w", "want.pcap", "-Y",
+                    "ip.addr == 10.10.20.4 && ip.addr == 157.240.224.35 && tcp.port == 45228"], cwd=earlgrey.home, check=True, capture_output=True)
+    want = read(earlgrey.home / "want.pcap")
+    assert len(want) == 91
+    earlgrey.ok("ingest", "-q", capture, "-d", "data")
+    earlgrey.ok("flows", "-q", "-d", "data", 'tunnel = "vxlan"', "-s", "-packets", "-n", "1", "--packets", "--both", "-w", "flow.pcap", "--receipt", "flow.json")
+    earlgrey.ok("packets", "fixed", "-q", "-st", "0", "-sa", "10.10.20.4", "-sp", "45228", "-da", "157.240.224.35", "-p", "tcp", "-ir",
+                "-bp", "data", "-pre", "x", "-rpf", "40", "-rec", "fixed.json")
+    for name, count in (("flow", 1), ("fixed", 3)):
+        receipt = json.loads((earlgrey.home / f"{name}.json").read_text())
+        files = [earlgrey.home / told["file"] for told in receipt["written"]["files"]]
+        assert [p for file in files for p in read(file)] == want and len(files) == count
+        for file, told in zip(files, receipt["written"]["files"]):
+            raw = file.read_bytes()
+            assert (told["packets"], told["bytes"], told["sha256"]) == (len(read(file)), len(raw), hashlib.sha256(raw).hexdigest())
+        assert receipt["read"]["packets"] == receipt["written"]["packets"] == len(want)
+        assert receipt["written"]["bytes"] == sum(file.stat().st_size for file in files)
+        asked = receipt["asked"]
+        assert asked["both"] is True
+        if name == "fixed":
+            assert asked["flows"] is None and "src_port = 45228" in asked["filter"]
+        else:
+            assert asked["flows"] == {"filter": "tunnel = 'vxlan'", "from": None, "to": None, "sort": "-packets", "number": 1, "found": 1}
+
+
 def test_a_packed_capture_that_ends_early(earlgrey, packets):
     """What came before its end is found again, all of it."""
     packed = gzip.compress(packets[0].read_bytes())
