@@ -361,7 +361,7 @@ static enum eg_status accept(struct eg_dataset *ds, struct eg_journal *journal, 
     EG_TRY(eg_accept_missing(ds, journal, &made->accepted, err));
     if (!made->accepted.files) return EG_OK;
     EG_TRY(eg_journal_refresh(journal, ds->path, ds->env, err));
-    return remake_catalog(ds, journal, err);
+    return eg_catalog_update(ds->path, journal, ds->env, err);
 }
 
 static enum eg_status mend(struct eg_dataset *ds, struct eg_journal *journal, unsigned mending,
