@@ -72,6 +72,15 @@ static void quote_map(const struct change *c, uint32_t at, unsigned quotes) {
     checksums_fix(c, at, &trail);
 }
 
+/* What stands behind the quoted packet (RFC 4884): it has a length, `unit` bytes each, or was always 128
+ * bytes long. Without its payload all of that is zeros already. */
+static void objects_map(const struct change *c, uint32_t quote, uint32_t length, uint32_t unit) {
+    enum { ALWAYS = 128, PLAIN = 0x2000 }; /* a version, and nothing else in the first bytes */
+    uint32_t at = quote + (length ? length * unit : ALWAYS);
+    if (!c->by->keep_payload || (!length && eg_be16(c->before, at) != PLAIN)) return;
+    eg_icmp_objects_map(c, at);
+}
+
 static void icmp_map(const struct change *c, uint32_t at, unsigned quotes) {
     enum { UNREACHABLE = 3, QUENCH = 4, REDIRECT = 5, ADVERTISEMENT = 9, EXCEEDED = 11, BAD = 12 };
     switch (eg_u8(c->before, at)) {
@@ -79,7 +88,10 @@ static void icmp_map(const struct change *c, uint32_t at, unsigned quotes) {
     case UNREACHABLE:
     case QUENCH:
     case EXCEEDED:
-    case BAD: quote_map(c, at + 8, quotes); break;
+    case BAD:
+        quote_map(c, at + 8, quotes);
+        objects_map(c, at + 8, eg_u8(c->before, at + 5), 4);
+        break;
     case ADVERTISEMENT:
         for (uint32_t i = 0, k = at + 8; i < eg_u8(c->before, at + 4); i++, k += 8)
             addresses_put(c, k, 4, 1);
@@ -136,7 +148,10 @@ static void icmpv6_map(const struct change *c, uint32_t at, unsigned quotes) {
     case 1:
     case 2:
     case 3:
-    case 4: quote_map(c, at + 8, quotes); break;
+    case 4:
+        quote_map(c, at + 8, quotes);
+        if (type == 1 || type == 3) objects_map(c, at + 8, eg_u8(c->before, at + 4), 8);
+        break;
     case QUERY:
         addresses_put(c, at + 8, 16, 1);
         addresses_put(c, at + 28, 16, eg_be16(c->before, at + 26));

@@ -78,6 +78,7 @@ void eg_tcp_options_map(const struct change *, uint32_t at, uint32_t end);
 void eg_ipv6_extension_map(const struct change *, uint8_t number, uint32_t at, uint32_t size);
 void eg_geneve_map(const struct change *, uint32_t at, uint32_t size);
 void eg_gre_map(const struct change *, uint32_t at, uint32_t size);
+void eg_icmp_objects_map(const struct change *, size_t at); /* if that is where they begin */
 
 /* ---- link headers; anonymize_link.c ---- */
 

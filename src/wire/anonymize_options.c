@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Options of headers: those that hold addresses are mapped, those that are known to hold none stay, and of
  * all others the data becomes zeros: their kinds and lengths stay. Sources: RFC 791, 2113 (IPv4), 8200, 2473,
- * 2675, 2711, 6275 (IPv6), 9293, 8684 (TCP), 8926 (GENEVE), 1701 (routes of GRE). */
+ * 2675, 2711, 6275 (IPv6), 9293, 8684 (TCP), 8926 (GENEVE), 1701 (routes of GRE), 4884 (ICMP). */
 #include "wire/anonymize_inside.h"
+#include "wire/checksum.h"
 
 /* Data that nobody here knows; that it held something is told. */
 static void unknown_blank(const struct change *c, size_t at, size_t size) {
@@ -203,4 +204,25 @@ void eg_gre_map(const struct change *c, uint32_t at, uint32_t size) {
         unknown_blank(c, k + 4 * whole, length - 4 * whole);
         k += length;
     }
+}
+
+/* ---- ICMP ---- */
+
+/* Behind the packet that an error quotes: objects, of which labels of MPLS name nobody, and interfaces,
+ * with their addresses and names, do (RFC 5837). */
+void eg_icmp_objects_map(const struct change *c, size_t at) {
+    enum { VERSION = 2, HEADER = 4, LABELS = 1 };
+    size_t k = at + HEADER;
+    if (!eg_span_has(c->before, at, HEADER) || eg_u8(c->before, at) >> 4 != VERSION) return;
+    while (eg_span_has(c->before, k, HEADER)) {
+        size_t size = eg_be16(c->before, k);
+        if (size < HEADER) break;
+        if (eg_u8(c->before, k + 2) != LABELS) unknown_blank(c, k + HEADER, size - HEADER);
+        k += size;
+    }
+    uint16_t was = eg_be16(c->before, at + 2);
+    struct eg_sum_change sum = {0};
+    eg_sum_changed(&sum, eg_span_sub(c->before, at, k - at),
+                   eg_span_sub(eg_span(c->after, c->before.size), at, k - at));
+    if (was) put16(c, at + 2, eg_sum_apply(&sum, was));
 }

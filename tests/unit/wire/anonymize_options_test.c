@@ -62,6 +62,12 @@ static const struct {
      INNER_AFTER, 1, {{0}}},
     {V4("5", "0040", "11") "1f90 17c1 002c 0000 0100 0800 00007b00 0102801f" INNER,
      V4_AFTER("5", "0040", "11") "1f90 17c1 002c 0000 0100 0800 00007b00 0102801f" INNER_AFTER, 0, {{0}}},
+    /* ICMP: the interface that an error came in by, then labels of MPLS */
+    {V4("5", "0050", "01") "0b00 0000 0007 0000" INNER "2000 1234 000c 0205 c6336401 00000001 0008 0101 00012301",
+     V4_AFTER("5", "0050", "01") "0b00 .... 0007 0000" INNER_AFTER "2000 .... 000c 0205 00000000 00000000 0008 0101 00012301",
+     1, {{0}}},
+    {V4("5", "0048", "01") "0b00 0000 0007 0000" INNER "3000 1234 000c 0205 00336401 00000001",
+     V4_AFTER("5", "0048", "01") "0b00 0000 0007 0000" INNER_AFTER "3000 1234 000c 0205 00336401 00000001", 0, {{0}}},
     /* GRE: a route of IPv4 and one of something else, the key before them */
     {V4("5", "0050", "2f") "6000 0800 0000 0000 0000 0001 0800 0004 c6336401 fffe 0004 c6336402 0000 0000" INNER,
      V4_AFTER("5", "0050", "2f") "6000 0800 0000 0000 0000 0001 0800 0004 ........ fffe 0004 00000000 0000 0000" INNER_AFTER, 1, {{36, 4}}},
@@ -158,6 +164,28 @@ static void test_cut_anywhere(void **state) {
     }
 }
 
+/* That of ICMP's objects is right before and after. */
+static void test_checksum_of_objects(void **state) {
+    struct scene *s = *state;
+    struct eg_span frame = frame_of(V4("5", "0048", "01") "0b00 0000 0007 0000" INNER
+                                    "2000 0000 000c 0205 c6336401 00000001");
+    uint8_t *bytes = malloc(frame.size);
+    memcpy(bytes, frame.at, frame.size);
+    for (int again = 0; again < 2; again++) {
+        uint32_t sum = 0;
+        for (uint32_t i = 56; i < 72; i += 2) sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+        while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+        if (again) assert_int_equal(sum, 0xffff);
+        if (again) break;
+        bytes[58] = (uint8_t)(~sum >> 8);
+        bytes[59] = (uint8_t)~sum;
+        assert_int_equal(become(s, bytes, frame.size, frame.size), frame.size);
+        assert_memory_equal(bytes + 64, "\0\0\0\0\0\0\0\0", 8);
+    }
+    free(bytes);
+    frame_free(frame);
+}
+
 /* The sum that covers a datagram's options of a tunnel is right afterwards. */
 static void test_checksum_around_options(void **state) {
     struct scene *s = *state;
@@ -185,6 +213,7 @@ static void test_checksum_around_options(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(test_options), TEST(test_cut_anywhere),
+                                       TEST(test_checksum_of_objects),
                                        TEST(test_checksum_around_options)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
