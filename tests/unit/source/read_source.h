@@ -137,6 +137,7 @@ static inline const char *reading_text(const struct eg_strbuf *text) {
 }
 
 static inline void file_write(const char *path, const void *bytes, size_t size) {
+    unlink(path); /* else a file that is cut to nothing and closed goes to the disk, each time */
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(bytes, 1, size, file) != size || fclose(file) != 0) abort();
 }
