@@ -3,6 +3,7 @@
 #include "cli/packets.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 struct packets_options {
     struct eg_report_options report;
@@ -226,7 +227,11 @@ static enum eg_exit check(struct eg_call *call, const struct packets_options *o,
     if (o->pdml) return EG_EXIT_DONE;
     if (rows && o->format)
         return eg_complain_usage(call, "--format is of captures: name one with -w");
-    if (rows && (o->records || o->receipt || o->force || o->no_sync))
+    struct stat there;
+    if (rows && o->report.write && strcmp(o->report.write, "-") != 0 && !o->force &&
+        lstat(o->report.write, &there) == 0 && !S_ISCHR(there.st_mode))
+        return eg_complain_usage(call, "%s exists; --force writes over it", o->report.write);
+    if (rows && (o->records || o->receipt || (o->force && !o->report.write) || o->no_sync))
         return eg_complain_usage(call, "--%s is of captures: name one with -w",
                                  o->records   ? "records-per-file"
                                  : o->receipt ? "receipt"

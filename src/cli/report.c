@@ -38,7 +38,11 @@ static enum eg_exit read_filter(struct eg_report *report, enum eg_table_id table
     struct eg_error err;
     enum eg_exit code = EG_EXIT_DONE;
     if (eg_filter_parse(&report->filter, text.text ? text.text : "", table, &names, &err) < 0) {
-        code = eg_complain(report->call, &err);
+        code = count && access(words[0], F_OK) == 0
+                   ? eg_complain_usage(report->call,
+                                       "%s (there is a file %s: to read it, put -r before it)",
+                                       err.message, words[0])
+                   : eg_complain(report->call, &err);
         if (err.position >= 0 && text.text) {
             struct eg_strbuf caret = {0};
             eg_filter_caret(text.text, err.position, &caret);
@@ -131,6 +135,24 @@ static enum eg_exit read_captures(struct eg_report *report, size_t *first_word) 
     }
     report->origin.captures = (const char *const *)report->captures;
     report->origin.capture_count = report->capture_count;
+    return EG_EXIT_DONE;
+}
+
+/* Whose answer is asked: of captures, or of a dataset that was named. And never over what is read. */
+static enum eg_exit check_places(const struct eg_report *report) {
+    const struct eg_report_options *o = report->options;
+    const struct eg_call *call = report->call;
+    const struct eg_option *list = call->verb->options;
+    struct stat to, from;
+    if (!o->read.count) return EG_EXIT_DONE;
+    if (call->given >> (eg_option_find(list, "dataset") - list) & 1)
+        return eg_complain_usage(call, "-r answers from captures, -d from a dataset: give one");
+    if (!o->write || stat(o->write, &to) != 0 || !S_ISREG(to.st_mode)) return EG_EXIT_DONE;
+    for (size_t i = 0; i < report->capture_count; i++)
+        if (stat(report->captures[i], &from) == 0 && from.st_dev == to.st_dev &&
+            from.st_ino == to.st_ino)
+            return eg_complain_usage(
+                call, "%s is one of the captures that are read: name another file", o->write);
     return EG_EXIT_DONE;
 }
 
@@ -340,6 +362,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     *report = (struct eg_report){.call = call, .options = options};
     size_t first_word;
     enum eg_exit code = read_captures(report, &first_word);
+    if (code == EG_EXIT_DONE) code = check_places(report);
     if (code == EG_EXIT_DONE)
         code = read_filter(report, table, call->words + first_word, call->word_count - first_word);
     if (code == EG_EXIT_DONE) code = eg_report_times(report);

@@ -106,6 +106,20 @@ static enum eg_exit question(struct eg_report *report, struct eg_strbuf *sql) {
     return eg_sql_top(&request, sql, &err) < 0 ? eg_complain(report->call, &err) : EG_EXIT_DONE;
 }
 
+/* Fields that only metering finds out: who began, how it ended, which record it is. */
+static bool about_records(const struct top_options *o) {
+    static const char *const of_records[] = {"flow_id", "duration_us"};
+    for (size_t i = 0; i < o->by.count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(o->by.items[i], "/"), o->by.items[i]);
+        for (size_t k = 0; k < sizeof of_records / sizeof *of_records; k++)
+            if (strcmp(name, of_records[k]) == 0) return true;
+        if (eg_column_find(eg_table_get(EG_TABLE_FLOWS), name) >= 0 && !eg_sql_packets_tell(name))
+            return true;
+    }
+    return false;
+}
+
 /* FIELD/METRIC or -m. */
 static bool about_retransmissions(const struct top_options *o) {
     bool asked = strcmp(o->metric, "retransmissions") == 0;
@@ -121,7 +135,8 @@ static enum eg_exit run(struct eg_call *call) {
     bool retransmissions = about_retransmissions(o) && !o->report.packets;
     if (retransmissions && !o->report.source) o->report.source = eg_strdup("packet");
     o->report.records =
-        retransmissions || (o->report.read.count && eg_metering_given(&o->report.metering));
+        !o->report.packets && (retransmissions || about_records(o) ||
+                               (o->report.read.count && eg_metering_given(&o->report.metering)));
     return eg_report_answer(call, &o->report, EG_TABLE_FLOWS, question);
 }
 

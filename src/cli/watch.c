@@ -133,6 +133,34 @@ static enum eg_status top_question(const struct eg_watch *w, const struct eg_ori
     return eg_sql_top(&request, sql, err);
 }
 
+#define INTERVALS_MAX 1000000 /* of an answer */
+
+/* Each interval is a row, with or without traffic: an old time and a narrow window make them without end. */
+static enum eg_status check_intervals(const struct eg_watch *w,
+                                      const struct eg_trend_request *request,
+                                      struct eg_error *err) {
+    const struct eg_origin *origin = &request->origin;
+    enum eg_table_id table = origin->from_packets ? EG_TABLE_PACKETS : EG_TABLE_FLOWS;
+    int64_t from = INT64_MAX, to = INT64_MIN, count;
+    for (size_t i = 0; i < origin->snapshot->counts[table]; i++) {
+        const struct eg_dataset_file *file = &origin->snapshot->files[table][i];
+        if (file->start_us < from) from = file->start_us;
+        if (file->end_us > to) to = file->end_us;
+    }
+    if (from < origin->from_us) from = origin->from_us;
+    if (to > origin->to_us) to = origin->to_us;
+    if (request->part && from < request->first_us) from = request->first_us;
+    if (request->part && to > request->before_us) to = request->before_us;
+    if (to <= from) return EG_OK;
+    count = to / request->by_us - from / request->by_us;
+    if (count <= INTERVALS_MAX) return EG_OK;
+    return eg_fail(
+        err, EG_E_USAGE,
+        "--window is too narrow for the time that %s holds: it makes %lld intervals, and an "
+        "answer has at most %d: take a wider one, or less time (-t FROM,TO)",
+        w->options->report.dataset, (long long)count, INTERVALS_MAX);
+}
+
 static enum eg_status trend_question(const struct eg_watch *w, const struct eg_origin *origin,
                                      int64_t closing_us, struct eg_strbuf *sql,
                                      struct eg_error *err) {
@@ -147,6 +175,7 @@ static enum eg_status trend_question(const struct eg_watch *w, const struct eg_o
         .first_us = w->state.put_out ? w->state.mark.closed_us : INT64_MIN,
         .before_us = closing_us,
     };
+    EG_TRY(check_intervals(w, &request, err));
     return eg_sql_trend(&request, sql, err);
 }
 

@@ -197,6 +197,10 @@ void eg_sql_pcapstream_view(struct eg_strbuf *sql);
 /* The condition that a row's times match [from, to]; nothing where the range is open. Starts with
  * " AND ". */
 void eg_sql_times(const struct eg_origin *, struct eg_strbuf *sql);
+/* The same of rows that have one time, in this column. */
+void eg_sql_moments(const struct eg_origin *, const char *column, struct eg_strbuf *sql);
+/* Whether a column of flows is known of packets that are not metered. */
+bool eg_sql_packets_tell(const char *column);
 /* ", … AS packets_per_s, … AS bits_per_s": from columns with this prefix ("in_"), over a width of time. */
 void eg_sql_rates(const char *prefix, int64_t width_us, struct eg_strbuf *sql);
 /* The number of the window of this width that a time lies in; windows are counted from 1970. */

@@ -48,12 +48,6 @@ static enum eg_status add_fields(const char *fields, struct eg_strbuf *sql, stru
 
 /* ---- rows ---- */
 
-static void bound(const char *op, int64_t time_us, struct eg_strbuf *sql) {
-    char text[40];
-    eg_time_text(time_us, text);
-    eg_strbuf_printf(sql, " AND time %s CAST('%s' AS TIMESTAMP WITH TIME ZONE)", op, text);
-}
-
 enum eg_status eg_sql_packet_relation(const struct eg_origin *origin, struct eg_strbuf *sql,
                                       struct eg_error *err) {
     if (origin->dataset)
@@ -71,8 +65,7 @@ static void selected(const struct eg_packets_request *request, const char *base,
     eg_strbuf_printf(sql, "SELECT * FROM ");
     eg_strbuf_text(sql, base);
     eg_strbuf_text(sql, " AS p_ WHERE TRUE");
-    if (origin->from_us != INT64_MIN) bound(">=", origin->from_us, sql);
-    if (origin->to_us != INT64_MAX) bound("<=", origin->to_us, sql);
+    eg_sql_moments(origin, "time", sql);
     if (condition && request->outermost) {
         /* what tunnels hold is looked at in the frame */
         eg_strbuf_text(sql, " AND (tunnel IS NOT NULL OR (");

@@ -28,6 +28,11 @@ static void bound(const char *column, const char *op, int64_t time_us, struct eg
     eg_sql_time(time_us, sql);
 }
 
+void eg_sql_moments(const struct eg_origin *origin, const char *column, struct eg_strbuf *sql) {
+    if (origin->from_us != INT64_MIN) bound(column, ">=", origin->from_us, sql);
+    if (origin->to_us != INT64_MAX) bound(column, "<=", origin->to_us, sql);
+}
+
 void eg_sql_times(const struct eg_origin *origin, struct eg_strbuf *sql) {
     const char *match = origin->match ? origin->match : "overlaps";
     /* overlaps: the flow's last packet is not before the range and its first one not behind it */
@@ -88,40 +93,48 @@ void eg_sql_captures(const struct eg_origin *origin, struct eg_strbuf *sql) {
     eg_strbuf_char(sql, ']');
 }
 
-/* Packets shaped as flows: one row a 5-tuple (and ICMP type), its bytes those on the wire; or one row
- * a packet. A column that packets cannot tell is null. */
+/* What packets tell of a flow that they are one of, and of one that each of them is. */
+static const struct {
+    const char *column, *expression, *each;
+} told[] = {
+    {"start_time", "min(time)", "time"},
+    {"end_time", "max(time)", "time"},
+    {"received_time", "min(time)", "time"},
+    {"src_ip", "src_ip", "src_ip"},
+    {"dst_ip", "dst_ip", "dst_ip"},
+    {"src_port", "src_port", "src_port"},
+    {"dst_port", "dst_port", "dst_port"},
+    {"proto", "proto", "proto"},
+    {"packets", "CAST(count(*) AS BIGINT)", "CAST(1 AS BIGINT)"},
+    {"bytes", "CAST(least(sum(length), 9223372036854775807) AS BIGINT)", "length"},
+    {"sampling_rate", "CAST(1 AS BIGINT)", "CAST(1 AS BIGINT)"},
+    {"tcp_flags", "bit_or(tcp_flags)", "tcp_flags"},
+    {"icmp_type", "icmp_type", "icmp_type"},
+    {"icmp_code", "icmp_code", "icmp_code"},
+    {"min_ttl", "min(ttl)", "ttl"},
+    {"max_ttl", "max(ttl)", "ttl"},
+    {"vlan", "vlan", "vlan"},
+    {"tunnel", "min(tunnel)", "tunnel"}, /* where there were several, of one */
+    {"tunnel_id", "min(tunnel_id)", "tunnel_id"},
+    {"outer_src_ip", "min(outer_src_ip)", "outer_src_ip"},
+    {"outer_dst_ip", "min(outer_dst_ip)", "outer_dst_ip"},
+    {"min_length", "min(length)", "length"},
+    {"max_length", "max(length)", "length"},
+    {"source", "'packet'", "'packet'"},
+};
+
+bool eg_sql_packets_tell(const char *column) {
+    for (size_t k = 0; k < sizeof told / sizeof *told; k++)
+        if (strcmp(told[k].column, column) == 0) return true;
+    return false;
+}
+
+/* Packets shaped as flows, of the time asked for: one row a 5-tuple (and ICMP type), its bytes those on
+ * the wire; or one row a packet. A column that packets cannot tell is null. */
 static void packets_as_flows(const char *packets, const struct eg_origin *origin,
                              struct eg_strbuf *sql) {
     bool each = origin->each_packet;
     const struct eg_table *flows = eg_table_get(EG_TABLE_FLOWS);
-    static const struct {
-        const char *column, *expression, *each;
-    } known[] = {
-        {"start_time", "min(time)", "time"},
-        {"end_time", "max(time)", "time"},
-        {"received_time", "min(time)", "time"},
-        {"src_ip", "src_ip", "src_ip"},
-        {"dst_ip", "dst_ip", "dst_ip"},
-        {"src_port", "src_port", "src_port"},
-        {"dst_port", "dst_port", "dst_port"},
-        {"proto", "proto", "proto"},
-        {"packets", "CAST(count(*) AS BIGINT)", "CAST(1 AS BIGINT)"},
-        {"bytes", "CAST(least(sum(length), 9223372036854775807) AS BIGINT)", "length"},
-        {"sampling_rate", "CAST(1 AS BIGINT)", "CAST(1 AS BIGINT)"},
-        {"tcp_flags", "bit_or(tcp_flags)", "tcp_flags"},
-        {"icmp_type", "icmp_type", "icmp_type"},
-        {"icmp_code", "icmp_code", "icmp_code"},
-        {"min_ttl", "min(ttl)", "ttl"},
-        {"max_ttl", "max(ttl)", "ttl"},
-        {"vlan", "vlan", "vlan"},
-        {"tunnel", "min(tunnel)", "tunnel"}, /* where there were several, of one */
-        {"tunnel_id", "min(tunnel_id)", "tunnel_id"},
-        {"outer_src_ip", "min(outer_src_ip)", "outer_src_ip"},
-        {"outer_dst_ip", "min(outer_dst_ip)", "outer_dst_ip"},
-        {"min_length", "min(length)", "length"},
-        {"max_length", "max(length)", "length"},
-        {"source", "'packet'", "'packet'"},
-    };
     static const char *const sql_types[] = {[EG_TYPE_TIME] = "TIMESTAMP WITH TIME ZONE",
                                             [EG_TYPE_I16] = "SMALLINT",
                                             [EG_TYPE_I32] = "INTEGER",
@@ -137,9 +150,9 @@ static void packets_as_flows(const char *packets, const struct eg_origin *origin
     eg_strbuf_text(sql, "(SELECT ");
     for (uint32_t i = 0; i < flows->count; i++) {
         const char *expression = NULL;
-        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
-            if (strcmp(known[k].column, flows->columns[i].name) == 0)
-                expression = each ? known[k].each : known[k].expression;
+        for (size_t k = 0; k < sizeof told / sizeof *told; k++)
+            if (strcmp(told[k].column, flows->columns[i].name) == 0)
+                expression = each ? told[k].each : told[k].expression;
         if (i) eg_strbuf_text(sql, ", ");
         if (expression)
             eg_strbuf_printf(sql, "%s AS %s", expression, flows->columns[i].name);
@@ -149,6 +162,8 @@ static void packets_as_flows(const char *packets, const struct eg_origin *origin
     }
     eg_strbuf_text(sql, " FROM ");
     eg_strbuf_text(sql, packets);
+    eg_strbuf_text(sql, " AS p_ WHERE TRUE");
+    eg_sql_moments(origin, "time", sql);
     if (!each)
         eg_strbuf_text(sql, " GROUP BY src_ip, dst_ip, src_port, dst_port, proto, icmp_type,"
                             " icmp_code, vlan");

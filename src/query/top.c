@@ -193,6 +193,15 @@ static enum eg_status check_metric(const struct eg_top_request *request, struct 
     return EG_OK;
 }
 
+/* Whether a field is made of addresses, which have to be there as texts then. */
+static bool of_addresses(const struct eg_top_request *request) {
+    for (size_t i = 0; i < request->by_count; i++) {
+        const struct eg_derived *derived = eg_derived_find(EG_TABLE_FLOWS, request->by[i]);
+        if (derived && strstr(derived->expression, "src_ip")) return true;
+    }
+    return false;
+}
+
 enum eg_status eg_sql_top(const struct eg_top_request *asked, struct eg_strbuf *sql,
                           struct eg_error *err) {
     struct eg_top_request request = *asked;
@@ -200,7 +209,7 @@ enum eg_status eg_sql_top(const struct eg_top_request *asked, struct eg_strbuf *
     EG_TRY(find_keys(&request, &keys, err));
     EG_TRY(check_metric(&request, err));
     request.origin.codes = !request.origin.dataset && !request.origin.from_packets &&
-                           request.origin.table == EG_TABLE_FLOWS;
+                           request.origin.table == EG_TABLE_FLOWS && !of_addresses(&request);
     request.origin.window_us = request.window_us;
     if (request.rates && (!request.window_us || request.origin.table != EG_TABLE_PACKETS))
         return eg_fail(err, EG_E_USAGE,

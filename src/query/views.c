@@ -12,11 +12,24 @@ static void view_columns(enum eg_table_id table, struct eg_strbuf *sql) {
     eg_strbuf_text(sql, " FROM ");
 }
 
+/* Only the rows of the time and source asked for. */
+static void chosen(const struct eg_origin *origin, enum eg_table_id table, struct eg_strbuf *sql) {
+    eg_strbuf_text(sql, " AS v_ WHERE TRUE");
+    if (table == EG_TABLE_FLOWS || table == EG_TABLE_LOSSES)
+        eg_sql_times(origin, sql);
+    else
+        eg_sql_moments(origin, "time", sql);
+    if (!origin->source) return;
+    eg_strbuf_text(sql, " AND source = ");
+    eg_sql_quote(origin->source, sql);
+}
+
 enum eg_status eg_sql_views(const struct eg_origin *origin, struct eg_strbuf *sql,
                             struct eg_error *err) {
     for (enum eg_table_id table = EG_TABLE_FLOWS; table < EG_TABLE_RAW; table++) {
         view_columns(table, sql);
-        EG_TRY(eg_sql_relation(origin, table, INT64_MIN, INT64_MAX, sql, err));
+        EG_TRY(eg_sql_relation(origin, table, origin->from_us, origin->to_us, sql, err));
+        chosen(origin, table, sql);
         eg_strbuf_text(sql, ";\n");
     }
     eg_sql_pcapstream_view(sql);
@@ -30,7 +43,9 @@ enum eg_status eg_sql_capture_views(const struct eg_origin *origin, struct eg_st
         view_columns(tables[i], sql);
         eg_strbuf_printf(sql, "read_%s(", eg_table_name(tables[i]));
         eg_sql_captures(origin, sql);
-        eg_strbuf_text(sql, ");\n");
+        eg_strbuf_char(sql, ')');
+        chosen(origin, tables[i], sql);
+        eg_strbuf_text(sql, ";\n");
     }
     eg_sql_pcapstream_view(sql);
     return sql->failed ? eg_fail(err, EG_E_NOMEM, "no memory for a query") : EG_OK;

@@ -10,11 +10,11 @@ import termios
 from conftest import EARLGREY
 
 
-def shown(program, *words, columns=80, errors=False, code=None):
-    """The bytes that a terminal gets, 40 lines of so many columns, without colours and progress; `errors`: standard
+def shown(program, *words, columns=80, lines=40, errors=False, code=None):
+    """The bytes that a terminal of so many columns and lines gets, without colours and progress; `errors`: standard
     error's too; `code`: how it must end."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     env = {"PATH": os.environ["PATH"], "HOME": str(program.home), "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "xterm"}
     command = [str(EARLGREY), *words, "--color", "never", "--progress", "never"]
     with subprocess.Popen(command, cwd=program.home, env=env, stdin=subprocess.DEVNULL, stdout=theirs,

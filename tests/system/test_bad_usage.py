@@ -78,6 +78,33 @@ def test_without_duckdb(earlgrey, exports):
     assert re.match("earlgrey: sql: the SQL engine cannot be loaded: .*libduckdb.so.*tools/fetch-duckdb", done.stderr)
 
 
+def test_answers_go_over_nothing_that_is_read(earlgrey, packets, tmp_path):
+    (tmp_path / "c.pcap").write_bytes(packets[0].read_bytes()[:100000])
+    (tmp_path / "link.csv").symlink_to("c.pcap")
+    for name in ("c.pcap", "./c.pcap", "link.csv"):
+        for words in (["top"], ["flows"], ["trend", "--by", "1s"], ["sql", "select 1"], ["packets", "-c", "1", "-o", "csv", "--force"]):
+            refused(earlgrey, 2, *words, "-r", "c.pcap", "-w", name, says=[f"{name} is one of the captures that are read"])
+
+
+def test_rows_of_packets_go_over_no_file_unasked(earlgrey, packets, tmp_path):
+    (tmp_path / "rows.csv").write_text("mine\n")
+    words = ["packets", "-r", packets[0], "-c", "2", "-w", "rows.csv"]
+    refused(earlgrey, 2, *words, says=["rows.csv exists; --force writes over it"])
+    earlgrey.ok(*words, "--force")
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == 3
+
+
+def test_captures_or_a_dataset(earlgrey, exports):
+    for words in (["top"], ["sql", "select 1"], ["packets"], ["losses"]):
+        refused(earlgrey, 2, *words, "-r", exports[0], "-d", "data", says=["-r answers from captures, -d from a dataset: give one"])
+
+
+def test_a_file_where_a_filter_is_expected(earlgrey, exports, tmp_path):
+    (tmp_path / "c.pcap").write_bytes(exports[0].read_bytes())
+    for verb in ("top", "flows", "packets"):
+        refused(earlgrey, 2, verb, "c.pcap", says=["there is a file c.pcap: to read it, put -r before it"])
+
+
 def test_not_a_capture(earlgrey, tmp_path):
     (tmp_path / "page.html").write_text("<html><body>not a capture</body></html>")
     (tmp_path / "empty.pcap").write_bytes(b"")

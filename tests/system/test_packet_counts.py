@@ -180,3 +180,34 @@ def test_what_is_missing_is_told(earlgrey, shared):
     piped = earlgrey.run("trend", "-r", "-", "--packets", "--by", "1d", stdin=whole, text=False)
     assert piped.returncode == 0 and piped.stdout == earlgrey.run(
         "trend", "-r", shared / "packets/pcapplusplus/one_tcp_stream.pcap", "--packets", "--by", "1d", text=False).stdout
+
+
+def test_a_time_is_that_of_packets(earlgrey, shared):
+    """Flows that go on before and after the time asked for count with their packets in it."""
+    path = shared / "packets/pcapplusplus/example.pcap"
+    first, last = 1367526040, 1367526041
+    inside = [p for p in tshark(path) if first * 10**6 <= p["us"] <= last * 10**6]
+    assert 40 < len(inside) < 60
+    earlgrey.ok("ingest", "-q", path, "-d", "data")
+    for place in (["-r", path], ["-d", "data"]):
+        words = [*place, "-t", f"{first},{last}"]
+        top = earlgrey.rows("top", "-q", *words, "-n", "0")
+        assert sum(row["packets"] for row in top) == len(inside)
+        assert sum(row["bytes"] for row in top) == sum(p["length"] for p in inside)
+        assert sum(row["packets"] for row in earlgrey.rows("trend", "-q", *words, "--by", "1s")) == len(inside)
+        [row] = earlgrey.rows("sql", "-q", *words, "select (select count(*) from packets) p, (select count(*) from flows) f")
+        assert row["p"] == len(inside) and 0 < row["f"] < 271
+        [row] = earlgrey.rows("sql", "-q", *place, "--source", "netflow5", "select count(*) n from flows, packets")
+        assert row["n"] == 0
+
+
+def test_fields_of_records_in_top(earlgrey, shared):
+    """A flow's id leads to its packets, wherever it was shown; what only metering finds out is metered."""
+    path = shared / "packets/pcapplusplus/example.pcap"
+    earlgrey.ok("ingest", "-q", path, "-d", "data")
+    ids = {row["flow_id"]: row["packets"] for row in earlgrey.rows("flows", "-q", "-d", "data", "--fields", "flow_id,packets", "-n", "0")}
+    for words in (["-d", "data"], ["-d", "data", "--source", "packet"], ["-r", path], ["-r", path, "--idle", "30s"]):
+        top = earlgrey.rows("top", "-q", *words, "-s", "flow_id", "-m", "packets", "-n", "5")
+        assert all(ids[row["flow_id"]] == row["packets"] for row in top)
+    ends = {row["end_reason"] for row in earlgrey.rows("top", "-q", "-r", path, "-s", "end_reason")}
+    assert ends == {row["end_reason"] for row in earlgrey.rows("top", "-q", "-d", "data", "-s", "end_reason")} and None not in ends

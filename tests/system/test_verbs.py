@@ -265,6 +265,9 @@ def test_derived_fields_in_top(earlgrey, exports):
     rows = earlgrey.rows("top", "-r", exports[0], "-s", "protocol,dst_port", "-n", "0")
     assert {r["protocol"] for r in rows} == {"tcp", "udp", "icmp"}
     assert sum(r["flows"] for r in rows) == exports[1]["records"]
+    pairs = earlgrey.rows("top", "-r", exports[0], "-s", "community_id", "-n", "0")
+    whole = {r["community_id"]: r["bytes"] for r in earlgrey.rows("sql", "-r", exports[0], "select community_id, sum(scaled_bytes)::bigint bytes from flows group by all")}
+    assert {r["community_id"]: r["bytes"] for r in pairs} == whole and len(whole) > 100
 
 
 def test_a_dataset_tells_what_its_answer_misses(earlgrey, tmp_path, packets):
@@ -309,9 +312,9 @@ def test_fields_list_derived_columns(earlgrey, exports, dataset):
     assert row["duration_us"] >= 0 and row["scaled_bytes"] > 0 and row["protocol"]
 
 
-def on_terminal(program, columns, *words):
+def on_terminal(program, columns, *words, lines=40):
     """What it shows on a terminal that wide."""
-    return terminal.shown(program, *words, columns=columns, code=0).decode().replace("\r\n", "\n")
+    return terminal.shown(program, *words, columns=columns, lines=lines, code=0).decode().replace("\r\n", "\n")
 
 
 def test_tables_fit_the_terminal(earlgrey, dataset):

@@ -101,6 +101,15 @@ def test_the_screen_is_drawn_in_place(earlgrey, tmp_path):
     assert "ip_a" in seen
 
 
+def test_intervals_without_end_are_refused(earlgrey, tmp_path):
+    for number in (0, 500):
+        earlgrey.ok("ingest", hour(tmp_path, number), "-d", "data")
+    done = earlgrey.run("watch", "trend", "-d", "data", "--trigger", "once", "--window", "1s")
+    assert done.returncode == 2 and done.stdout == ""
+    assert "--window is too narrow for the time that data holds: it makes 18" in done.stderr
+    assert earlgrey.ok("watch", "trend", "-d", "data", "--trigger", "once", "--window", "1h", "-o", "jsonl").count("\n") > 500
+
+
 @pytest.mark.parametrize("question", [["top", "-n", "0"], ["trend"],
                                       ["select time_bucket(interval '1 hour', start_time) as time, src_ip, "
                                        "sum(bytes)::bigint as b from flows group by all order by all"]])
