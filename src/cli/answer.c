@@ -370,8 +370,9 @@ static void tell_repeated(struct eg_report *report, struct eg_engine *engine) {
     struct eg_strbuf sql = {0};
     struct eg_error err;
     int64_t repeated = 0;
-    if (!report->adds_up || report->call->common->quiet || origin.from_packets ||
-        origin.dedup != EG_DEDUP_NONE)
+    bool metered = origin.from_packets || origin.count == EG_COUNT_METERED ||
+                   (origin.source && strcmp(origin.source, "packet") == 0);
+    if (!report->adds_up || report->call->common->quiet || metered || origin.dedup != EG_DEDUP_NONE)
         return;
     if (origin.dataset) narrow(&origin);
     if (eg_sql_repeated(&origin, LOOK_ROWS, &sql, &err) >= 0 &&

@@ -15,7 +15,7 @@ from conftest import EARLGREY
 
 BLOCK, BLOCKS = 1 << 16, 153
 CACHE_MB = 64
-BESIDE_MB = {"flows": 128, "top": 192, "ingest": 160}  # docs/packets.md tells them
+BESIDE_MB = {"flows": 128, "top": 128, "ingest": 160}  # docs/packets.md tells them
 
 
 @pytest.fixture(scope="module", name="flood")
