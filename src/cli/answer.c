@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Where bytes go: standard output, or FILE.tmp that becomes FILE at the end. What is no regular file
@@ -412,7 +412,8 @@ enum eg_status eg_report_engine(struct eg_report *report, const char *before, bo
     return status;
 }
 
-#define TRIES 5
+#define TRIES 10 /* with longer and longer pauses, 1.1 s in all */
+#define PAUSE_NS 25000000L
 
 /* What the engine says of a mistake that many make, with the remedy. */
 static void remedy_add(struct eg_error *err) {
@@ -438,6 +439,7 @@ enum eg_exit eg_report_failed(struct eg_report *report, const struct eg_error *g
 
 bool eg_report_again(struct eg_report *report) {
     bool again = report->again;
+    if (again) nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS * report->tries}, NULL);
     report->tries += again;
     report->again = false;
     return again;

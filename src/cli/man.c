@@ -65,14 +65,32 @@ static void man_options(const struct eg_option *options, FILE *to) {
     fputs(".El\n", to);
 }
 
+static const struct {
+    int code;
+    const char *meaning;
+} exits[] = {
+    {EG_EXIT_DONE, "Done; also when there were no rows."},
+    {EG_EXIT_FAILED, "Failed: no such file, no permission, disk full, dataset locked or too new."},
+    {EG_EXIT_USAGE, "Usage, configuration or filter error; nothing was done."},
+    {EG_EXIT_PARTIAL, "Done, but some input or sink failed."},
+    {EG_EXIT_EMPTY, "No rows, where --exit-status asked for that."},
+    {130, "Ended by Ctrl-C or another signal, in order; what is live ends with 0."},
+};
+
 static void man_exit_status(FILE *to) {
-    fputs(".Sh EXIT STATUS\n.Bl -tag -width Ds\n"
-          ".It 0\nDone; also when there were no rows.\n"
-          ".It 1\nFailed: no such file, no permission, disk full, dataset locked or too new.\n"
-          ".It 2\nUsage, configuration or filter error; nothing was done.\n"
-          ".It 3\nDone, but some input or sink failed.\n"
-          ".It 4\nNo rows, with\n.Fl Fl exit-status .\n.El\n",
-          to);
+    fputs(".Sh EXIT STATUS\n.Bl -tag -width Ds\n", to);
+    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
+        fprintf(to, ".It %d\n", exits[i].code);
+        roff(to, exits[i].meaning);
+    }
+    fputs(".El\n", to);
+}
+
+static void markdown_exit_codes(FILE *to) {
+    fputs("| exit code | meaning |\n|---|---|\n", to);
+    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
+        fprintf(to, "| %d | %s |\n", exits[i].code, exits[i].meaning);
+    fputc('\n', to);
 }
 
 static void man_overview(FILE *to) {
@@ -158,6 +176,7 @@ void eg_help_markdown(const struct eg_verb *verb, FILE *to) {
     if (!verb) {
         fputs("## Every verb\n\n", to);
         markdown_options(eg_common_option_table, to);
+        markdown_exit_codes(to);
         return;
     }
     fprintf(to, "## earlgrey %s\n\n%s.\n\n`earlgrey %s [OPTIONS]%s%s`\n\n%s\n\n", verb->name,

@@ -213,6 +213,9 @@ static const char *const examples[] = {
     NULL};
 
 static enum eg_exit check(struct eg_call *call, const struct packets_options *o, bool rows) {
+    if (!o->bytes && !o->stellar && o->bytes_on && strcmp(o->bytes_on, "frame") != 0)
+        return eg_complain_usage(call,
+                                 "--bytes-on says where --bytes and --stellar look: give one, too");
     if (o->count && o->number && o->count != o->number)
         return eg_complain_usage(call, "-c and -n are the same: give one of them");
     if (o->pdml && o->report.output && strcmp(o->report.output, "json") != 0)

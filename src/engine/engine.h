@@ -21,9 +21,9 @@ struct eg_engine_options {
     const char *const *allowed; /* directories and files that SQL may read; NULL: any */
     size_t allowed_count;
     bool locked; /* a user's SQL: see above */
-    struct eg_address_map
-        *mapping; /* SQL has mapped_ip(text) and mapped_mac(text) then; outlives the
-                                       engine, which uses it from one thread at a time */
+    /* SQL has mapped_ip(text) and mapped_mac(text) then; outlives the engine, which uses it from one
+     * thread at a time. */
+    struct eg_address_map *mapping;
 };
 
 EG_MUST_CHECK enum eg_status eg_engine_open(struct eg_engine **out, const struct eg_env *,

@@ -94,6 +94,11 @@ def test_rows_of_packets_go_over_no_file_unasked(earlgrey, packets, tmp_path):
     assert len((tmp_path / "rows.csv").read_text().splitlines()) == 3
 
 
+def test_where_to_look_for_nothing(earlgrey, packets):
+    refused(earlgrey, 2, "packets", "-r", packets[0], "--bytes-on", "payload", says=["--bytes-on says where --bytes and --stellar look"])
+    earlgrey.ok("packets", "-r", packets[0], "-n", "1", "--bytes-on", "payload", "--stellar", "LENGTH(packet) >= 0")
+
+
 def test_captures_or_a_dataset(earlgrey, exports):
     for words in (["top"], ["sql", "select 1"], ["packets"], ["losses"]):
         refused(earlgrey, 2, *words, "-r", exports[0], "-d", "data", says=["-r answers from captures, -d from a dataset: give one"])
