@@ -9,18 +9,10 @@
 #ifndef EG_TABLE_SCAN_INPUT_H
 #define EG_TABLE_SCAN_INPUT_H
 
+#include "table/batch_queue.h"
 #include "table/known.h"
 
 struct egi_input;
-
-/* Batches that are ready to be given out, first in first out. */
-struct egi_batches {
-    struct eg_batch **items;
-    size_t first, count, room;
-};
-bool egi_batches_push(struct egi_batches *, struct eg_batch *); /* false: no memory; not taken */
-struct eg_batch *egi_batches_pop(struct egi_batches *);         /* NULL: there is none */
-void egi_batches_reset(struct egi_batches *);
 
 /* A piece of an input. It belongs to one worker's call at a time. */
 struct egi_unit {

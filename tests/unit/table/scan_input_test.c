@@ -34,28 +34,6 @@ static struct eg_scan_request request_of(const char *const *input) {
     return fake_request(input, 1);
 }
 
-static void queue(void **state) {
-    (void)state;
-    struct egi_batches batches = {0};
-    struct eg_batch items[100];
-    assert_null(egi_batches_pop(&batches));
-    size_t in = 0, out = 0;
-    while (out < 100) { /* in threes, out in twos */
-        for (int i = 0; i < 3 && in < 100; i++)
-            assert_true(egi_batches_push(&batches, &items[in++]));
-        for (int i = 0; i < 2 && out < in; i++)
-            assert_ptr_equal(egi_batches_pop(&batches), &items[out++]);
-    }
-    assert_null(egi_batches_pop(&batches));
-    torture_fail_after(0);
-    struct egi_batches other = {0};
-    bool pushed = egi_batches_push(&other, &items[0]);
-    torture_off();
-    assert_false(pushed);
-    egi_batches_reset(&other);
-    egi_batches_reset(&batches);
-}
-
 static void opening(void **state) {
     (void)state;
     const char *const good = "a:100:30:", *const bad = "gone:1:1:o";
@@ -238,8 +216,9 @@ static void without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(queue),          cmocka_unit_test(opening),
-        cmocka_unit_test(muted_units),    cmocka_unit_test(cut_and_failed_units),
+        cmocka_unit_test(opening),
+        cmocka_unit_test(muted_units),
+        cmocka_unit_test(cut_and_failed_units),
         cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
