@@ -332,6 +332,7 @@ static enum eg_exit open_dataset(struct eg_report *report, bool about_flows) {
 static enum eg_exit find_packets(struct eg_report *report) {
     struct eg_error err;
     bool packets;
+    if (report->options->explain) return EG_EXIT_DONE;
     enum eg_exit code = eg_packets_indexed(report);
     if (code != EG_EXIT_DONE) return code;
     if (has_files(report, EG_TABLE_PACKETS, &packets, &err) < 0)
@@ -394,7 +395,9 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     if (report->capture_count)
         return about_flows ? look_at_captures(report) : check_readable(report);
     code = open_dataset(report, about_flows);
-    return code == EG_EXIT_DONE && options->packets ? find_packets(report) : code;
+    return code == EG_EXIT_DONE && (options->packets || table == EG_TABLE_PACKETS)
+               ? find_packets(report)
+               : code;
 }
 
 void eg_report_close(struct eg_report *report) {

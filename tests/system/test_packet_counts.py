@@ -176,6 +176,7 @@ def test_what_is_missing_is_told(earlgrey, shared):
     earlgrey.ok("ingest", "-q", shared / "packets/pcapplusplus/one_tcp_stream.pcap", "-d", "flows", "--tables", "flows")
     done = earlgrey.run("top", "-d", "flows", "--packets")
     assert done.returncode == 0 and "no packets are kept in it" in done.stderr
+    assert "no packets are kept in it" in earlgrey.run("packets", "-d", "flows", "-n", "1").stderr
     # a pipe is read as a capture is
     piped = earlgrey.run("trend", "-r", "-", "--packets", "--by", "1d", stdin=whole, text=False)
     assert piped.returncode == 0 and piped.stdout == earlgrey.run(
