@@ -55,6 +55,10 @@ static void tell_quarantined(const struct eg_tally *tally, const char *title) {
     char flows[EG_HUMAN_TEXT], packets[EG_HUMAN_TEXT];
     fprintf(stderr, "  %-9s %12s flows, %s packets  quarantined\n", title,
             grouped(rows.flows, flows), grouped(rows.packets, packets));
+    fprintf(stderr,
+            "%26stheir times: none, before 1990 or from 2100 on; of exports also more than\n"
+            "%26s50 days ahead, or, live, in too many hours over a day from their receipt\n",
+            "", "");
 }
 
 static void tell_found(const struct eg_tally *tally) {
@@ -120,6 +124,13 @@ static uint64_t kept_metered(const struct eg_pump_account *a, const struct eg_ta
         if (strcmp(e->source, "packet") == 0) kept -= rows < kept ? rows : kept;
     }
     return kept;
+}
+
+/* Whether all that was read went into quarantine. */
+static bool nothing_usable(const struct eg_pump_account *kept, const struct eg_tally *tally) {
+    struct quarantined aside = quarantined_of(tally);
+    return (aside.flows || aside.packets) && !kept->kept[EG_TABLE_FLOWS] &&
+           !kept->kept[EG_TABLE_PACKETS] && !kept->kept[EG_TABLE_COUNTERS] && !kept->raw_count;
 }
 
 static void tell_captures(const struct eg_keep_account *c) {
@@ -279,7 +290,7 @@ enum eg_exit eg_account_tell(const struct eg_call *call, const struct eg_pump_ac
     struct eg_tally all = {0};
     eg_tally_merge(&all, &a->tally);
     if (how->quarantined) eg_tally_merge(&all, how->quarantined);
-    bool trouble = sinks_short(&all);
+    bool trouble = sinks_short(&all) || nothing_usable(a, &all);
     for (size_t i = 0; i < a->trouble_count; i++) {
         const struct eg_trouble *t = &a->troubles[i];
         trouble = trouble || t->status < 0;

@@ -118,6 +118,7 @@ static enum eg_status sinks_begin(struct eg_ingest_run *run, struct eg_sinks *si
     bool frames = run->group->source == &eg_source_iface && keep.keep == EG_KEEP_COPY;
     bool live = run->group->kind == EG_GROUP_LIVE || run->group->kind == EG_GROUP_LISTEN;
     if (sinks->dataset && !live) eg_dataset_sink_bound(sinks->dataset, 0, 0);
+    if (sinks->dataset && live) EG_TRY(eg_dataset_sink_live(sinks->dataset, err));
     *keeps = sinks->dataset && (files || frames);
     if (*keeps) EG_TRY(eg_dataset_sink_keep(sinks->dataset, &keep, err));
     for (size_t i = 0; i < sinks->count; i++)
@@ -202,6 +203,8 @@ static enum eg_status pump_now(struct eg_ingest_run *run, const char *const *inp
     run->ended = (struct eg_error){.status = EG_OK};
     if (sinks.dataset) eg_dataset_sink_owes(sinks.dataset, &run->lost);
     if (status >= 0) status = eg_pump_run(&run->env, &request, account, err);
+    if (status >= 0 && sinks.dataset && !run->ran && !account->inputs_failed)
+        status = eg_dataset_sink_make(sinks.dataset, err);
     if (status < 0 && sinks.dataset && eg_ingest_gives_once(run))
         eg_dataset_sink_lost(sinks.dataset, run->group->source == &eg_source_iface, &run->lost);
     status = sinks_end(in, &sinks, account, status, err);

@@ -21,6 +21,8 @@ enum eg_dataset_mode {
 EG_MUST_CHECK enum eg_status eg_dataset_open(struct eg_dataset **out, const char *path,
                                              enum eg_dataset_mode, const struct eg_env *,
                                              struct eg_error *err);
+/* Makes a dataset that stays although nothing is put in. */
+EG_MUST_CHECK enum eg_status eg_dataset_make(struct eg_dataset *, struct eg_error *err);
 void eg_dataset_close(struct eg_dataset *);
 const char *eg_dataset_path(const struct eg_dataset *);
 

@@ -24,6 +24,7 @@ struct eg_dataset {
     const struct eg_env *env;
     bool ready;          /* a writer that has its locks; until then nothing was changed on disk */
     bool made_directory; /* it was not there before; goes again if nothing is put in */
+    bool made;           /* it was no dataset before */
     bool committed;      /* at least one commit of this session was finished */
     bool unsettled;      /* a commit failed after it was decided: the next writer settles it */
     char session[EG_SESSION_TEXT];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Becoming a writer, and ceasing to be one. Nothing is made on disk before a writer has something
- * to say; a dataset that was made and stayed empty is removed again. */
+ * to say; a dataset that was made and stayed empty is removed again, unless that is wanted. */
 #include "store/dataset_own.h"
 
 #include "base/alloc.h"
@@ -57,6 +57,7 @@ static enum eg_status about_and_locks(struct eg_dataset *ds, struct eg_error *er
     enum eg_status status = eg_dataset_about(ds->path, &schema, program, err);
     if (status == EG_E_NOENT) {
         EG_TRY(write_about(ds, err));
+        ds->made = true;
     } else {
         EG_TRY(status);
     }
@@ -98,6 +99,20 @@ enum eg_status eg_dataset_ready(struct eg_dataset *ds, struct eg_error *err) {
     struct eg_error kept = err ? *err : (struct eg_error){0};
     eg_dataset_unready(ds);
     if (err) *err = kept;
+    return status;
+}
+
+/* By a commit of nothing, which keeps it from being taken for one that nobody wanted. */
+enum eg_status eg_dataset_make(struct eg_dataset *ds, struct eg_error *err) {
+    char *about = eg_path_join(ds->path, EG_LAYOUT_ABOUT);
+    if (!about) return eg_fail(err, EG_E_NOMEM, "no memory to make %s", ds->path);
+    bool there = access(about, F_OK) == 0;
+    eg_free(about);
+    if (ds->committed || (there && !ds->made)) return EG_OK;
+    struct eg_commit *commit;
+    EG_TRY(eg_commit_begin(&commit, ds, err));
+    enum eg_status status = eg_commit_finish(commit, NULL, 0, err);
+    eg_commit_free(commit);
     return status;
 }
 

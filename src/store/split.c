@@ -78,8 +78,8 @@ static bool range_of(const struct eg_batch *batch, uint32_t column, int64_t *low
     return true;
 }
 
-static bool one_hour(const struct eg_batch *batch, struct clock_columns at, int64_t now_us,
-                     struct eg_share *out) {
+static bool one_hour(const struct eg_batch *batch, struct clock_columns at,
+                     const struct eg_strays *strays, int64_t now_us, struct eg_share *out) {
     int64_t low, high, end_low, end_high;
     if (!range_of(batch, at.start, &low, &high) || !range_of(batch, at.end, &end_low, &end_high))
         return false;
@@ -87,6 +87,7 @@ static bool one_hour(const struct eg_batch *batch, struct clock_columns at, int6
         !eg_layout_has_hour(end_high) || hour_floor(low) != hour_floor(high))
         return false;
     if (batch->table_id == EG_TABLE_FLOWS && high >= eg_ahead_from(now_us)) return false;
+    if (strays && !eg_strays_none(low, high, now_us)) return false;
     out->hour_us = hour_floor(low);
     out->start_us = low;
     out->end_us = end_high > high ? end_high : high;
@@ -100,7 +101,7 @@ struct row_time {
 };
 
 static struct row_time time_of(const struct eg_batch *batch, struct clock_columns at, uint32_t row,
-                               int64_t now_us) {
+                               struct eg_strays *strays, int64_t now_us) {
     const struct row_time none = {INT64_MIN, INT64_MIN, INT64_MIN};
     uint32_t column = at.start;
     if (!eg_batch_valid(batch, column, row)) {
@@ -112,9 +113,20 @@ static struct row_time time_of(const struct eg_batch *batch, struct clock_column
     int64_t start = eg_col_i64(&batch->columns[column])[row], end = start;
     if (eg_batch_valid(batch, at.end, row)) end = eg_col_i64(&batch->columns[at.end])[row];
     if (!eg_layout_has_hour(start) || !eg_layout_has_hour(end)) return none;
-    /* each forged record could make an hour, which would never be old */
-    if (batch->table_id == EG_TABLE_FLOWS && eg_flow_ahead(batch, row, start, now_us)) return none;
+    /* each forged record could make an hour, and those ahead would never be old */
+    if (batch->table_id == EG_TABLE_FLOWS && eg_flow_ahead(batch, row, start, now_us, strays))
+        return none;
+    if (strays && !eg_strays_admit(strays, start, now_us)) return none;
     return (struct row_time){hour_floor(start), start, end > start ? end : start};
+}
+
+/* Whether these are flows that somebody else says there were. Those of packets are no others' words; a
+ * batch has one kind. */
+static bool exported(const struct eg_batch *batch) {
+    const uint32_t source = EG_COL(FLOWS, source);
+    return batch->table_id == EG_TABLE_FLOWS &&
+           (!eg_batch_valid(batch, source, 0) ||
+            !eg_span_is(eg_col_text(&batch->columns[source], 0), "packet"));
 }
 
 struct bucket {
@@ -125,30 +137,55 @@ struct bucket {
 struct cutting {
     struct bucket *buckets;
     uint32_t count, room;
+    uint32_t *slots,
+        slot_count; /* which bucket an hour has: its number and 1; a power of two of them */
     uint32_t *bucket_of, *rows; /* per row; and the rows, bucket by bucket */
 };
 
-static struct bucket *bucket_for(struct cutting *c, int64_t hour_us, uint32_t *last) {
-    if (*last < c->count && c->buckets[*last].share.hour_us == hour_us) return &c->buckets[*last];
-    for (*last = 0; *last < c->count; ++*last)
-        if (c->buckets[*last].share.hour_us == hour_us) return &c->buckets[*last];
-    if (c->count == c->room) {
-        uint32_t room = c->room ? c->room * 2 : 8;
-        struct bucket *grown = eg_realloc(c->buckets, room, sizeof *grown);
-        if (!grown) return NULL;
-        c->buckets = grown;
-        c->room = room;
-    }
-    struct bucket *added = &c->buckets[c->count++];
-    *added = (struct bucket){.share = {hour_us, NULL, INT64_MAX, INT64_MIN}};
-    return added;
+/* The slot of that hour, or the free one where it goes. */
+static uint32_t slot_of(const struct cutting *c, int64_t hour_us) {
+    uint32_t at = (uint32_t)(((uint64_t)hour_us * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+    for (at &= c->slot_count - 1; c->slots[at]; at = (at + 1) & (c->slot_count - 1))
+        if (c->buckets[c->slots[at] - 1].share.hour_us == hour_us) break;
+    return at;
 }
 
-static bool sort_rows(struct cutting *c, const struct eg_batch *batch, int64_t now_us) {
+static bool more_room(struct cutting *c) {
+    uint32_t room = c->room ? c->room * 2 : 8;
+    struct bucket *grown = eg_realloc(c->buckets, room, sizeof *grown);
+    if (grown) c->buckets = grown;
+    uint32_t *slots = eg_calloc(room * (size_t)2, sizeof *slots);
+    if (!grown || !slots) {
+        eg_free(slots);
+        return false;
+    }
+    eg_free(c->slots);
+    c->slots = slots;
+    c->slot_count = room * 2;
+    c->room = room;
+    for (uint32_t i = 0; i < c->count; i++) slots[slot_of(c, c->buckets[i].share.hour_us)] = i + 1;
+    return true;
+}
+
+static struct bucket *bucket_for(struct cutting *c, int64_t hour_us, uint32_t *last) {
+    if (*last < c->count && c->buckets[*last].share.hour_us == hour_us) return &c->buckets[*last];
+    if (c->count == c->room && !more_room(c)) return NULL;
+    uint32_t slot = slot_of(c, hour_us);
+    if (!c->slots[slot]) {
+        c->buckets[c->count] = (struct bucket){.share = {hour_us, NULL, INT64_MAX, INT64_MIN}};
+        c->slots[slot] = ++c->count;
+    }
+    *last = c->slots[slot] - 1;
+    return &c->buckets[*last];
+}
+
+static bool sort_rows(struct cutting *c, const struct eg_batch *batch, struct eg_strays *strays,
+                      int64_t now_us) {
     struct clock_columns at = columns_of(batch->table_id);
+    if (!exported(batch)) strays = NULL;
     uint32_t last = 0;
     for (uint32_t row = 0; row < batch->rows; row++) {
-        struct row_time when = time_of(batch, at, row, now_us);
+        struct row_time when = time_of(batch, at, row, strays, now_us);
         struct bucket *bucket = bucket_for(c, when.hour_us, &last);
         if (!bucket) return false;
         bucket->rows++;
@@ -168,14 +205,14 @@ static bool sort_rows(struct cutting *c, const struct eg_batch *batch, int64_t n
     return true;
 }
 
-static enum eg_status cut(struct eg_shares *out, struct eg_batch *batch, int64_t now_us,
-                          struct eg_error *err) {
+static enum eg_status cut(struct eg_shares *out, struct eg_batch *batch, struct eg_strays *strays,
+                          int64_t now_us, struct eg_error *err) {
     struct cutting c = {0};
     c.bucket_of = eg_calloc(batch->rows, sizeof *c.bucket_of);
     c.rows = eg_calloc(batch->rows, sizeof *c.rows);
     uint32_t before = out->count;
     enum eg_status status = EG_OK;
-    if (!c.bucket_of || !c.rows || !sort_rows(&c, batch, now_us)) status = EG_E_NOMEM;
+    if (!c.bucket_of || !c.rows || !sort_rows(&c, batch, strays, now_us)) status = EG_E_NOMEM;
     for (uint32_t i = 0; status == EG_OK && i < c.count; i++) {
         struct bucket *bucket = &c.buckets[i];
         if (bucket->rows == batch->rows)
@@ -186,6 +223,7 @@ static enum eg_status cut(struct eg_shares *out, struct eg_batch *batch, int64_t
         if (status == EG_OK && !shares_add(out, bucket->share)) status = EG_E_NOMEM;
     }
     eg_free(c.buckets);
+    eg_free(c.slots);
     eg_free(c.bucket_of);
     eg_free(c.rows);
     if (status >= 0) return EG_OK;
@@ -193,13 +231,13 @@ static enum eg_status cut(struct eg_shares *out, struct eg_batch *batch, int64_t
     return eg_fail(err, status, "no memory to sort %u rows into their hours", batch->rows);
 }
 
-enum eg_status eg_split(struct eg_shares *out, struct eg_batch *batch, int64_t now_us,
-                        struct eg_error *err) {
+enum eg_status eg_split(struct eg_shares *out, struct eg_batch *batch, struct eg_strays *strays,
+                        int64_t now_us, struct eg_error *err) {
     EG_ASSERT(batch->table_id < EG_TABLE_RAW);
     if (batch->rows == 0) return EG_OK;
     struct eg_share share = {0};
-    if (!one_hour(batch, columns_of(batch->table_id), now_us, &share))
-        return cut(out, batch, now_us, err);
+    if (!one_hour(batch, columns_of(batch->table_id), strays, now_us, &share))
+        return cut(out, batch, strays, now_us, err);
     share.batch = eg_batch_ref(batch);
     if (shares_add(out, share)) return EG_OK;
     return eg_fail(err, EG_E_NOMEM, "no memory to sort %u rows into their hours", batch->rows);

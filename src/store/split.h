@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which hour a row belongs to. Most batches lie within one hour and are passed on as they are; the
  * others are cut into one batch an hour. A row without a usable time goes into quarantine, outside
- * the partitions, so that a broken clock never makes a directory of its own.
+ * the partitions, so that a broken clock never makes a directory of its own; so do flows of live sources
+ * that name more hours far from now than there may be (strays.h).
  *
  *   flows      start_time; where it is null, received_time
  *   packets    time
@@ -10,6 +11,7 @@
 #ifndef EG_STORE_SPLIT_H
 #define EG_STORE_SPLIT_H
 
+#include "store/strays.h"
 #include "table/batch.h"
 
 struct eg_share {
@@ -23,8 +25,10 @@ struct eg_shares {
     uint32_t count, room;
 };
 
-/* Adds the batch's shares to `out`. Errors: EG_E_NOMEM (nothing was added). */
-EG_MUST_CHECK enum eg_status eg_split(struct eg_shares *out, struct eg_batch *, int64_t now_us,
+/* Adds the batch's shares to `out`. `strays`: of the source, where it is live; NULL: any hour of a row that
+ * can be is made. Errors: EG_E_NOMEM (nothing was added). */
+EG_MUST_CHECK enum eg_status eg_split(struct eg_shares *out, struct eg_batch *,
+                                      struct eg_strays *strays, int64_t now_us,
                                       struct eg_error *err);
 void eg_shares_clear(struct eg_shares *); /* gives the references back, keeps the memory */
 void eg_shares_reset(struct eg_shares *);

@@ -17,11 +17,13 @@ static inline int64_t eg_ahead_from(int64_t now_us) {
     return now_us >= EG_CLOCK_SET_US ? now_us + EG_AHEAD_US : INT64_MAX;
 }
 
-/* Whether the flow of this row, which starts then, is; a capture that is ahead as a whole is not. */
+/* Whether the flow of this row, which starts then, is; a capture that is ahead as a whole is not. What is
+ * `live` was received now, whatever the record says of it. */
 static inline bool eg_flow_ahead(const struct eg_batch *flows, uint32_t row, int64_t start_us,
-                                 int64_t now_us) {
+                                 int64_t now_us, bool live) {
     const uint32_t received = EG_COL(FLOWS, received_time);
-    return start_us >= eg_ahead_from(now_us) && eg_batch_valid(flows, received, row) &&
+    if (start_us < eg_ahead_from(now_us) || live) return start_us >= eg_ahead_from(now_us);
+    return eg_batch_valid(flows, received, row) &&
            start_us - EG_AHEAD_US >= eg_col_i64(&flows->columns[received])[row];
 }
 

@@ -75,7 +75,7 @@ static void pump_fail(struct pump *pump, const struct eg_error *err) {
 static void times_note(struct pump_thread *self, const struct eg_batch *batch) {
     const struct eg_pump_request *request = self->pump->request;
     bool all = !request->usable_us && !request->beyond_us;
-    bool flows = batch->table_id == EG_TABLE_FLOWS;
+    bool flows = batch->table_id == EG_TABLE_FLOWS, live = request->interval_us;
     if (!flows && batch->table_id != EG_TABLE_PACKETS) return;
     const uint32_t at = flows ? EG_COL(FLOWS, start_time) : EG_COL(PACKETS, time);
     int64_t now_us = self->pump->env->now_us(self->pump->env->clock);
@@ -85,7 +85,7 @@ static void times_note(struct pump_thread *self, const struct eg_batch *batch) {
         if (col->valid && !eg_bit(col->valid, row)) continue;
         int64_t time_us = eg_col_i64(col)[row];
         if (!all && (time_us < request->usable_us || time_us >= request->beyond_us)) continue;
-        if (!all && flows && eg_flow_ahead(batch, row, time_us, now_us)) continue;
+        if (!all && flows && eg_flow_ahead(batch, row, time_us, now_us, live)) continue;
         if (time_us < self->first_us) self->first_us = time_us;
         if (time_us > self->last_us) self->last_us = time_us;
     }

@@ -2,6 +2,7 @@
 """What a collector says it missed, against what is known to be missing: exported = decoded + gap for each
 exporter, domain and protocol, in the account, in the table `losses` and under every report."""
 import collections
+import gzip
 import json
 import pathlib
 import random
@@ -285,6 +286,29 @@ def test_what_went_on_as_it_came_is_no_flow(earlgrey, packets):
     account = json.loads(done.stdout)
     assert account["given_on"] == [{"sink": "udp://127.0.0.1:9", "packets": 0}]
     assert account["lost"]["not_passed_on"]["packets"] == count and done.returncode == 3
+
+
+@pytest.mark.parametrize("second, code", ((86400, 3), (4102444800, 3), (1767225600, 0)))
+def test_all_in_quarantine_is_no_success(earlgrey, tmp_path, second, code):
+    """Where nothing was kept since no time can be, the account names the limits, and the exit code is that of what is
+    partly done."""
+    frame = bytes.fromhex("020000000001020000000002080045000021000100004011000a0a0000010a000002") + b"\0\x01\0\x02\0\x0d\0\0hello"
+    (tmp_path / "odd.pcap").write_bytes(struct.pack("<IHHIIIIIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1, second, 0, len(frame), len(frame)) + frame)
+    done = earlgrey.run("ingest", "odd.pcap", "-d", "data")
+    assert done.returncode == code, done.stderr
+    assert ("before 1990 or from 2100 on" in done.stderr) == (code == 3), done.stderr
+
+
+def test_an_ingest_of_nothing_makes_the_dataset(earlgrey, tmp_path):
+    """Whatever the format: a capture with no packet was read well, and a report of it is an empty one."""
+    head = struct.pack("<IHHIIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    section = struct.pack("<IIIHHqI", 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28)
+    files = {"a.pcap": head, "b.pcap.gz": gzip.compress(head), "c.pcapng": section + struct.pack("<IIHHII", 1, 20, 1, 0, 65535, 20)}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        earlgrey.ok("ingest", name, "-d", name + ".d")
+        earlgrey.ok("ingest", name, "-d", name + ".d")
+        assert earlgrey.rows("top", "-d", name + ".d") == [] and "catalog is fresh" in earlgrey.ok("doctor", "-d", name + ".d")
 
 
 def test_impossible_times_are_unknown_and_count_when_they_came(earlgrey, tmp_path):

@@ -50,19 +50,20 @@ def test_two_behind_one_address(earlgrey):
         ("netflow9", 2, "10.9.9.8", 240, 240_000)]
 
 
-def test_flows_of_the_future_make_no_hours(earlgrey, tmp_path):
-    """Absolute times years ahead: hours that would never be old enough to expire. They stand aside, counted."""
+def message_at(number, starts, source=b"\x0a\x01"):
+    """An IPFIX message with its template, and records that start at those seconds."""
     layout = ((8, 4), (12, 4), (1, 4), (2, 4), (152, 8), (153, 8))
     fields = b"".join(struct.pack(">HH", *field) for field in layout)
+    records = b"".join(struct.pack(">2sH4sIIQQ", source, k, bytes([10, 9, 9, 9]), 1000, 3, s * 1000, s * 1000 + 5)
+                       for k, s in enumerate(starts))
+    body = struct.pack(">HHHH", 2, 8 + len(fields), 300, len(layout)) + fields + struct.pack(">HH", 300, 4 + len(records)) + records
+    return struct.pack(">HHIII", 10, 16 + len(body), int(time.time()), number, 7) + body
+
+
+def test_flows_of_the_future_make_no_hours(earlgrey, tmp_path):
+    """Absolute times years ahead: hours that would never be old enough to expire. They stand aside, counted."""
     now, day = int(time.time()), 86400
-
-    def message(number, starts):
-        records = b"".join(struct.pack(">4s4sIIQQ", bytes([10, 1, 0, k]), bytes([10, 9, 9, 9]), 1000, 3, s * 1000, s * 1000 + 5)
-                           for k, s in enumerate(starts))
-        body = struct.pack(">HHHH", 2, 8 + len(fields), 300, len(layout)) + fields + struct.pack(">HH", 300, 4 + len(records)) + records
-        return struct.pack(">HHIII", 10, 16 + len(body), now, number, 7) + body
-
-    sent = [message(0, [now - 60, now - 2 * day]), message(2, [now + year * 365 * day for year in range(1, 41)])]
+    sent = [message_at(0, [now - 60, now - 2 * day]), message_at(2, [now + year * 365 * day for year in range(1, 41)])]
     account = collect(earlgrey, [(socket_of("127.7.3.1"), sent)])
     assert account["kept"]["flows"] == 2 and account["quarantined"]["flows"] == 40, account
     assert account["lost"]["quarantined"]["records"] == 40
@@ -71,6 +72,30 @@ def test_flows_of_the_future_make_no_hours(earlgrey, tmp_path):
     done = earlgrey.run("top", "-d", "data")
     assert account["to"] < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now + day))
     assert "40 flows, 120 packets (quarantined)" in done.stderr, done.stderr
+
+
+def test_a_flood_of_past_hours_delays_nobody(earlgrey, tmp_path):
+    """Records of 2,000 hours of decades, beside a good exporter and one whose clock is wrong: their rows are there soon,
+    few hours are made, the rest is counted, and the end comes in seconds."""
+    chance, now, port = random.Random(4), int(time.time()), live.free_port()
+    hours = chance.sample(range(now // 3600 - 30 * 365 * 24, now // 3600 - 48), 2000)
+    with live.Collector(earlgrey, f"udp://127.0.0.1:{port}", "-d", "data", "--interval", "300ms") as collector, \
+            socket_of("127.7.4.1") as good, socket_of("127.7.4.2") as forger, socket_of("127.7.4.3") as wrong:
+        wrong.sendto(message_at(0, [now - 20 * 365 * 86400] * 10), ("127.0.0.1", port))
+        live.flows_there(earlgrey, 10)
+        for i in range(50):
+            forger.sendto(message_at(40 * i, [h * 3600 for h in hours[40 * i:40 * i + 40]], b"\x0a\x02"), ("127.0.0.1", port))
+            good.sendto(message_at(20 * i, [now - i] * 20), ("127.0.0.1", port))
+            wrong.sendto(message_at(10 + 5 * i, [now - 20 * 365 * 86400] * 5), ("127.0.0.1", port))
+        live.flows_there(earlgrey, 10 + 50 * 20 + 50 * 5 + 100)
+        began = time.monotonic()
+        account = collector.end()
+        assert time.monotonic() - began < live.allowed(10)
+    rows = {r["exporter"]: r["n"] for r in earlgrey.rows("sql", "-d", "data", "select exporter, count(*) n from flows group by all")}
+    assert rows["127.7.4.1"] == 1000 and rows["127.7.4.3"] == 260, rows
+    assert 100 < rows["127.7.4.2"] < 200 and rows["127.7.4.2"] + account["quarantined"]["flows"] == 2000, (rows, account)
+    assert account["lost"]["quarantined"]["records"] == account["quarantined"]["flows"]
+    assert len(list((tmp_path / "data" / "flows").glob("date=*/hour=*"))) < 200
 
 
 def test_a_forged_template_is_told(earlgrey):

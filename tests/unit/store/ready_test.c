@@ -41,6 +41,35 @@ static void an_empty_dataset_goes_again(void **state) {
     eg_free(root);
 }
 
+/* One that was asked for stays, whoever comes and goes without a word; asked for again nothing changes. */
+static void an_empty_dataset_that_is_wanted(void **state) {
+    char *root = eg_path_join(*state, "a/d");
+    struct eg_dataset *ds = open_writer(root);
+    must(eg_dataset_lock_source(ds, "k", "k", "k", ERR)); /* it is there by then */
+    must(eg_dataset_make(ds, ERR));
+    eg_dataset_close(ds);
+    char *list = scratch_list(root);
+    assert_non_null(strstr(list, "_earlgrey/dataset.json\n"));
+    ds = open_writer(root);
+    must(eg_dataset_ready(ds, ERR));
+    eg_dataset_close(ds);
+    ds = open_writer(root);
+    must(eg_dataset_make(ds, ERR));
+    eg_dataset_close(ds);
+    char *again = scratch_list(root);
+    assert_int_equal(scratch_count(root, ".done"), 1);
+    assert_non_null(strstr(again, "_earlgrey/dataset.json\n"));
+    struct eg_position *positions;
+    size_t count;
+    ds = open_reader(root);
+    must(eg_dataset_positions(ds, &positions, &count, ERR));
+    assert_int_equal(count, 0);
+    eg_dataset_close(ds);
+    eg_free(list);
+    eg_free(again);
+    eg_free(root);
+}
+
 /* Four processes make the same dataset, some put something in, some go without: it ends whole. */
 static void many_at_once(void **state) {
     char *root = eg_path_join(*state, "d");
@@ -84,6 +113,7 @@ static void many_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {IN_SCRATCH(opening_makes_nothing),
                                        IN_SCRATCH(an_empty_dataset_goes_again),
+                                       IN_SCRATCH(an_empty_dataset_that_is_wanted),
                                        IN_SCRATCH(many_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ static void one_hour_is_no_copy(void **state) {
     const struct times times[] = {{NOON, NOON + 2 * HOUR, NONE}, {NOON + HOUR - 1, NOON + HOUR, NONE}};
     struct eg_batch *batch = flows(times, 2);
     struct eg_shares shares = {0};
-    must(eg_split(&shares, batch, NOON, ERR));
+    must(eg_split(&shares, batch, NULL, NOON, ERR));
     assert_int_equal(shares.count, 1);
     assert_ptr_equal(shares.list[0].batch, batch);
     assert_int_equal(shares.list[0].hour_us, NOON);
@@ -58,7 +58,7 @@ static void flows_of_the_future(void **state) {
     };
     struct eg_batch *batch = flows(times, 4);
     struct eg_shares shares = {0};
-    must(eg_split(&shares, batch, clock, ERR));
+    must(eg_split(&shares, batch, NULL, clock, ERR));
     assert_int_equal(shares.count, 3);
     struct eg_batch *aside = NULL;
     for (uint32_t i = 0; i < shares.count; i++)
@@ -68,7 +68,7 @@ static void flows_of_the_future(void **state) {
     assert_int_equal(eg_col_i64(&aside->columns[EG_COL(FLOWS, packets)])[0], 1);
     assert_int_equal(eg_col_i64(&aside->columns[EG_COL(FLOWS, packets)])[1], 2);
     eg_shares_clear(&shares);
-    must(eg_split(&shares, batch, 0, ERR)); /* a clock that was never set */
+    must(eg_split(&shares, batch, NULL, 0, ERR)); /* a clock that was never set */
     for (uint32_t i = 0; i < shares.count; i++) assert_int_not_equal(shares.list[i].hour_us, INT64_MIN);
     eg_shares_reset(&shares);
     eg_batch_unref(batch);
@@ -97,7 +97,7 @@ static void hours_and_quarantine(void **state) {
     };
     struct eg_batch *batch = flows(times, 10);
     struct eg_shares shares = {0};
-    must(eg_split(&shares, batch, NOON, ERR));
+    must(eg_split(&shares, batch, NULL, NOON, ERR));
     assert_int_equal(shares.count, 4);
     const struct eg_share *noon = share_of(&shares, NOON), *one = share_of(&shares, NOON + HOUR);
     const struct eg_share *aside = share_of(&shares, INT64_MIN);
@@ -134,7 +134,7 @@ static void every_row_once(void **state) {
         for (uint32_t at = 0; at < ROWS; at += capacities[c]) {
             uint32_t rows = ROWS - at < capacities[c] ? ROWS - at : capacities[c];
             struct eg_batch *batch = flows(times + at, rows);
-            must(eg_split(&shares, batch, NOON, ERR));
+            must(eg_split(&shares, batch, NULL, NOON, ERR));
             eg_batch_unref(batch);
             for (uint32_t i = 0; i < shares.count; i++) {
                 int64_t before = -1;
@@ -158,6 +158,65 @@ static void every_row_once(void **state) {
     }
 }
 
+/* A flood of hours: of a file each has its share; of a live source only so many, the good rows all, the rest is
+ * quarantine, whatever receipt the record claims for itself. */
+static void hours_without_end(void **state) {
+    (void)state;
+    enum { ROWS = 6000 };
+    static struct times times[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        int64_t start = i % 2 ? NOON + i : NOON - (int64_t)(i + 100) * HOUR;
+        times[i] = (struct times){start, start, i % 4 ? NOON : start};
+    }
+    struct eg_batch *batch = flows(times, ROWS);
+    struct eg_shares shares = {0};
+    must(eg_split(&shares, batch, NULL, NOON, ERR));
+    assert_int_equal(shares.count, 1 + ROWS / 2);
+    for (uint32_t i = 0; i < shares.count; i++) {
+        const struct eg_share *share = &shares.list[i];
+        assert_int_equal(share->batch->rows, share->hour_us == NOON ? ROWS / 2 : 1);
+        assert_int_equal(share->start_us - share->start_us % HOUR, share->hour_us);
+    }
+    eg_shares_clear(&shares);
+    struct eg_strays strays = {0};
+    for (int turn = 0; turn < 3; turn++) {
+        must(eg_split(&shares, batch, &strays, NOON, ERR));
+        assert_int_equal(shares.count, 1 + EG_STRAY_HOURS + 1);
+        assert_int_equal(share_of(&shares, NOON)->batch->rows, ROWS / 2);
+        assert_int_equal(share_of(&shares, INT64_MIN)->batch->rows, ROWS / 2 - EG_STRAY_HOURS);
+        eg_shares_clear(&shares);
+    }
+    eg_batch_unref(batch);
+    const struct times forged = {NOON + 60 * 24 * HOUR, NOON + 60 * 24 * HOUR, NOON + 60 * 24 * HOUR};
+    batch = flows(&forged, 1);
+    must(eg_split(&shares, batch, &strays, NOON, ERR));
+    assert_int_equal(shares.list[0].hour_us, INT64_MIN);
+    eg_shares_reset(&shares);
+    eg_batch_unref(batch);
+}
+
+/* Flows that were metered here are of packets that were seen. */
+static void metered_ones_are_not_judged(void **state) {
+    (void)state;
+    struct eg_builder *b;
+    struct eg_batch *batch;
+    struct eg_strays strays = {0};
+    struct eg_shares shares = {0};
+    must(eg_builder_new(&b, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, 300, EG_COLUMNS_ALL, ERR));
+    for (int i = 0; i < 300; i++) {
+        eg_put_text(b, EG_COL(FLOWS, source), "packet", 6);
+        eg_put_int(b, EG_COL(FLOWS, start_time), NOON - (i + 30) * HOUR);
+        eg_put_int(b, EG_COL(FLOWS, end_time), NOON);
+        eg_builder_row(b, 1);
+    }
+    must(eg_builder_seal(b, &batch, ERR));
+    eg_builder_free(b);
+    must(eg_split(&shares, batch, &strays, NOON, ERR));
+    assert_int_equal(shares.count, 300);
+    eg_shares_reset(&shares);
+    eg_batch_unref(batch);
+}
+
 static void losses_without_a_time(void **state) {
     (void)state;
     struct eg_builder *b;
@@ -169,7 +228,7 @@ static void losses_without_a_time(void **state) {
     must(eg_builder_seal(b, &batch, ERR));
     eg_builder_free(b);
     struct eg_shares shares = {0};
-    must(eg_split(&shares, batch, NOON + 77, ERR));
+    must(eg_split(&shares, batch, NULL, NOON + 77, ERR));
     assert_int_equal(shares.count, 2);
     assert_int_equal(share_of(&shares, NOON)->start_us, NOON + 77); /* as of now */
     assert_int_equal(share_of(&shares, NOON)->end_us, NOON + 77);
@@ -185,7 +244,7 @@ static void survives_no_memory(void **state) {
     for (long n = 0;; n++) {
         struct eg_shares shares = {0};
         torture_fail_after(n);
-        enum eg_status status = eg_split(&shares, batch, NOON, ERR);
+        enum eg_status status = eg_split(&shares, batch, NULL, NOON, ERR);
         bool failed = torture_off();
         assert_int_equal(status, failed ? EG_E_NOMEM : EG_OK);
         assert_int_equal(shares.count, failed ? 0 : 2);
@@ -199,6 +258,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_hour_is_no_copy), cmocka_unit_test(flows_of_the_future), cmocka_unit_test(hours_and_quarantine),
         cmocka_unit_test(every_row_once), cmocka_unit_test(losses_without_a_time),
+        cmocka_unit_test(hours_without_end), cmocka_unit_test(metered_ones_are_not_judged),
         cmocka_unit_test(survives_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
