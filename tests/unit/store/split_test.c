@@ -204,7 +204,7 @@ static void metered_ones_are_not_judged(void **state) {
     struct eg_shares shares = {0};
     must(eg_builder_new(&b, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, 300, EG_COLUMNS_ALL, ERR));
     for (int i = 0; i < 300; i++) {
-        eg_put_text(b, EG_COL(FLOWS, source), "packet", 6);
+        eg_put_name(b, EG_COL(FLOWS, source), "packet", 6);
         eg_put_int(b, EG_COL(FLOWS, start_time), NOON - (i + 30) * HOUR);
         eg_put_int(b, EG_COL(FLOWS, end_time), NOON);
         eg_builder_row(b, 1);
