@@ -27,9 +27,13 @@ def claimed(path):
         return False
 
 
-def pytest_runtest_protocol(item):
-    """Leaves out, and does not count, what another stream runs."""
-    return None if claimed(item.path) else True
+def pytest_runtest_protocol(item, nextitem):
+    """Leaves out, and does not count, what another stream runs. What the test before it left standing for this one
+    is taken down as far as the next one does not need it."""
+    if claimed(item.path):
+        return None
+    item.session._setupstate.teardown_exact(nextitem)
+    return True
 
 
 class Program:

@@ -137,8 +137,8 @@ struct bucket {
 struct cutting {
     struct bucket *buckets;
     uint32_t count, room;
-    uint32_t *slots,
-        slot_count; /* which bucket an hour has: its number and 1; a power of two of them */
+    uint32_t *slots;            /* which bucket an hour has: its number and 1 */
+    uint32_t slot_count;        /* a power of two */
     uint32_t *bucket_of, *rows; /* per row; and the rows, bucket by bucket */
 };
 
