@@ -153,11 +153,15 @@ static void ipv6_options_map(const struct change *c, uint32_t at, uint32_t end) 
             at++;
             continue;
         }
+        if (end - at < 2u + size) { /* what is behind is of another header */
+            unknown_blank(c, at, end - at);
+            return;
+        }
         if (option == HOME_ADDRESS && size == 16)
             addresses_put(c, at + 2, 16, 1);
         else if (option != TUNNEL_LIMIT && option != ALERT && option != QUICK_START &&
                  option != JUMBO)
-            unknown_blank(c, at + 2, size < end - at ? size : end - at);
+            unknown_blank(c, at + 2, size);
         at += 2u + size;
     }
 }
@@ -180,12 +184,14 @@ void eg_ipv6_extension_map(const struct change *c, uint8_t number, uint32_t at, 
 
 void eg_geneve_map(const struct change *c, uint32_t at, uint32_t size) {
     enum { HEADER = 8, OPTION = 4 };
-    for (uint32_t k = at + HEADER, end = at + size; k < end;) {
+    uint32_t k = at + HEADER, end = at + size;
+    while (k < end && end - k >= OPTION) {
         uint32_t length = (eg_u8(c->before, k + 3) & 0x1fu) * 4;
         if (length > end - k - OPTION) length = end - k - OPTION;
         unknown_blank(c, k + OPTION, length);
         k += OPTION + length;
     }
+    if (k < end) unknown_blank(c, k, end - k);
 }
 
 /* Source routes of GRE (RFC 1701): addresses of the protocol that each names. */

@@ -177,6 +177,7 @@ static void what_draining_leaves_is_counted(void **state) {
     assert_int_equal(tally.count, 1);
     assert_int_equal(tally.entries[0].cause, EG_CAUSE_capture_drop);
     assert_in_range(tally.entries[0].packets, 93, 193); /* and what was said of the closed port */
+    eg_tally_reset(&tally);
     eg_source_iface.close(source);
 }
 
