@@ -5,44 +5,63 @@
  * null; checksums are not kept (udpSum is 0). */
 #include "query/analysis.h"
 
-#define PART(name) "CAST(" name "(utc_) AS INTEGER) AS \"" name "\", "
-#define OR_0(column, type, as) "CAST(coalesce(" column ", 0) AS " type ") AS " as ", "
-#define FLAG(as, bit) as " := coalesce(tcp_flags & " bit ", 0) <> 0"
+#define PART(name)                                                                                 \
+    { name, "CAST(" name "(utc_) AS INTEGER)" }
+#define OR_0(name, column, type)                                                                   \
+    { name, "CAST(coalesce(" column ", 0) AS " type ")" }
+
+static const struct {
+    const char *name, *is; /* NULL: the TCP flags, a struct */
+} columns[] = {
+    {"timestamp", "CAST(floor(epoch_us(time) / 1000.0) AS BIGINT)"},
+    PART("year"),
+    PART("month"),
+    PART("day"),
+    PART("hour"),
+    PART("minute"),
+    {"src", "src_ip"},
+    OR_0("srcPort", "src_port", "INTEGER"),
+    {"dst", "dst_ip"},
+    OR_0("dstPort", "dst_port", "INTEGER"),
+    {"protocol", "upper(protocol)"},
+    OR_0("ttl", "ttl", "INTEGER"),
+    OR_0("ipVersion", "ip_version", "INTEGER"),
+    OR_0("length", "greatest(payload_length - greatest(length - captured, 0), 0)", "BIGINT"),
+    OR_0("tcpSeq", "tcp_seq", "BIGINT"),
+    OR_0("tcpAck", "tcp_ack", "BIGINT"),
+    {"udpSum", "CAST(0 AS INTEGER)"},
+    {"udpLength",
+     "CAST(CASE WHEN proto = 17 THEN coalesce(payload_length + 8, 0) ELSE 0 END AS INTEGER)"},
+    {"reassembledTcpFragments", "CAST(NULL AS VARCHAR)"},
+    {"reassembledUdpFragments", "CAST(NULL AS VARCHAR)"},
+    {"ipFlags", "struct_pack(\"ipFlagsDf\" := coalesce(dont_fragment, FALSE), "
+                "\"ipFlagsMf\" := coalesce(more_fragments, FALSE))"},
+    {"tcpFlags", NULL},
+    {"frameLength", "captured"},
+    {"wireLength", "length"},
+};
+
+static void flags(struct eg_strbuf *sql) {
+    static const char *const names[] = {"Ns",  "Cwr", "Ece", "Urg", "Ack",
+                                        "Psh", "Rst", "Syn", "Fin"}; /* the highest bit first */
+    const size_t count = sizeof names / sizeof *names;
+    eg_strbuf_text(sql, "struct_pack(");
+    for (size_t i = 0; i < count; i++)
+        eg_strbuf_printf(sql, "%s\"tcpFlag%s\" := coalesce(tcp_flags & %u, 0) <> 0", i ? ", " : "",
+                         names[i], 1u << (count - 1 - i));
+    eg_strbuf_char(sql, ')');
+}
 
 void eg_sql_pcapstream_view(struct eg_strbuf *sql) {
-    eg_strbuf_text(
-        sql,
-        "CREATE OR REPLACE TEMP VIEW packets_pcapstream AS SELECT "
-        "CAST(floor(epoch_us(time) / 1000.0) AS BIGINT) AS \"timestamp\", " PART("year") PART(
-            "month") PART("day")
-            PART("hour") PART("minute") "src_ip AS src, " OR_0("src_port", "INTEGER", "\"srcPort\"") "dst_ip AS dst, " OR_0(
-                "dst_port", "INTEGER",
-                "\"dstPort\"") "upper(protocol) AS protocol, " OR_0("ttl", "INTEGER", "ttl")
-                OR_0("ip_version", "INTEGER", "\"ipVersion\"")
-                    OR_0("greatest(payload_length - greatest(length - captured, 0), 0)", "BIGINT",
-                         "length") OR_0("tcp_seq", "BIGINT", "\"tcpSeq\"")
-                        OR_0("tcp_ack", "BIGINT",
-                             "\"tcpAck\"") "CAST(0 AS INTEGER) AS \"udpSum\", "
-                                           "CAST(CASE WHEN proto = 17 THEN coalesce(payload_length "
-                                           "+ 8, 0) ELSE 0 END AS INTEGER) "
-                                           "AS \"udpLength\", "
-                                           "CAST(NULL AS VARCHAR) AS \"reassembledTcpFragments\", "
-                                           "CAST(NULL AS VARCHAR) AS \"reassembledUdpFragments\", "
-                                           "struct_pack(\"ipFlagsDf\" := coalesce(dont_fragment, "
-                                           "FALSE), "
-                                           "\"ipFlagsMf\" := coalesce(more_fragments, FALSE)) AS "
-                                           "\"ipFlags\", "
-                                           "struct_pack(" FLAG("\"tcpFlagNs\"", "256") ", " FLAG("\"tcpFlagCwr\"", "128") ", " FLAG("\"tcpFlagEce\"", "64") ", " FLAG(
-                                               "\"tcpFlagUrg\"",
-                                               "32") ", " FLAG("\"tcpFlagAck\"",
-                                                               "16") ", " FLAG("\"tcpFlagPsh\"",
-                                                                               "8") ", " FLAG("\"tc"
-                                                                                              "pFla"
-                                                                                              "gRst"
-                                                                                              "\"",
-                                                                                              "4") ", " FLAG("\"tcpFlagSyn\"",
-                                                                                                             "2") ", " FLAG("\"tcpFlagFin\"",
-                                                                                                                            "1") ") AS \"tcpFlags\", "
-                                                                                                                                 "captured AS \"frameLength\", length AS \"wireLength\" "
-                                                                                                                                 "FROM (SELECT *, make_timestamp(epoch_us(time)) AS utc_ FROM packets) AS p;\n");
+    eg_strbuf_text(sql, "CREATE OR REPLACE TEMP VIEW packets_pcapstream AS SELECT ");
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        if (i) eg_strbuf_text(sql, ", ");
+        if (columns[i].is)
+            eg_strbuf_text(sql, columns[i].is);
+        else
+            flags(sql);
+        eg_strbuf_printf(sql, " AS \"%s\"", columns[i].name);
+    }
+    eg_strbuf_text(sql,
+                   " FROM (SELECT *, make_timestamp(epoch_us(time)) AS utc_ FROM packets) AS p;\n");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Traffic over time: bytes and packets per interval, in and out of a host or network, or in all; of
- * each value of a field, or in all. A packet counts where it came; a flow's counters are spread over the intervals it spans, in proportion to time; the shares are
- * rounded so that they add up to the whole. */
+ * each value of a field, or in all. A packet counts where it came; a flow's counters are spread over
+ * the intervals it spans, in proportion to time; the shares are rounded so that they add up to the
+ * whole. */
 #include "query/analysis.h"
 
 #include "table/address.h"
