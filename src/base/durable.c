@@ -31,6 +31,12 @@ char *eg_path_directory(const char *path) {
     return eg_strndup(path, size);
 }
 
+bool eg_path_same(const char *one, const char *other) {
+    struct stat a, b;
+    return stat(one, &a) == 0 && S_ISREG(a.st_mode) && stat(other, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static enum eg_status no_memory(const char *path, struct eg_error *err) {
     return eg_fail(err, EG_E_NOMEM, "%s: no memory", path);
 }

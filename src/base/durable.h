@@ -26,5 +26,7 @@ EG_MUST_CHECK enum eg_status eg_file_read(char **out, size_t *size, const char *
 char *eg_path_join(const char *directory, const char *name);
 /* The directory that holds the name: "a/b" -> "a", "b" -> ".", "/b" -> "/"; freed and NULL likewise. */
 char *eg_path_directory(const char *path);
+/* Whether both name the same file, a regular one that exists. */
+bool eg_path_same(const char *one, const char *other);
 
 #endif

@@ -186,10 +186,9 @@ static enum eg_exit capture_tell(const struct eg_call *call, const struct eg_ano
 
 /* Whoever calls the output by the input's name would lose the original. */
 static enum eg_status must_differ(const char *from, const char *to, struct eg_error *err) {
-    struct stat one, other;
-    bool same = stat(from, &one) == 0 && stat(to, &other) == 0 && one.st_dev == other.st_dev &&
-                one.st_ino == other.st_ino && S_ISREG(one.st_mode);
-    return same ? eg_fail(err, EG_E_USAGE, "%s is what is read: name another file", to) : EG_OK;
+    return eg_path_same(from, to)
+               ? eg_fail(err, EG_E_USAGE, "%s is what is read: name another file", to)
+               : EG_OK;
 }
 
 static enum eg_exit capture_run(struct eg_call *call, struct eg_address_map *map) {

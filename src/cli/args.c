@@ -53,6 +53,12 @@ static enum eg_status unknown_long(const struct eg_call *call, const char *name,
     return eg_fail(err, EG_E_USAGE, "unknown option --%s", name);
 }
 
+bool eg_call_given(const struct eg_call *call, const char *option) {
+    const struct eg_option *options = call->verb->options;
+    const struct eg_option *one = eg_option_find(options, option);
+    return one && call->given >> (one - options) & 1;
+}
+
 static enum eg_status set(struct eg_call *call, const struct place *place, const char *value,
                           struct eg_error *err) {
     if (place->own) call->given |= UINT64_C(1) << (place->option - place->table);

@@ -75,12 +75,6 @@ enum eg_status eg_ingest_ports_apart(struct eg_book *book, const struct eg_text_
     return status;
 }
 
-/* Whether the command line gave the rates: no configuration has a say in them then. */
-static bool rules_given(const struct eg_call *call) {
-    const struct eg_option *options = call->verb->options;
-    return call->given >> (eg_option_find(options, "sampling") - options) & 1;
-}
-
 void eg_ingest_reload(const struct eg_ingest *in, struct eg_book *book) {
     struct eg_settings settings = {0};
     struct eg_ingest_options fresh = {0};
@@ -89,7 +83,8 @@ void eg_ingest_reload(const struct eg_ingest *in, struct eg_book *book) {
     enum eg_status status = eg_options_preset(verb->options, &fresh, &err);
     if (status >= 0) status = eg_settings_read(&settings, in->call->common->config, &err);
     if (status >= 0) status = eg_settings_apply(&settings, verb, &fresh, 0, &err);
-    bool given = rules_given(in->call);
+    /* then no configuration has a say in the rates */
+    bool given = eg_call_given(in->call, "sampling");
     const struct eg_text_list *words = given ? &in->options->sampling : &fresh.sampling;
     if (status >= 0) status = eg_ingest_rules(book, words, &err);
     if (status < 0) {

@@ -3,7 +3,6 @@
 #include "cli/packets.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 struct packets_options {
     struct eg_report_options report;
@@ -230,10 +229,9 @@ static enum eg_exit check(struct eg_call *call, const struct packets_options *o,
     if (o->pdml) return EG_EXIT_DONE;
     if (rows && o->format)
         return eg_complain_usage(call, "--format is of captures: name one with -w");
-    struct stat there;
-    if (rows && o->report.write && strcmp(o->report.write, "-") != 0 && !o->force &&
-        lstat(o->report.write, &there) == 0 && !S_ISCHR(there.st_mode))
-        return eg_complain_usage(call, "%s exists; --force writes over it", o->report.write);
+    struct eg_error err;
+    if (rows && o->report.write && eg_packets_place_free(o->report.write, o->force, &err) < 0)
+        return eg_complain(call, &err);
     if (rows && (o->records || o->receipt || (o->force && !o->report.write) || o->no_sync))
         return eg_complain_usage(call, "--%s is of captures: name one with -w",
                                  o->records   ? "records-per-file"

@@ -84,6 +84,9 @@ enum eg_exit eg_packets_pdml(struct eg_packets_job *);
 /* Whether -w, -o and --json mean rows; else -w is a capture. */
 bool eg_packets_rows_wanted(const struct eg_report_options *);
 
+/* EG_E_USAGE where something is there, unless `replace`; a device and "-" are free. */
+EG_MUST_CHECK enum eg_status eg_packets_place_free(const char *path, bool replace,
+                                                   struct eg_error *err);
 /* EG_E_USAGE where the capture or the receipt would be written over what is read, over each other, or over
  * an existing file unasked. */
 EG_MUST_CHECK enum eg_status eg_packets_outputs_check(const struct eg_packets_job *,

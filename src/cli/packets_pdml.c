@@ -31,9 +31,12 @@ static enum eg_status target_open(struct target *to, const struct eg_packets_ask
     *to = (struct target){.fd = STDOUT_FILENO};
     if (json) EG_TRY(eg_pdml_new(&to->xml, err));
     if (!ask->path || strcmp(ask->path, "-") == 0) return EG_OK;
-    if (!ask->replace && stat(ask->path, &info) == 0)
-        return eg_fail(err, EG_E_USAGE, "%s exists; --force writes over it", ask->path);
+    EG_TRY(eg_packets_place_free(ask->path, ask->replace, err));
     to->path = ask->path;
+    if (stat(ask->path, &info) == 0 && S_ISCHR(info.st_mode)) { /* not to be put in its place */
+        to->fd = open(ask->path, O_WRONLY | O_CLOEXEC);
+        return to->fd < 0 ? eg_fail_errno(err, errno, "cannot write %s", ask->path) : EG_OK;
+    }
     to->tmp = eg_draft_name(ask->path);
     if (!to->tmp) return eg_fail(err, EG_E_NOMEM, "no memory to write %s", ask->path);
     to->fd = open(to->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -64,11 +67,11 @@ static enum eg_status target_close(struct target *to, enum eg_status status, str
         if (status >= 0) status = target_write(to, to->json.text, to->json.size, err);
     }
     if (to->path && to->fd >= 0) {
-        if (status >= 0 && fsync(to->fd) != 0)
+        if (status >= 0 && to->tmp && fsync(to->fd) != 0)
             status = eg_fail_errno(err, errno, "cannot write %s", to->path);
         close(to->fd);
-        if (status >= 0) status = eg_file_rename(to->tmp, to->path, err);
-        if (status < 0) unlink(to->tmp);
+        if (status >= 0 && to->tmp) status = eg_file_rename(to->tmp, to->path, err);
+        if (status < 0 && to->tmp) unlink(to->tmp);
     }
     eg_pdml_free(to->xml);
     eg_strbuf_reset(&to->json);

@@ -421,18 +421,7 @@ static enum eg_exit rows_write(struct eg_packets_job *job) {
 static enum eg_exit once_keep(struct eg_packets_job *job, bool look) {
     struct eg_report *report = job->report;
     bool again = job->request.condition || (look && !job->ask->path && !job->ask->pdml);
-    for (size_t i = 0; again && i < report->capture_count; i++) {
-        struct eg_error err;
-        if (!eg_spool_needed(report->captures[i])) continue;
-        if (report->spool.path[0])
-            return eg_complain_usage(report->call,
-                                     "only one input can be a pipe; keep %s in a file first",
-                                     report->captures[i]);
-        if (eg_spool_keep(&report->spool, &report->call->env, report->captures[i], &err) < 0)
-            return eg_complain(report->call, &err);
-        report->captures[i] = report->spool.path;
-    }
-    return EG_EXIT_DONE;
+    return again ? eg_report_spool(report) : EG_EXIT_DONE;
 }
 
 /* What killed runs left beside the file that is asked for. */

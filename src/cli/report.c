@@ -3,6 +3,7 @@
 #include "cli/report.h"
 
 #include "base/alloc.h"
+#include "base/durable.h"
 #include "base/timetext.h"
 #include "cli/config_file.h"
 #include "cli/missing.h"
@@ -142,15 +143,11 @@ static enum eg_exit read_captures(struct eg_report *report, size_t *first_word) 
 static enum eg_exit check_places(const struct eg_report *report) {
     const struct eg_report_options *o = report->options;
     const struct eg_call *call = report->call;
-    const struct eg_option *list = call->verb->options;
-    struct stat to, from;
     if (!o->read.count) return EG_EXIT_DONE;
-    if (call->given >> (eg_option_find(list, "dataset") - list) & 1)
+    if (eg_call_given(call, "dataset"))
         return eg_complain_usage(call, "-r answers from captures, -d from a dataset: give one");
-    if (!o->write || stat(o->write, &to) != 0 || !S_ISREG(to.st_mode)) return EG_EXIT_DONE;
-    for (size_t i = 0; i < report->capture_count; i++)
-        if (stat(report->captures[i], &from) == 0 && from.st_dev == to.st_dev &&
-            from.st_ino == to.st_ino)
+    for (size_t i = 0; o->write && i < report->capture_count; i++)
+        if (eg_path_same(report->captures[i], o->write))
             return eg_complain_usage(
                 call, "%s is one of the captures that are read: name another file", o->write);
     return EG_EXIT_DONE;
@@ -209,8 +206,7 @@ static enum eg_exit check_memory(const struct eg_report *report) {
                              "--memory-limit takes a size like 500MB or 2GB, not '%s'", text);
 }
 
-/* A question may read a capture more than once: a pipe becomes a file. */
-static enum eg_exit spool_pipes(struct eg_report *report) {
+enum eg_exit eg_report_spool(struct eg_report *report) {
     for (size_t i = 0; i < report->capture_count; i++) {
         struct eg_error err;
         if (!eg_spool_needed(report->captures[i])) continue;
@@ -227,7 +223,7 @@ static enum eg_exit spool_pipes(struct eg_report *report) {
 }
 
 static enum eg_exit look_at_captures(struct eg_report *report) {
-    enum eg_exit code = spool_pipes(report);
+    enum eg_exit code = eg_report_spool(report);
     if (code != EG_EXIT_DONE) return code;
     bool asked = report->options->source && strcmp(report->options->source, "packet") == 0;
     report->origin.from_packets = asked && !report->options->records;
@@ -389,7 +385,7 @@ enum eg_exit eg_report_open(struct eg_report *report, struct eg_call *call,
     report->about_any = table == EG_TABLE_RAW;
     report->about_packets = options->packets;
     report->origin.table = options->packets ? EG_TABLE_PACKETS : EG_TABLE_FLOWS;
-    if (options->packets) code = spool_pipes(report);
+    if (options->packets) code = eg_report_spool(report);
     if (code != EG_EXIT_DONE) return code;
     if (table == EG_TABLE_PACKETS && !options->packets) sort_captures(report);
     if (report->capture_count)

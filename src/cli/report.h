@@ -174,6 +174,8 @@ struct eg_report {
 /* Reads the filter words, the times, the ports; opens the dataset or looks at the captures. On
  * failure the complaint is printed and the exit code answered; EG_EXIT_DONE: go on.
  * `table` is what the filter is about. */
+/* A question may read a capture more than once: a pipe becomes a file. */
+enum eg_exit eg_report_spool(struct eg_report *);
 enum eg_exit eg_report_open(struct eg_report *, struct eg_call *, const struct eg_report_options *,
                             enum eg_table_id table);
 void eg_report_close(struct eg_report *);

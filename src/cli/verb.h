@@ -23,9 +23,9 @@ struct eg_settings; /* the configuration (config_file.h) */
 /* One call of the program, as a verb sees it. */
 struct eg_call {
     const struct eg_verb *verb;
-    void *options; /* the verb's options struct, filled */
+    void *options;  /* the verb's options struct, filled */
     uint64_t given; /* which of them the command line gave: a bit per table entry */
-    char **words;  /* what follows the options: files, a filter, a statement */
+    char **words;   /* what follows the options: files, a filter, a statement */
     size_t word_count;
     struct eg_env env; /* cancel is set by SIGINT and SIGTERM */
     const struct eg_settings *settings;
@@ -43,10 +43,14 @@ struct eg_verb {
     size_t options_size;
     bool config_verb; /* runs although the configuration has errors */
     bool one_dash;    /* options are written -name as well as --name, letters are not bundled */
-    const struct eg_verb *const *forms; /* verbs of two words that begin with this one: "packets fixed";
+    const struct eg_verb *const
+        *forms; /* verbs of two words that begin with this one: "packets fixed";
                                            ends with NULL; NULL: none */
     enum eg_exit (*run)(struct eg_call *);
 };
+
+/* Whether the command line gave this option of the verb; false: a configuration did, or nobody. */
+bool eg_call_given(const struct eg_call *, const char *option);
 
 /* All verbs, in the order of the overview; ends with NULL. */
 extern const struct eg_verb *const eg_verbs[];

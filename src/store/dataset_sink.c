@@ -43,7 +43,7 @@ struct eg_sink {
     struct partition *partitions;
     uint32_t partition_count, partition_room;
     struct eg_shares shares;        /* of the batch being written; kept for its memory */
-    struct eg_strays *strays;       /* NULL: what is read is not live */
+    struct eg_far_hours *far;       /* NULL: what is read is not live */
     struct eg_tally new_quarantine; /* not yet among the rows */
     struct eg_tally quarantine;     /* since open */
     struct eg_tally owed;           /* to be told, for another sink that was closed */
@@ -163,7 +163,7 @@ static void rows_count(const struct eg_batch *batch, enum eg_cause cause, bool t
 
 static enum eg_status keep(struct eg_sink *sink, struct eg_batch *batch, struct eg_error *err) {
     int64_t now_us = sink->env->now_us(sink->env->clock);
-    EG_TRY(eg_split(&sink->shares, batch, sink->strays, now_us, err));
+    EG_TRY(eg_split(&sink->shares, batch, sink->far, now_us, err));
     for (uint32_t i = 0; i < sink->shares.count; i++) {
         struct eg_share *share = &sink->shares.list[i];
         struct partition *p = partition_for(sink, batch->table_id, share->hour_us);
@@ -460,7 +460,7 @@ static void sink_close(struct eg_sink *sink) {
     drop_rows(sink);
     eg_free(sink->partitions);
     eg_shares_reset(&sink->shares);
-    eg_free(sink->strays);
+    eg_free(sink->far);
     eg_tally_reset(&sink->new_quarantine);
     eg_tally_reset(&sink->quarantine);
     eg_tally_reset(&sink->owed);
@@ -526,8 +526,8 @@ void eg_dataset_sink_release(void *of) {
 }
 
 enum eg_status eg_dataset_sink_live(struct eg_sink *sink, struct eg_error *err) {
-    if (!sink->strays) sink->strays = eg_calloc(1, sizeof *sink->strays);
-    return sink->strays ? EG_OK : no_memory(err);
+    if (!sink->far) sink->far = eg_calloc(1, sizeof *sink->far);
+    return sink->far ? EG_OK : no_memory(err);
 }
 
 enum eg_status eg_dataset_sink_make(struct eg_sink *sink, struct eg_error *err) {

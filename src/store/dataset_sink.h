@@ -48,7 +48,7 @@ void eg_dataset_sink_metered(struct eg_sink *, uint64_t packets, uint64_t bytes)
 #define EG_DATASET_SINK_BYTES (UINT64_C(32) << 20)
 #define EG_DATASET_SINK_ROWS UINT64_C(65536)
 void eg_dataset_sink_bound(struct eg_sink *, uint64_t bytes, uint64_t rows);
-/* From here on flows of exports are live ones: of hours far from now they make only so many (strays.h), the
+/* From here on flows of exports are live ones: of hours far from now they make only so many (far_hours.h), the
  * rest stands in quarantine. Errors: EG_E_NOMEM. */
 EG_MUST_CHECK enum eg_status eg_dataset_sink_live(struct eg_sink *, struct eg_error *err);
 /* The dataset is there after a run that ended well, also where it has nothing to hold. */

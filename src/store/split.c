@@ -79,7 +79,7 @@ static bool range_of(const struct eg_batch *batch, uint32_t column, int64_t *low
 }
 
 static bool one_hour(const struct eg_batch *batch, struct clock_columns at,
-                     const struct eg_strays *strays, int64_t now_us, struct eg_share *out) {
+                     const struct eg_far_hours *far, int64_t now_us, struct eg_share *out) {
     int64_t low, high, end_low, end_high;
     if (!range_of(batch, at.start, &low, &high) || !range_of(batch, at.end, &end_low, &end_high))
         return false;
@@ -87,7 +87,7 @@ static bool one_hour(const struct eg_batch *batch, struct clock_columns at,
         !eg_layout_has_hour(end_high) || hour_floor(low) != hour_floor(high))
         return false;
     if (batch->table_id == EG_TABLE_FLOWS && high >= eg_ahead_from(now_us)) return false;
-    if (strays && !eg_strays_none(low, high, now_us)) return false;
+    if (far && !eg_far_hours_none(low, high, now_us)) return false;
     out->hour_us = hour_floor(low);
     out->start_us = low;
     out->end_us = end_high > high ? end_high : high;
@@ -101,7 +101,7 @@ struct row_time {
 };
 
 static struct row_time time_of(const struct eg_batch *batch, struct clock_columns at, uint32_t row,
-                               struct eg_strays *strays, int64_t now_us) {
+                               struct eg_far_hours *far, int64_t now_us) {
     const struct row_time none = {INT64_MIN, INT64_MIN, INT64_MIN};
     uint32_t column = at.start;
     if (!eg_batch_valid(batch, column, row)) {
@@ -114,9 +114,9 @@ static struct row_time time_of(const struct eg_batch *batch, struct clock_column
     if (eg_batch_valid(batch, at.end, row)) end = eg_col_i64(&batch->columns[at.end])[row];
     if (!eg_layout_has_hour(start) || !eg_layout_has_hour(end)) return none;
     /* each forged record could make an hour, and those ahead would never be old */
-    if (batch->table_id == EG_TABLE_FLOWS && eg_flow_ahead(batch, row, start, now_us, strays))
+    if (batch->table_id == EG_TABLE_FLOWS && eg_flow_ahead(batch, row, start, now_us, far))
         return none;
-    if (strays && !eg_strays_admit(strays, start, now_us)) return none;
+    if (far && !eg_far_hours_admit(far, start, now_us)) return none;
     return (struct row_time){hour_floor(start), start, end > start ? end : start};
 }
 
@@ -179,13 +179,13 @@ static struct bucket *bucket_for(struct cutting *c, int64_t hour_us, uint32_t *l
     return &c->buckets[*last];
 }
 
-static bool sort_rows(struct cutting *c, const struct eg_batch *batch, struct eg_strays *strays,
+static bool sort_rows(struct cutting *c, const struct eg_batch *batch, struct eg_far_hours *far,
                       int64_t now_us) {
     struct clock_columns at = columns_of(batch->table_id);
-    if (!exported(batch)) strays = NULL;
+    if (!exported(batch)) far = NULL;
     uint32_t last = 0;
     for (uint32_t row = 0; row < batch->rows; row++) {
-        struct row_time when = time_of(batch, at, row, strays, now_us);
+        struct row_time when = time_of(batch, at, row, far, now_us);
         struct bucket *bucket = bucket_for(c, when.hour_us, &last);
         if (!bucket) return false;
         bucket->rows++;
@@ -205,14 +205,14 @@ static bool sort_rows(struct cutting *c, const struct eg_batch *batch, struct eg
     return true;
 }
 
-static enum eg_status cut(struct eg_shares *out, struct eg_batch *batch, struct eg_strays *strays,
+static enum eg_status cut(struct eg_shares *out, struct eg_batch *batch, struct eg_far_hours *far,
                           int64_t now_us, struct eg_error *err) {
     struct cutting c = {0};
     c.bucket_of = eg_calloc(batch->rows, sizeof *c.bucket_of);
     c.rows = eg_calloc(batch->rows, sizeof *c.rows);
     uint32_t before = out->count;
     enum eg_status status = EG_OK;
-    if (!c.bucket_of || !c.rows || !sort_rows(&c, batch, strays, now_us)) status = EG_E_NOMEM;
+    if (!c.bucket_of || !c.rows || !sort_rows(&c, batch, far, now_us)) status = EG_E_NOMEM;
     for (uint32_t i = 0; status == EG_OK && i < c.count; i++) {
         struct bucket *bucket = &c.buckets[i];
         if (bucket->rows == batch->rows)
@@ -231,13 +231,13 @@ static enum eg_status cut(struct eg_shares *out, struct eg_batch *batch, struct 
     return eg_fail(err, status, "no memory to sort %u rows into their hours", batch->rows);
 }
 
-enum eg_status eg_split(struct eg_shares *out, struct eg_batch *batch, struct eg_strays *strays,
+enum eg_status eg_split(struct eg_shares *out, struct eg_batch *batch, struct eg_far_hours *far,
                         int64_t now_us, struct eg_error *err) {
     EG_ASSERT(batch->table_id < EG_TABLE_RAW);
     if (batch->rows == 0) return EG_OK;
     struct eg_share share = {0};
-    if (!one_hour(batch, columns_of(batch->table_id), strays, now_us, &share))
-        return cut(out, batch, strays, now_us, err);
+    if (!one_hour(batch, columns_of(batch->table_id), far, now_us, &share))
+        return cut(out, batch, far, now_us, err);
     share.batch = eg_batch_ref(batch);
     if (shares_add(out, share)) return EG_OK;
     return eg_fail(err, EG_E_NOMEM, "no memory to sort %u rows into their hours", batch->rows);

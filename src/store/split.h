@@ -2,7 +2,7 @@
  * Which hour a row belongs to. Most batches lie within one hour and are passed on as they are; the
  * others are cut into one batch an hour. A row without a usable time goes into quarantine, outside
  * the partitions, so that a broken clock never makes a directory of its own; so do flows of live sources
- * that name more hours far from now than there may be (strays.h).
+ * that name more hours far from now than there may be (far_hours.h).
  *
  *   flows      start_time; where it is null, received_time
  *   packets    time
@@ -11,7 +11,7 @@
 #ifndef EG_STORE_SPLIT_H
 #define EG_STORE_SPLIT_H
 
-#include "store/strays.h"
+#include "store/far_hours.h"
 #include "table/batch.h"
 
 struct eg_share {
@@ -25,10 +25,10 @@ struct eg_shares {
     uint32_t count, room;
 };
 
-/* Adds the batch's shares to `out`. `strays`: of the source, where it is live; NULL: any hour of a row that
+/* Adds the batch's shares to `out`. `far`: of the source, where it is live; NULL: any hour of a row that
  * can be is made. Errors: EG_E_NOMEM (nothing was added). */
 EG_MUST_CHECK enum eg_status eg_split(struct eg_shares *out, struct eg_batch *,
-                                      struct eg_strays *strays, int64_t now_us,
+                                      struct eg_far_hours *far, int64_t now_us,
                                       struct eg_error *err);
 void eg_shares_clear(struct eg_shares *); /* gives the references back, keeps the memory */
 void eg_shares_reset(struct eg_shares *);

@@ -310,3 +310,9 @@ def test_a_tshark_that_fails(earlgrey, packets):
     number = int((earlgrey.home / "started").read_text())
     assert not pathlib.Path(f"/proc/{number}/exe").exists()
     assert not list(earlgrey.home.glob("x*"))
+
+
+def test_dissected_packets_into_a_device(earlgrey, packets):
+    """It is written to and stays what it is."""
+    earlgrey.ok("packets", "-r", packets[0], "--pdml", "-c", "2", "-w", "/dev/null", "--force")
+    assert pathlib.Path("/dev/null").is_char_device() and not list(pathlib.Path("/dev").glob(".null*"))

@@ -215,12 +215,25 @@ static void memory_runs_out(void **state) {
     }
 }
 
+static void the_same_file(void **state) {
+    (void)state;
+    assert_int_equal(close(creat("one", 0600)), 0);
+    assert_int_equal(close(creat("two", 0600)), 0);
+    assert_int_equal(link("one", "hard") || symlink("one", "soft"), 0);
+    const char *const same[] = {"one", "./one", "hard", "soft"};
+    for (int i = 0; i < 4; i++) assert_true(eg_path_same("one", same[i]));
+    assert_false(eg_path_same("one", "two"));
+    assert_false(eg_path_same("one", "none"));
+    assert_false(eg_path_same("none", "none"));
+    assert_false(eg_path_same("/dev/null", "/dev/null")); /* may be read and written */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(create),          TEST(replace),         TEST(no_space), TEST(no_permission),
-        TEST(sync_and_rename), TEST(directories),     TEST(reading),  TEST(joining),
-        TEST(directory_of),    TEST(memory_runs_out),
+        TEST(the_same_file), TEST(create),          TEST(replace),         TEST(no_space),
+        TEST(no_permission), TEST(sync_and_rename), TEST(directories),     TEST(reading),
+        TEST(joining),       TEST(directory_of),    TEST(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

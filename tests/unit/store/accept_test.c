@@ -3,16 +3,6 @@
 #include "parquet.h"
 #include "store/accept.h"
 
-static char *filled(void *state) {
-    char *root = eg_path_join(state, "d");
-    struct eg_sink *sink = sink_open_at(root);
-    struct eg_position p = position_at("k", 100);
-    sink_write_flows(sink, NOON, HOUR, 3);
-    must(eg_sink_dataset.flush(sink, &p, 1, ERR));
-    eg_sink_dataset.close(sink);
-    return root;
-}
-
 static enum eg_status accept_at(const char *root, struct eg_accepted *out) {
     struct eg_dataset *ds = open_reader(root);
     struct eg_journal journal = {0};
@@ -24,7 +14,7 @@ static enum eg_status accept_at(const char *root, struct eg_accepted *out) {
 }
 
 static void gone(void **state) {
-    char *root = filled(*state);
+    char *root = filled_once(*state);
     struct eg_accepted accepted;
     must(accept_at(root, &accepted));
     assert_int_equal(accepted.files, 0);
@@ -44,7 +34,7 @@ static void gone(void **state) {
 
 /* A name that leads nowhere any more is no file that is gone: the disk may come back. */
 static void out_of_reach(void **state) {
-    char *root = filled(*state), *flows = eg_path_join(root, "flows");
+    char *root = filled_once(*state), *flows = eg_path_join(root, "flows");
     struct eg_accepted accepted;
     scratch_clear(flows);
     assert_int_equal(symlink("flows", flows), 0); /* ELOOP */

@@ -2,7 +2,7 @@
  * The dataset sink: rows reach Parquet once each, with their positions, or not at all. */
 #include "interpose.h"
 #include "parquet.h"
-#include "store/strays.h"
+#include "store/far_hours.h"
 
 #include <sys/mount.h>
 
@@ -87,18 +87,18 @@ static void quarantine(void **state) {
 }
 
 /* Of a live source the hours far from now are so many, and what is beyond is counted. */
-static void stray_hours(void **state) {
+static void hours_far_away(void **state) {
     char *root = eg_path_join(*state, "d");
     struct eg_sink *sink = sink_open_at(root);
     must(eg_dataset_sink_live(sink, ERR));
     must(eg_dataset_sink_live(sink, ERR));
-    for (int i = 0; i < EG_STRAY_HOURS + 20; i++) sink_write_flows(sink, NOON - (i + 30) * HOUR, 1, 2);
+    for (int i = 0; i < EG_FAR_HOURS + 20; i++) sink_write_flows(sink, NOON - (i + 30) * HOUR, 1, 2);
     sink_write_flows(sink, NOON, 1, 5);
     must(eg_sink_dataset.flush(sink, NULL, 0, ERR));
     assert_int_equal(eg_tally_sum(eg_dataset_sink_tally(sink), EG_CAUSE_quarantined).records, 40);
     eg_sink_dataset.close(sink);
-    assert_int_equal(scratch_count(root, "flows/date="), EG_STRAY_HOURS + 1);
-    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), EG_STRAY_HOURS * 2 + 5);
+    assert_int_equal(scratch_count(root, "flows/date="), EG_FAR_HOURS + 1);
+    assert_int_equal(ask(root, EG_TABLE_FLOWS, "count(*)"), EG_FAR_HOURS * 2 + 5);
     assert_int_equal(ask(root, EG_TABLE_LOSSES, "sum(records) filter (cause = 'quarantined')"), 40);
     assert_int_equal(scratch_count(root, "quarantine/flows/part-"), 1);
     eg_free(root);
@@ -455,7 +455,7 @@ static void claims(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {IN_SCRATCH(rows_and_positions),
                                        IN_SCRATCH(partitions),
-                                       IN_SCRATCH(quarantine), IN_SCRATCH(stray_hours),
+                                       IN_SCRATCH(quarantine), IN_SCRATCH(hours_far_away),
                                        IN_SCRATCH(bounded),
                                        IN_SCRATCH(full_disk),
                                        IN_SCRATCH(full_disk_bounded),

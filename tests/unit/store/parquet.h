@@ -64,4 +64,15 @@ static inline int64_t ask(const char *root, enum eg_table_id table, const char *
     return value;
 }
 
+/* A dataset of one commit: three flows, an hour apart. */
+static inline char *filled_once(void *state) {
+    char *root = eg_path_join(state, "d");
+    struct eg_sink *sink = sink_open_at(root);
+    struct eg_position p = position_at("k", 100);
+    sink_write_flows(sink, NOON, HOUR, 3);
+    must(eg_sink_dataset.flush(sink, &p, 1, ERR));
+    eg_sink_dataset.close(sink);
+    return root;
+}
+
 #endif

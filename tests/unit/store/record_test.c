@@ -4,18 +4,8 @@
 #include "store/record.h"
 #include "torture.h"
 
-static char *filled(void *state) {
-    char *root = eg_path_join(state, "d");
-    struct eg_sink *sink = sink_open_at(root);
-    struct eg_position p = position_at("k", 100);
-    sink_write_flows(sink, NOON, HOUR, 3);
-    must(eg_sink_dataset.flush(sink, &p, 1, ERR));
-    eg_sink_dataset.close(sink);
-    return root;
-}
-
 static void written_and_read(void **state) {
-    char *root = filled(*state);
+    char *root = filled_once(*state);
     struct eg_dataset *ds = open_reader(root);
     struct eg_journal journal = {0}, change = {0};
     must(eg_journal_refresh(&journal, ds->path, &test_env, ERR));
@@ -33,7 +23,7 @@ static void written_and_read(void **state) {
 }
 
 static void positions(void **state) {
-    char *root = filled(*state), *path = eg_path_join(root, EG_LAYOUT_POSITIONS), digest[33];
+    char *root = filled_once(*state), *path = eg_path_join(root, EG_LAYOUT_POSITIONS), digest[33];
     struct eg_dataset *ds = open_reader(root);
     struct eg_journal journal = {0}, kept = {0};
     must(eg_journal_refresh(&journal, ds->path, &test_env, ERR));
@@ -51,7 +41,7 @@ static void positions(void **state) {
 }
 
 static void no_memory(void **state) {
-    char *root = filled(*state);
+    char *root = filled_once(*state);
     struct eg_dataset *ds = open_reader(root);
     struct eg_journal journal = {0};
     must(eg_journal_refresh(&journal, ds->path, &test_env, ERR));

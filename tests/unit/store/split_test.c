@@ -178,18 +178,18 @@ static void hours_without_end(void **state) {
         assert_int_equal(share->start_us - share->start_us % HOUR, share->hour_us);
     }
     eg_shares_clear(&shares);
-    struct eg_strays strays = {0};
+    struct eg_far_hours far = {0};
     for (int turn = 0; turn < 3; turn++) {
-        must(eg_split(&shares, batch, &strays, NOON, ERR));
-        assert_int_equal(shares.count, 1 + EG_STRAY_HOURS + 1);
+        must(eg_split(&shares, batch, &far, NOON, ERR));
+        assert_int_equal(shares.count, 1 + EG_FAR_HOURS + 1);
         assert_int_equal(share_of(&shares, NOON)->batch->rows, ROWS / 2);
-        assert_int_equal(share_of(&shares, INT64_MIN)->batch->rows, ROWS / 2 - EG_STRAY_HOURS);
+        assert_int_equal(share_of(&shares, INT64_MIN)->batch->rows, ROWS / 2 - EG_FAR_HOURS);
         eg_shares_clear(&shares);
     }
     eg_batch_unref(batch);
     const struct times forged = {NOON + 60 * 24 * HOUR, NOON + 60 * 24 * HOUR, NOON + 60 * 24 * HOUR};
     batch = flows(&forged, 1);
-    must(eg_split(&shares, batch, &strays, NOON, ERR));
+    must(eg_split(&shares, batch, &far, NOON, ERR));
     assert_int_equal(shares.list[0].hour_us, INT64_MIN);
     eg_shares_reset(&shares);
     eg_batch_unref(batch);
@@ -200,7 +200,7 @@ static void metered_ones_are_not_judged(void **state) {
     (void)state;
     struct eg_builder *b;
     struct eg_batch *batch;
-    struct eg_strays strays = {0};
+    struct eg_far_hours far = {0};
     struct eg_shares shares = {0};
     must(eg_builder_new(&b, eg_table_get(EG_TABLE_FLOWS), EG_TABLE_FLOWS, 300, EG_COLUMNS_ALL, ERR));
     for (int i = 0; i < 300; i++) {
@@ -211,7 +211,7 @@ static void metered_ones_are_not_judged(void **state) {
     }
     must(eg_builder_seal(b, &batch, ERR));
     eg_builder_free(b);
-    must(eg_split(&shares, batch, &strays, NOON, ERR));
+    must(eg_split(&shares, batch, &far, NOON, ERR));
     assert_int_equal(shares.count, 300);
     eg_shares_reset(&shares);
     eg_batch_unref(batch);
